@@ -1,0 +1,188 @@
+"""nnlab train: check what was typed, let Hydra compose it, and train (or sweep)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from nnlab.config import names, search
+from nnlab.errors import BadInput, NnlabError
+from nnlab.runs.folder import RunFolder
+
+failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
+
+
+def main(argv: list[str]) -> int:
+    from hydra._internal.utils import get_args_parser
+
+    asked = get_args_parser().parse_args(argv)
+    if asked.shell_completion:
+        return complete(argv)
+    # Hydra's own pages (--help, --cfg job, --info, …) need no more than the names to be right
+    page = asked.help or asked.hydra_help or asked.info
+    if asked.config_dir:
+        search.check_folder(asked.config_dir)
+        asked.config_dir = os.path.abspath(asked.config_dir)
+    if not page:
+        typed = names.check(asked.overrides, asked.config_dir)
+        check_before(typed, asked.config_dir, quick=bool(asked.cfg))
+        if not asked.cfg:
+            refuse_existing_folder(asked.overrides)
+    names.prefer(asked.config_dir)
+    return under_hydra(argv, multirun=asked.multirun)
+
+
+def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> None:
+    """Raise BadInput with every problem of a command line, before anything is written.
+
+    Where a name is wrong already, the values typed are checked too, but torch is imported only if some were typed.
+    """
+    from nnlab.config import values
+
+    problems = list(typed.problems)
+    nodes = {override.key_or_group.split(".")[0] for override in typed.values} if problems or quick else None
+    if nodes is None or nodes:
+        for job in typed.jobs():
+            config = names.plain(names.composed(job, config_dir))
+            problems += values.check(config, nodes)
+            if nodes is None:
+                problems += check_device(config)
+    if problems:
+        raise BadInput(*dict.fromkeys(problems))
+
+
+def check_device(config: dict) -> list[str]:
+    from nnlab.training.device import resolve
+
+    try:
+        resolve(str(config["device"]))
+    except BadInput as error:
+        return list(error.problems)
+    return []
+
+
+def refuse_existing_folder(overrides: list[str]) -> None:
+    for line in overrides:
+        key, _, value = line.partition("=")
+        folder = Path(value.strip("'\""))
+        if key in ("hydra.run.dir", "hydra.sweep.dir") and folder.is_dir() and any(folder.iterdir()):
+            raise BadInput(f"{key}: {folder} exists already; go on with nnlab resume {folder}, or choose another folder")
+
+
+def under_hydra(argv: list[str], multirun: bool) -> int:
+    import hydra
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach cli.main instead of being printed with half a traceback
+    sys.argv = ["nnlab train", *argv]
+    failures.clear()
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://nnlab.configs", config_name="train")(job)()
+    except hydra.errors.HydraException as error:
+        raise BadInput(str(error).replace("\n", " ")) from error
+    except NnlabError as error:  # of a sweep, whose other jobs have had their turn
+        failures.append(error)
+    if failures:
+        if multirun:
+            return failures[0].status
+        raise failures[0]
+    return 0
+
+
+def job(config) -> float | None:
+    """One run, in the folder that Hydra has made. Returns the best value of the monitored figure, to a sweeper."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    hydra = HydraConfig.get()
+    folder = RunFolder(Path(hydra.runtime.output_dir))
+    sweep = hydra.mode == RunMode.MULTIRUN
+    choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/") and name}
+    try:
+        return run(names.plain(config), folder, choices, hydra.job.num if sweep else None)
+    except NnlabError as error:
+        if not sweep:
+            failures.append(error)
+            return None
+        for problem in str(error).splitlines():
+            print(f"nnlab: job {hydra.job.num} ({', '.join(hydra.overrides.task)}): {problem}", file=sys.stderr)
+        if error.status == 130:  # Ctrl-C is meant for the whole sweep
+            raise KeyboardInterrupt from error
+        raise
+
+
+def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | None = None) -> float | None:
+    from nnlab.experiment import assemble, carry_out, explain, write_config
+    from nnlab.recording.console import Console
+    from nnlab.runs.find import as_typed
+    from nnlab.training.device import describe
+
+    if folder.status.exists():
+        raise BadInput(f"{folder.path}: a run is here already; go on with nnlab resume {folder.path}")
+    folder = RunFolder(as_typed(folder.path))
+    console = None
+    try:
+        experiment = assemble(config)
+        console = Console(folder.log)
+        write_config(folder, config)
+    except BadInput:
+        if console:
+            console.close()
+        discard(folder)
+        raise
+    except OSError as error:
+        raise BadInput(explain(error, folder.path)) from error
+    prefix = "" if number is None else f"job {number}: "
+    data = experiment.data
+    console.line(
+        f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, {describe(experiment.device)}, "
+        f"{str(experiment.trainer.precision).removeprefix('torch.')}"
+    )
+    console.line(
+        f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"
+    )
+    try:
+        return carry_out(
+            experiment,
+            folder,
+            console,
+            choices=choices,
+            model=choices["model"],
+            data=choices["data"],
+            tags=config["tags"],
+        )
+    except NnlabError as error:
+        if console:
+            console.log(str(error))
+        raise
+    finally:
+        console.close()
+
+
+def discard(folder: RunFolder) -> None:
+    """Remove what Hydra made for a run that never began, and the folders above it that are empty now."""
+    shutil.rmtree(folder.path, ignore_errors=True)
+    for parent in list(folder.path.parents)[:3]:
+        try:
+            parent.rmdir()
+        except OSError:
+            break
+
+
+def complete(argv: list[str]) -> int:
+    """Answer the shell: verbs for the first word, Hydra's choices and keys after `train`."""
+    from nnlab.cli import VERBS
+
+    words = os.environ.get("COMP_LINE", "").split(" ")
+    if "query" in " ".join(argv) and len(words) > 1:
+        if len(words) == 2:
+            print("\n".join(verb for verb in VERBS if verb.startswith(words[1])))
+            return 0
+        if words[1] != "train":
+            return 0
+        line = " ".join([words[0], *words[2:]])
+        shift = len(os.environ["COMP_LINE"]) - len(line)
+        os.environ["COMP_POINT"] = str(max(0, int(os.environ.get("COMP_POINT", len(line) + shift)) - shift))
+        os.environ["COMP_LINE"] = line
+    return under_hydra(argv, multirun=False)

@@ -1,0 +1,94 @@
+"""From a config's node to an object. Imports torch only through what a node names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
+
+from nnlab.config.constraints import is_none
+from nnlab.errors import BadInput
+
+T = TypeVar("T")
+
+
+def trusted() -> list[str]:
+    """Packages whose classes a config may name: nnlab, torch.optim, and what the user lists in NNLAB_PLUGINS.
+
+    A run folder from a stranger is data: it cannot extend this list.
+    """
+    plugins = os.environ.get("NNLAB_PLUGINS", "").replace(";", ",").split(",")
+    return ["nnlab", "torch.optim", *(name.strip() for name in plugins if name.strip())]
+
+
+def is_trusted(module: str) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in trusted())
+
+
+def target(name: Any, place: str) -> type:
+    """The class that `_target_` names, imported.
+
+    Raises BadInput if it lies outside the trusted packages (also when reached through one of them: what counts is the
+    module that defines it), does not exist, or is no class.
+    """
+    module, _, attribute = str(name).rpartition(".")
+    if not is_trusted(module):
+        raise BadInput(
+            f"{place}._target_: {name} lies outside nnlab. "
+            f"If you trust that package, list it: NNLAB_PLUGINS={module.split('.')[0]}"
+        )
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise BadInput(f"{place}._target_: no module '{error.name}' (asked for {name})") from error
+    except AttributeError as error:
+        raise BadInput(f"{place}._target_: no class '{attribute}' in {module}") from error
+    if not inspect.isclass(found) or not is_trusted(found.__module__):
+        raise BadInput(f"{place}._target_: {name} is no class of {' or '.join(trusted())}")
+    return found
+
+
+def parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """What a config may set on a class: its constructor's keyword-only parameters, with evaluated annotations.
+
+    `**options` stands for the parameters of the next class in line, so a subclass lists only what it adds.
+    torch's optimizers are not keyword-only: there it is all but the parameters to optimize.
+    """
+    found: dict[str, inspect.Parameter] = {}
+    foreign = cls.__module__.startswith("torch.")
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        signature = inspect.signature(base.__init__)
+        try:
+            hints = get_type_hints(base.__init__, include_extras=True)
+        except (NameError, TypeError):  # a foreign class whose annotations cannot be evaluated is not checked by type
+            hints = {}
+        keep = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD if foreign else None)
+        for name, parameter in signature.parameters.items():
+            if parameter.kind in keep and name not in ("self", "params") and name not in found:
+                found[name] = parameter.replace(annotation=hints.get(name, Any))
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
+            break
+    return found
+
+
+def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more: Any) -> T:
+    """The object of a node: `_target_` called with `arguments`, the node's other keys and `more`.
+
+    Nodes inside are built first; `none` becomes None where the signature allows it. Raises BadInput if the class is not
+    an `expected`.
+    """
+    cls = target(node.get("_target_"), place)
+    if not issubclass(cls, expected):
+        raise BadInput(f"{place}._target_: {cls.__name__} is no {expected.__name__}")
+    options = {}
+    for key, value in node.items():
+        if key == "_target_":
+            continue
+        if isinstance(value, Mapping) and "_target_" in value:
+            value = build(value, object, place=f"{place}.{key}")
+        options[key] = None if is_none(value) else value
+    return cls(*arguments, **options, **more)

@@ -1,0 +1,130 @@
+"""Ranges in signatures, and the check of a config's value against an annotation. Imports no torch.
+
+def __init__(self, spec, *, beta: Annotated[float, AtLeast(0)] = 4.0): …
+
+complaint(Annotated[float, AtLeast(0)], -1)  →  "expected a number ≥ 0, got -1"
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
+
+
+class Constraint(Protocol):
+    def allows(self, value: Any) -> bool: ...
+
+    def __str__(self) -> str: ...  # completes "expected a number …"
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    bound: float
+
+    def allows(self, value: float) -> bool:
+        return value >= self.bound
+
+    def __str__(self) -> str:
+        return f"≥ {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class MoreThan:
+    bound: float
+
+    def allows(self, value: float) -> bool:
+        return value > self.bound
+
+    def __str__(self) -> str:
+        return f"> {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class Between:
+    low: float
+    high: float
+
+    def allows(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"between {self.low:g} and {self.high:g}"
+
+
+@dataclass(frozen=True)
+class NonEmpty:
+    def allows(self, value: Any) -> bool:
+        return len(value) > 0
+
+    def __str__(self) -> str:
+        return "that is not empty"
+
+
+NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "none"}
+
+
+def is_none(value: Any) -> bool:
+    """In a config `none` (or YAML's null) stands where something is absent."""
+    return value is None or value == "none"
+
+
+def describe(annotation: Any) -> str:
+    """An annotation in words: `list[Annotated[int, AtLeast(1)]]` is "a list of whole numbers ≥ 1"."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        base, *constraints = get_args(annotation)
+        return " ".join([describe(base), *(str(c) for c in constraints if hasattr(c, "allows"))])
+    if origin is Literal:
+        return " or ".join(str(choice) for choice in get_args(annotation))
+    if origin in (Union, types.UnionType):
+        # torch's own signatures also take tensors, which no YAML can hold
+        legal = [option for option in get_args(annotation) if get_origin(option) or option in NAMES]
+        return " or ".join(dict.fromkeys(map(describe, legal or get_args(annotation))))
+    if origin is list:
+        item = describe(get_args(annotation)[0])
+        return "a list of " + item.removeprefix("a ").replace("number", "numbers", 1).replace("text", "texts", 1)
+    if origin is tuple:
+        return "[" + ", ".join(describe(item) for item in get_args(annotation)) + "]"
+    return NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def fits(annotation: Any, value: Any) -> bool:
+    """Whether a value read from YAML can be passed to a parameter with this annotation."""
+    origin = get_origin(annotation)
+    if annotation is Any or isinstance(annotation, str):
+        return True
+    if origin is Annotated:
+        base, *constraints = get_args(annotation)
+        return fits(base, value) and all(c.allows(value) for c in constraints if hasattr(c, "allows"))
+    if origin is Literal:
+        return value in get_args(annotation) and not isinstance(value, bool)
+    if origin in (Union, types.UnionType):
+        return any(fits(option, value) for option in get_args(annotation))
+    if origin is list:
+        return isinstance(value, list) and all(fits(get_args(annotation)[0], item) for item in value)
+    if origin is tuple:
+        kinds = get_args(annotation)
+        return isinstance(value, list | tuple) and len(value) == len(kinds) and all(map(fits, kinds, value))
+    if annotation in (type(None), None):
+        return is_none(value)
+    if annotation is bool:
+        return isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if annotation is str:
+        return isinstance(value, str)
+    # a class built from a node of its own, or one (a tensor, say) that no YAML can hold
+    return isinstance(value, Mapping) and "_target_" in value
+
+
+def complaint(annotation: Any, value: Any) -> str | None:
+    """None if the value fits, else "expected …, got …"."""
+    if fits(annotation, value):
+        return None
+    shown = "none" if value is None else repr(value) if isinstance(value, str) else str(value)
+    return f"expected {describe(annotation)}, got {shown}"

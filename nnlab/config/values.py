@@ -1,0 +1,103 @@
+"""The check of a composed config's values against the signatures of the classes that it names.
+
+Types, ranges, unknown and missing keys, and the combinations that make no sense; all problems are told at once. Torch is
+imported only where a node's class needs it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from nnlab.config.build import parameters, target
+from nnlab.config.constraints import AtLeast, complaint, is_none
+from nnlab.config.names import nearest
+from nnlab.errors import BadInput
+
+TOP_LEVEL = {"seed": Annotated[int, AtLeast(0)], "device": str, "tags": list[str], "outputs": str}
+
+
+def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
+    """Problems of a plain config; with `nodes`, of these top-level keys alone."""
+    chosen = [key for key in config if nodes is None or key in nodes]
+    problems = []
+    for key in chosen:
+        if key in TOP_LEVEL:
+            problems += check_value(TOP_LEVEL[key], config[key], key)
+        elif isinstance(config[key], Mapping):
+            problems += check_node(config[key], key)
+        else:
+            problems.append(f"{key}: unknown key; {nearest(key, config)}")
+    if not problems and nodes is None:
+        problems += check_together(config)
+    return problems
+
+
+def check_value(annotation: Any, value: Any, place: str) -> list[str]:
+    if value == "???":
+        return [f"{place}: needs a value; add {place}=…"]
+    trouble = complaint(annotation, value)
+    return [f"{place}: {trouble}"] if trouble else []
+
+
+def check_node(node: Mapping, place: str) -> list[str]:
+    """Problems of a node that names a class, and of the nodes inside it."""
+    try:
+        cls = target(node.get("_target_"), place)
+    except BadInput as error:
+        return list(error.problems)
+    legal = parameters(cls)
+    if cls.__module__.startswith("torch.optim"):
+        legal["schedule"] = inspect.Parameter("schedule", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Any)
+    problems = []
+    for key, value in node.items():
+        where = f"{place}.{key}"
+        if key == "_target_":
+            continue
+        if key not in legal:
+            problems.append(f"{where}: unknown key; {nearest(key, legal)}")
+        elif isinstance(value, Mapping) and "_target_" in value:
+            problems += check_node(value, where)
+        else:
+            problems += check_value(legal[key].annotation, value, where)
+    required = [k for k, p in legal.items() if p.default is inspect.Parameter.empty]
+    problems += [f"{place}.{key}: missing; add {place}.{key}=…" for key in required if key not in node]
+    if not problems and cls.__module__.startswith("torch.optim"):
+        problems += check_optimizer(cls, node, place)
+    return problems
+
+
+def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
+    """torch's optimizers state their ranges only by raising: each value is tried alone, so that its key can be named."""
+    import torch
+
+    options = {k: v for k, v in node.items() if k not in ("_target_", "schedule")}
+    problems = []
+    for some in [*({key: value} for key, value in options.items()), options]:
+        try:
+            cls([torch.zeros(1)], **some)
+        except (ValueError, TypeError) as error:
+            if not problems:  # a bad value spoils the last try, which holds all of them, too
+                problems.append(f"{place}.{next(iter(some))}: {error}" if len(some) == 1 else f"{place}: {error}")
+            elif len(some) == 1:
+                problems.append(f"{place}.{next(iter(some))}: {error}")
+    return problems
+
+
+def check_together(config: Mapping) -> list[str]:
+    """Combinations that make no sense, of values that each are legal."""
+    problems = []
+    trainer, data = config.get("trainer", {}), config.get("data", {})
+    epochs, steps = trainer.get("epochs"), trainer.get("steps")
+    if is_none(epochs) and is_none(steps):
+        problems.append("trainer.epochs, trainer.steps: none of the two is given; a run needs a length")
+    patience = trainer.get("early_stopping", {}).get("patience", 0)
+    if patience and data.get("validation") == 0:
+        problems.append("trainer.early_stopping.patience: nothing to watch with data.validation=0")
+    if patience and trainer.get("evaluate_every") == "never":
+        problems.append("trainer.early_stopping.patience: nothing to watch with trainer.evaluate_every=never")
+    warmup = config.get("optimizer", {}).get("schedule", {}).get("warmup", 0)
+    if is_none(steps) and not is_none(epochs) and warmup > epochs:
+        problems.append(f"optimizer.schedule.warmup: {warmup} epochs of warm-up in a run of {epochs}")
+    return problems

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import torch
+
+from nnlab.data.dataset import Arrays, Dataset
+from nnlab.errors import BadInput
+
+
+class CIFAR10(Dataset):
+    """Colour photographs of 32×32 in ten classes (Krizhevsky 2009, "Learning multiple layers of features from tiny images")."""
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "cifar-10-batches-py"
+
+    def size(self) -> int:
+        return 60_000 * (3 * 32 * 32 + 8)
+
+    def load(self) -> Arrays:
+        from torchvision import datasets
+
+        present = self.folder.exists()
+        made_root = not self.root.exists()
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                train, test = (datasets.CIFAR10(self.root, train=part, download=not present) for part in (True, False))
+        except (OSError, RuntimeError) as error:
+            if present:
+                raise BadInput(
+                    f"{self.root / 'cifar-10-batches-py'}: damaged ({error}). Delete it to download it again"
+                ) from error
+            if made_root:
+                with contextlib.suppress(OSError):
+                    self.root.rmdir()
+            raise BadInput(
+                f"data.root: no CIFAR-10 under '{self.root}', and it could not be downloaded ({error}). "
+                "Run once with a network, or unpack cifar-10-python.tar.gz there, or use data=digits, which needs no download"
+            ) from error
+        x_train, x_test = (torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in (train, test))
+        return Arrays(x_train, torch.tensor(train.targets), x_test, torch.tensor(test.targets), tuple(train.classes))

@@ -1,0 +1,171 @@
+"""A dataset: where its files are, how large it is, its arrays, and its three splits on the device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from nnlab.config.constraints import AtLeast, Between
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+
+Share = Annotated[float, Between(0, 0.9)]
+STRATUM_SEED = 0x5EED
+
+
+@dataclass
+class Arrays:
+    """What a dataset's files hold, on the CPU.
+
+    x      (N, *shape) uint8, or float32 where the values are real
+    y      (N,) int64 class numbers, or None
+    scale  a stored value times `scale` is the value a model sees
+    """
+
+    x_train: Tensor
+    y_train: Tensor | None
+    x_test: Tensor
+    y_test: Tensor | None
+    classes: tuple[str, ...] = ()
+    scale: float = 1 / 255
+
+
+@dataclass
+class Split:
+    """Rows of an array on the device. Training and validation share one array: a split copies no image."""
+
+    x: Tensor
+    y: Tensor | None
+    rows: Tensor  # (n,) int64, into x and y
+    scale: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def values(self, rows: Tensor) -> Tensor:
+        """(n, *shape) float32: the rows of `x`, gathered and cast."""
+        values = self.x.index_select(0, rows).to(torch.float32)
+        return values if self.scale == 1 else values.mul_(self.scale)
+
+    def labels(self, rows: Tensor) -> Tensor | None:
+        return None if self.y is None else self.y.index_select(0, rows)
+
+
+@dataclass
+class Data:
+    """A dataset on the device that trains."""
+
+    spec: DataSpec
+    train: Split
+    validation: Split
+    test: Split
+
+    def split(self, name: str) -> Split:
+        return getattr(self, name)
+
+
+class Dataset(ABC):
+    """Base of every dataset. A subclass says how many bytes it takes (`size`) and reads them (`load`).
+
+    root        folder of all datasets
+    validation  number set aside from the training set; auto: 5,000 or a tenth, whichever is less
+    limit       at most so many of the training set and of the test set, chosen by `seed`
+    seed        of the splits
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        validation: Literal["auto"] | Annotated[int, AtLeast(0)] = "auto",
+        limit: Annotated[int, AtLeast(2)] | None = None,
+        seed: Annotated[int, AtLeast(0)] = 0,
+    ) -> None:
+        self.root = Path(root)
+        self.validation = validation
+        self.limit = limit
+        self.seed = seed
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes of the whole set as it is kept on the device, known before it is loaded.
+
+        Raises BadInput if the files are absent or not what they should be.
+        """
+
+    @abstractmethod
+    def load(self) -> Arrays: ...
+
+    def open(self, device: torch.device) -> Data:
+        """The three splits on the device. Raises BadInput if the set is absent, damaged, or larger than the memory left."""
+        need, free = self.size(), free_memory(device)
+        if need > free:
+            raise BadInput(
+                f"data: {self.name} takes {need / 2**30:.1f} GiB, {device} has {free / 2**30:.1f} GiB free. "
+                "Use smaller images (data.size), another device, or a part of the files"
+            )
+        arrays = self.load()
+        generator = torch.Generator().manual_seed(self.seed)
+        train, validation = self._split_rows(len(arrays.x_train), generator)
+        test = torch.randperm(len(arrays.x_test), generator=generator)[: self.limit].sort().values
+
+        spec = self._spec(arrays, train)
+        x, y = arrays.x_train.to(device), None if arrays.y_train is None else arrays.y_train.to(device)
+        x_test, y_test = arrays.x_test.to(device), None if arrays.y_test is None else arrays.y_test.to(device)
+        return Data(
+            spec,
+            Split(x, y, train.to(device), arrays.scale),
+            Split(x, y, validation.to(device), arrays.scale),
+            Split(x_test, y_test, test.to(device), arrays.scale),
+        )
+
+    def _split_rows(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Rows for training and for validation, each in the order of the file."""
+        order = torch.randperm(n, generator=generator)[: self.limit]
+        validation = min(5000, len(order) // 10) if self.validation == "auto" else self.validation
+        if validation >= len(order):
+            raise BadInput(f"data.validation: {validation} of {len(order)} training images leaves none to train on")
+        return order[validation:].sort().values, order[:validation].sort().values
+
+    def _spec(self, arrays: Arrays, train: Tensor) -> DataSpec:
+        x = arrays.x_train
+        image = x.ndim == 4
+        if x.dtype == torch.uint8:
+            low, high, bounded = 0.0, 1.0, True
+        else:  # real values: an image within [0, 1] is taken to be bounded by it
+            low, high = x[train].min().item(), x[train].max().item()
+            bounded = image and low >= 0 and high <= 1
+            low, high = (0.0, 1.0) if bounded else (low, high)
+        return DataSpec(self.name, "image" if image else "table", tuple(x.shape[1:]), arrays.classes, low, high, bounded)
+
+
+def set_aside(y: Tensor | None, n: int, share: float) -> tuple[Tensor, Tensor]:
+    """Rows for training and for a test, where a set comes without one: a share of each class, the same at every call."""
+    generator = torch.Generator().manual_seed(STRATUM_SEED)
+    test = torch.zeros(n, dtype=torch.bool)
+    for group in [torch.arange(n)] if y is None else [(y == c).nonzero().flatten() for c in y.unique()]:
+        chosen = group[torch.randperm(len(group), generator=generator)]
+        test[chosen[: round(share * len(group))]] = True
+    return (~test).nonzero().flatten(), test.nonzero().flatten()
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on a device; on the CPU what the kernel calls available."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):  # not Linux
+        import os
+
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**62

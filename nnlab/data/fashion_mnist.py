@@ -1,0 +1,8 @@
+from nnlab.data.idx import IdxDataset
+
+
+class FashionMNIST(IdxDataset):
+    """Garments in ten classes (Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a novel image dataset")."""
+
+    title = "Fashion-MNIST"
+    torchvision_name = "FashionMNIST"

@@ -1,0 +1,49 @@
+"""How indices become a batch: gather, cast, noise. Device code alone, without a host copy, so that a CUDA graph can hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nnlab.data.dataset import Split
+from nnlab.data.spec import Batch
+from nnlab.noise import Noise
+
+EVALUATION_BATCH = 1000
+
+
+@dataclass
+class Feed:
+    """Batches of a split, corrupted by a noise."""
+
+    split: Split
+    noise: Noise
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """The batch of these rows of the split's array; `generator` drives the noise."""
+        clean = self.split.values(rows)
+        corrupted, mask = self.noise(clean, generator)
+        return Batch(input=corrupted, target=clean, mask=mask, label=self.split.labels(rows))
+
+    def order(self, seed: int, epoch: int) -> Tensor:
+        """(n,) the rows in the order of an epoch: a permutation that depends on the seed and the epoch alone.
+
+        So a run that resumes in the middle of an epoch, or with more epochs, sees the same order.
+        """
+        generator = torch.Generator().manual_seed(mix(seed, epoch))
+        return self.split.rows[torch.randperm(len(self.split), generator=generator).to(self.split.rows.device)]
+
+    def in_order(self, generator: torch.Generator, limit: int | None = None) -> Iterator[Batch]:
+        """Batches of the whole split (or its first `limit`), in the order of the file."""
+        for rows in self.split.rows[:limit].split(EVALUATION_BATCH):
+            yield self.batch(rows, generator)
+
+
+def mix(seed: int, number: int) -> int:
+    """One seed of two numbers, so that (0, 1) and (1, 0) have nothing in common (the finalizer of splitmix64)."""
+    z = (seed * 0x9E3779B97F4A7C15 + number + 1) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    return (z ^ (z >> 31)) % 2**63

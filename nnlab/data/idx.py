@@ -1,0 +1,94 @@
+"""Sets in the idx format of MNIST, read and downloaded by torchvision."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from pathlib import Path
+from typing import ClassVar
+
+from nnlab.data.dataset import Arrays, Dataset
+from nnlab.errors import BadInput
+
+IMAGE, LABEL = (28, 28), ()  # the shape of one example
+FILES = {
+    "train-images-idx3-ubyte": IMAGE,
+    "train-labels-idx1-ubyte": LABEL,
+    "t10k-images-idx3-ubyte": IMAGE,
+    "t10k-labels-idx1-ubyte": LABEL,
+}
+
+
+class IdxDataset(Dataset):
+    """60,000 + 10,000 gray images of 28×28 in four idx files, which torchvision downloads where they are absent."""
+
+    title: ClassVar[str]
+    torchvision_name: ClassVar[str]
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.torchvision_name / "raw"
+
+    def size(self) -> int:
+        if any((self.folder / name).exists() for name in FILES):
+            problems = [check_idx(self.folder / name) for name in FILES]
+            if any(problems):
+                raise BadInput(*filter(None, problems))
+            return sum((self.folder / name).stat().st_size for name in FILES)
+        return 70_000 * (28 * 28 + 8)
+
+    def load(self) -> Arrays:
+        import torchvision.datasets  # two seconds to import
+
+        source = getattr(torchvision.datasets, self.torchvision_name)
+        if not self.folder.exists() or not any(self.folder.iterdir()):
+            self._download(source)
+            self.size()
+        train, test = (source(self.root, train=part) for part in (True, False))
+        for part, name in ((train, "train"), (test, "t10k")):
+            if len(part.data) != len(part.targets):
+                raise BadInput(f"{self.folder}: {name} has {len(part.data):,} images but {len(part.targets):,} labels")
+        return Arrays(
+            train.data.unsqueeze(1),
+            train.targets.long(),
+            test.data.unsqueeze(1),
+            test.targets.long(),
+            tuple(train.classes),
+        )
+
+    def _download(self, source: type) -> None:
+        """Raises BadInput without a network, and leaves no empty folders behind."""
+        made = [folder for folder in (self.root, self.folder.parent, self.folder) if not folder.exists()]
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                source(self.root, download=True)
+        except (OSError, RuntimeError) as error:
+            for folder in reversed(made):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            raise BadInput(
+                f"data.root: no {self.title} under '{self.root}', and it could not be downloaded ({error}). Run once "
+                f"with a network, or put the four idx files into {self.folder}, or use data=digits, which needs no download"
+            ) from error
+
+
+def check_idx(path: Path) -> str | None:
+    """A problem of an idx file, found in its header and its length alone: 16 bytes are read, not 47 million."""
+    shape = FILES[path.name]
+    if not path.exists():
+        return f"{path}: missing, though others of the four idx files are there. Delete them to download all again"
+    with path.open("rb") as file:
+        header = file.read(4 + 4 * (1 + len(shape)))
+    magic, sizes = header[:4], [int.from_bytes(header[i : i + 4], "big") for i in range(4, len(header), 4)]
+    if magic != bytes([0, 0, 8, 1 + len(shape)]) or len(sizes) != 1 + len(shape):
+        return f"{path}: no idx file of bytes in {1 + len(shape)} dimensions (it begins with {magic.hex() or 'nothing'})"
+    if tuple(sizes[1:]) != shape:
+        return f"{path}: expected examples of shape {shape}, got {tuple(sizes[1:])}"
+    expected, got = len(header) + math.prod(sizes), path.stat().st_size
+    if expected != got:
+        return (
+            f"{path}: truncated or damaged; its header promises {expected:,} bytes, it has {got:,}. "
+            "Delete the folder to download it again"
+        )
+    return None

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from nnlab.config.constraints import AtLeast
+from nnlab.data.dataset import Arrays, Dataset, Share, set_aside
+from nnlab.errors import BadInput
+
+Side = Annotated[int, AtLeast(1)]
+
+
+class ImageFolder(Dataset):
+    """A user's own images: one folder a class (as torchvision's ImageFolder reads them), or images alone.
+
+    folder     inside `root`, or absolute; it holds the classes or images, or `train` and `test` folders that do
+    size       resize to (size, size) or (height, width), bilinear; needed where images differ in size
+    grayscale  one channel; else three, or one where every image is gray
+    test       share set aside, class by class, where there is no `test` folder
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        size: Side | tuple[Side, Side] | None = None,
+        grayscale: bool = False,
+        test: Share = 0.1,
+        **common,
+    ) -> None:
+        super().__init__(**common)
+        self.folder = self.root / folder
+        self.resize = (size, size) if isinstance(size, int) else tuple(size) if size else None
+        self.grayscale = grayscale
+        self.test = test
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def size(self) -> int:
+        self.parts = [self.folder / part for part in ("train", "test")]
+        if not all(part.is_dir() for part in self.parts):
+            self.parts = [self.folder]
+        listed = [list_images(part) for part in self.parts]
+        self.files = [files for files, _, _ in listed]
+        self.labels = [labels for _, labels, _ in listed]
+        self.classes = listed[0][2]
+        if any(classes != self.classes for _, _, classes in listed):
+            raise BadInput(f"data.folder: {self.parts[0]} and {self.parts[1]} hold different classes")
+        first = self._read(self.files[0][0])
+        self.shape = first.shape
+        return sum(map(len, self.files)) * (prod(self.shape) + 8)
+
+    def load(self) -> Arrays:
+        self.size()
+        images = [self._read_all(files) for files in self.files]
+        if not self.grayscale and images[0].shape[1] == 3 and all(is_gray(x) for x in images):
+            images = [x[:, :1].contiguous() for x in images]
+        if len(images) == 2:
+            return Arrays(images[0], self.labels[0], images[1], self.labels[1], self.classes)
+        x, y = images[0], self.labels[0]
+        train, test = set_aside(y, len(x), self.test)
+        if not len(test):
+            raise BadInput(f"data.test: {self.test:g} of {len(x)} images in {self.folder} leaves none to test on")
+        return Arrays(x[train], None if y is None else y[train], x[test], None if y is None else y[test], self.classes)
+
+    def _read(self, path: Path) -> np.ndarray:
+        """(C, H, W) uint8."""
+        try:
+            with Image.open(path) as image:
+                image = image.convert("L" if self.grayscale else "RGB")
+                if self.resize:
+                    image = image.resize(self.resize[::-1], Image.Resampling.BILINEAR)
+                pixels = np.asarray(image)
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+            raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+    def _read_all(self, files: list[Path]) -> Tensor:
+        x = np.empty((len(files), *self.shape), np.uint8)
+
+        def read(i: int) -> None:
+            pixels = self._read(files[i])
+            if pixels.shape != self.shape:
+                sizes = [f"{h}×{w}" for _, h, w in (self.shape, pixels.shape)]
+                raise BadInput(
+                    f"{files[i]}: {sizes[1]} pixels, but {self.files[0][0].name} has {sizes[0]}. Add data.size=64 to resize all"
+                )
+            x[i] = pixels
+
+        with ThreadPoolExecutor() as pool:  # PIL decodes without holding the interpreter's lock
+            for _ in pool.map(read, range(len(files))):
+                pass
+        return torch.from_numpy(x)
+
+
+def is_gray(x: Tensor) -> bool:
+    return bool((x[:, 0] == x[:, 1]).all() and (x[:, 0] == x[:, 2]).all())
+
+
+def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...]]:
+    """The image files under a folder, their labels, and the names of the classes: its subfolders, or none."""
+    suffixes = set(Image.registered_extensions())
+    if not folder.is_dir():
+        raise BadInput(f"data.folder: no folder {folder}. Give one inside data.root, or an absolute path")
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    files, labels = [], []
+    for label, name in enumerate(classes or ["."]):
+        found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        files += found
+        labels += [label] * len(found)
+        if not found:
+            raise BadInput(f"data.folder: no image in {folder / name}. Known formats: png, jpg, bmp, pgm, webp, …")
+    return files, torch.tensor(labels) if classes else None, tuple(classes)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.dataset import Arrays, Dataset, Share, set_aside
+from nnlab.errors import BadInput
+
+SHAPES = "images (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, or a table (N, D)"
+
+
+class Npz(Dataset):
+    """A user's arrays in one .npz file: `x_train`, and where there are any `y_train`, `x_test`, `y_test`.
+
+    Images are (N, H, W), (N, H, W, C) or (N, C, H, W), as bytes (0 … 255 stand for 0 … 1) or real numbers; a table is
+    (N, D). Without `x_test` a share `test` of the rows is set aside, class by class.
+    """
+
+    def __init__(self, *, file: str, test: Share = 0.1, **common) -> None:
+        super().__init__(**common)
+        self.file = self.root / file
+        self.test = test
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    def size(self) -> int:
+        try:
+            with zipfile.ZipFile(self.file) as archive:
+                return sum(entry.file_size for entry in archive.infolist())
+        except FileNotFoundError as error:
+            raise BadInput(f"data.file: no file {self.file}. Give one inside data.root, or an absolute path") from error
+        except (zipfile.BadZipFile, OSError) as error:
+            raise BadInput(f"data.file: {self.file} is no npz file ({error}). Write one with numpy.savez") from error
+
+    def load(self) -> Arrays:
+        try:
+            with np.load(self.file, allow_pickle=False) as archive:  # a pickle would run code
+                found = {key: archive[key] for key in archive.files}
+        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            raise BadInput(f"data.file: {self.file} cannot be read ({error}); arrays of objects are not allowed") from error
+        if "x_train" not in found:
+            names = ", ".join(found) or "nothing"
+            raise BadInput(f"data.file: {self.file} has no array 'x_train'; it holds {names}")
+        problems = [p for key in ("x_train", "x_test") if key in found for p in check_values(key, found[key])]
+        problems += [
+            f"data.file: {y} has {len(found[y])} labels for {len(found[x])} rows of {x}"
+            for x, y in (("x_train", "y_train"), ("x_test", "y_test"))
+            if x in found and y in found and found[y].shape != found[x].shape[:1]
+        ]
+        if "x_test" in found and found["x_test"].shape[1:] != found["x_train"].shape[1:]:
+            problems.append(
+                f"data.file: x_test has rows of shape {found['x_test'].shape[1:]}, x_train {found['x_train'].shape[1:]}"
+            )
+        if "x_test" in found and found["x_test"].dtype != found["x_train"].dtype:
+            problems.append(f"data.file: x_test is {found['x_test'].dtype}, x_train is {found['x_train'].dtype}")
+        if problems:
+            raise BadInput(*problems)
+        return self._arrays(found)
+
+    def _arrays(self, found: dict[str, np.ndarray]) -> Arrays:
+        x, scale = to_tensor(found["x_train"])
+        names, y = np.unique(found["y_train"], return_inverse=True) if "y_train" in found else ((), None)
+        y = None if y is None else torch.from_numpy(y.reshape(-1)).long()
+        classes = tuple(str(name) for name in names)
+        if "x_test" not in found:
+            train, test = set_aside(y, len(x), self.test)
+            if not len(test):
+                raise BadInput(f"data.test: {self.test:g} of {len(x)} rows leaves none to test on")
+            return Arrays(x[train], None if y is None else y[train], x[test], None if y is None else y[test], classes, scale)
+        y_test = None
+        if "y_test" in found and classes:
+            index = {name: i for i, name in enumerate(classes)}
+            unknown = sorted({str(name) for name in found["y_test"]} - set(index))
+            if unknown:
+                raise BadInput(f"data.file: y_test holds classes that y_train lacks: {', '.join(unknown[:5])}")
+            y_test = torch.tensor([index[str(name)] for name in found["y_test"]])
+        return Arrays(x, y, to_tensor(found["x_test"])[0], y_test, classes, scale)
+
+
+def check_values(key: str, x: np.ndarray) -> list[str]:
+    if x.dtype.kind not in "buif":
+        return [f"data.file: {key} holds {x.dtype}; expected numbers"]
+    if x.ndim not in (2, 3, 4) or 0 in x.shape:
+        return [f"data.file: {key} has shape {x.shape}; expected {SHAPES}"]
+    if x.ndim == 4 and channel_axis(x) is None:
+        return [f"data.file: {key} has shape {x.shape}, without an axis of 1 or 3 channels; expected {SHAPES}"]
+    bad = np.argwhere(~np.isfinite(x)) if x.dtype.kind == "f" else ()
+    if len(bad):
+        place = ", ".join(str(i) for i in bad[0])
+        return [f"data.file: {key}[{place}] is {x[tuple(bad[0])]}; {len(bad)} values are not finite. Fill or remove those rows"]
+    return []
+
+
+def channel_axis(x: np.ndarray) -> int | None:
+    return next((axis for axis in (3, 1) if x.shape[axis] in (1, 3)), None)
+
+
+def to_tensor(x: np.ndarray) -> tuple[Tensor, float]:
+    """(N, C, H, W) or (N, D), with the scale of its values."""
+    if x.ndim == 3:
+        x = x[:, None]
+    elif x.ndim == 4 and channel_axis(x) == 3:
+        x = x.transpose(0, 3, 1, 2)
+    if x.ndim == 4 and x.dtype == np.bool_:
+        return torch.from_numpy(x.astype(np.uint8)), 1.0
+    if x.ndim == 4 and x.dtype == np.uint8:
+        return torch.from_numpy(np.ascontiguousarray(x)), 1 / 255
+    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)), 1.0

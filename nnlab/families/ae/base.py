@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.dataset import Split
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.model import Latent, Model
+from nnlab.nn.mlp import Width
+from nnlab.nn.start import set_output_mean
+
+
+class Autoencoder(Model):
+    """x̂ = g(f(x̃)): what a narrow code keeps of the data (Hinton & Salakhutdinov 2006).
+
+    loss = Σ (x̂ − x)², the squared error summed over the image, where x is clean and x̃ what the noise left of it
+
+    encoder  f: (N, *shape) → (N, latent_dim)
+    decoder  (N, latent_dim) → (N, *shape); where data lie within [0, 1], g ends in a sigmoid
+    """
+
+    trainer = "nnlab.families.ae.trainer:AutoencoderTrainer"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        *,
+        latent_dim: Width = 16,
+    ) -> None:
+        super().__init__(spec)
+        self.latent_dim = latent_dim
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def start(self, split: Split) -> None:
+        set_output_mean(self.decoder, split, lambda mean: mean.clamp(0.01, 0.99).logit() if self._squashes else mean)
+
+    @property
+    def _squashes(self) -> bool:
+        return self.spec.in_unit_interval
+
+    def encode(self, x: Tensor) -> Tensor:
+        """f(x), (N, latent_dim)."""
+        return self.encoder(x).float()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """g(z), (N, *shape)."""
+        output = self.decoder(z).float()
+        return output.sigmoid() if self._squashes else output
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        error = self.reconstruct(batch.input) - batch.target
+        return {"loss": error.square().flatten(1).sum(1)}
+
+    def latent(self, batches: Iterable[Batch]) -> Latent:
+        """The mean and the standard deviation of the codes of the batches."""
+        codes = torch.cat([self.encode(batch.input) for batch in batches]).double()
+        return Latent(mean=codes.mean(0).float(), std=codes.std(0).float())

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+from nnlab.config.constraints import NonEmpty
+from nnlab.data.spec import DataSpec
+from nnlab.families.vae.base import VariationalAutoencoder
+from nnlab.nn.conv import conv_decoder, conv_encoder
+from nnlab.nn.mlp import Activation, Width
+
+
+class ConvVAE(VariationalAutoencoder):
+    """The variational autoencoder with convolutional networks (Kingma & Welling 2014; layers after Radford et al. 2016).
+
+    channels  of the encoder's layers, each halving the image; the decoder has them in reverse
+    hidden    width of the fully connected layer between the image and the code
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        channels: Annotated[list[Width], NonEmpty()] = (32, 64),
+        hidden: Width = 256,
+        latent_dim: Width = 16,
+        activation: Activation = "silu",
+        **variational,
+    ) -> None:
+        encoder = conv_encoder(spec, channels, hidden, 2 * latent_dim, activation)
+        decoder = conv_decoder(spec, channels, hidden, latent_dim, activation)
+        super().__init__(spec, encoder, decoder, latent_dim=latent_dim, **variational)

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from nnlab.data.spec import DataSpec
+from nnlab.families.vae.base import VariationalAutoencoder
+from nnlab.nn.mlp import Activation, Width, mlp_decoder, mlp_encoder
+
+
+class VAE(VariationalAutoencoder):
+    """The variational autoencoder with fully connected networks (Kingma & Welling 2014, "Auto-encoding variational Bayes").
+
+    hidden  widths of the encoder's layers; the decoder has them in reverse
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        hidden: list[Width] = (1024, 512),
+        latent_dim: Width = 16,
+        activation: Activation = "silu",
+        **variational,
+    ) -> None:
+        encoder = mlp_encoder(spec, hidden, 2 * latent_dim, activation)
+        decoder = mlp_decoder(spec, hidden, latent_dim, activation)
+        super().__init__(spec, encoder, decoder, latent_dim=latent_dim, **variational)

@@ -1,0 +1,66 @@
+"""Pictures of what a model does with images: reconstructions, samples, motion in the latent space."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch
+from nnlab.latent.traversal import manifold, traverse
+from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples
+from nnlab.pictures import grid, sheet, to_pixels
+
+PER_ROW = 12
+
+
+def reconstruction_picture(model: Reconstructs, batch: Batch) -> np.ndarray:
+    """Rows of inputs over their outputs; with a noise, the clean images, what the model was given, and its outputs."""
+    spec = model.spec
+    rows = {"input": batch.target, "output": model.reconstruct(batch.input)}
+    if batch.mask is not None:
+        rows = {"clean": batch.target, "input": batch.input, "output": rows["output"]}
+    tiles, labels = [], []
+    for start in range(0, len(batch) - len(batch) % PER_ROW or len(batch), PER_ROW):
+        for label, images in rows.items():
+            tiles.append(to_pixels(images[start : start + PER_ROW], spec))
+            labels.append(label)
+    return sheet(np.stack(tiles), labels)
+
+
+def sample_picture(model: Samples, n: int, generator: torch.Generator) -> np.ndarray:
+    return grid(model.sample(n, generator), model.spec)
+
+
+def traversal_picture(
+    model: Decodes,
+    latent: Latent,
+    base: Tensor | None = None,
+    coordinates: list[int] | None = None,
+    values: Tensor | None = None,
+) -> np.ndarray:
+    """A row a coordinate, the most informative first, its name and what it carries in the margin.
+
+    Every coordinate, around the middle of the latent space and ±3 standard deviations, unless told otherwise.
+    """
+    base = latent.mean if base is None else base
+    coordinates = latent.order() if coordinates is None else coordinates
+    values = torch.linspace(-3, 3, 11, device=base.device) if values is None else values
+    images = traverse(model, base, latent, coordinates, values)
+    carried = (
+        [f"σ {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
+    )
+    rows = [f"z{i}\n{carried[i]}" for i in coordinates]
+    return sheet(to_pixels(images, model.spec), rows, [f"{v:+.1f}".replace("-", "−") for v in values.tolist()])
+
+
+def manifold_picture(model: Decodes, latent: Latent) -> np.ndarray:
+    return sheet(to_pixels(manifold(model, latent), model.spec))
+
+
+def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:
+    """The pictures of a latent space: every coordinate's motion, and the plane where there are just two."""
+    pictures = {"traversal": traversal_picture(model, latent)}
+    if model.latent_dim == 2:
+        pictures["manifold"] = manifold_picture(model, latent)
+    return pictures

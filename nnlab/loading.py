@@ -1,0 +1,90 @@
+"""A run opened again: its trained model, and when asked for its data and its trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from nnlab.config import values
+from nnlab.config.build import build
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+from nnlab.experiment import Experiment, assemble
+from nnlab.model import Model
+from nnlab.runs.find import resolve
+from nnlab.runs.folder import RunFolder
+from nnlab.training import checkpoint
+from nnlab.training import device as devices
+
+
+@dataclass
+class OpenRun:
+    """A run folder with the state of one of its checkpoints; model, data and trainer are made when first asked for."""
+
+    folder: RunFolder
+    config: dict
+    checkpoint: str
+    state: dict
+    device: torch.device
+
+    @cached_property
+    def model(self) -> Model:
+        """The trained model, built without its data, in evaluation mode."""
+        spec = DataSpec.from_state(self.state["spec"])
+        model = build(self.config["model"], Model, spec, place="model").to(self.device)
+        return self._fill(model)
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """Everything the run was made of, with the trained weights. Raises BadInput if the data are not there."""
+        experiment = assemble({**self.config, "device": str(self.device)})
+        self._fill(experiment.model)
+        return experiment
+
+    def _fill(self, model: Model) -> Model:
+        try:
+            model.load_state_dict(self.state["trainer"]["model"])
+        except (RuntimeError, KeyError) as error:
+            raise BadInput(
+                f"{self.folder.path}: checkpoint '{self.checkpoint}' and config.yaml disagree ({str(error).splitlines()[0]})"
+            ) from error
+        return model.eval()
+
+
+def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = "auto") -> OpenRun:
+    """A run folder (or `last`) with its `best` checkpoint, or `last` where there is no best, or the one named.
+
+    Raises BadInput if the folder is no run, its config names a class outside nnlab, or the checkpoint cannot be read.
+    """
+    folder = resolve(str(run))
+    config = checked_config(folder)
+    names = checkpoint.available(folder.checkpoints)
+    name = checkpoint_name or ("best" if "best" in names else "last")
+    where = devices.resolve(device)
+    return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name, where), where)
+
+
+def checked_config(folder: RunFolder) -> dict:
+    config = folder.read_config()
+    problems = values.check(config)
+    if problems:
+        raise BadInput(*(f"{folder.config}: {problem}" for problem in problems))
+    return config
+
+
+def load(run: str | Path, checkpoint: str | None = None, device: str = "auto") -> Model:
+    """The trained model of a run, on a device, in evaluation mode, with all it can do: sample, encode, decode, …
+
+    run         a run folder, or "last"
+    checkpoint  "best", "last", "step-000500"; by default the best, or the last where there is no validation split
+
+        model = nnlab.load("outputs/vae/fashion_mnist/…")
+        with torch.inference_mode():
+            images = model.sample(64)             # (64, 1, 28, 28), values within model.spec.low … high
+
+    Raises nnlab.errors.BadInput, whose message names what is wrong.
+    """
+    return open_run(run, checkpoint, device).model

@@ -1,0 +1,89 @@
+"""What a model is, and what a model can do.
+
+A model owns mathematics alone: its loss in named terms, and the capabilities below. Who trains it is said by its family's
+base class (`trainer`); a verb asks for a capability, never for a family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.spec import Batch, DataSpec
+
+if TYPE_CHECKING:
+    from nnlab.data.dataset import Split
+
+
+class Model(nn.Module):
+    """Base of every model; built from the data's spec and the keys of its YAML (keyword-only parameters)."""
+
+    trainer: ClassVar[str]
+    """Who trains it, as "module:class": a family's base class says so. A name, since trainers know models, not the reverse."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    def start(self, split: Split) -> None:
+        """Set what is read off the training data once, before the first step. Nothing, unless a model says otherwise."""
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Named terms, each (N,) float32, one value an image; the mean of `loss` is what is minimised."""
+        raise NotImplementedError
+
+
+@dataclass
+class Latent:
+    """A latent space measured along its coordinates.
+
+    mean, std  (d,) where the codes lie
+    kl         (d,) nats that each coordinate carries, where the model is variational
+    """
+
+    mean: Tensor
+    std: Tensor
+    kl: Tensor | None = None
+
+    def order(self) -> list[int]:
+        """The coordinates, the most informative first: by their KL, or by their spread."""
+        return (self.std if self.kl is None else self.kl).argsort(descending=True).tolist()
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (N, d) of inputs (N, *shape)."""
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    latent_dim: int
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Outputs (N, *shape) of codes (N, d)."""
+
+    def latent(self, batches: Iterable[Batch]) -> Latent:
+        """Where codes lie, measured on batches."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """New examples (n, *shape)."""
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """What the model makes of inputs (N, *shape)."""
+
+
+def can(model: Any, capability: type) -> bool:
+    """Whether a model, or a model's class, has every method of a capability."""
+    methods = [name for name in vars(capability) if not name.startswith("_") and callable(getattr(capability, name))]
+    return all(callable(getattr(model, name, None)) for name in methods)

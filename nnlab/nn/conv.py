@@ -1,0 +1,56 @@
+"""Convolutional encoders and decoders for images of any size and number of channels."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+
+from torch import nn
+
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+from nnlab.nn.mlp import ACTIVATIONS, Activation, mlp
+
+KERNEL, STRIDE, PADDING = 4, 2, 1  # the kernel is a multiple of the stride, against checkerboards (Odena et al. 2016)
+
+
+def sides(spec: DataSpec, layers: int) -> list[tuple[int, int]]:
+    """(H, W) before and after each halving: 28 → 14 → 7, odd sides rounded down.
+
+    Raises BadInput for a table, and for an image that has not so many halves.
+    """
+    if spec.kind != "image":
+        raise BadInput(f"model: convolutions need images, but {spec.name} is a table; use the fully connected ae or vae")
+    found = [spec.shape[1:]]
+    for _ in range(layers):
+        found.append(tuple(side // STRIDE for side in found[-1]))
+    if 0 in found[-1]:
+        h, w = spec.shape[1:]
+        raise BadInput(f"model.channels: {layers} layers halve {h}×{w} to nothing; give fewer, e.g. [32]")
+    return found
+
+
+def conv_encoder(spec: DataSpec, channels: list[int], hidden: int, outputs: int, activation: Activation) -> nn.Sequential:
+    """(N, C, H, W) → (N, outputs): a halving convolution for each of `channels`, then one fully connected hidden layer."""
+    last = sides(spec, len(channels))[-1]
+    layers: list[nn.Module] = []
+    for inputs, width in pairwise([spec.shape[0], *channels]):
+        layers += [nn.Conv2d(inputs, width, KERNEL, STRIDE, PADDING), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers, nn.Flatten(), *mlp([channels[-1] * prod(last), hidden, outputs], activation))
+
+
+def conv_decoder(spec: DataSpec, channels: list[int], hidden: int, latent_dim: int, activation: Activation) -> nn.Sequential:
+    """(N, latent_dim) → (N, C, H, W): the encoder's mirror image."""
+    size = sides(spec, len(channels))
+    widths = [*reversed(channels), spec.shape[0]]
+    layers = [
+        *mlp([latent_dim, hidden, widths[0] * prod(size[-1])], activation),
+        nn.Unflatten(1, (widths[0], *size[-1])),
+    ]
+    for (inputs, width), larger in zip(pairwise(widths), reversed(size[:-1]), strict=True):
+        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        layers += [
+            ACTIVATIONS[activation](),
+            nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd),
+        ]
+    return nn.Sequential(*layers)

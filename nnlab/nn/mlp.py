@@ -1,0 +1,41 @@
+"""Fully connected networks, for images and tables of any shape."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from torch import nn
+
+from nnlab.config.constraints import AtLeast
+from nnlab.data.spec import DataSpec
+
+Width = Annotated[int, AtLeast(1)]
+Activation = Literal["relu", "silu", "gelu", "elu", "leaky_relu", "tanh"]
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "elu": nn.ELU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+}
+
+
+def mlp(widths: list[int], activation: Activation) -> list[nn.Module]:
+    """Linear layers of these widths with an activation between them, none after the last."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return layers[:-1]
+
+
+def mlp_encoder(spec: DataSpec, hidden: list[int], outputs: int, activation: Activation) -> nn.Sequential:
+    """(N, *shape) → (N, outputs)."""
+    return nn.Sequential(nn.Flatten(), *mlp([spec.features, *hidden, outputs], activation))
+
+
+def mlp_decoder(spec: DataSpec, hidden: list[int], latent_dim: int, activation: Activation) -> nn.Sequential:
+    """(N, latent_dim) → (N, *shape), with the encoder's hidden widths in reverse."""
+    layers = mlp([latent_dim, *reversed(hidden), spec.features], activation)
+    return nn.Sequential(*layers, nn.Unflatten(1, spec.shape))

@@ -1,0 +1,31 @@
+"""What networks read off the data before training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.dataset import Split
+from nnlab.data.feed import EVALUATION_BATCH
+
+
+def mean_of(split: Split) -> Tensor:
+    """(*shape) the mean example of a split, summed in float64."""
+    total = sum(split.values(rows).sum(0, dtype=torch.float64) for rows in split.rows.split(EVALUATION_BATCH))
+    return (total / len(split)).float()
+
+
+@torch.no_grad()
+def set_output_mean(decoder: nn.Module, split: Split, output_for: Callable[[Tensor], Tensor]) -> None:
+    """Set the last bias of a decoder so that it starts from the mean example instead of gray.
+
+    A fully connected layer has a bias for each value, a convolution one for each channel.
+    """
+    layer = [m for m in decoder.modules() if getattr(m, "bias", None) is not None][-1]
+    mean = mean_of(split)
+    if isinstance(layer, nn.Linear):
+        layer.bias.copy_(output_for(mean).flatten())
+    else:
+        layer.bias.copy_(output_for(mean.flatten(1).mean(1)))

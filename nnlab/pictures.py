@@ -1,0 +1,70 @@
+"""Tensors → pictures: sheets of images with labels in the margin, as a slide would show them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from nnlab.data.spec import DataSpec
+
+TILE = 48  # a smaller image is enlarged to about so many pixels, each pixel a square
+GAP = 2
+BACKGROUND, INK = 255, 40
+FONT_SIZE = 13
+
+
+def to_pixels(images: Tensor, spec: DataSpec) -> np.ndarray:
+    """(…, C, H, W) values → (…, H, W, 3) uint8, `low` black and `high` white, values beyond them clipped."""
+    scaled = (images.detach().float() - spec.low) / ((spec.high - spec.low) or 1.0)
+    pixels = scaled.clamp(0, 1).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
+
+
+def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] | None = None) -> np.ndarray:
+    """(R, K, H, W, 3) uint8 → one picture (…, …, 3), with a label left of each row and above each column."""
+    scale = max(1, -(-TILE // max(tiles.shape[2:4])))
+    tiles = tiles.repeat(scale, axis=2).repeat(scale, axis=3)
+    count, width, h, w, _ = tiles.shape
+    canvas = np.full((count, h + GAP, width, w + GAP, 3), BACKGROUND, np.uint8)
+    canvas[:, :h, :, :w] = tiles.transpose(0, 2, 1, 3, 4)
+    canvas = canvas.reshape(count * (h + GAP), width * (w + GAP), 3)[: -GAP or None, : -GAP or None]
+    if not rows and not columns:
+        return canvas
+    font = ImageFont.load_default(size=FONT_SIZE)
+    left = max((int(font.getlength(line)) for label in rows or [] for line in label.split("\n")), default=0)
+    left, top = (left + 3 * GAP if left else 0), (FONT_SIZE + 2 * GAP if columns else 0)
+    picture = Image.new("RGB", (canvas.shape[1] + left, canvas.shape[0] + top), (BACKGROUND,) * 3)
+    picture.paste(Image.fromarray(canvas), (left, top))
+    draw = ImageDraw.Draw(picture)
+    for i, label in enumerate(rows or []):
+        middle = top + i * (h + GAP) + h // 2
+        draw.multiline_text((left - 2 * GAP, middle), label, fill=(INK,) * 3, font=font, anchor="rm", align="right", spacing=1)
+    for i, label in enumerate(columns or []):
+        draw.text((left + i * (w + GAP) + w // 2, top - GAP), label, fill=(INK,) * 3, font=font, anchor="ms")
+    return np.asarray(picture)
+
+
+def grid(images: Tensor, spec: DataSpec, columns: int | None = None) -> np.ndarray:
+    """(N, C, H, W) → a sheet, nearly square unless the number of columns is given; the last row may be short."""
+    pixels = to_pixels(images, spec)
+    columns = min(columns or int(np.ceil(np.sqrt(len(pixels)))), len(pixels))
+    rows = -(-len(pixels) // columns)
+    tiles = np.full((rows * columns, *pixels.shape[1:]), BACKGROUND, np.uint8)
+    tiles[: len(pixels)] = pixels
+    return sheet(tiles.reshape(rows, columns, *pixels.shape[1:]))
+
+
+def png(picture: np.ndarray) -> bytes:
+    """The picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def save(picture: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png(picture))

@@ -1,0 +1,70 @@
+"""What a person sees of a run: a bar on a terminal, plain lines in a pipe; train.log gets the lines in any case."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+
+def seconds(value: float) -> str:
+    """90 → 1:30."""
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def figures(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.5g}" for name, value in values.items())
+
+
+class Console:
+    """Lines, and between them the state of the run.
+
+    Lines are never wrapped: a path in them can be copied.
+    """
+
+    def __init__(self, log: Path | None = None, terminal: bool | None = None) -> None:
+        self._log = log.open("a", encoding="utf-8") if log else None
+        self._bar = None
+        self._terminal = sys.stdout.isatty() if terminal is None else terminal
+
+    def log(self, text: str) -> None:
+        """Into train.log alone."""
+        if self._log:
+            self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+            self._log.flush()
+
+    def line(self, text: str) -> None:
+        self.log(text)
+        if self._bar:
+            self._bar.console.print(text, soft_wrap=True, highlight=False, markup=False)
+        else:
+            print(text, flush=True)
+
+    def start(self, total: int, done: int) -> None:
+        """Show how far a run of `total` updates is."""
+        if not self._terminal:
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, TextColumn("{task.fields[values]}"), transient=True)
+        self._task = self._bar.add_task("step", total=total, completed=done, values="")
+        self._bar.start()
+
+    def progress(self, step: int, values: dict[str, float], images_per_second: float) -> None:
+        if self._bar:
+            text = f"{figures(values)}  {images_per_second:,.0f} images/s"
+            self._bar.update(self._task, completed=step, values=text)
+
+    def stop(self) -> None:
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def close(self) -> None:
+        self.stop()
+        if self._log:
+            self._log.close()
+            self._log = None

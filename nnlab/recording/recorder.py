@@ -1,0 +1,61 @@
+"""Where the results of a run go: metrics.jsonl, TensorBoard and images/, under the same names everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+
+from nnlab import pictures
+from nnlab.recording.events import EventFile
+from nnlab.runs.folder import RunFolder
+
+
+class Recorder:
+    """Appends to the files of a run folder. `lengths` and `cut` let a resumed run go on where its checkpoint was."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.events = EventFile(folder.path)
+        self._metrics = folder.metrics.open("ab")
+
+    def figures(self, split: str, values: dict[str, float], *, step: int, epoch: float, **facts) -> None:
+        """A line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
+        record = {"step": step, "epoch": round(epoch, 4), "split": split, **facts, **values}
+        self._metrics.write((json.dumps(record, allow_nan=False) + "\n").encode())
+        self._metrics.flush()
+        self.events.scalars({f"{split}/{name}": value for name, value in values.items()}, step)
+        self.events.flush()
+
+    def pictures(self, named: dict[str, np.ndarray], *, step: int) -> None:
+        """Into TensorBoard, and as images/NAME.png the newest."""
+        for name, picture in named.items():
+            png = pictures.png(picture)
+            self.folder.images.mkdir(exist_ok=True)
+            (self.folder.images / f"{name}.png").write_bytes(png)
+            self.events.image(name, picture, png, step)
+        self.events.flush()
+
+    def text(self, name: str, text: str) -> None:
+        self.events.text(name, text)
+        self.events.flush()
+
+    def hparams(self, parameters: dict, figures: dict[str, float], *, step: int) -> None:
+        self.events.hparams(parameters, figures, step)
+        self.events.flush()
+
+    def lengths(self) -> dict[str, int]:
+        self._metrics.flush()
+        return {"metrics": self._metrics.tell(), "events": self.events.length()}
+
+    def cut(self, lengths: dict[str, int]) -> None:
+        """Forget what was written after a checkpoint that recorded these lengths."""
+        self._metrics.flush()
+        os.truncate(self.folder.metrics, min(lengths["metrics"], self.folder.metrics.stat().st_size))
+        self._metrics.seek(0, os.SEEK_END)
+        self.events.cut(lengths["events"])
+
+    def close(self) -> None:
+        self._metrics.close()
+        self.events.close()

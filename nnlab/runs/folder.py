@@ -1,0 +1,150 @@
+"""The run folder: what is where, and its two small files that are rewritten whole. No torch.
+
+config.yaml  status.json  metrics.jsonl  summary.json  checkpoints/  images/  events.out.tfevents…  train.log  .hydra/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nnlab.errors import BadInput
+
+STATES = ("running", "completed", "interrupted", "diverged", "failed")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def images(self) -> Path:
+        return self.path / "images"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "train.log"
+
+    def read_status(self) -> dict[str, Any]:
+        """status.json, with `killed` for a run that is said to be running but whose process is gone. {} if there is none."""
+        try:
+            status = json.loads(self.status.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        if status.get("status") == "running" and not is_alive(status.get("process"), status.get("host")):
+            status["status"] = "killed"
+        return status
+
+    def write_status(self, status: str, **facts: Any) -> None:
+        """Rewrite status.json: the facts are added to those that stand there."""
+        assert status in STATES
+        known = self.read_status()
+        write_whole(self.status, as_json({**known, "status": status, **facts, "time": time.time()}))
+
+    def read_config(self) -> dict[str, Any]:
+        """config.yaml as plain Python. Raises BadInput if this is no run folder."""
+        from omegaconf import OmegaConf  # reads 1e-3 as a number, which plain YAML does not
+        from omegaconf.errors import OmegaConfBaseException
+        from yaml import YAMLError
+
+        if not self.config.is_file():
+            raise BadInput(f"{self.path}: no run folder (it has no config.yaml); nnlab runs lists the runs")
+        try:
+            config = OmegaConf.to_container(OmegaConf.load(self.config), resolve=False)
+        except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+            raise BadInput(f"{self.config}: cannot be read ({str(error).splitlines()[0]})") from error
+        if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
+            raise BadInput(f"{self.config}: not the config of a run")
+        return config
+
+    def read_summary(self) -> dict[str, Any]:
+        try:
+            return json.loads(self.summary.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        write_whole(self.summary, as_json(summary))
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The records of metrics.jsonl; a last line that a kill cut short is left out."""
+        if not self.metrics.exists():
+            return []
+        lines = self.metrics.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Written beside and renamed, so that a reader (or a kill) never meets half a file."""
+    beside = path.with_name(path.name + ".tmp")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def process_facts() -> dict[str, Any]:
+    """Which process this is, told apart from a later one of the same number by when it began."""
+    pid = os.getpid()
+    return {"process": {"pid": pid, "started": start_of(pid)}, "host": socket.gethostname()}
+
+
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("nnlab", "torch", "torchvision", "numpy", "hydra-core")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def start_of(pid: int) -> str | None:
+    """When a process began, in the kernel's ticks; None where there is no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+
+
+def is_alive(process: dict | None, host: str | None) -> bool:
+    """Whether a process still runs. One on another host is believed."""
+    if not isinstance(process, dict) or not isinstance(process.get("pid"), int):
+        return False
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(process["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return process.get("started") in (None, start_of(process["pid"]))

@@ -1,0 +1,83 @@
+"""Checkpoints: written so that a kill at any moment leaves a whole one, read as data and never as code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+
+from nnlab.errors import BadInput
+
+FORMAT = 1
+
+
+def save(state: dict, path: Path) -> None:
+    """Written beside, flushed to the disk, renamed; of `last.pt` the one before is kept as `previous.pt`."""
+    path.parent.mkdir(exist_ok=True)
+    beside = path.with_suffix(".tmp")
+    with beside.open("wb") as file:
+        torch.save({"format": FORMAT, **state}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.name == "last.pt" and path.exists():
+        os.replace(path, path.with_name("previous.pt"))
+    os.replace(beside, path)
+    with contextlib.suppress(OSError):  # some file systems cannot flush a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def available(folder: Path) -> list[str]:
+    """Names of the checkpoints in a run's checkpoints folder: last, best, step-000500, …, newest first."""
+    paths = sorted(folder.glob("*.pt"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.stem for path in paths]
+
+
+def load(folder: Path, name: str, device: torch.device | str = "cpu") -> dict:
+    """The checkpoint `name` of a run.
+
+    Raises BadInput if it is absent or damaged, naming those that can be used instead.
+    """
+    path = folder / f"{name}.pt"
+    if name == "last" and not path.exists():  # killed between the two renames of `save`
+        path = folder / "previous.pt"
+    if not path.exists():
+        others = available(folder)
+        if not others:
+            raise BadInput(f"{folder}: no checkpoint here; the run ended before it saved one. Train again")
+        raise BadInput(f"{folder}: no checkpoint '{name}'; there are {', '.join(others)}")
+    try:
+        return read(path, device)
+    except DAMAGED as error:
+        usable = [other for other in available(folder) if other != path.stem and is_whole(folder / f"{other}.pt")]
+        offer = f"Usable: {', '.join(usable)}; add --checkpoint {usable[0]}" if usable else "No other is usable; train again"
+        raise BadInput(f"{path}: damaged ({str(error).splitlines()[0]}). {offer}") from error
+
+
+DAMAGED = (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError, KeyError, ValueError)
+
+
+def read(path: Path, device: torch.device | str) -> dict:
+    with zipfile.ZipFile(path) as archive:  # torch.load does not compare checksums
+        spoilt = archive.testzip()
+    if spoilt:
+        raise zipfile.BadZipFile(f"wrong checksum of {spoilt}")
+    state = torch.load(path, map_location=device, weights_only=True)
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise ValueError(f"expected a checkpoint of format {FORMAT}")
+    return state
+
+
+def is_whole(path: Path) -> bool:
+    try:
+        read(path, "cpu")
+    except DAMAGED:
+        return False
+    return True

@@ -1,0 +1,37 @@
+"""Where a value that is not finite came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether all values are finite; waits for the device once."""
+    return bool(torch.stack([t.isfinite().all() for t in tensors]).all())
+
+
+def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | None:
+    """The first layer, in the order of computation, with a weight or an output that is not finite; None if all are."""
+    found: list[str] = []
+
+    def look(name: str) -> Callable:
+        def hook(module: nn.Module, inputs: tuple, output: object) -> None:
+            spoilt = [key for key, p in module.named_parameters(recurse=False) if not p.isfinite().all()]
+            if spoilt:
+                found.append(f"{name} ({type(module).__name__}): its {spoilt[0]}")
+            elif isinstance(output, Tensor) and not output.isfinite().all():
+                found.append(f"{name} ({type(module).__name__}): its output")
+
+        return hook
+
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    hooks = [module.register_forward_hook(look(name)) for name, module in leaves if name]
+    try:
+        forward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else None

@@ -1,0 +1,32 @@
+"""Ctrl-C and SIGTERM: asked for at any moment, answered between two updates."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+
+class Interruption:
+    """While active, the first SIGINT or SIGTERM is only noted; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[int, object] = {}
+
+    def __call__(self) -> bool:
+        return self.requested
+
+    def _note(self, number: int, frame: object) -> None:
+        if self.requested and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

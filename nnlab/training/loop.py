@@ -1,0 +1,307 @@
+"""Time: epochs and steps, when to log, evaluate, show and save, the best and the last, interruption and divergence.
+
+Written once for every trainer. Between two events the trainer is asked for all updates in one go.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+
+from nnlab.errors import RunFailed
+from nnlab.recording.console import Console, figures
+from nnlab.recording.recorder import Recorder
+from nnlab.runs.folder import RunFolder
+from nnlab.training import checkpoint
+from nnlab.training.diagnosis import finite
+from nnlab.training.options import GradientOptions, period
+from nnlab.training.trainer import Trainer
+
+
+class Diverged(RunFailed):
+    """A value that is not finite."""
+
+
+@dataclass
+class Progress:
+    """How far a run is: what a checkpoint keeps of the loop."""
+
+    step: int = 0
+    seconds: float = 0.0  # of the run, over all its processes
+    epoch_seconds: float = 0.0  # of the updates of this epoch alone
+    epoch_images: int = 0
+    rates: list[float] = field(default_factory=list)  # images a second of each whole epoch
+    best: float | None = None
+    best_step: int = 0
+    since_best: int = 0  # evaluations
+    figures: dict[str, float] = field(default_factory=dict)  # the last of each, by split/name
+
+    @classmethod
+    def from_state(cls, state: dict) -> Progress:
+        return cls(**{f.name: state[f.name] for f in fields(cls)})
+
+
+class Loop:
+    """Drives a trainer through its updates and leaves what happens in the run folder.
+
+    stop  says whether the run is to be interrupted; asked between two updates
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        options: GradientOptions,
+        folder: RunFolder,
+        recorder: Recorder,
+        console: Console,
+        stop: Callable[[], bool],
+    ) -> None:
+        self.trainer, self.options = trainer, options
+        self.folder, self.recorder, self.console = folder, recorder, console
+        self.stop = stop
+        self.progress = Progress()
+        self.spec = trainer.model.spec.state()
+        per_epoch = trainer.steps_per_epoch
+        self.log_every, self.evaluate_every, self.show_every, self.save_every, self.keep_every = (
+            period(cadence, per_epoch)
+            for cadence in (
+                options.log_every,
+                options.evaluate_every,
+                options.show_every,
+                options.save_every,
+                options.keep_every,
+            )
+        )
+        self._looked = 0  # the step up to which the meter has been read
+        self._since = time.perf_counter()
+
+    # -- the walk -------------------------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> float:
+        return self.progress.step / self.trainer.steps_per_epoch
+
+    def resume(self, state: dict) -> None:
+        """Go on where a checkpoint was."""
+        self.trainer.restore(state["trainer"])
+        self.progress = Progress.from_state(state["progress"])
+        self.recorder.cut(state["lengths"])
+        self._looked = self.progress.step
+
+    def run(self) -> str:
+        """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
+        self._since = time.perf_counter()
+        if self.progress.step == 0:
+            self.save()  # a kill in the first epoch, too, leaves something to resume
+        self.console.start(self.trainer.total_steps, self.progress.step)
+        try:
+            while not self.over():
+                n = self.next_event() - self.progress.step
+                if self.advance(n) == n:
+                    self.events()
+                if self.stop() and not self.over():
+                    self.save()
+                    return "interrupted"
+        finally:
+            self.console.stop()
+        return "completed"
+
+    def over(self) -> bool:
+        return self.progress.step >= self.trainer.total_steps or self.exhausted()
+
+    def advance(self, n: int) -> int:
+        """Make `n` updates, fewer when asked to stop. Returns how many were made."""
+        began = time.perf_counter()
+        done = self.trainer.train(self.progress.step, n, self.stop)
+        self.progress.step += done
+        self.look()  # waits for the device, so that the time is the updates'
+        p, n_train = self.progress, len(self.trainer.data.train)
+        p.epoch_seconds += time.perf_counter() - began
+        position = p.step % self.trainer.steps_per_epoch
+        p.epoch_images = position * self.trainer.batch_size
+        if position == 0 and done:
+            p.rates.append(n_train / p.epoch_seconds)
+            p.epoch_seconds = 0.0
+        return done
+
+    def next_event(self) -> int:
+        step, end = self.progress.step, self.trainer.total_steps
+        cadences = [self.trainer.steps_per_epoch, self.log_every, self.evaluate_every, self.show_every, self.save_every]
+        return min(end, *((step // every + 1) * every for every in [*cadences, self.keep_every] if every))
+
+    def due(self, every: int | None) -> bool:
+        """Whether an event falls on this step; at the end of the run each does that is not `never`."""
+        step = self.progress.step
+        return every is not None and (step % every == 0 or step == self.trainer.total_steps)
+
+    def events(self) -> None:
+        ends_epoch = self.due(self.trainer.steps_per_epoch)
+        if self.due(self.log_every) or ends_epoch:
+            self.log()
+        evaluated = self.due(self.evaluate_every) and len(self.trainer.data.validation) > 0
+        better = self.evaluate() if evaluated else False
+        if ends_epoch or evaluated:
+            self.tell()
+        if self.due(self.show_every) and not self.over():  # the last pictures are those of `finish`
+            self.recorder.pictures(self.trainer.show(), step=self.progress.step)
+        if better:
+            self.save("best")
+        if self.due(self.keep_every):
+            self.save(f"step-{self.progress.step:06d}")
+        if self.due(self.save_every) or self.over():
+            self.save()
+
+    # -- the events -----------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Read the meter. Raises Diverged at the first value that is not finite."""
+        trouble = self.trainer.meter.look()
+        if trouble:
+            self.diverged(self._looked + trouble.offset, f"train/{trouble.term}")
+        self._looked = self.progress.step
+
+    def log(self) -> None:
+        p = self.progress
+        means = self.trainer.meter.window.take()
+        if means:
+            values = {**means, **self.trainer.rates(p.step - 1)}
+            self.recorder.figures("train", values, step=p.step, epoch=self.epoch)
+            self.remember("train", values)
+            rate = p.epoch_images / p.epoch_seconds if p.epoch_seconds else p.rates[-1]  # of this epoch so far
+            self.console.progress(p.step, means, rate)
+
+    def evaluate(self) -> bool:
+        """Figures on the validation split. Returns whether the monitored one is the best so far."""
+        values = self.trainer.evaluate("validation")
+        self.check_finite("validation", values)
+        self.record("validation", values)
+        monitor, p = self.trainer.monitor, self.progress
+        if monitor is None:
+            return False
+        value = values[monitor.name]
+        enough = monitor.better(value, p.best, self.options.early_stopping.min_delta)
+        p.since_best = 0 if enough else p.since_best + 1
+        if monitor.better(value, p.best):
+            p.best, p.best_step = value, p.step
+            return True
+        return False
+
+    def exhausted(self) -> bool:
+        """Whether early stopping has seen enough."""
+        patience = self.options.early_stopping.patience
+        return patience > 0 and self.progress.since_best >= patience
+
+    def tell(self) -> None:
+        """One line: the epoch, the training means over it, the last validation figures."""
+        p = self.progress
+        ends_epoch = p.step % self.trainer.steps_per_epoch == 0
+        means = self.trainer.meter.epoch.take() if ends_epoch else {}
+        shown = {f"train/{name}": value for name, value in means.items()}
+        shown |= {name: value for name, value in p.figures.items() if name.startswith("validation/")}
+        rate = f"  {p.rates[-1]:,.0f} images/s" if p.rates else ""
+        total = self.trainer.total_steps / self.trainer.steps_per_epoch
+        self.console.line(f"epoch {self.epoch:.4g}/{total:.4g}  step {p.step}  {figures(shown)}{rate}")
+
+    def record(self, split: str, values: dict[str, float]) -> None:
+        n = len(self.trainer.data.split(split))
+        self.recorder.figures(split, values, step=self.progress.step, epoch=self.epoch, n=n, **self.trainer.facts)
+        self.remember(split, values)
+
+    def remember(self, split: str, values: dict[str, float]) -> None:
+        self.progress.figures |= {f"{split}/{name}": value for name, value in values.items()}
+
+    def save(self, name: str = "last") -> None:
+        """A checkpoint; refused to a model that is not finite, so that the last good one stays."""
+        if not finite(self.trainer.model.parameters()):
+            self.diverged(self.progress.step, "weights")
+        self.progress.seconds += time.perf_counter() - self._since
+        self._since = time.perf_counter()
+        state = {
+            "trainer": self.trainer.state(),
+            "progress": asdict(self.progress),
+            "spec": self.spec,
+            "lengths": self.recorder.lengths(),
+        }
+        checkpoint.save(state, self.folder.checkpoints / f"{name}.pt")
+        self.folder.write_status("running", **self.where())
+
+    def where(self) -> dict:
+        """For status.json."""
+        p, monitor = self.progress, self.trainer.monitor
+        best = {f"best validation/{monitor.name}": p.best} if monitor and p.best is not None else {}
+        return {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2), "figures": best}
+
+    # -- the ends -------------------------------------------------------------------------------------------------
+
+    def check_finite(self, split: str, values: dict[str, float]) -> None:
+        bad = next((name for name, value in values.items() if not math.isfinite(value)), None)
+        if bad:
+            self.diverged(self.progress.step, f"{split}/{bad}")
+
+    def diverged(self, step: int, term: str) -> None:
+        """Find the layer by living through the step again from the last good checkpoint, which is exact; then give up."""
+        found, kept = "", "No checkpoint was saved before it"
+        if checkpoint.available(self.folder.checkpoints):
+            state = checkpoint.load(self.folder.checkpoints, "last", self.trainer.device)
+            start = state["progress"]["step"]
+            layer = self.replay(state["trainer"], start, step)
+            found = f"; first layer with a value that is not finite: {layer}" if layer else ""
+            kept = f"The checkpoint of step {start} is kept"
+        raise Diverged(
+            f"{term} is not finite in update {step + 1} (epoch {step // self.trainer.steps_per_epoch + 1}){found}. "
+            f"{kept}. Try a smaller optimizer.lr, trainer.gradient_clip=1 or trainer.precision=float32"
+        )
+
+    def replay(self, state: dict, start: int, step: int) -> str | None:
+        """The first layer that is not finite in update `step`, from a state at `start`."""
+        trainer = self.trainer
+        trainer.restore(state)
+        while start < step:
+            start += trainer.train(start, min(step - start, trainer.meter.capacity), lambda: False)
+            trainer.meter.look()
+        return trainer.diagnose(step)
+
+    def finish(self) -> dict[str, float]:
+        """The test figures and the last pictures, of the best weights where there is a validation split.
+
+        Returns the test figures.
+        """
+        if (self.folder.checkpoints / "best.pt").exists():
+            best = checkpoint.load(self.folder.checkpoints, "best", self.trainer.device)
+            self.trainer.model.load_state_dict(best["trainer"]["model"])
+        values = self.trainer.evaluate("test")
+        self.check_finite("test", values)
+        self.record("test", values)
+        self.recorder.pictures(self.trainer.show(), step=self.progress.step)
+        self.progress.seconds += time.perf_counter() - self._since
+        return values
+
+    def summary(self, parameters: int, status: str) -> dict:
+        p = self.progress
+        return {
+            "final": p.figures,
+            "best": best_figures(self.folder.read_metrics()),
+            "best_step": p.best_step,
+            "seconds": round(p.seconds, 2),
+            "images_per_second": round(statistics.median(p.rates), 1) if p.rates else None,
+            "parameters": parameters,
+            "status": status,
+        }
+
+
+LOWER = {"loss", "reconstruction", "negative_elbo", "mse"}
+HIGHER = {"psnr", "ssim", "accuracy", "log_likelihood"}
+
+
+def best_figures(records: list[dict]) -> dict[str, float]:
+    """The best of each figure that has a better direction, by split/name."""
+    best: dict[str, float] = {}
+    for record in records:
+        for name in record.keys() & (LOWER | HIGHER):
+            key = f"{record['split']}/{name}"
+            pick = min if name in LOWER else max
+            best[key] = pick(best.get(key, record[name]), record[name])
+    return dict(sorted(best.items()))

@@ -1,0 +1,72 @@
+"""What the `trainer` node of a config may say. No torch: these values are checked in an instant."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from nnlab.config.constraints import AtLeast, MoreThan
+
+PATTERN = re.compile(r"(\d+)\s*(epoch|step)s?")
+
+
+@dataclass(frozen=True)
+class CadenceText:
+    """Completes an annotation: a text such as "5 epochs", "200 steps" or "never"."""
+
+    def allows(self, value: str) -> bool:
+        match = PATTERN.fullmatch(value)
+        return value == "never" or bool(match and int(match[1]) > 0)
+
+    def __str__(self) -> str:
+        return "such as '5 epochs', '200 steps' or never"
+
+
+Cadence = Annotated[str, CadenceText()]
+
+
+def period(cadence: Cadence, steps_per_epoch: int) -> int | None:
+    """The number of steps between two events; None for never."""
+    if cadence == "never":
+        return None
+    count, unit = PATTERN.fullmatch(cadence).groups()
+    return int(count) * (steps_per_epoch if unit == "epoch" else 1)
+
+
+class EarlyStopping:
+    """Stop when the validation figure has not been better by `min_delta` for `patience` evaluations; 0 never stops."""
+
+    def __init__(self, *, patience: Annotated[int, AtLeast(0)] = 0, min_delta: Annotated[float, AtLeast(0)] = 0.0) -> None:
+        self.patience, self.min_delta = patience, min_delta
+
+
+class GradientOptions:
+    """Of learning by the gradient of a batch; configs/trainer/gradient.yaml says what each is for."""
+
+    def __init__(
+        self,
+        *,
+        epochs: Annotated[int, AtLeast(1)] | None = 20,
+        steps: Annotated[int, AtLeast(1)] | None = None,
+        batch_size: Annotated[int, AtLeast(1)] = 128,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        gradient_clip: Annotated[float, MoreThan(0)] | None = None,
+        log_every: Cadence = "50 steps",
+        evaluate_every: Cadence = "1 epoch",
+        show_every: Cadence = "5 epochs",
+        save_every: Cadence = "1 epoch",
+        keep_every: Cadence = "never",
+        early_stopping: EarlyStopping,
+    ) -> None:
+        self.epochs, self.steps = epochs, steps
+        self.batch_size = batch_size
+        self.precision = precision
+        self.gradient_clip = gradient_clip
+        self.log_every, self.evaluate_every, self.show_every = log_every, evaluate_every, show_every
+        self.save_every, self.keep_every = save_every, keep_every
+        self.early_stopping = early_stopping
+
+    def length(self, steps_per_epoch: int) -> int:
+        """Updates of the whole run."""
+        return self.steps or self.epochs * steps_per_epoch
