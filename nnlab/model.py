@@ -56,12 +56,16 @@ class Latent:
 
 @runtime_checkable
 class Encodes(Protocol):
+    """encode"""
+
     def encode(self, x: Tensor) -> Tensor:
         """Codes (N, d) of inputs (N, *shape)."""
 
 
 @runtime_checkable
 class Decodes(Protocol):
+    """decode a code"""
+
     latent_dim: int
 
     def decode(self, z: Tensor) -> Tensor:
@@ -73,12 +77,16 @@ class Decodes(Protocol):
 
 @runtime_checkable
 class Samples(Protocol):
+    """draw new examples"""
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """New examples (n, *shape)."""
 
 
 @runtime_checkable
 class Reconstructs(Protocol):
+    """reconstruct"""
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """What the model makes of inputs (N, *shape)."""
 

@@ -142,19 +142,11 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
     console.line(
         f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"
     )
+    facts = {"choices": choices, "model": choices["model"], "data": choices["data"], "tags": config["tags"]}
     try:
-        return carry_out(
-            experiment,
-            folder,
-            console,
-            choices=choices,
-            model=choices["model"],
-            data=choices["data"],
-            tags=config["tags"],
-        )
+        return carry_out(experiment, folder, console, **facts)
     except NnlabError as error:
-        if console:
-            console.log(str(error))
+        console.log(str(error))
         raise
     finally:
         console.close()

@@ -199,11 +199,11 @@ class Loop:
         p = self.progress
         ends_epoch = p.step % self.trainer.steps_per_epoch == 0
         means = self.trainer.meter.epoch.take() if ends_epoch else {}
-        shown = {f"train/{name}": value for name, value in means.items()}
-        shown |= {name: value for name, value in p.figures.items() if name.startswith("validation/")}
-        rate = f"  {p.rates[-1]:,.0f} images/s" if p.rates else ""
-        total = self.trainer.total_steps / self.trainer.steps_per_epoch
-        self.console.line(f"epoch {self.epoch:.4g}/{total:.4g}  step {p.step}  {figures(shown)}{rate}")
+        evaluated = {k.removeprefix("validation/"): v for k, v in p.figures.items() if k.startswith("validation/")}
+        parts = [f"epoch {self.epoch:.4g}/{self.trainer.total_steps / self.trainer.steps_per_epoch:.4g}"]
+        parts += [f"{split}  {figures(values)}" for split, values in (("train", means), ("validation", evaluated)) if values]
+        parts += [f"{p.rates[-1]:,.0f} images/s"] if p.rates else []
+        self.console.line(" | ".join(parts))
 
     def record(self, split: str, values: dict[str, float]) -> None:
         n = len(self.trainer.data.split(split))

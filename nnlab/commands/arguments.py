@@ -1,0 +1,66 @@
+"""What the verbs that take a run have in common on the command line. No torch."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nnlab.errors import BadInput
+from nnlab.runs.find import as_typed
+from nnlab.runs.folder import RunFolder
+
+
+def parser(verb: str, description: str, *examples: str, run: bool = True) -> argparse.ArgumentParser:
+    """A verb's parser, with its examples under --help."""
+    shown = "\n".join(f"  nnlab {example}" for example in examples)
+    made = argparse.ArgumentParser(
+        f"nnlab {verb}",
+        description=description,
+        epilog=f"examples:\n{shown}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if run:
+        made.add_argument("run", metavar="RUN", help="a run folder, or 'last'")
+    return made
+
+
+def add_checkpoint(made: argparse.ArgumentParser, default: str = "best where there is one, else last") -> None:
+    made.add_argument("--checkpoint", metavar="NAME", help=f"best, last, step-000500, …; by default {default}")
+
+
+def add_model(made: argparse.ArgumentParser) -> None:
+    """Options of every verb that uses the trained model."""
+    add_checkpoint(made)
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+
+
+def add_split(made: argparse.ArgumentParser, default: str) -> None:
+    made.add_argument("--split", choices=("train", "validation", "test"), default=default, help=f"by default {default}")
+
+
+def add_output(made: argparse.ArgumentParser, name: str) -> None:
+    made.add_argument("-o", "--output", type=Path, metavar="FILE.png", help=f"by default images/{name}.png of the run")
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, got {value}")
+    return value
+
+
+def write_picture(picture, output: Path | None, folder: RunFolder, name: str) -> int:
+    """Save a picture and say where."""
+    from nnlab import pictures
+    from nnlab.experiment import explain
+
+    path = output or folder.images / f"{name}.png"
+    if path.suffix.lower() != ".png":
+        raise BadInput(f"-o {path}: pictures are written as PNG; give a name that ends in .png")
+    try:
+        pictures.save(picture, path)
+    except OSError as error:
+        raise BadInput(explain(error, path)) from error
+    print(as_typed(path))
+    return 0

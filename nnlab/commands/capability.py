@@ -1,0 +1,32 @@
+"""A verb asks for what a model can do, and says in a sentence if it can't."""
+
+from __future__ import annotations
+
+from nnlab.config import search
+from nnlab.config.build import target
+from nnlab.errors import BadInput
+from nnlab.model import Model, can
+
+
+def require(model: Model, capability: type, verb: str) -> None:
+    """Raise BadInput, naming the models that have it, if a model lacks a capability."""
+    if not can(model, capability):
+        able = ", ".join(names_of(capability)) or "none yet"
+        raise BadInput(f"{verb}: {type(model).__name__} cannot {capability.__doc__}; models that can: {able}")
+
+
+def require_image(model: Model, verb: str) -> None:
+    if model.spec.kind != "image":
+        raise BadInput(f"{verb}: {model.spec.name} is a table of {model.spec.features} columns, of which there is no picture")
+
+
+def names_of(capability: type) -> list[str]:
+    """The names of the shipped models that have a capability."""
+    from omegaconf import OmegaConf
+
+    found = []
+    for name, path in search.options("model").items():
+        node = OmegaConf.load(path)
+        if can(target(node.get("_target_"), name), capability):
+            found.append(name)
+    return found

@@ -1,0 +1,74 @@
+"""nnlab reconstruct: a picture of inputs and what the model makes of them."""
+
+from __future__ import annotations
+
+from nnlab.commands.arguments import add_model, add_output, add_split, parser, positive, write_picture
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "reconstruct",
+        "A picture of inputs and what the model makes of them, corrupted as in training or by another noise.",
+        "reconstruct last",
+        "reconstruct last --split train -n 36",
+        "reconstruct last --noise hole noise.size=0.5 -o filled.png",
+    )
+    made.add_argument("overrides", nargs="*", metavar="noise.KEY=VALUE", help="values of the noise")
+    made.add_argument("-n", type=positive, default=24, help="how many images; by default 24")
+    made.add_argument("--noise", metavar="NAME", help="another noise than the run's (nnlab list noise)")
+    made.add_argument("--seed", type=int, default=0, help="of the noise")
+    add_split(made, "test")
+    add_output(made, "reconstruction")
+    add_model(made)
+    asked = made.parse_args(argv)
+
+    import torch
+
+    from nnlab.commands.capability import require, require_image
+    from nnlab.config.build import build
+    from nnlab.data.dataset import Dataset
+    from nnlab.data.feed import Feed
+    from nnlab.errors import BadInput
+    from nnlab.latent.show import reconstruction_picture
+    from nnlab.loading import open_run
+    from nnlab.model import Reconstructs
+    from nnlab.noise import Noise
+
+    run = open_run(asked.run, asked.checkpoint, asked.device)
+    require(run.model, Reconstructs, "reconstruct")
+    require_image(run.model, "reconstruct")
+    node = noise_node(asked.noise, run.config["noise"], asked.overrides)
+    noise = build(node, Noise, run.model.spec, place="noise")
+    split = build(run.config["data"], Dataset, place="data").open(run.device).split(asked.split)
+    if not len(split):
+        raise BadInput(f"--split {asked.split}: the run set none aside (data.validation=0)")
+    generator = torch.Generator(run.device).manual_seed(asked.seed)
+    with torch.inference_mode():
+        batch = Feed(split, noise).batch(split.rows[: asked.n], generator)
+        picture = reconstruction_picture(run.model, batch)
+    return write_picture(picture, asked.output, run.folder, "reconstruction")
+
+
+def noise_node(name: str | None, trained: dict, overrides: list[str]) -> dict:
+    """The config of the noise: the run's, or a shipped one, with the values typed; checked as in training."""
+    from omegaconf import OmegaConf
+
+    from nnlab.config import search, values
+    from nnlab.config.names import nearest
+    from nnlab.errors import BadInput
+
+    choices = search.options("noise")
+    if name is not None and name not in choices:
+        raise BadInput(f"--noise {name}: no such noise; {nearest(name, choices)} (nnlab list noise)")
+    node = OmegaConf.to_container(OmegaConf.load(choices[name])) if name else dict(trained)
+    problems = []
+    for line in overrides:
+        key, equals, value = line.partition("=")
+        if not equals or not key.startswith("noise."):
+            problems.append(f"{line}: expected noise.KEY=VALUE, e.g. noise.std=0.5 with --noise gaussian")
+        else:
+            node[key.removeprefix("noise.")] = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={value}"]))["v"]
+    problems += values.check_node(node, "noise")
+    if problems:
+        raise BadInput(*problems)
+    return node

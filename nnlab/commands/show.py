@@ -1,0 +1,49 @@
+"""nnlab show: one run, its config, its figures, its files. Imports no torch."""
+
+from __future__ import annotations
+
+from nnlab.commands.arguments import parser
+from nnlab.runs.find import as_typed, resolve
+
+
+def main(argv: list[str]) -> int:
+    made = parser("show", "One run: its state, config, figures and files.", "show last", "show last --config")
+    made.add_argument("--config", action="store_true", help="the config alone, as YAML")
+    asked = made.parse_args(argv)
+
+    folder = resolve(asked.run)
+    folder.read_config()  # says so if this is no run
+    config = folder.config.read_text(encoding="utf-8")
+    if asked.config:
+        print(config, end="")
+        return 0
+    status, summary = folder.read_status(), folder.read_summary()
+    print(as_typed(folder.path))
+    facts = {
+        "status": status.get("status", "unknown"),
+        "reason": status.get("reason") if status.get("status") in ("failed", "diverged") else None,
+        "model": status.get("model"),
+        "data": status.get("data"),
+        "tags": ", ".join(status.get("tags", [])),
+        "parameters": f"{status.get('parameters', 0):,}",
+        "epoch": f"{status.get('epoch', 0):g} (step {status.get('step', 0)})",
+        "seconds": status.get("seconds"),
+        "images a second": summary.get("images_per_second"),
+        "device": f"{status.get('device')}, {status.get('precision')}, {status.get('threads')} threads",
+        "versions": ", ".join(f"{name} {number}" for name, number in status.get("versions", {}).items()),
+    }
+    for name, fact in facts.items():
+        if fact not in (None, ""):
+            print(f"  {name:<16} {fact}")
+    best = summary.get("best", {})
+    if summary.get("final"):
+        print("\nfigures" + " " * 25 + f"{'last':>12} {'best':>12}")
+        for name, value in summary["final"].items():
+            shown = f"{best[name]:12.5g}" if name in best else ""
+            print(f"  {name:<30}{value:12.5g} {shown}".rstrip())
+    files = sorted(path for path in folder.path.rglob("*") if path.is_file() and ".hydra" not in path.parts)
+    print("\nfiles")
+    for path in files:
+        print(f"  {path.relative_to(folder.path)!s:<44}{path.stat().st_size:>12,}")
+    print("\nconfig\n" + "\n".join(f"  {line}" for line in config.splitlines()))
+    return 0

@@ -1,0 +1,24 @@
+"""nnlab tensorboard: open TensorBoard on all runs, or on one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from nnlab.commands.arguments import parser
+from nnlab.errors import BadInput
+from nnlab.runs.find import outputs, resolve
+
+
+def main(argv: list[str]) -> int:
+    made = parser("tensorboard", "Open TensorBoard on all runs, or on one.", "tensorboard", "tensorboard last", run=False)
+    made.add_argument("run", nargs="?", metavar="RUN", help="a run folder, a folder of runs, or 'last'; by default all runs")
+    made.add_argument("--port", type=int, default=6006)
+    made.add_argument("--host", default="localhost", help="0.0.0.0 lets other machines see it")
+    asked = made.parse_args(argv)
+
+    folder = resolve(asked.run).path if asked.run else outputs()
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no runs yet; train one: nnlab train model=vae data=digits")
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
+    return subprocess.call([*command, "--host", asked.host, "--port", str(asked.port)])
