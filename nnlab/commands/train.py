@@ -136,8 +136,8 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
     prefix = "" if number is None else f"job {number}: "
     data = experiment.data
     console.line(
-        f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, {describe(experiment.device)}, "
-        f"{str(experiment.trainer.precision).removeprefix('torch.')}"
+        f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, "
+        f"{describe(experiment.device)}, {str(experiment.trainer.precision).removeprefix('torch.')}"
     )
     console.line(
         f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"

@@ -48,10 +48,10 @@ def traversal_picture(
     values = torch.linspace(-3, 3, 11, device=base.device) if values is None else values
     images = traverse(model, base, latent, coordinates, values)
     carried = (
-        [f"σ {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
+        [f"s.d. {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
     )
     rows = [f"z{i}\n{carried[i]}" for i in coordinates]
-    return sheet(to_pixels(images, model.spec), rows, [f"{v:+.1f}".replace("-", "−") for v in values.tolist()])
+    return sheet(to_pixels(images, model.spec), rows, [f"{v:+.1f}" if abs(v) > 0.05 else "0" for v in values.tolist()])
 
 
 def manifold_picture(model: Decodes, latent: Latent) -> np.ndarray:
