@@ -29,6 +29,13 @@ class Model(nn.Module):
         super().__init__()
         self.spec = spec
 
+    def check(self, x: Tensor) -> Tensor:
+        """The inputs themselves. Raises ValueError unless they are (N, *shape)."""
+        if x.shape[1:] != self.spec.shape:
+            expected = ", ".join(map(str, self.spec.shape))
+            raise ValueError(f"{type(self).__name__}: expected inputs (N, {expected}), got {tuple(x.shape)}")
+        return x
+
     def start(self, split: Split) -> None:
         """Set what is read off the training data once, before the first step. Nothing, unless a model says otherwise."""
 

@@ -231,8 +231,10 @@ class Loop:
     def where(self) -> dict:
         """For status.json."""
         p, monitor = self.progress, self.trainer.monitor
-        best = {f"best validation/{monitor.name}": p.best} if monitor and p.best is not None else {}
-        return {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2), "figures": best}
+        facts = {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2)}
+        if monitor and p.best is not None:
+            facts |= {"best": {f"validation/{monitor.name}": p.best}, "higher_is_better": monitor.higher_is_better}
+        return facts
 
     # -- the ends -------------------------------------------------------------------------------------------------
 

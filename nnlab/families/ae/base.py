@@ -45,7 +45,7 @@ class Autoencoder(Model):
 
     def encode(self, x: Tensor) -> Tensor:
         """f(x), (N, latent_dim)."""
-        return self.encoder(x).float()
+        return self.encoder(self.check(x)).float()
 
     def decode(self, z: Tensor) -> Tensor:
         """g(z), (N, *shape)."""

@@ -51,7 +51,7 @@ class VariationalAutoencoder(Model):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """μ and log σ² of q(z|x), each (N, latent_dim)."""
-        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        mean, log_variance = self.encoder(self.check(x)).float().chunk(2, dim=1)
         return mean, log_variance
 
     def elbo(self, batch: Batch, generator: torch.Generator) -> Elbo:

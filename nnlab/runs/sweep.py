@@ -1,0 +1,34 @@
+"""What a sweep ends with: its jobs gathered, sorted, and the best one named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from nnlab.runs.find import as_typed, find
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.table import aligned, figure, worst_first
+
+
+class Table(Callback):
+    """Hydra calls it when all jobs of a sweep are done, whatever launched them."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        root = Path(config.hydra.sweep.dir)
+        runs = sorted(((folder.read_status(), folder) for folder in find(root)), key=lambda run: worst_first(run[0]))
+        if not runs:
+            return
+        lines = [("job", "status", "best figure", "overrides")]
+        lines += [(f.path.name, s.get("status", "?"), figure(s), overrides(f)) for s, f in runs]
+        print(f"\n{as_typed(root)}, the best last\n{aligned(lines)}")
+        best = runs[-1][1]
+        print(f"best: {as_typed(best.path)}    curves: nnlab tensorboard {as_typed(root)}")
+
+
+def overrides(folder: RunFolder) -> str:
+    """What was typed for a job of a sweep."""
+    path = folder.path / ".hydra" / "overrides.yaml"
+    return " ".join(OmegaConf.load(path)) if path.exists() else ""

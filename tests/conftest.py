@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from nnlab import cli
+from nnlab.config import names
+from nnlab.experiment import Experiment, assemble
+from nnlab.runs.find import find
+from nnlab.runs.folder import RunFolder
+
+SMALL = {"hidden": "model.hidden=[32]", "channels": "model.channels=[4,8]", "conv_hidden": "model.hidden=16"}
+QUIET = ["trainer.show_every=never", "trainer.precision=float32"]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test works in a folder of its own, without the user's variables."""
+    for name in ("NNLAB_OUTPUTS", "NNLAB_PLUGINS", "HYDRA_FULL_ERROR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def nnlab(capsys: pytest.CaptureFixture[str]):
+    """Run a command line in this process: status, standard output, standard error."""
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            status = cli.main(list(argv))
+        except SystemExit as stop:  # argparse
+            status = stop.code
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def config_of(*overrides: str) -> dict:
+    return names.plain(names.composed(list(overrides)))
+
+
+def built(*overrides: str) -> Experiment:
+    return assemble(config_of(*overrides))
+
+
+def small(model: str) -> list[str]:
+    """Overrides that make a shipped model small enough for a test."""
+    sizes = [SMALL["channels"], SMALL["conv_hidden"]] if model.startswith("conv_") else [SMALL["hidden"]]
+    return [f"model={model}", *sizes, "model.latent_dim=4"]
+
+
+def only_run(root: str = "outputs") -> RunFolder:
+    (folder,) = find(Path(root))
+    return folder
+
+
+def weights(folder: RunFolder, name: str = "last") -> dict[str, torch.Tensor]:
+    return torch.load(folder.checkpoints / f"{name}.pt", weights_only=True)["trainer"]["model"]
+
+
+def same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def shared_data() -> Path | None:
+    root = os.environ.get("NNLAB_DATA")
+    return Path(root).absolute() if root else None
