@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 
 class NnlabError(Exception):
     """Base of the expected errors; `status` is the exit status of the command."""
@@ -30,3 +33,12 @@ class Interrupted(NnlabError):
     """Ctrl-C or SIGTERM; the run was saved."""
 
     status = 130
+
+
+def explain(error: OSError, path: Path) -> str:
+    """An error of the file system as a sentence."""
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return f"{path}: the disk is full. Make room, then go on with: nnlab resume {path}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename or path}: not writable ({error.strerror}). Choose another folder with outputs=…"
+    return f"{error.filename or path}: {error.strerror or error}"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from nnlab.config.build import build
 from nnlab.data.dataset import Data, Dataset
-from nnlab.errors import Interrupted, NnlabError, RunFailed
+from nnlab.errors import Interrupted, NnlabError, RunFailed, explain
 from nnlab.model import Model
 from nnlab.noise import Noise
 from nnlab.recording.console import Console, figures, seconds
@@ -78,11 +76,10 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
         device=str(e.device),
         precision=str(e.trainer.precision).removeprefix("torch."),
         threads=torch.get_num_threads(),
-        versions=versions(),
+        versions={**versions(), "torch": torch.__version__},  # which says the CUDA build, too
         parameters=e.parameters,
     )
-    recorder = Recorder(folder)
-    with Interruption() as stop:
+    with closing(Recorder(folder)) as recorder, Interruption() as stop:
         loop = Loop(e.trainer, e.options, folder, recorder, console, stop)
         with honest_status(folder, loop, e):
             if state is None:
@@ -95,7 +92,6 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
                 values = loop.finish()
                 console.line(f"test  {figures(values)}")
                 recorder.hparams(hyper_parameters(e.config), loop.progress.figures, step=loop.progress.step)
-            recorder.close()
             folder.write_summary(loop.summary(e.parameters, status))
             folder.write_status(status, **loop.where())
     if status == "interrupted":
@@ -113,11 +109,9 @@ def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iter
     except BaseException as error:
         status = "diverged" if isinstance(error, Diverged) else "failed"
         reason = str(error) or type(error).__name__
-        try:
+        with suppress(OSError, ValueError):  # on a full disk the reason is told on the console alone
             folder.write_summary(loop.summary(experiment.parameters, status))
             folder.write_status(status, **loop.where(), reason=reason)
-        except (OSError, ValueError):
-            pass  # on a full disk the reason is told on the console alone
         if isinstance(error, NnlabError | KeyboardInterrupt):
             raise
         if isinstance(error, OSError):
@@ -128,15 +122,6 @@ def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iter
                 f"{experiment.device}: out of memory; try a trainer.batch_size under {size}, or a smaller model"
             ) from error
         raise
-
-
-def explain(error: OSError, path: Path) -> str:
-    """An error of the file system as a sentence."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return f"{path}: the disk is full. Make room, then go on with: nnlab resume {path}"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.filename or path}: not writable ({error.strerror}). Choose another folder with outputs=…"
-    return f"{error.filename or path}: {error.strerror or error}"
 
 
 def hyper_parameters(config: Mapping, place: str = "") -> dict[str, float | str | bool]:

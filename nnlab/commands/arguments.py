@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, explain
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
 
@@ -53,7 +53,6 @@ def positive(text: str) -> int:
 def write_picture(picture, output: Path | None, folder: RunFolder, name: str) -> int:
     """Save a picture and say where."""
     from nnlab import pictures
-    from nnlab.experiment import explain
 
     path = output or folder.images / f"{name}.png"
     if path.suffix.lower() != ".png":

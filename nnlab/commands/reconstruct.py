@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
     add_split(made, "test")
     add_output(made, "reconstruction")
     add_model(made)
-    asked = made.parse_args(argv)
+    asked = made.parse_intermixed_args(argv)
 
     import torch
 

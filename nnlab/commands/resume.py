@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
     add_checkpoint(made, "last")
-    asked = made.parse_args(argv)
+    asked = made.parse_intermixed_args(argv)
 
     from nnlab.config import values
     from nnlab.experiment import assemble, carry_out, write_config

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from nnlab.config import names, search
-from nnlab.errors import BadInput, NnlabError
+from nnlab.errors import BadInput, NnlabError, explain
 from nnlab.runs.folder import RunFolder
 
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
@@ -74,6 +74,8 @@ def refuse_existing_folder(overrides: list[str]) -> None:
 def under_hydra(argv: list[str], multirun: bool) -> int:
     import hydra
 
+    from nnlab.runs import sweep
+
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach cli.main instead of being printed with half a traceback
     sys.argv = ["nnlab train", *argv]
     failures.clear()
@@ -83,6 +85,11 @@ def under_hydra(argv: list[str], multirun: bool) -> int:
         raise BadInput(str(error).replace("\n", " ")) from error
     except NnlabError as error:  # of a sweep, whose other jobs have had their turn
         failures.append(error)
+    except OSError as error:  # the folder could not be made
+        raise BadInput(explain(error, Path("outputs"))) from error
+    finally:
+        if multirun:
+            sweep.show()
     if failures:
         if multirun:
             return failures[0].status
@@ -113,7 +120,7 @@ def job(config) -> float | None:
 
 
 def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | None = None) -> float | None:
-    from nnlab.experiment import assemble, carry_out, explain, write_config
+    from nnlab.experiment import assemble, carry_out, write_config
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
     from nnlab.training.device import describe

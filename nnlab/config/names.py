@@ -145,7 +145,7 @@ def check_key(override: Override, config: DictConfig) -> str | None:
         legal = [str(name) for name in node if name != "_target_"] if isinstance(node, DictConfig) else []
         if not legal:
             return f"{key}: '{'.'.join(place)}' holds no keys"
-        if part not in node:
+        if part not in list(node):  # `in node` itself is false of a value that is still ???
             return f"{key}: unknown key; {nearest(part, legal)}"
         place.append(part)
         node = node._get_node(part)

@@ -13,19 +13,27 @@ from nnlab.runs.folder import RunFolder
 from nnlab.runs.table import aligned, figure, worst_first
 
 
-class Table(Callback):
-    """Hydra calls it when all jobs of a sweep are done, whatever launched them."""
+class Root(Callback):
+    """Hydra calls it when a sweep begins; remembers where the sweep is."""
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        root = Path(config.hydra.sweep.dir)
-        runs = sorted(((folder.read_status(), folder) for folder in find(root)), key=lambda run: worst_first(run[0]))
-        if not runs:
-            return
-        lines = [("job", "status", "best figure", "overrides")]
-        lines += [(f.path.name, s.get("status", "?"), figure(s), overrides(f)) for s, f in runs]
-        print(f"\n{as_typed(root)}, the best last\n{aligned(lines)}")
-        best = runs[-1][1]
-        print(f"best: {as_typed(best.path)}    curves: nnlab tensorboard {as_typed(root)}")
+    path: Path | None = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        Root.path = Path(config.hydra.sweep.dir)
+
+
+def show() -> None:
+    """The jobs of the sweep of this process, also when some of them failed."""
+    if Root.path is None:
+        return
+    runs = sorted(((folder.read_status(), folder) for folder in find(Root.path)), key=lambda run: worst_first(run[0]))
+    if not runs:
+        return
+    lines = [("job", "status", "best figure", "overrides")]
+    lines += [(f.path.name, s.get("status", "?"), figure(s), overrides(f)) for s, f in runs]
+    print(f"\n{as_typed(Root.path)}, the best last\n{aligned(lines)}")
+    best = runs[-1][1]
+    print(f"best: {as_typed(best.path)}    curves: nnlab tensorboard {as_typed(Root.path)}")
 
 
 def overrides(folder: RunFolder) -> str:
