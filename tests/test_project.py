@@ -1,0 +1,151 @@
+"""The project as a whole: its README, its wheel, its configs, its imports."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import config_of
+from PIL import Image
+
+from nnlab.config import search, values
+from nnlab.config.build import parameters, target
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("  #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("nnlab ")
+]
+GROUPS = ("model", "data", "noise", "optimizer", "optimizer/schedule", "trainer", "experiment")
+SHIPPED = [(group, name) for group in GROUPS for name in search.options(group)]
+
+
+@pytest.fixture
+def datasets(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the README's commands ask for, in miniature."""
+    root = own_folder / "datasets"
+    rng = np.random.default_rng(0)
+    for name in ("MNIST", "FashionMNIST"):
+        raw = root / name / "raw"
+        raw.mkdir(parents=True)
+        for part, n in (("train", 80), ("t10k", 60)):
+            head = bytes([0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 28, 0, 0, 0, 28])
+            (raw / f"{part}-images-idx3-ubyte").write_bytes(head + rng.bytes(n * 784))
+            (raw / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes(i % 10 for i in range(n)))
+    (root / "faces").mkdir()
+    for i in range(20):
+        Image.fromarray(rng.integers(0, 256, (30, 20, 3), dtype=np.uint8)).save(root / "faces" / f"{i}.png")
+    np.savez(root / "mine.npz", x_train=rng.random((60, 5)))
+    monkeypatch.setenv("NNLAB_DATA", str(root))
+    return root
+
+
+def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(COMMANDS) > 15
+    monkeypatch.setattr(subprocess, "call", lambda command: 0)  # TensorBoard would stay
+    for command in COMMANDS:
+        verb, *rest = shlex.split(command)[1:]
+        if verb == "train":
+            rest = ["trainer.epochs=1", "data.limit=60", "trainer.precision=float32", *rest]
+        status, _, error = nnlab(verb, *rest)
+        assert status == 0, f"{command}: {error}"
+    assert {path.name for path in Path("outputs").iterdir()} == {"vae", "conv_vae", "conv_ae", "sweeps"}
+
+
+def test_the_readme_names_what_there_is() -> None:
+    for group in ("model", "data", "noise", "optimizer", "optimizer/schedule", "experiment"):
+        missing = [name for name in search.options(group) if f"`{name}`" not in README and name != "none"]
+        assert not missing, f"{group}: {missing}"
+
+
+@pytest.mark.parametrize(("group", "name"), SHIPPED, ids=["=".join(pair) for pair in SHIPPED])
+def test_every_shipped_config_explains_itself_and_is_legal(group: str, name: str, own_folder: Path) -> None:
+    path = search.options(group)[name]
+    command, about = search.header(path)
+    assert command.startswith("nnlab train")
+    assert about.endswith(".")
+    config = config_of(f"{group}={name}")
+    for node in (value for value in config.values() if isinstance(value, dict)):
+        node |= {key: "given" for key, value in node.items() if value == "???"}
+    assert values.check(config) == []
+
+
+@pytest.mark.parametrize("model", list(search.options("model")))
+def test_one_name_everywhere_and_no_option_left_out(model: str) -> None:
+    node = config_of(f"model={model}")["model"]
+    cls = target(node["_target_"], "model")
+    assert cls.__module__.endswith(f".{model}")
+    assert cls.__name__.lower() == model.replace("_", "")
+    assert set(node) - {"_target_"} == set(parameters(cls)), "every legal key stands in the YAML"
+
+
+def test_the_wheel_works_from_any_folder(own_folder: Path) -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            str(own_folder),
+            str(ROOT),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = own_folder.glob("nnlab-*.whl")
+    site = own_folder / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    code = "import sys; sys.path.insert(0, 'site'); import nnlab.cli; print(nnlab.__file__); sys.exit(nnlab.cli.main())"
+    overrides = ["model=ae", "model.hidden=[8]", "trainer.steps=1", "trainer.show_every=never"]
+    done = subprocess.run([sys.executable, "-c", code, "train", *overrides], cwd=own_folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert str(site) in done.stdout.splitlines()[0] or done.stdout.startswith("site")
+    assert (own_folder / "outputs" / "ae" / "digits").is_dir()
+
+
+def test_every_package_is_in_the_wheel() -> None:
+    listed = set(re.findall(r'^    "(nnlab[\w.]*)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+    found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "nnlab").rglob("__init__.py")}
+    assert listed == found | {"nnlab.configs"}
+
+
+LOWER = ("training", "evaluation", "latent", "data", "nn", "recording", "runs", "config", "noise", "model", "pictures")
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    return named | {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+
+
+def test_imports_point_down() -> None:
+    for path in (ROOT / "nnlab").rglob("*.py"):
+        part = path.relative_to(ROOT / "nnlab").parts[0].removesuffix(".py")
+        above = [name for name in imports(path) if name.startswith(("nnlab.families", "nnlab.commands", "nnlab.experiment"))]
+        if part in LOWER:
+            assert not above, f"{path}: {above}"
+        if part == "families":
+            assert not [name for name in above if not name.startswith("nnlab.families")], path
+        if part in ("runs", "cli", "errors") or path.name in (
+            "names.py",
+            "search.py",
+            "constraints.py",
+            "options.py",
+            "schedules.py",
+        ):
+            assert not [name for name in imports(path) if name.split(".")[0] == "torch"], path
