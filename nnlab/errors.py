@@ -35,6 +35,11 @@ class Interrupted(NnlabError):
     status = 130
 
 
+def one_line(error: BaseException) -> str:
+    """An error's text, whose line breaks would break a message."""
+    return " ".join(str(error).split())
+
+
 def explain(error: OSError, path: Path) -> str:
     """An error of the file system as a sentence."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

@@ -57,6 +57,8 @@ def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monke
         verb, *rest = shlex.split(command)[1:]
         if verb == "train":
             rest = ["trainer.epochs=1", "data.limit=60", "trainer.precision=float32", *rest]
+        if verb == "runs":  # from here on, of a run with pictures
+            assert nnlab("train", "trainer.steps=1")[0] == 0
         status, _, error = nnlab(verb, *rest)
         assert status == 0, f"{command}: {error}"
     assert {path.name for path in Path("outputs").iterdir()} == {"vae", "conv_vae", "conv_ae", "sweeps"}

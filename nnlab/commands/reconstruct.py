@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
         raise BadInput(f"--split {asked.split}: the run set none aside (data.validation=0)")
     generator = torch.Generator(run.device).manual_seed(asked.seed)
     with torch.inference_mode():
-        batch = Feed(split, noise).batch(split.rows[: asked.n], generator)
+        batch = Feed(split, noise).batch(split.spread(asked.n), generator)
         picture = reconstruction_picture(run.model, batch)
     return write_picture(picture, asked.output, run.folder, "reconstruction")
 

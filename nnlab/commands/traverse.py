@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     measured = Feed(data.validation if len(data.validation) else data.train, NoNoise(data.spec))
     with torch.inference_mode():
         generator = torch.Generator(run.device).manual_seed(0)
-        latent = model.latent(list(measured.in_order(generator, limit=1000)))
+        latent = model.latent(list(measured.in_order(generator, measured.split.spread(1000))))
         base = None if asked.index is None else model.encode(split.values(split.rows[asked.index : asked.index + 1]))[0]
         values = torch.linspace(-asked.reach, asked.reach, asked.steps, device=run.device)
         picture = traversal_picture(model, latent, base, asked.coordinates, values)

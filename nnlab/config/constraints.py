@@ -7,7 +7,7 @@ complaint(Annotated[float, AtLeast(0)], -1)  →  "expected a number ≥ 0, got 
 
 from __future__ import annotations
 
-import math
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +43,17 @@ class MoreThan:
 
 
 @dataclass(frozen=True)
+class Below:
+    bound: float
+
+    def allows(self, value: float) -> bool:
+        return value < self.bound
+
+    def __str__(self) -> str:
+        return f"< {self.bound:g}"
+
+
+@dataclass(frozen=True)
 class Between:
     low: float
     high: float
@@ -63,6 +74,7 @@ class NonEmpty:
         return "that is not empty"
 
 
+LARGEST = sys.float_info.max
 NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "none"}
 
 
@@ -115,7 +127,7 @@ def fits(annotation: Any, value: Any) -> bool:
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
     if annotation is str:
         return isinstance(value, str)
     # a class built from a node of its own, or one (a tensor, say) that no YAML can hold

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from nnlab.data.dataset import Arrays, Dataset
-from nnlab.errors import BadInput
+from nnlab.data.dataset import Arrays, Dataset, made_for
+from nnlab.errors import BadInput, one_line
 
 
 class CIFAR10(Dataset):
@@ -24,20 +24,14 @@ class CIFAR10(Dataset):
         from torchvision import datasets
 
         present = self.folder.exists()
-        made_root = not self.root.exists()
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with made_for(self.root), contextlib.redirect_stdout(io.StringIO()):
                 train, test = (datasets.CIFAR10(self.root, train=part, download=not present) for part in (True, False))
         except (OSError, RuntimeError) as error:
             if present:
-                raise BadInput(
-                    f"{self.root / 'cifar-10-batches-py'}: damaged ({error}). Delete it to download it again"
-                ) from error
-            if made_root:
-                with contextlib.suppress(OSError):
-                    self.root.rmdir()
+                raise BadInput(f"{self.folder}: damaged ({one_line(error)}). Delete it to download it again") from error
             raise BadInput(
-                f"data.root: no CIFAR-10 under '{self.root}', and it could not be downloaded ({error}). "
+                f"data.root: no CIFAR-10 under '{self.root}', and it could not be downloaded ({one_line(error)}). "
                 "Run once with a network, or unpack cifar-10-python.tar.gz there, or use data=digits, which needs no download"
             ) from error
         x_train, x_test = (torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in (train, test))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +12,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from nnlab.config.constraints import AtLeast, Between
+from nnlab.config.constraints import AtLeast, Below, Between
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -46,6 +48,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def spread(self, n: int) -> Tensor:
+        """(n,) rows at even distances, fewer if there are no more: files often come sorted by class."""
+        places = torch.linspace(0, len(self) - 1, min(n, len(self)), dtype=torch.float64).round().long()
+        return self.rows[places.to(self.rows.device)]
 
     def values(self, rows: Tensor) -> Tensor:
         """(n, *shape) float32: the rows of `x`, gathered and cast."""
@@ -84,7 +91,7 @@ class Dataset(ABC):
         root: str,
         validation: Literal["auto"] | Annotated[int, AtLeast(0)] = "auto",
         limit: Annotated[int, AtLeast(2)] | None = None,
-        seed: Annotated[int, AtLeast(0)] = 0,
+        seed: Annotated[int, AtLeast(0), Below(2**63)] = 0,
     ) -> None:
         self.root = Path(root)
         self.validation = validation
@@ -141,11 +148,23 @@ class Dataset(ABC):
         image = x.ndim == 4
         if x.dtype == torch.uint8:
             low, high, bounded = 0.0, 1.0, True
-        else:  # real values: an image within [0, 1] is taken to be bounded by it
-            low, high = x[train].min().item(), x[train].max().item()
-            bounded = image and low >= 0 and high <= 1
-            low, high = (0.0, 1.0) if bounded else (low, high)
+        else:  # real values: images within [0, 1], of all splits, are taken to be bounded by it
+            bounded = image and all(bool((part >= 0).all() and (part <= 1).all()) for part in (x, arrays.x_test))
+            low, high = (0.0, 1.0) if bounded else (x[train].min().item(), x[train].max().item())
         return DataSpec(self.name, "image" if image else "table", tuple(x.shape[1:]), arrays.classes, low, high, bounded)
+
+
+@contextmanager
+def made_for(folder: Path) -> Iterator[None]:
+    """If what happens inside fails, the empty folders that it made on the way to `folder` are removed again."""
+    absent = [part for part in (folder, *folder.parents) if not part.exists()]
+    try:
+        yield
+    except BaseException:
+        for part in absent:
+            with suppress(OSError):
+                part.rmdir()
+        raise
 
 
 def set_aside(y: Tensor | None, n: int, share: float) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,10 @@ from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch
 from nnlab.noise import Noise
 
-EVALUATION_BATCH = 1000
+
+def evaluation_batch(split: Split) -> int:
+    """How many images are looked at together where no gradient is needed: fewer of large ones, for the memory's sake."""
+    return max(1, min(1000, 2**22 // split.x[0].numel()))
 
 
 @dataclass
@@ -36,14 +39,14 @@ class Feed:
         generator = torch.Generator().manual_seed(mix(seed, epoch))
         return self.split.rows[torch.randperm(len(self.split), generator=generator).to(self.split.rows.device)]
 
-    def in_order(self, generator: torch.Generator, limit: int | None = None) -> Iterator[Batch]:
-        """Batches of the whole split (or its first `limit`), in the order of the file."""
-        for rows in self.split.rows[:limit].split(EVALUATION_BATCH):
-            yield self.batch(rows, generator)
+    def in_order(self, generator: torch.Generator, rows: Tensor | None = None) -> Iterator[Batch]:
+        """Batches of the whole split, or of these rows of it, in the order of the file."""
+        for some in (self.split.rows if rows is None else rows).split(evaluation_batch(self.split)):
+            yield self.batch(some, generator)
 
 
 def mix(seed: int, number: int) -> int:
     """One seed of two numbers, so that (0, 1) and (1, 0) have nothing in common (the finalizer of splitmix64)."""
-    z = (seed * 0x9E3779B97F4A7C15 + number + 1) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (seed * 0x9E3779B97F4A7C15 + number + 0xD1B54A32D192ED03) * 0xBF58476D1CE4E5B9 % 2**64
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
     return (z ^ (z >> 31)) % 2**63

@@ -8,8 +8,8 @@ import math
 from pathlib import Path
 from typing import ClassVar
 
-from nnlab.data.dataset import Arrays, Dataset
-from nnlab.errors import BadInput
+from nnlab.data.dataset import Arrays, Dataset, made_for
+from nnlab.errors import BadInput, one_line
 
 IMAGE, LABEL = (28, 28), ()  # the shape of one example
 FILES = {
@@ -42,7 +42,7 @@ class IdxDataset(Dataset):
         import torchvision.datasets  # two seconds to import
 
         source = getattr(torchvision.datasets, self.torchvision_name)
-        if not self.folder.exists() or not any(self.folder.iterdir()):
+        if not any((self.folder / name).exists() for name in FILES):
             self._download(source)
             self.size()
         train, test = (source(self.root, train=part) for part in (True, False))
@@ -59,17 +59,14 @@ class IdxDataset(Dataset):
 
     def _download(self, source: type) -> None:
         """Raises BadInput without a network, and leaves no empty folders behind."""
-        made = [folder for folder in (self.root, self.folder.parent, self.folder) if not folder.exists()]
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with made_for(self.folder), contextlib.redirect_stdout(io.StringIO()):
                 source(self.root, download=True)
         except (OSError, RuntimeError) as error:
-            for folder in reversed(made):
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
             raise BadInput(
-                f"data.root: no {self.title} under '{self.root}', and it could not be downloaded ({error}). Run once "
-                f"with a network, or put the four idx files into {self.folder}, or use data=digits, which needs no download"
+                f"data.root: no {self.title} under '{self.root}', and it could not be downloaded ({one_line(error)}). "
+                f"Run once with a network, or put the four idx files into {self.folder}, "
+                "or use data=digits, which needs no download"
             ) from error
 
 

@@ -20,7 +20,7 @@ Side = Annotated[int, AtLeast(1)]
 class ImageFolder(Dataset):
     """A user's own images: one folder a class (as torchvision's ImageFolder reads them), or images alone.
 
-    folder     inside `root`, or absolute; it holds the classes or images, or `train` and `test` folders that do
+    folder     inside `root`, or absolute; it holds the classes or images, or a `train` and perhaps a `test` that do
     size       resize to (size, size) or (height, width), bilinear; needed where images differ in size
     grayscale  one channel; else three, or one where every image is gray
     test       share set aside, class by class, where there is no `test` folder
@@ -46,8 +46,8 @@ class ImageFolder(Dataset):
         return self.folder.name
 
     def size(self) -> int:
-        self.parts = [self.folder / part for part in ("train", "test")]
-        if not all(part.is_dir() for part in self.parts):
+        self.parts = [self.folder / part for part in ("train", "test") if (self.folder / part).is_dir()]
+        if not (self.folder / "train").is_dir():
             self.parts = [self.folder]
         listed = [list_images(part) for part in self.parts]
         self.files = [files for files, _, _ in listed]
@@ -76,11 +76,13 @@ class ImageFolder(Dataset):
         """(C, H, W) uint8."""
         try:
             with Image.open(path) as image:
+                if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would clip instead of scale
+                    image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
                 image = image.convert("L" if self.grayscale else "RGB")
                 if self.resize:
                     image = image.resize(self.resize[::-1], Image.Resampling.BILINEAR)
                 pixels = np.asarray(image)
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
             raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
@@ -112,6 +114,12 @@ def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...
     if not folder.is_dir():
         raise BadInput(f"data.folder: no folder {folder}. Give one inside data.root, or an absolute path")
     classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    loose = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and p.is_file()]
+    if classes and loose:
+        raise BadInput(
+            f"data.folder: {folder} holds both images ({loose[0].name}) and folders ({classes[0]}); "
+            "put every image into the folder of its class, or all into one folder"
+        )
     files, labels = [], []
     for label, name in enumerate(classes or ["."]):
         found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in suffixes and p.is_file())

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import math
 import zipfile
+import zlib
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from nnlab.data.dataset import Arrays, Dataset, Share, set_aside
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, one_line
 
+DAMAGED = (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 SHAPES = "images (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, or a table (N, D)"
 
 
@@ -29,35 +32,34 @@ class Npz(Dataset):
         return self.file.stem
 
     def size(self) -> int:
+        """Bytes of the arrays as they will be kept, read off their headers."""
         try:
             with zipfile.ZipFile(self.file) as archive:
-                return sum(entry.file_size for entry in archive.infolist())
+                return sum(kept_bytes(archive, entry.filename) for entry in archive.infolist())
         except FileNotFoundError as error:
             raise BadInput(f"data.file: no file {self.file}. Give one inside data.root, or an absolute path") from error
-        except (zipfile.BadZipFile, OSError) as error:
-            raise BadInput(f"data.file: {self.file} is no npz file ({error}). Write one with numpy.savez") from error
+        except DAMAGED as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: BaseException) -> BadInput:
+        if not zipfile.is_zipfile(self.file):
+            return BadInput(f"data.file: {self.file} is no npz file ({one_line(error)}). Write one with numpy.savez")
+        return BadInput(f"data.file: {self.file} cannot be read ({one_line(error)}); arrays of objects are not allowed")
 
     def load(self) -> Arrays:
         try:
             with np.load(self.file, allow_pickle=False) as archive:  # a pickle would run code
                 found = {key: archive[key] for key in archive.files}
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
-            raise BadInput(f"data.file: {self.file} cannot be read ({error}); arrays of objects are not allowed") from error
+        except DAMAGED as error:
+            raise self._unreadable(error) from error
         if "x_train" not in found:
             names = ", ".join(found) or "nothing"
             raise BadInput(f"data.file: {self.file} has no array 'x_train'; it holds {names}")
         problems = [p for key in ("x_train", "x_test") if key in found for p in check_values(key, found[key])]
-        problems += [
-            f"data.file: {y} has {len(found[y])} labels for {len(found[x])} rows of {x}"
-            for x, y in (("x_train", "y_train"), ("x_test", "y_test"))
-            if x in found and y in found and found[y].shape != found[x].shape[:1]
-        ]
-        if "x_test" in found and found["x_test"].shape[1:] != found["x_train"].shape[1:]:
-            problems.append(
-                f"data.file: x_test has rows of shape {found['x_test'].shape[1:]}, x_train {found['x_train'].shape[1:]}"
-            )
-        if "x_test" in found and found["x_test"].dtype != found["x_train"].dtype:
-            problems.append(f"data.file: x_test is {found['x_test'].dtype}, x_train is {found['x_train'].dtype}")
+        for part in ("train", "test"):
+            problems += check_labels(part, found)
+        if "x_test" in found:
+            problems += check_alike(found["x_train"], found["x_test"])
         if problems:
             raise BadInput(*problems)
         return self._arrays(found)
@@ -89,11 +91,46 @@ def check_values(key: str, x: np.ndarray) -> list[str]:
         return [f"data.file: {key} has shape {x.shape}; expected {SHAPES}"]
     if x.ndim == 4 and channel_axis(x) is None:
         return [f"data.file: {key} has shape {x.shape}, without an axis of 1 or 3 channels; expected {SHAPES}"]
-    bad = np.argwhere(~np.isfinite(x)) if x.dtype.kind == "f" else ()
+    with np.errstate(over="ignore"):
+        bad = np.argwhere(~np.isfinite(x.astype(np.float32))) if x.dtype.kind == "f" else ()  # kept as float32
     if len(bad):
         place = ", ".join(str(i) for i in bad[0])
-        return [f"data.file: {key}[{place}] is {x[tuple(bad[0])]}; {len(bad)} values are not finite. Fill or remove those rows"]
+        return [
+            f"data.file: {key}[{place}] is {x[tuple(bad[0])]}; {len(bad)} values are not finite in float32. "
+            "Fill or remove those rows"
+        ]
     return []
+
+
+def check_labels(part: str, found: dict[str, np.ndarray]) -> list[str]:
+    x, y = f"x_{part}", f"y_{part}"
+    if y not in found:
+        return []
+    if x not in found or (part == "test" and "y_train" not in found):
+        return [f"data.file: {y} has no use without {x} and y_train"]
+    if found[x].ndim and found[y].shape != found[x].shape[:1]:
+        return [f"data.file: {y} has shape {found[y].shape}; expected one label a row of {x}, {found[x].shape[:1]}"]
+    return []
+
+
+def check_alike(x_train: np.ndarray, x_test: np.ndarray) -> list[str]:
+    problems = []
+    if x_test.shape[1:] != x_train.shape[1:]:
+        problems.append(f"data.file: x_test has rows of shape {x_test.shape[1:]}, x_train {x_train.shape[1:]}")
+    if x_test.dtype != x_train.dtype:
+        problems.append(f"data.file: x_test is {x_test.dtype}, x_train is {x_train.dtype}")
+    return problems
+
+
+def kept_bytes(archive: zipfile.ZipFile, name: str) -> int:
+    """Of an array in an npz: bytes stay bytes, labels become int64, all else float32."""
+    with archive.open(name) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    if name.startswith("y_"):
+        return 8 * math.prod(shape)
+    return math.prod(shape) * (1 if len(shape) > 2 and dtype in (np.uint8, np.bool_) else 4)
 
 
 def channel_axis(x: np.ndarray) -> int | None:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.dataset import Split
-from nnlab.data.feed import EVALUATION_BATCH
+from nnlab.data.feed import evaluation_batch
 
 
 def mean_of(split: Split) -> Tensor:
     """(*shape) the mean example of a split, summed in float64."""
-    total = sum(split.values(rows).sum(0, dtype=torch.float64) for rows in split.rows.split(EVALUATION_BATCH))
+    total = sum(split.values(rows).sum(0, dtype=torch.float64) for rows in split.rows.split(evaluation_batch(split)))
     return (total / len(split)).float()
 
 

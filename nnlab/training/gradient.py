@@ -137,8 +137,8 @@ class GradientTrainer(Trainer):
         """What pictures are made from: always the same images, of the validation set where there is one."""
         feed = Feed(self.data.validation if len(self.data.validation) else self.data.train, self.noise)
         with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
-            few = feed.batch(feed.split.rows[:SHOWN], generator)
-            yield View(generator, few, list(feed.in_order(generator, limit=MEASURED)))
+            few = feed.batch(feed.split.spread(SHOWN), generator)
+            yield View(generator, few, list(feed.in_order(generator, feed.split.spread(MEASURED))))
 
     def state(self) -> dict:
         return {

@@ -31,9 +31,14 @@ def aside(seed: int, device: torch.device) -> Iterator[torch.Generator]:
 
     So the cadences of a run do not change its weights.
     """
-    with torch.random.fork_rng([device.index] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield generator(seed, EVALUATION, device)
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng([device.index] if device.type == "cuda" else []):
+            seed_everything(seed)
+            yield generator(seed, EVALUATION, device)
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def state(training: torch.Generator, device: torch.device) -> dict:

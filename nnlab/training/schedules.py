@@ -71,7 +71,7 @@ class Step(Schedule):
         self.every, self.decay = every, factor
 
     def shape(self, step: float, total: float, per_epoch: int) -> float:
-        return self.decay ** math.floor(step / (self.every * per_epoch))
+        return self.decay ** math.floor(step / (self.every * per_epoch) + 1e-9)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""What the benchmarks share: time in turn, peak memory, tables, and the machine in a sentence."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+NNLAB = [sys.executable, "-m", "nnlab"]
+
+# A small process between us and the measured one: a process begins with the peak of the one that started it, and ours is large.
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def data_root() -> str:
+    """The folder of all datasets, as nnlab finds it."""
+    return os.environ.get("NNLAB_DATA", "datasets")
+
+
+@dataclass
+class Timing:
+    seconds: float  # the best round
+    result: object  # of the last round
+
+
+def in_turn(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
+    """The best time of each function over several rounds, A B C A B C …, so that what disturbs the machine meets all."""
+    best: dict[str, Timing] = {}
+    for i in range(rounds):
+        for name, function in functions.items():
+            began = time.perf_counter()
+            result = function()
+            seconds = time.perf_counter() - began
+            best[name] = Timing(min(seconds, best[name].seconds) if name in best else seconds, result)
+            print(f"round {i + 1}/{rounds}  {name}: {seconds:.3f} s", file=sys.stderr)
+    return best
+
+
+def call(command: Sequence[str], status: int = 0, **environment: str) -> None:
+    """Run a command from the repository's root. Raises RuntimeError unless it exits as expected: a crash is quick, too."""
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    if done.returncode != status:
+        raise RuntimeError(f"{' '.join(command)}: expected exit status {status}, got {done.returncode}\n{done.stderr}")
+
+
+def peak_memory(command: Sequence[str], **environment: str) -> float:
+    """The largest resident memory of a process, in MiB."""
+    env = {**os.environ, **environment}
+    done = subprocess.run([sys.executable, "-c", PEAK, *command], cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True)
+    unit = 1 if sys.platform == "darwin" else 1024  # Linux counts in KiB
+    return int(done.stdout) * unit / 2**20
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that can be read as it is: the first column to the left, figures to the right."""
+    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    rule = ["-" * (width - 1) + ":" if i else "-" * width for i, width in enumerate(widths)]
+    return "\n".join([line(header), line(rule), *map(line, rows)])
+
+
+def target(what: str, ratio: float, limit: float) -> str:
+    """A line on a ratio that is meant to stay under a limit."""
+    return f"- {what}: {ratio:.2f} ×, target at most {limit:.2f} × ({'met' if ratio <= limit else 'missed'})"
+
+
+def machine() -> str:
+    """The machine in a few sentences, with its load, since times under load mean little."""
+    import torch
+
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    load = f" Load average at the start: {os.getloadavg()[0]:.1f}." if hasattr(os, "getloadavg") else ""
+    return (
+        f"{datetime.date.today()}, {model}, {os.cpu_count()} cores{gpu}; torch {torch.__version__} "
+        f"with {torch.get_num_threads()} threads, Python {platform.python_version()}.{load}"
+    )

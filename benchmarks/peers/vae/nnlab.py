@@ -1,0 +1,35 @@
+"""nnlab's own trainer, driven as its loop drives it: from one record to the next, then a look at the meter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.peers.vae.handwritten import BATCH, DEVICE, HIDDEN, LATENT, RATE
+from nnlab.config.names import composed, plain
+from nnlab.experiment import assemble
+
+NETWORK = ("model=vae", f"model.hidden=[{HIDDEN}]", f"model.latent_dim={LATENT}", "model.activation=relu")
+WORK = ("data=fashion_mnist", "data.validation=0", f"trainer.batch_size={BATCH}", "optimizer=adam", f"optimizer.lr={RATE}")
+
+
+def loop(precision: str) -> Callable[[], float]:
+    config = plain(composed([*NETWORK, *WORK, f"device={DEVICE.type}", f"trainer.precision={precision}"]))
+    experiment = assemble(config)
+    trainer = experiment.trainer
+    experiment.model.start(experiment.data.train)
+    step = 0
+
+    def epoch() -> float:
+        nonlocal step
+        end = step + trainer.steps_per_epoch
+        while step < end:
+            step += trainer.train(step, min(trainer.meter.capacity, end - step), lambda: False)
+            if trainer.meter.look():
+                raise RuntimeError("nnlab: a loss that is not finite")
+        return trainer.meter.epoch.take()["loss"]
+
+    return epoch
+
+
+def prepare() -> dict[str, Callable[[], float]]:
+    return {f"nnlab, {precision}": loop(precision) for precision in ("float32", "auto")}

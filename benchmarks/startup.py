@@ -1,0 +1,81 @@
+"""Seconds from the command to its answer, whole processes, the best of several; for comparison Python and torch alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.measure import NNLAB, ROOT, call, in_turn, table
+from nnlab.runs.folder import RunFolder, process_facts, versions
+
+RUNS = 200
+FIRST_STEP = ["model=vae", "data=digits", "trainer.steps=1", "trainer.evaluate_every=never", "trainer.show_every=never"]
+
+
+def run(rounds: int) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        write_runs(Path(folder))
+        environment = {"NNLAB_OUTPUTS": folder}
+
+        def answer(*arguments: str, status: int = 0) -> Callable[[], None]:
+            return lambda: call([*NNLAB, *arguments], status, **environment)
+
+        timings = in_turn(
+            {
+                "python -c pass": lambda: call([sys.executable, "-c", "pass"]),
+                "python -c 'import torch'": lambda: call([sys.executable, "-c", "import torch"]),
+                "nnlab --help": answer("--help"),
+                "nnlab list": answer("list"),
+                f"nnlab runs, of {RUNS}": answer("runs"),
+                "a misspelt name, train model=vaee": answer("train", "model=vaee", status=2),
+                "a misspelt key, train optimizer.lrr=1": answer("train", "optimizer.lrr=1", status=2),
+                "a wrong type, train optimizer.lr=abc": answer("train", "optimizer.lr=abc", status=2),
+                "train model=vae data=digits, to the record of its first step": first_step,
+            },
+            rounds,
+        )
+    return table(("", "seconds"), [(name, f"{timing.seconds:.2f}") for name, timing in timings.items()])
+
+
+def first_step() -> None:
+    """From the command until metrics.jsonl holds the first update."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NNLAB_OUTPUTS": folder}
+        process = subprocess.Popen(
+            [*NNLAB, "train", *FIRST_STEP], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        while not any(path.stat().st_size for path in Path(folder).glob("*/*/*/metrics.jsonl")):
+            if process.poll() is not None:
+                raise RuntimeError(f"nnlab train ended without a first step\n{process.stderr.read().decode()}")
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+
+
+def write_runs(root: Path) -> None:
+    """Run folders with the status.json of a completed run."""
+    facts = {
+        "choices": {"data": "digits", "noise": "none", "optimizer": "adam", "trainer": "gradient", "model": "vae"},
+        "model": "vae",
+        "data": "digits",
+        "tags": ["benchmark"],
+        **process_facts(),
+        "device": "cpu",
+        "precision": "float32",
+        "threads": 2,
+        "versions": versions(),
+        "parameters": 1_000_000,
+        "step": 260,
+        "epoch": 20.0,
+        "seconds": 12.5,
+    }
+    for i in range(RUNS):
+        folder = root / "vae" / "digits" / f"2026-01-01_00-00-00-{i:06d}"
+        folder.mkdir(parents=True)
+        figures = {"best validation/loss": 25.0 + i / RUNS}
+        RunFolder(folder).write_status("completed", **facts, began=1_767_225_600.0 + 60 * i, figures=figures)

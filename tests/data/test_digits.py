@@ -1,0 +1,64 @@
+"""The digits: what the set holds, and how its test split is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+
+from nnlab.data.dataset import Data, Split
+from nnlab.data.digits import Digits
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Data:
+    return Digits(root="nowhere").open(CPU)
+
+
+def images(split: Split) -> Counter:
+    return Counter(image.numpy().tobytes() for image in split.x[split.rows])
+
+
+def test_all_1797_examples_are_in_exactly_one_split(digits):
+    from sklearn.datasets import load_digits
+
+    everything = Counter(image.astype("uint8").tobytes() for image in load_digits().images)
+    assert everything.total() == 1797
+    assert images(digits.train) + images(digits.validation) + images(digits.test) == everything
+
+
+def test_values_are_sixteenths_and_reach_both_ends(digits):
+    values = digits.train.values(digits.train.rows) * 16
+    assert torch.equal(values, values.round())
+    assert (values.min(), values.max()) == (0, 16)
+
+
+def test_images_keep_their_labels(digits):
+    from sklearn.datasets import load_digits
+
+    known = load_digits()
+    label_of = {image.astype("uint8").tobytes(): label for image, label in zip(known.images, known.target, strict=True)}
+    for split in (digits.train, digits.validation, digits.test):
+        read = zip(split.x[split.rows], split.labels(split.rows), strict=True)
+        assert all(label_of[image.numpy().tobytes()] == label for image, label in read)
+
+
+def test_the_test_split_is_a_fifth_of_each_class(digits):
+    test = digits.test.labels(digits.test.rows).bincount()
+    whole = test + digits.train.y.bincount()
+    assert test.tolist() == [round(0.2 * count) for count in whole.tolist()]
+
+
+def test_the_test_split_does_not_depend_on_the_seed(digits):
+    other = Digits(root="nowhere", seed=7).open(CPU)
+    assert torch.equal(other.test.x, digits.test.x)
+    assert not torch.equal(other.train.rows, digits.train.rows)
+
+
+def test_the_spec_is_of_gray_8x8_images_in_ten_classes(digits):
+    spec = digits.spec
+    assert (spec.kind, spec.shape, spec.classes) == ("image", (1, 8, 8), tuple("0123456789"))
+    assert spec.in_unit_interval
