@@ -16,7 +16,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 def names() -> list[str]:
     """Every file beside this one that is a benchmark."""
     found = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.ispkg]
-    return [name for name in found if name not in ("__main__", "measure")]
+    return [name for name in found if name not in ("__main__", "measure", "worker")]
 
 
 def main() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import platform
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,19 +31,45 @@ def data_root() -> str:
 @dataclass
 class Timing:
     seconds: float  # the best round
-    result: object  # of the last round
+    result: float  # of the last round
 
 
-def in_turn(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
-    """The best time of each function over several rounds, A B C A B C …, so that what disturbs the machine meets all."""
+class Peer:
+    """A process that runs epochs on request; see worker.py."""
+
+    def __init__(self, module: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.worker", module]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+        ready = self._answer(module)
+        self.missing: str | None = ready.get("missing")
+        self.names: list[str] = ready.get("names", [])
+
+    def _answer(self, asked: str) -> dict:
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{asked}: the peer's process ended; run `{' '.join(map(str, self.process.args))}` to see why")
+        return json.loads(line)
+
+    def run(self, name: str) -> Timing:
+        print(name, file=self.process.stdin, flush=True)
+        return Timing(**self._answer(name))
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def in_turn(peers: list[Peer], rounds: int) -> dict[str, Timing]:
+    """The best time of each peer over several rounds, A B C A B C …, so that what disturbs the machine meets all."""
     best: dict[str, Timing] = {}
     for i in range(rounds):
-        for name, function in functions.items():
-            began = time.perf_counter()
-            result = function()
-            seconds = time.perf_counter() - began
-            best[name] = Timing(min(seconds, best[name].seconds) if name in best else seconds, result)
-            print(f"round {i + 1}/{rounds}  {name}: {seconds:.3f} s", file=sys.stderr)
+        for peer in peers:
+            for name in peer.names:
+                timing = peer.run(name)
+                print(f"round {i + 1}/{rounds}  {name}: {timing.seconds:.3f} s", file=sys.stderr)
+                seconds = min(timing.seconds, best[name].seconds) if name in best else timing.seconds
+                best[name] = Timing(seconds, timing.result)
     return best
 
 

@@ -51,6 +51,7 @@ def trainer_of(model: Model) -> type[Trainer]:
 def assemble(config: Mapping) -> Experiment:
     """Build everything that a checked config names. Raises BadInput where the parts do not go together."""
     device = devices.resolve(config["device"])
+    torch.set_flush_denormal(True)  # Adam's running means of silent weights fade into denormals, which CPUs add slowly
     options = build(config["trainer"], GradientOptions, place="trainer")
     data = build(config["data"], Dataset, place="data").open(device)
     randomness.seed_everything(config["seed"])
@@ -74,7 +75,7 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
         **facts,
         **process_facts(),
         device=str(e.device),
-        precision=str(e.trainer.precision).removeprefix("torch."),
+        precision=str(e.trainer.precision),
         threads=torch.get_num_threads(),
         versions={**versions(), "torch": torch.__version__},  # which says the CUDA build, too
         parameters=e.parameters,

@@ -12,6 +12,7 @@ from nnlab.experiment import Experiment, assemble
 from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
 
+torch.set_flush_denormal(True)  # before the first parallel product, as in a run: threads take it over when they start
 SMALL = {"hidden": "model.hidden=[32]", "channels": "model.channels=[4,8]", "conv_hidden": "model.hidden=16"}
 QUIET = ["trainer.show_every=never", "trainer.precision=float32"]
 

@@ -144,7 +144,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
     data = experiment.data
     console.line(
         f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, "
-        f"{describe(experiment.device)}, {str(experiment.trainer.precision).removeprefix('torch.')}"
+        f"{describe(experiment.device)}, {experiment.trainer.precision}"
     )
     console.line(
         f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"

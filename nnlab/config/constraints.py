@@ -43,17 +43,6 @@ class MoreThan:
 
 
 @dataclass(frozen=True)
-class Below:
-    bound: float
-
-    def allows(self, value: float) -> bool:
-        return value < self.bound
-
-    def __str__(self) -> str:
-        return f"< {self.bound:g}"
-
-
-@dataclass(frozen=True)
 class Between:
     low: float
     high: float
@@ -62,7 +51,10 @@ class Between:
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        return f"between {self.low:g} and {self.high:g}"
+        return f"between {self.low} and {self.high}"
+
+
+SEED = Between(0, 2**32 - 1)  # what every generator takes
 
 
 @dataclass(frozen=True)

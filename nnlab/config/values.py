@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from nnlab.config.build import parameters, target
-from nnlab.config.constraints import AtLeast, Below, complaint, is_none
+from nnlab.config.constraints import SEED, complaint, is_none
 from nnlab.config.names import nearest
 from nnlab.errors import BadInput
 
-TOP_LEVEL = {"seed": Annotated[int, AtLeast(0), Below(2**63)], "device": str, "tags": list[str], "outputs": str}
+TOP_LEVEL = {"seed": Annotated[int, SEED], "device": str, "tags": list[str], "outputs": str}
 
 
 def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from nnlab.config.constraints import AtLeast, Below, Between
+from nnlab.config.constraints import SEED, AtLeast, Between
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -91,7 +91,7 @@ class Dataset(ABC):
         root: str,
         validation: Literal["auto"] | Annotated[int, AtLeast(0)] = "auto",
         limit: Annotated[int, AtLeast(2)] | None = None,
-        seed: Annotated[int, AtLeast(0), Below(2**63)] = 0,
+        seed: Annotated[int, SEED] = 0,
     ) -> None:
         self.root = Path(root)
         self.validation = validation

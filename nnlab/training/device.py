@@ -1,4 +1,4 @@
-"""Where a run computes, and with which numbers."""
+"""Where a run computes."""
 
 from __future__ import annotations
 
@@ -29,25 +29,6 @@ def resolve(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise BadInput("device: 'mps' asked for, but this is no Mac with Metal; use device=auto or cpu")
     return torch.device(device.type)
-
-
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 natively: GPUs since Ampere, CPUs with avx512_bf16 or AMX."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        try:
-            return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        except AttributeError:  # an older torch without the two
-            return False
-    return False
-
-
-def precision(choice: str, device: torch.device) -> torch.dtype:
-    """The dtype of the matrix products; weights, losses and statistics are float32 in any case."""
-    if choice == "bfloat16":
-        return torch.bfloat16
-    return torch.bfloat16 if choice == "auto" and multiplies_bfloat16(device) else torch.float32
 
 
 def describe(device: torch.device) -> str:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from nnlab.config.build import build, target
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
-from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.meter import Meter
-from nnlab.training.options import GradientOptions, period
+from nnlab.training.options import GradientOptions
+from nnlab.training.precision import Precision
 from nnlab.training.schedules import Clock, Schedule, Scheduled
 from nnlab.training.trainer import Setting, Trainer
 
@@ -66,13 +66,12 @@ class GradientTrainer(Trainer):
         self.steps_per_epoch = -(-len(self.data.train) // options.batch_size)
         self.total_steps = options.length(self.steps_per_epoch)
         self.gradient_clip = options.gradient_clip
-        self.precision = devices.precision(options.precision, self.device)
+        self.precision = Precision(options.precision, self.device, self.model)
         self.feed = Feed(self.data.train, self.noise)
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         clock = Clock(self.total_steps, self.steps_per_epoch)
         self.optimizer, self.rate = build_optimizer(optimizer, self.model, clock, self.device)
-        capacity = min(period(options.log_every, self.steps_per_epoch) or self.steps_per_epoch, self.steps_per_epoch)
-        self.meter = Meter(capacity, self.device)
+        self.meter = Meter()
         self._order: tuple[int, Tensor] | None = None
 
     def rows(self, step: int) -> Tensor:
@@ -97,12 +96,13 @@ class GradientTrainer(Trainer):
             group["lr"] = rate
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+        with self.precision.forward():
             return self.model.loss(batch, self.generator)
 
     def update(self, batch: Batch) -> None:
-        means = {name: term.mean() for name, term in self.losses(batch).items()}
-        means["loss"].backward()
+        with self.precision.step():
+            means = {name: term.mean() for name, term in self.losses(batch).items()}
+            means["loss"].backward()
         if self.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
         self.optimizer.step()
@@ -114,7 +114,7 @@ class GradientTrainer(Trainer):
 
     def diagnose(self, step: int) -> str | None:
         batch = self.feed.batch(self.rows(step), self.generator)
-        with torch.no_grad():
+        with torch.no_grad(), self.precision.step():
             return first_not_finite(self.model, lambda: self.losses(batch))
 
     @abstractmethod

@@ -262,7 +262,7 @@ class Loop:
         trainer = self.trainer
         trainer.restore(state)
         while start < step:
-            start += trainer.train(start, min(step - start, trainer.meter.capacity), lambda: False)
+            start += trainer.train(start, min(step - start, trainer.steps_per_epoch), lambda: False)
             trainer.meter.look()
         return trainer.diagnose(step)
 

@@ -38,42 +38,36 @@ class Mean:
 
 
 class Meter:
-    """A row a step of each term's batch mean; one small write a step, and no wait for the device.
+    """Each step's terms as they lie on the device; gathering them waits for nothing.
 
     `window` is the mean since the last record, `epoch` the mean since the epoch began.
     """
 
-    def __init__(self, capacity: int, device: torch.device) -> None:
-        self.capacity, self.device = capacity, device
+    def __init__(self) -> None:
         self.names: list[str] = []
-        self.rows: Tensor | None = None
+        self.terms: list[Tensor] = []  # step by step, in the order of the names
         self.weights: list[int] = []
         self.window, self.epoch = Mean(), Mean()
 
     def add(self, terms: dict[str, Tensor], weight: int) -> None:
         """Terms of one step, each a scalar on the device; `weight` is the number of images."""
-        if self.rows is None:
-            self.names = list(terms)
-            self.rows = torch.empty((self.capacity, len(terms)), device=self.device)
-        torch.stack(list(terms.values()), out=self.rows[len(self.weights)])
+        self.names = list(terms)
+        self.terms += terms.values()
         self.weights.append(weight)
 
     def look(self) -> NotFinite | None:
-        """Bring what has gathered to the host. Tells of the first value that is not finite."""
+        """Bring what has gathered to the host, in one copy. Tells of the first value that is not finite."""
         if not self.weights:
             return None
-        rows = self.rows[: len(self.weights)].tolist()
-        for offset, row in enumerate(rows):
-            bad = next((name for name, value in zip(self.names, row, strict=True) if not math.isfinite(value)), None)
-            if bad is not None:
-                # "loss" is the sum of the others: name the one that spoilt it
-                terms = dict(zip(self.names, row, strict=True))
-                cause = [n for n, v in terms.items() if not math.isfinite(v) and n != "loss"]
-                return NotFinite(offset, cause[0] if cause else bad)
+        rows = torch.stack(self.terms).view(len(self.weights), -1).tolist()
+        weights, self.terms, self.weights = self.weights, [], []
+        for offset, (row, weight) in enumerate(zip(rows, weights, strict=True)):
             values = dict(zip(self.names, row, strict=True))
-            self.window.add(values, self.weights[offset])
-            self.epoch.add(values, self.weights[offset])
-        self.weights = []
+            bad = [name for name, value in values.items() if not math.isfinite(value)]
+            if bad:  # "loss" is the sum of the others: name the one that spoilt it
+                return NotFinite(offset, next((name for name in bad if name != "loss"), "loss"))
+            self.window.add(values, weight)
+            self.epoch.add(values, weight)
         return None
 
     def state(self) -> dict:
@@ -81,5 +75,5 @@ class Meter:
         return {kind: [dict(m.sums), m.weight] for kind, m in (("window", self.window), ("epoch", self.epoch))}
 
     def restore(self, saved: dict) -> None:
-        self.weights = []
+        self.terms, self.weights = [], []
         self.window, self.epoch = (Mean(dict(saved[kind][0]), saved[kind][1]) for kind in ("window", "epoch"))

@@ -55,10 +55,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        """Make `n` updates from update number `step` (from 0), fewer if `stop()` says so.
-
-        They lie within one epoch, and the meter is read at least every `meter.capacity` of them. Returns how many were made.
-        """
+        """Make `n` updates from update number `step` (from 0), fewer if `stop()` says so. Returns how many were made."""
 
     @abstractmethod
     def evaluate(self, split: str) -> dict[str, float]:

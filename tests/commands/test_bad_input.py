@@ -37,7 +37,7 @@ TYPED = {
     "trainer.epochs=none": "trainer.epochs, trainer.steps: none of the two is given",
     "trainer.show_every=5": "trainer.show_every: expected a text such as '5 epochs', '200 steps' or never, got 5",
     "trainer.precision=float64": "trainer.precision: expected auto or float32 or bfloat16, got 'float64'",
-    "seed=-1": "seed: expected a whole number ≥ 0, got -1",
+    "seed=-1": "seed: expected a whole number between 0 and 4294967295, got -1",
     "device=cuda:99": "device: 'cuda:99' asked for, but torch sees",
     "device=tpu": "device: expected auto, cpu, cuda, cuda:N or mps, got 'tpu'",
     "data=image_folder": "data.folder: needs a value; add data.folder=…",

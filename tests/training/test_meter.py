@@ -9,7 +9,6 @@ import torch
 
 from nnlab.training.meter import Meter
 
-CPU = torch.device("cpu")
 STEPS = 40
 VALUES = torch.randn((STEPS, 2), generator=torch.Generator().manual_seed(0)) * 100
 WEIGHTS = [*([128] * (STEPS - 1)), 37]
@@ -22,7 +21,7 @@ def fill(meter: Meter, steps: range) -> None:
 
 def watched(looks: list[int]) -> Meter:
     """A meter of all steps, looked at after these."""
-    meter = Meter(STEPS, CPU)
+    meter = Meter()
     for first, last in zip([0, *looks], [*looks, STEPS], strict=True):
         fill(meter, range(first, last))
         assert meter.look() is None
@@ -43,7 +42,7 @@ def test_the_bits_do_not_depend_on_when_someone_looked(looks):
 
 
 def test_window_and_epoch_start_anew_each_on_its_own():
-    meter = Meter(STEPS, CPU)
+    meter = Meter()
     fill(meter, range(10))
     meter.look()
     first = meter.window.take()
@@ -56,7 +55,7 @@ def test_window_and_epoch_start_anew_each_on_its_own():
 
 
 def test_a_meter_brought_back_goes_on_to_the_same_bits():
-    before, after = Meter(STEPS, CPU), Meter(STEPS, CPU)
+    before, after = Meter(), Meter()
     fill(before, range(15))
     before.look()
     after.restore(before.state())
@@ -66,7 +65,7 @@ def test_a_meter_brought_back_goes_on_to_the_same_bits():
 
 
 def test_restoring_forgets_what_nobody_had_looked_at():
-    meter = Meter(STEPS, CPU)
+    meter = Meter()
     fill(meter, range(10))
     meter.look()
     saved = meter.state()
@@ -82,7 +81,7 @@ def test_restoring_forgets_what_nobody_had_looked_at():
     [(["kl"], "kl"), (["loss"], "loss"), (["loss", "kl"], "kl"), (["loss", "reconstruction"], "reconstruction")],
 )
 def test_the_first_value_that_is_not_finite_is_located(value, spoilt, blamed):
-    meter = Meter(10, CPU)
+    meter = Meter()
     good = {name: torch.tensor(1.0) for name in ("loss", "reconstruction", "kl")}
     for step in range(10):
         bad = {name: torch.tensor(value) for name in spoilt} if step >= 6 else {}

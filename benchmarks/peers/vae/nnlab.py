@@ -8,6 +8,7 @@ from benchmarks.peers.vae.handwritten import BATCH, DEVICE, HIDDEN, LATENT, RATE
 from nnlab.config.names import composed, plain
 from nnlab.experiment import assemble
 
+LOG_EVERY = 50  # updates, as in configs/trainer/gradient.yaml
 NETWORK = ("model=vae", f"model.hidden=[{HIDDEN}]", f"model.latent_dim={LATENT}", "model.activation=relu")
 WORK = ("data=fashion_mnist", "data.validation=0", f"trainer.batch_size={BATCH}", "optimizer=adam", f"optimizer.lr={RATE}")
 
@@ -23,7 +24,7 @@ def loop(precision: str) -> Callable[[], float]:
         nonlocal step
         end = step + trainer.steps_per_epoch
         while step < end:
-            step += trainer.train(step, min(trainer.meter.capacity, end - step), lambda: False)
+            step += trainer.train(step, min(LOG_EVERY, end - step), lambda: False)
             if trainer.meter.look():
                 raise RuntimeError("nnlab: a loss that is not finite")
         return trainer.meter.epoch.take()["loss"]

@@ -62,4 +62,4 @@ class Autoencoder(Model):
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of the codes of the batches."""
         codes = torch.cat([self.encode(batch.input) for batch in batches]).double()
-        return Latent(mean=codes.mean(0).float(), std=codes.std(0).float())
+        return Latent(mean=codes.mean(0).float(), std=codes.std(0, correction=0).float())

@@ -1,0 +1,41 @@
+"""A peer in a process of its own: `python -m benchmarks.worker benchmarks.peers.vae.handwritten`.
+
+It prepares, trains each variant for some epochs that do not count, then runs an epoch for each name that it reads. What a
+peer sets for its whole process (threads, flushing of denormals) stays its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+
+WARM_UP = 2  # epochs; by the third, Adam's means of silent weights have faded as far as they will
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a peer's own prints are no answers
+
+    def answer(**fields: object) -> None:
+        print(json.dumps(fields), file=answers, flush=True)
+
+    try:
+        epochs = importlib.import_module(sys.argv[1]).prepare()
+    except ModuleNotFoundError as error:
+        answer(missing=error.name)
+        return
+    for epoch in epochs.values():
+        for _ in range(WARM_UP):
+            epoch()
+    answer(names=list(epochs))
+    for line in sys.stdin:
+        began = time.perf_counter()
+        loss = epochs[line.rstrip("\n")]()
+        answer(seconds=time.perf_counter() - began, result=loss)
+
+
+if __name__ == "__main__":
+    main()
