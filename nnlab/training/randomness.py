@@ -17,7 +17,7 @@ TRAINING, EVALUATION = 1, 2  # streams of one seed
 def seed_everything(seed: int) -> None:
     """The global generators: of torch's initialisations, and of whatever a layer (dropout) or a plugin draws."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 
