@@ -92,7 +92,11 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
             if status == "completed":
                 values = loop.finish()
                 console.line(f"test  {figures(values)}")
-                recorder.hparams(hyper_parameters(e.config), loop.progress.figures, step=loop.progress.step)
+                recorder.hparams(
+                    hyper_parameters(e.config, folder.read_status().get("choices", {})),
+                    loop.progress.figures,
+                    step=loop.progress.step,
+                )
             folder.write_summary(loop.summary(e.parameters, status))
             folder.write_status(status, **loop.where())
     if status == "interrupted":
@@ -125,16 +129,22 @@ def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iter
         raise
 
 
-def hyper_parameters(config: Mapping, place: str = "") -> dict[str, float | str | bool]:
-    """The config's leaves, flat, as TensorBoard's HParams takes them."""
-    flat: dict[str, float | str | bool] = {}
-    for key, value in config.items():
-        name = f"{place}{key}"
-        if isinstance(value, Mapping):
-            flat |= hyper_parameters(value, f"{name}.")
-        else:
-            flat[name] = value if isinstance(value, bool | int | float | str) else str(value)
+def hyper_parameters(config: Mapping, choices: Mapping[str, str]) -> dict[str, float | str | bool]:
+    """What TensorBoard's HParams compares runs by: the choices, and the values that bear on the result."""
+    flat: dict[str, float | str | bool] = dict(choices)
+
+    def walk(node: Mapping, place: str) -> None:
+        for key, value in node.items():
+            if isinstance(value, Mapping):
+                walk(value, f"{place}{key}.")
+            elif key not in WITHOUT_BEARING and not key.endswith("_every"):
+                flat[place + key] = value if isinstance(value, bool | int | float | str) else str(value)
+
+    walk(config, "")
     return flat
+
+
+WITHOUT_BEARING = ("_target_", "root", "outputs", "device", "tags")
 
 
 def write_config(folder: RunFolder, config: Mapping) -> None:
