@@ -8,7 +8,7 @@ help:           ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)/installed  ## train a VAE on handwritten digits (no download) and say where its pictures are
-	$(BIN)/nnlab train model=vae data=digits trainer.epochs=100 trainer.show_every="25 epochs"
+	$(BIN)/nnlab train model=vae data=digits model.latent_dim=6 trainer.epochs=100 trainer.show_every="25 epochs"
 
 test: $(VENV)/tested  ## every test
 	$(BIN)/python -m pytest

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+import threading
 
 import nnlab
 from nnlab.errors import NnlabError
@@ -49,6 +51,8 @@ def nearest_verb(word: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run a command line. Returns its exit status: 0 done, 1 the run failed, 2 bad usage or config, 130 interrupted."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
     try:
         return dispatch(argv)
     except NnlabError as error:
@@ -61,6 +65,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `nnlab runs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def interrupt(number: int, frame: object) -> None:
+    """SIGTERM before and after training: as Ctrl-C there."""
+    raise KeyboardInterrupt
 
 
 def dispatch(argv: list[str]) -> int:

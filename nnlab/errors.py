@@ -42,8 +42,9 @@ def one_line(error: BaseException) -> str:
 
 def explain(error: OSError, path: Path) -> str:
     """An error of the file system as a sentence."""
+    place = error.filename or path
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return f"{path}: the disk is full. Make room, then go on with: nnlab resume {path}"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.filename or path}: not writable ({error.strerror}). Choose another folder with outputs=…"
-    return f"{error.filename or path}: {error.strerror or error}"
+        return f"{place}: the disk is full; make room and try again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return f"{place}: not writable ({error.strerror}); choose another place"
+    return f"{place}: {error.strerror or error}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -12,7 +11,7 @@ import torch
 
 from nnlab.config.build import build
 from nnlab.data.dataset import Data, Dataset
-from nnlab.errors import Interrupted, NnlabError, RunFailed, explain
+from nnlab.errors import BadInput, Interrupted, RunFailed, explain
 from nnlab.model import Model
 from nnlab.noise import Noise
 from nnlab.recording.console import Console, figures, seconds
@@ -22,8 +21,8 @@ from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.interruption import Interruption
 from nnlab.training.loop import Diverged, Loop
-from nnlab.training.options import GradientOptions
-from nnlab.training.trainer import Setting, Trainer
+from nnlab.training.options import Options
+from nnlab.training.trainer import Setting, Trainer, trainer_of
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Experiment:
     """A config made into objects."""
 
     config: dict
-    options: GradientOptions
+    options: Options
     device: torch.device
     data: Data
     model: Model
@@ -42,24 +41,23 @@ class Experiment:
         return sum(p.numel() for p in self.model.parameters())
 
 
-def trainer_of(model: Model) -> type[Trainer]:
-    """The trainer that a model's base class names."""
-    module, _, name = model.trainer.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
 def assemble(config: Mapping) -> Experiment:
     """Build everything that a checked config names. Raises BadInput where the parts do not go together."""
     device = devices.resolve(config["device"])
+    if device.type == "cuda":  # the same bits at each run, and float32 that is float32
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_flush_denormal(True)  # Adam's running means of silent weights fade into denormals, which CPUs add slowly
-    options = build(config["trainer"], GradientOptions, place="trainer")
     data = build(config["data"], Dataset, place="data").open(device)
     randomness.seed_everything(config["seed"])
     noise = build(config["noise"], Noise, data.spec, place="noise")
     model = build(config["model"], Model, data.spec, place="model").to(device)
-    setting = Setting(model, data, noise, device, config["seed"])
-    trainer = trainer_of(model)(setting, options, config["optimizer"])
-    return Experiment(dict(config), options, device, data, model, trainer)
+    trainer = trainer_of(model)
+    options = build(config["trainer"], trainer.options, place="trainer")
+    if options.early_stopping.patience and not len(data.validation):
+        raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
+    setting = Setting(model, data, noise, options, config["optimizer"], device, config["seed"])
+    return Experiment(dict(config), options, device, data, model, trainer(setting))
 
 
 def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state: dict | None = None, **facts) -> float | None:
@@ -69,18 +67,18 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
     Returns the best value of the monitored figure. Raises RunFailed (Diverged, a full disk, …) or Interrupted.
     """
     e = experiment
-    folder.write_status(
-        "running",
-        **({} if state else {"began": time.time()}),
-        **facts,
-        **process_facts(),
-        device=str(e.device),
-        precision=str(e.trainer.precision),
-        threads=torch.get_num_threads(),
-        versions={**versions(), "torch": torch.__version__},  # which says the CUDA build, too
-        parameters=e.parameters,
-    )
-    with closing(Recorder(folder)) as recorder, Interruption() as stop:
+    with honest(folder), folder.locked(), closing(Recorder(folder)) as recorder, Interruption() as stop:
+        folder.write_status(
+            "running",
+            **({} if state else {"began": time.time()}),
+            **facts,
+            **process_facts(),
+            device=str(e.device),
+            precision=str(e.trainer.precision),
+            threads=torch.get_num_threads(),
+            versions={**versions(), "torch": torch.__version__},  # which says the CUDA build, too
+            parameters=e.parameters,
+        )
         loop = Loop(e.trainer, e.options, folder, recorder, console, stop)
         with honest_status(folder, loop, e):
             if state is None:
@@ -92,40 +90,45 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
             if status == "completed":
                 values = loop.finish()
                 console.line(f"test  {figures(values)}")
-                recorder.hparams(
-                    hyper_parameters(e.config, folder.read_status().get("choices", {})),
-                    loop.progress.figures,
-                    step=loop.progress.step,
-                )
+                parameters = hyper_parameters(e.config, folder.read_status().get("choices", {}))
+                recorder.hparams(parameters, loop.progress.figures, step=loop.progress.step)
             folder.write_summary(loop.summary(e.parameters, status))
             folder.write_status(status, **loop.where())
     if status == "interrupted":
         raise Interrupted(f"interrupted at step {loop.progress.step} and saved; go on with: nnlab resume {folder.path}")
     console.line(f"done in {seconds(loop.progress.seconds)}: {folder.path}")
-    console.line(f"pictures: {folder.images}    curves: nnlab tensorboard {folder.path}")
+    pictures = f"pictures: {folder.images}    " if folder.images.exists() else ""
+    console.line(f"{pictures}curves: nnlab tensorboard {folder.path}")
+    if stop():  # too late to interrupt this run, but not the sweep that it may belong to
+        raise Interrupted(f"interrupted; {folder.path} was complete")
     return loop.progress.best
 
 
 @contextmanager
+def honest(folder: RunFolder) -> Iterator[None]:
+    """Errors of the file system and of memory as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        resumable = any(folder.checkpoints.glob("*.pt"))
+        hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
+        raise RunFailed(explain(error, folder.path) + hint) from error
+    except torch.OutOfMemoryError as error:
+        raise RunFailed("the device is out of memory; try a smaller trainer.batch_size, or a smaller model") from error
+
+
+@contextmanager
 def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iterator[None]:
-    """Whatever ends a run is written into its status; a full disk or memory is told in a sentence."""
+    """Whatever ends a run is written into its status."""
     try:
         yield
     except BaseException as error:
         status = "diverged" if isinstance(error, Diverged) else "failed"
-        reason = str(error) or type(error).__name__
-        with suppress(OSError, ValueError):  # on a full disk the reason is told on the console alone
+        if isinstance(error, KeyboardInterrupt):  # the second Ctrl-C: nothing since the last checkpoint is saved
+            status = "interrupted"
+        with suppress(OSError, ValueError, BadInput):  # on a full disk the reason is told on the console alone
+            folder.write_status(status, **loop.where(), reason=str(error) or type(error).__name__)
             folder.write_summary(loop.summary(experiment.parameters, status))
-            folder.write_status(status, **loop.where(), reason=reason)
-        if isinstance(error, NnlabError | KeyboardInterrupt):
-            raise
-        if isinstance(error, OSError):
-            raise RunFailed(explain(error, folder.path)) from error
-        if isinstance(error, torch.OutOfMemoryError):
-            size = experiment.trainer.batch_size
-            raise RunFailed(
-                f"{experiment.device}: out of memory; try a trainer.batch_size under {size}, or a smaller model"
-            ) from error
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -64,11 +65,14 @@ def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = 
     names = checkpoint.available(folder.checkpoints)
     name = checkpoint_name or ("best" if "best" in names else "last")
     where = devices.resolve(device)
-    return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name, where), where)
+    return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name), where)
 
 
 def checked_config(folder: RunFolder) -> dict:
     config = folder.read_config()
+    data = config.get("data")
+    if "NNLAB_DATA" in os.environ and isinstance(data, dict) and not os.path.isdir(str(data.get("root"))):
+        data["root"] = os.environ["NNLAB_DATA"]  # the run comes from another machine
     problems = values.check(config)
     if problems:
         raise BadInput(*(f"{folder.config}: {problem}" for problem in problems))

@@ -58,6 +58,18 @@ def grid(images: Tensor, spec: DataSpec, columns: int | None = None) -> np.ndarr
     return sheet(tiles.reshape(rows, columns, *pixels.shape[1:]))
 
 
+def titled_grid(images: Tensor, spec: DataSpec, titles: list[str], columns: int) -> np.ndarray:
+    """(N, C, H, W) → rows of images, each with a title above it."""
+    pixels, columns = to_pixels(images, spec), min(columns, len(images))
+    rows = []
+    for start in range(0, len(pixels), columns):
+        tiles = np.full((columns, *pixels.shape[1:]), BACKGROUND, np.uint8)
+        part = pixels[start : start + columns]
+        tiles[: len(part)] = part
+        rows.append(sheet(tiles[None], columns=[*titles[start : start + columns], *[""] * (columns - len(part))]))
+    return np.concatenate(rows)
+
+
 def png(picture: np.ndarray) -> bytes:
     """The picture as the bytes of a PNG file."""
     buffer = io.BytesIO()

@@ -13,7 +13,7 @@ from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
 
 torch.set_flush_denormal(True)  # before the first parallel product, as in a run: threads take it over when they start
-SMALL = {"hidden": "model.hidden=[32]", "channels": "model.channels=[4,8]", "conv_hidden": "model.hidden=16"}
+SMALL = {"model.hidden": {list: "[32]", int: "16"}, "model.channels": {list: "[4,8]"}, "model.latent_dim": {int: "4"}}
 QUIET = ["trainer.show_every=never", "trainer.precision=float32"]
 
 
@@ -52,8 +52,9 @@ def built(*overrides: str) -> Experiment:
 
 def small(model: str) -> list[str]:
     """Overrides that make a shipped model small enough for a test."""
-    sizes = [SMALL["channels"], SMALL["conv_hidden"]] if model.startswith("conv_") else [SMALL["hidden"]]
-    return [f"model={model}", *sizes, "model.latent_dim=4"]
+    node = config_of(f"model={model}")["model"]
+    sizes = [f"{key}={SMALL[key][type(node[name])]}" for key in SMALL if (name := key.removeprefix("model.")) in node]
+    return [f"model={model}", *sizes]
 
 
 def only_run(root: str = "outputs") -> RunFolder:

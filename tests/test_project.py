@@ -46,6 +46,7 @@ def datasets(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for i in range(20):
         Image.fromarray(rng.integers(0, 256, (30, 20, 3), dtype=np.uint8)).save(root / "faces" / f"{i}.png")
     np.savez(root / "mine.npz", x_train=rng.random((60, 5)))
+    (root / "mine.csv").write_text("width,height,species\n" + "".join(f"{i},{-i},{'ab'[i % 2]}\n" for i in range(60)))
     monkeypatch.setenv("NNLAB_DATA", str(root))
     return root
 
@@ -56,12 +57,13 @@ def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monke
     for command in COMMANDS:
         verb, *rest = shlex.split(command)[1:]
         if verb == "train":
-            rest = ["trainer.epochs=1", "data.limit=60", "trainer.precision=float32", *rest]
+            gradient = [] if "model=pca" in rest else ["trainer.epochs=1", "trainer.precision=float32"]
+            rest = ["data.limit=60", *gradient, *rest]
         if verb == "runs":  # from here on, of a run with pictures
             assert nnlab("train", "trainer.steps=1")[0] == 0
         status, _, error = nnlab(verb, *rest)
         assert status == 0, f"{command}: {error}"
-    assert {path.name for path in Path("outputs").iterdir()} == {"vae", "conv_vae", "conv_ae", "sweeps"}
+    assert {path.name for path in Path("outputs").iterdir()} == {"vae", "conv_vae", "conv_ae", "pca", "sweeps"}
 
 
 def test_the_readme_names_what_there_is() -> None:
@@ -76,7 +78,8 @@ def test_every_shipped_config_explains_itself_and_is_legal(group: str, name: str
     command, about = search.header(path)
     assert command.startswith("nnlab train")
     assert about.endswith(".")
-    config = config_of(f"{group}={name}")
+    chosen = [f"{group}={name}", *(word for word in shlex.split(command)[2:] if word.startswith("model="))]
+    config = config_of(*dict.fromkeys(chosen))
     for node in (value for value in config.values() if isinstance(value, dict)):
         node |= {key: "given" for key, value in node.items() if value == "???"}
     assert values.check(config) == []
@@ -88,6 +91,15 @@ def test_one_name_everywhere_and_no_option_left_out(model: str) -> None:
     cls = target(node["_target_"], "model")
     assert cls.__module__.endswith(f".{model}")
     assert cls.__name__.lower() == model.replace("_", "")
+    assert set(node) - {"_target_"} == set(parameters(cls)), "every legal key stands in the YAML"
+
+
+@pytest.mark.parametrize("data", list(search.options("data")))
+def test_a_dataset_has_one_name_everywhere_and_no_option_left_out(data: str) -> None:
+    node = config_of(f"data={data}")["data"]
+    cls = target(node["_target_"], "data")
+    assert cls.__module__ == f"nnlab.data.{data}"
+    assert cls.__name__.lower() == data.replace("_", "")
     assert set(node) - {"_target_"} == set(parameters(cls)), "every legal key stands in the YAML"
 
 
@@ -126,7 +138,7 @@ def test_every_package_is_in_the_wheel() -> None:
     assert listed == found | {"nnlab.configs"}
 
 
-LOWER = ("training", "evaluation", "latent", "data", "nn", "recording", "runs", "config", "noise", "model", "pictures")
+LOWER = ("training", "evaluation", "latent", "data", "nn", "recording", "runs", "config", "noise", "model", "pictures", "plots")
 
 
 def imports(path: Path) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from nnlab.config.constraints import SEED
 from nnlab.errors import BadInput, explain
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
@@ -48,6 +49,29 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, got {value}")
     return value
+
+
+def seed(text: str) -> int:
+    value = int(text)
+    if not SEED.allows(value):
+        raise argparse.ArgumentTypeError(f"expected a whole number {SEED}, got {value}")
+    return value
+
+
+def parse_override(line: str, example: str) -> tuple[str, object]:
+    """The key and the value of a KEY=VALUE, read as YAML. Raises BadInput."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    key, equals, value = line.partition("=")
+    if not equals or not key:
+        raise BadInput(f"{line}: expected KEY=VALUE, e.g. {example}")
+    try:
+        parsed = OmegaConf.create(f"value: {value}")
+        return key, OmegaConf.to_container(parsed, resolve=False)["value"]
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise BadInput(f"{line}: {str(error).splitlines()[0]}; write lists as [1,2] and quote texts") from error
 
 
 def write_picture(picture, output: Path | None, folder: RunFolder, name: str) -> int:

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     trainer = run.experiment.trainer
     n = len(trainer.data.split(asked.split))
     if not n:
-        raise BadInput(f"--split {asked.split}: the run set none aside (data.validation=0)")
+        raise BadInput(f"--split {asked.split}: it is empty in this run")
     figures = {f"{asked.split}/{name}": value for name, value in trainer.evaluate(asked.split).items()}
     facts = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "step": run.state["progress"]["step"], "n": n}
     print(json.dumps({**facts, **trainer.facts, **figures}, indent=2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlab.commands.arguments import add_model, add_output, add_split, parser, positive, write_picture
+from nnlab.commands.arguments import add_model, add_output, add_split, parse_override, parser, positive, seed, write_picture
 
 
 def main(argv: list[str]) -> int:
@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
     made.add_argument("overrides", nargs="*", metavar="noise.KEY=VALUE", help="values of the noise")
     made.add_argument("-n", type=positive, default=24, help="how many images; by default 24")
     made.add_argument("--noise", metavar="NAME", help="another noise than the run's (nnlab list noise)")
-    made.add_argument("--seed", type=int, default=0, help="of the noise")
+    made.add_argument("--seed", type=seed, default=0, help="of the noise")
     add_split(made, "test")
     add_output(made, "reconstruction")
     add_model(made)
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     noise = build(node, Noise, run.model.spec, place="noise")
     split = build(run.config["data"], Dataset, place="data").open(run.device).split(asked.split)
     if not len(split):
-        raise BadInput(f"--split {asked.split}: the run set none aside (data.validation=0)")
+        raise BadInput(f"--split {asked.split}: it is empty in this run")
     generator = torch.Generator(run.device).manual_seed(asked.seed)
     with torch.inference_mode():
         batch = Feed(split, noise).batch(split.spread(asked.n), generator)
@@ -63,11 +63,13 @@ def noise_node(name: str | None, trained: dict, overrides: list[str]) -> dict:
     node = OmegaConf.to_container(OmegaConf.load(choices[name])) if name else dict(trained)
     problems = []
     for line in overrides:
-        key, equals, value = line.partition("=")
-        if not equals or not key.startswith("noise."):
+        key, value = parse_override(line, "noise.std=0.5 with --noise gaussian")
+        if not key.startswith("noise."):
             problems.append(f"{line}: expected noise.KEY=VALUE, e.g. noise.std=0.5 with --noise gaussian")
+        elif node["_target_"].endswith(".NoNoise"):
+            problems.append(f"{line}: this run has no noise; add --noise NAME (nnlab list noise)")
         else:
-            node[key.removeprefix("noise.")] = OmegaConf.to_container(OmegaConf.from_dotlist([f"v={value}"]))["v"]
+            node[key.removeprefix("noise.")] = value
     problems += values.check_node(node, "noise")
     if problems:
         raise BadInput(*problems)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from nnlab.commands.arguments import add_checkpoint, parser
-from nnlab.errors import BadInput, NnlabError
+import copy
+import socket
+from typing import TYPE_CHECKING
 
-CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "tags")
+from nnlab.commands.arguments import add_checkpoint, parse_override, parser
+from nnlab.errors import BadInput, NnlabError
+from nnlab.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from nnlab.experiment import Experiment
+    from nnlab.recording.console import Console
+    from nnlab.training.trainer import Trainer
+
+CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags")
 CADENCES = ("log", "evaluate", "show", "save", "keep")
 
 
@@ -18,64 +28,95 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
     add_checkpoint(made, "last")
+    made.add_argument("--take-over", action="store_true", help="although a process on another machine is said to train it")
     asked = made.parse_intermixed_args(argv)
 
+    from contextlib import closing
+
     from nnlab.config import values
-    from nnlab.experiment import assemble, carry_out, write_config
+    from nnlab.experiment import assemble, carry_out, honest, write_config
     from nnlab.loading import checked_config
     from nnlab.recording.console import Console
     from nnlab.runs.find import resolve
     from nnlab.training import checkpoint
 
     folder = resolve(asked.run)
-    before = checked_config(folder)
-    status = folder.read_status()
-    if status.get("status") == "running":
-        raise BadInput(f"{folder.path}: still running, as process {status['process']['pid']} on {status['host']}")
-    config = changed(before, asked.overrides)
+    config = changed(checked_config(folder), asked.overrides)
+    refuse_running(folder, asked.take_over)
     problems = values.check(config)
     if problems:
         raise BadInput(*problems)
+    folder.read_metrics()  # says so if it is damaged, before hours are spent
     state = checkpoint.load(folder.checkpoints, asked.checkpoint or "last")
     experiment = assemble(config)
+    refuse_ended(folder, state, experiment)
+    with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
+        write_config(folder, config)
+        console.line(f"resumed at step {state['progress']['step']} of {experiment.trainer.total_steps}; {folder.path}")
+        tell_rate(console, state, experiment.trainer)
+        carry_out(experiment, folder, console, state, tags=config["tags"])
+    return 0
+
+
+def refuse_running(folder: RunFolder, take_over: bool) -> None:
+    status = folder.read_status()
+    if status.get("status") != "running" or (take_over and status.get("host") != socket.gethostname()):
+        return
+    who = f"process {status.get('process', {}).get('pid')} on {status.get('host')}"
+    here = status.get("host") == socket.gethostname()
+    remedy = "stop it first" if here else f"if it is gone: nnlab resume {folder.path} --take-over"
+    raise BadInput(f"{folder.path}: still running, as {who}; {remedy}")
+
+
+def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None:
+    """Raise BadInput where there is nothing left to train."""
     step, end = state["progress"]["step"], experiment.trainer.total_steps
+    patience, since = experiment.options.early_stopping.patience, state["progress"]["since_best"]
+    completed = folder.read_status().get("status") == "completed"
     if step > end:
         raise BadInput(f"{folder.path}: is at step {step} already, beyond the {end} asked for")
-    if step == end and status.get("status") == "completed":
-        epochs = round(step / experiment.trainer.steps_per_epoch)
+    if not completed:
+        return
+    if state["trainer"].get("converged"):
+        raise BadInput(f"{folder.path}: has converged; nothing is left to train")
+    if patience and since >= patience:
+        raise BadInput(f"{folder.path}: stopped early; to go on: trainer.early_stopping.patience={2 * since}")
+    if step == end:
+        epochs = -(-step // experiment.trainer.steps_per_epoch)
         raise BadInput(f"{folder.path}: completed; to train longer: nnlab resume {folder.path} trainer.epochs={2 * epochs}")
-    console = Console(folder.log)
-    try:
-        write_config(folder, config)
-        console.line(f"resumed at step {step} of {end}; {folder.path}")
-        carry_out(experiment, folder, console, state, tags=config["tags"])
-    except NnlabError as error:
-        console.log(str(error))
-        raise
-    finally:
-        console.close()
-    return 0
+
+
+def tell_rate(console: Console, state: dict, trainer: Trainer) -> None:
+    """A schedule that depends on the length is stretched by a new one, which would be a surprise in the curves."""
+    step = state["progress"]["step"]
+    before = state["progress"]["figures"].get("train/lr")
+    now = trainer.rates(step).get("lr") if step < trainer.total_steps else None
+    if before and now and not 0.5 < now / before < 2:
+        console.line(f"learning rate {before:.3g} → {now:.3g}: its schedule is stretched to the new end")
 
 
 def changed(config: dict, overrides: list[str]) -> dict:
     """The config with what may change in a run that has begun; the rest would make it another run."""
-    from omegaconf import OmegaConf
-
     legal = [*CHANGEABLE, *(f"trainer.{cadence}_every" for cadence in CADENCES)]
-    problems = []
-    new = OmegaConf.create(config)
+    problems, keys = [], set()
+    new = copy.deepcopy(config)
     for line in overrides:
-        key, equals, value = line.partition("=")
-        if not equals:
-            problems.append(f"{line}: expected key=value, e.g. trainer.epochs=40")
-        elif not any(key == name or key.startswith(name + ".") for name in legal):
+        key, value = parse_override(line, "trainer.epochs=40")
+        keys.add(key)
+        *path, last = key.split(".")
+        node = new
+        for part in path:
+            node = node.get(part) if isinstance(node, dict) else None
+        if not any(key == name or key.startswith(name + ".") for name in legal):
             problems.append(f"{key}: cannot change in a run that has begun; these can: {', '.join(legal)}")
-        elif OmegaConf.select(new, key) is None:
+        elif not isinstance(node, dict) or last not in node or isinstance(node[last], dict):
             problems.append(f"{key}: unknown key")
         else:
-            OmegaConf.update(new, key, OmegaConf.from_dotlist([f"value={value}"]).value)
-            if key == "trainer.epochs":
-                OmegaConf.update(new, "trainer.steps", "none")
+            node[last] = value
+    if {"trainer.epochs", "trainer.steps"} <= keys:
+        problems.append("trainer.epochs, trainer.steps: two lengths of one run; give one of them")
+    elif "trainer.epochs" in keys and "steps" in new["trainer"]:
+        new["trainer"]["steps"] = "none"
     if problems:
         raise BadInput(*problems)
-    return OmegaConf.to_container(new, resolve=True)
+    return new

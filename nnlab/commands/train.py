@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
+
+from omegaconf import OmegaConf
 
 from nnlab.config import names, search
 from nnlab.errors import BadInput, NnlabError, explain
@@ -29,7 +31,7 @@ def main(argv: list[str]) -> int:
         typed = names.check(asked.overrides, asked.config_dir)
         check_before(typed, asked.config_dir, quick=bool(asked.cfg))
         if not asked.cfg:
-            refuse_existing_folder(asked.overrides)
+            refuse_existing_folder(typed)
     names.prefer(asked.config_dir)
     return under_hydra(argv, multirun=asked.multirun)
 
@@ -63,12 +65,13 @@ def check_device(config: dict) -> list[str]:
     return []
 
 
-def refuse_existing_folder(overrides: list[str]) -> None:
-    for line in overrides:
-        key, _, value = line.partition("=")
-        folder = Path(value.strip("'\""))
-        if key in ("hydra.run.dir", "hydra.sweep.dir") and folder.is_dir() and any(folder.iterdir()):
-            raise BadInput(f"{key}: {folder} exists already; go on with nnlab resume {folder}, or choose another folder")
+def refuse_existing_folder(typed: names.Typed) -> None:
+    for override in typed.values:
+        if override.key_or_group in ("hydra.run.dir", "hydra.sweep.dir") and not override.is_sweep_override():
+            folder = Path(str(OmegaConf.to_container(OmegaConf.create({"dir": override.value()}), resolve=True)["dir"]))
+            if folder.is_dir() and any(folder.iterdir()):
+                remedy = f"go on with nnlab resume {folder}, or choose another folder"
+                raise BadInput(f"{override.key_or_group}: {folder} exists already; {remedy}")
 
 
 def under_hydra(argv: list[str], multirun: bool) -> int:
@@ -86,7 +89,7 @@ def under_hydra(argv: list[str], multirun: bool) -> int:
     except NnlabError as error:  # of a sweep, whose other jobs have had their turn
         failures.append(error)
     except OSError as error:  # the folder could not be made
-        raise BadInput(explain(error, Path("outputs"))) from error
+        raise BadInput(explain(error, Path(error.filename or "outputs"))) from error
     finally:
         if multirun:
             sweep.show()
@@ -120,53 +123,43 @@ def job(config) -> float | None:
 
 
 def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | None = None) -> float | None:
-    from nnlab.experiment import assemble, carry_out, write_config
+    from nnlab.experiment import assemble, carry_out, honest, write_config
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
     from nnlab.training.device import describe
 
-    if folder.status.exists():
-        raise BadInput(f"{folder.path}: a run is here already; go on with nnlab resume {folder.path}")
     folder = RunFolder(as_typed(folder.path))
-    console = None
+    if {entry.name for entry in folder.path.iterdir()} - {".hydra"}:
+        raise BadInput(f"{folder.path} exists already; go on with nnlab resume {folder.path}, or choose another folder")
     try:
         experiment = assemble(config)
-        console = Console(folder.log)
-        write_config(folder, config)
     except BadInput:
-        if console:
-            console.close()
-        discard(folder)
+        discard(folder, Path(config["outputs"]))
         raise
-    except OSError as error:
-        raise BadInput(explain(error, folder.path)) from error
-    prefix = "" if number is None else f"job {number}: "
-    data = experiment.data
-    console.line(
-        f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, "
-        f"{describe(experiment.device)}, {experiment.trainer.precision}"
-    )
-    console.line(
-        f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"
-    )
-    facts = {"choices": choices, "model": choices["model"], "data": choices["data"], "tags": config["tags"]}
-    try:
-        return carry_out(experiment, folder, console, **facts)
-    except NnlabError as error:
-        console.log(str(error))
-        raise
-    finally:
-        console.close()
+    with honest(folder), closing(Console(folder.log)) as console:
+        write_config(folder, config)
+        prefix = "" if number is None else f"job {number}: "
+        data = experiment.data
+        console.line(
+            f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, "
+            f"{describe(experiment.device)}, {experiment.trainer.precision}"
+        )
+        console.line(
+            f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"
+        )
+        facts = {"choices": choices, "model": choices["model"], "data": choices["data"], "tags": config["tags"]}
+        with console.noting(NnlabError):
+            return carry_out(experiment, folder, console, **facts)
 
 
-def discard(folder: RunFolder) -> None:
-    """Remove what Hydra made for a run that never began, and the folders above it that are empty now."""
-    shutil.rmtree(folder.path, ignore_errors=True)
-    for parent in list(folder.path.parents)[:3]:
-        try:
-            parent.rmdir()
-        except OSError:
-            break
+def discard(folder: RunFolder, outputs: Path) -> None:
+    """Remove what Hydra wrote for a run that never began, and the folders that are empty then; nothing else."""
+    for path in (folder.path / ".hydra").glob("*.yaml"):
+        path.unlink()
+    parents = [parent for parent in folder.path.parents if parent == outputs or outputs in parent.parents]
+    for empty in (folder.path / ".hydra", folder.path, *parents):
+        with suppress(OSError):
+            empty.rmdir()
 
 
 def complete(argv: list[str]) -> int:

@@ -27,12 +27,10 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require, require_image
-    from nnlab.data.feed import Feed
     from nnlab.errors import BadInput
     from nnlab.latent.show import traversal_picture
     from nnlab.loading import open_run
     from nnlab.model import Decodes
-    from nnlab.noise import NoNoise
 
     run = open_run(asked.run, asked.checkpoint, asked.device)
     require(run.model, Decodes, "traverse")
@@ -40,17 +38,14 @@ def main(argv: list[str]) -> int:
     absent = [i for i in asked.coordinates or [] if not 0 <= i < run.model.latent_dim]
     if absent:
         raise BadInput(f"--coordinates {absent[0]}: the latent space has coordinates 0 … {run.model.latent_dim - 1}")
-    if not asked.reach > 0:
-        raise BadInput(f"--reach: expected a number > 0, got {asked.reach:g}")
-    data = run.experiment.data
-    model = run.experiment.model
-    split = data.split(asked.split)
+    if not 0 < asked.reach <= 100:
+        raise BadInput(f"--reach: expected a number > 0 and at most 100, got {asked.reach:g}")
+    trainer = run.experiment.trainer
+    model, split = trainer.model, trainer.data.split(asked.split)
     if asked.index is not None and not 0 <= asked.index < len(split):
         raise BadInput(f"--index {asked.index}: the {asked.split} split has images 0 … {len(split) - 1}")
-    measured = Feed(data.validation if len(data.validation) else data.train, NoNoise(data.spec))
-    with torch.inference_mode():
-        generator = torch.Generator(run.device).manual_seed(0)
-        latent = model.latent(list(measured.in_order(generator, measured.split.spread(1000))))
+    with trainer.viewing() as view:
+        latent = model.latent(view.batches)
         base = None if asked.index is None else model.encode(split.values(split.rows[asked.index : asked.index + 1]))[0]
         values = torch.linspace(-asked.reach, asked.reach, asked.steps, device=run.device)
         picture = traversal_picture(model, latent, base, asked.coordinates, values)

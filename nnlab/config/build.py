@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
-from nnlab.config.constraints import is_none
+from nnlab.config.constraints import fits, is_none
 from nnlab.errors import BadInput
 
 T = TypeVar("T")
@@ -84,11 +84,12 @@ def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more:
     cls = target(node.get("_target_"), place)
     if not issubclass(cls, expected):
         raise BadInput(f"{place}._target_: {cls.__name__} is no {expected.__name__}")
-    options = {}
+    options, legal = {}, parameters(cls)
     for key, value in node.items():
         if key == "_target_":
             continue
         if isinstance(value, Mapping) and "_target_" in value:
             value = build(value, object, place=f"{place}.{key}")
-        options[key] = None if is_none(value) else value
+        absent = is_none(value) and key in legal and fits(legal[key].annotation, None)
+        options[key] = None if absent else value
     return cls(*arguments, **options, **more)

@@ -121,7 +121,7 @@ def fits(annotation: Any, value: Any) -> bool:
     if annotation is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
     if annotation is str:
-        return isinstance(value, str)
+        return isinstance(value, str) and value != "none"
     # a class built from a node of its own, or one (a tensor, say) that no YAML can hold
     return isinstance(value, Mapping) and "_target_" in value
 

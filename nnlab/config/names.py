@@ -19,10 +19,18 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from nnlab.config.search import options
 from nnlab.errors import BadInput
 
-LIST_VERB = {"model": "models", "optimizer": "optimizers", "experiment": "experiments"}
+LIST_VERB = {
+    "model": "models",
+    "optimizer": "optimizers",
+    "optimizer/schedule": "schedules",
+    "trainer": "trainers",
+    "experiment": "experiments",
+}
 
 
 class OwnConfigsFirst(SearchPathPlugin):
@@ -96,6 +104,9 @@ def check(overrides: list[str], config_dir: str | None = None) -> Typed:
                     typed.problems.append(f"{line}: expected key=value, e.g. model=vae or optimizer.lr=3e-4")
                 continue
             group = override.key_or_group
+            if not group:
+                typed.problems.append(f"{line}: expected key=value, e.g. model=vae or optimizer.lr=3e-4")
+                continue
             choices = loader.get_group_options(group, ObjectType.CONFIG)
             if not choices:
                 values.append(override)
@@ -151,7 +162,9 @@ def check_key(override: Override, config: DictConfig) -> str | None:
         node = node._get_node(part)
     if isinstance(node, DictConfig):
         group = key.replace(".", "/")
-        return f"{override.input_line}: '{key}' is a group; choose with {group}=NAME or set {key}.KEY"
+        choose = f"choose with {group}=NAME or " if options(group, OwnConfigsFirst.folder) else ""
+        kind = "a group" if choose else "not a single value"
+        return f"{override.input_line}: '{key}' is {kind}; {choose}set {key}.KEY"
     return None
 
 
@@ -176,5 +189,8 @@ def plain(config: DictConfig) -> dict:
 
     Without Hydra's own node, and without `experiment`, whose recipe has had its effect on the others.
     """
-    chosen = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    try:
+        chosen = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    except OmegaConfBaseException as error:
+        raise BadInput(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
     return {key: value for key, value in chosen.items() if key not in ("hydra", "experiment")}

@@ -17,16 +17,20 @@ from nnlab.errors import BadInput
 
 TOP_LEVEL = {"seed": Annotated[int, SEED], "device": str, "tags": list[str], "outputs": str}
 
+NODES = {"model": "vae", "data": "digits", "noise": "none", "optimizer": "adam", "trainer": "gradient"}
+
 
 def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
     """Problems of a plain config; with `nodes`, of these top-level keys alone."""
     chosen = [key for key in config if nodes is None or key in nodes]
-    problems = []
+    problems = [f"{key}: missing" for key in (*NODES, *TOP_LEVEL) if nodes is None and key not in config]
     for key in chosen:
         if key in TOP_LEVEL:
             problems += check_value(TOP_LEVEL[key], config[key], key)
         elif isinstance(config[key], Mapping):
             problems += check_node(config[key], key)
+        elif key in NODES:
+            problems.append(f"{key}: expected a choice, e.g. {key}={NODES[key]}, got {config[key]}")
         else:
             problems.append(f"{key}: unknown key; {nearest(key, config)}")
     if not problems and nodes is None:
@@ -42,14 +46,17 @@ def check_value(annotation: Any, value: Any, place: str) -> list[str]:
 
 
 def check_node(node: Mapping, place: str) -> list[str]:
-    """Problems of a node that names a class, and of the nodes inside it."""
+    """Problems of a node that names a class, and of the nodes inside it. An empty node chooses nothing."""
+    if not node:
+        return []
     try:
         cls = target(node.get("_target_"), place)
     except BadInput as error:
         return list(error.problems)
     legal = parameters(cls)
     if cls.__module__.startswith("torch.optim"):
-        legal["schedule"] = inspect.Parameter("schedule", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Any)
+        legal["schedule"] = inspect.Parameter("schedule", inspect.Parameter.KEYWORD_ONLY, annotation=Any)
+        legal["lr"] = legal["lr"].replace(default=inspect.Parameter.empty)  # what a schedule multiplies
     problems = []
     for key, value in node.items():
         where = f"{place}.{key}"
@@ -73,24 +80,27 @@ def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
     import torch
 
     options = {k: v for k, v in node.items() if k not in ("_target_", "schedule")}
-    problems = []
-    for some in [*({key: value} for key, value in options.items()), options]:
+
+    def complaint_of(some: Mapping) -> str | None:
         try:
             cls([torch.zeros(1)], **some)
         except (ValueError, TypeError) as error:
-            if not problems:  # a bad value spoils the last try, which holds all of them, too
-                problems.append(f"{place}.{next(iter(some))}: {error}" if len(some) == 1 else f"{place}: {error}")
-            elif len(some) == 1:
-                problems.append(f"{place}.{next(iter(some))}: {error}")
-    return problems
+            return str(error)
+        return None
+
+    together = complaint_of(options)
+    if together is None:
+        return []
+    alone = {key: complaint_of({key: value}) for key, value in options.items()}
+    return [f"{place}.{key}: {text}" for key, text in alone.items() if text] or [f"{place}: {together}"]
 
 
 def check_together(config: Mapping) -> list[str]:
     """Combinations that make no sense, of values that each are legal."""
-    problems = []
+    problems = check_learning(config)
     trainer, data = config.get("trainer", {}), config.get("data", {})
     epochs, steps = trainer.get("epochs"), trainer.get("steps")
-    if is_none(epochs) and is_none(steps):
+    if "steps" in trainer and is_none(epochs) and is_none(steps):
         problems.append("trainer.epochs, trainer.steps: none of the two is given; a run needs a length")
     patience = trainer.get("early_stopping", {}).get("patience", 0)
     if patience and data.get("validation") == 0:
@@ -100,4 +110,25 @@ def check_together(config: Mapping) -> list[str]:
     warmup = config.get("optimizer", {}).get("schedule", {}).get("warmup", 0)
     if is_none(steps) and not is_none(epochs) and warmup > epochs:
         problems.append(f"optimizer.schedule.warmup: {warmup} epochs of warm-up in a run of {epochs}")
+    return problems
+
+
+def check_learning(config: Mapping) -> list[str]:
+    """The trainer and what it uses are the model's to say: what has no effect on its learning is refused."""
+    from nnlab.model import Model
+    from nnlab.training.trainer import trainer_of
+
+    cls, node = target(config["model"]["_target_"], "model"), config["trainer"]
+    if not issubclass(cls, Model):
+        return [f"model._target_: {cls.__name__} is no Model"]
+    trainer, name = trainer_of(cls), cls.__name__
+    problems = []
+    if not issubclass(target(node["_target_"], "trainer"), trainer.options):
+        problems.append(f"trainer: {name} learns {trainer.learns}; leave trainer= out, so that the model chooses it")
+    if "optimizer" in trainer.uses and not config["optimizer"]:
+        problems.append(f"optimizer: {name} learns {trainer.learns} and needs one, e.g. optimizer=adam")
+    if "optimizer" not in trainer.uses and config["optimizer"]:
+        problems.append(f"optimizer: has no use, {name} learns {trainer.learns}; leave it out")
+    if "noise" not in trainer.uses and not config["noise"]["_target_"].endswith(".NoNoise"):
+        problems.append(f"noise: has no use, {name} learns {trainer.learns} from clean data; leave it out")
     return problems

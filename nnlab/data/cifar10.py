@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 
-from nnlab.data.dataset import Arrays, Dataset, made_for
+from nnlab.data.dataset import Arrays, made_for
+from nnlab.data.images import Images
 from nnlab.errors import BadInput, one_line
 
 
-class CIFAR10(Dataset):
+class CIFAR10(Images):
     """Colour photographs of 32×32 in ten classes (Krizhevsky 2009, "Learning multiple layers of features from tiny images")."""
 
     @property

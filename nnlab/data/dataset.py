@@ -24,9 +24,12 @@ STRATUM_SEED = 0x5EED
 class Arrays:
     """What a dataset's files hold, on the CPU.
 
-    x      (N, *shape) uint8, or float32 where the values are real
-    y      (N,) int64 class numbers, or None
-    scale  a stored value times `scale` is the value a model sees
+    x        (N, *shape) uint8, or float32 where the values are real; a table as loaded may be float64
+    y        (N,) int64 class numbers, or None
+    scale    a stored value times `scale` is the value a model sees
+    columns  names of a table's columns
+    mean, std  (D,) what the columns of a table were standardised by
+    sampled  whether that value is but the probability of a 1, drawn at each reading
     """
 
     x_train: Tensor
@@ -35,16 +38,24 @@ class Arrays:
     y_test: Tensor | None
     classes: tuple[str, ...] = ()
     scale: float = 1 / 255
+    columns: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    sampled: bool = False
 
 
 @dataclass
 class Split:
-    """Rows of an array on the device. Training and validation share one array: a split copies no image."""
+    """Rows of an array on the device. Training and validation share one array: a split copies no image.
+
+    sampled  a value is the probability of a 1: `values` gives the probabilities, a feed draws from them at each reading
+    """
 
     x: Tensor
     y: Tensor | None
     rows: Tensor  # (n,) int64, into x and y
     scale: float
+    sampled: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -112,6 +123,10 @@ class Dataset(ABC):
     @abstractmethod
     def load(self) -> Arrays: ...
 
+    def prepare(self, arrays: Arrays, train: Tensor) -> Arrays:
+        """The arrays as they are kept; `train` (n,) are the rows to learn from. As loaded, unless a subclass says otherwise."""
+        return arrays
+
     def open(self, device: torch.device) -> Data:
         """The three splits on the device. Raises BadInput if the set is absent, damaged, or larger than the memory left."""
         need, free = self.size(), free_memory(device)
@@ -125,14 +140,15 @@ class Dataset(ABC):
         train, validation = self._split_rows(len(arrays.x_train), generator)
         test = torch.randperm(len(arrays.x_test), generator=generator)[: self.limit].sort().values
 
+        arrays = self.prepare(arrays, train)
         spec = self._spec(arrays, train)
         x, y = arrays.x_train.to(device), None if arrays.y_train is None else arrays.y_train.to(device)
         x_test, y_test = arrays.x_test.to(device), None if arrays.y_test is None else arrays.y_test.to(device)
         return Data(
             spec,
-            Split(x, y, train.to(device), arrays.scale),
-            Split(x, y, validation.to(device), arrays.scale),
-            Split(x_test, y_test, test.to(device), arrays.scale),
+            Split(x, y, train.to(device), arrays.scale, arrays.sampled),
+            Split(x, y, validation.to(device), arrays.scale, arrays.sampled),
+            Split(x_test, y_test, test.to(device), arrays.scale, arrays.sampled),
         )
 
     def _split_rows(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -140,7 +156,7 @@ class Dataset(ABC):
         order = torch.randperm(n, generator=generator)[: self.limit]
         validation = min(5000, len(order) // 10) if self.validation == "auto" else self.validation
         if validation >= len(order):
-            raise BadInput(f"data.validation: {validation} of {len(order)} training images leaves none to train on")
+            raise BadInput(f"data.validation: {validation} of {len(order)} training examples leaves none to train on")
         return order[validation:].sort().values, order[:validation].sort().values
 
     def _spec(self, arrays: Arrays, train: Tensor) -> DataSpec:
@@ -151,7 +167,8 @@ class Dataset(ABC):
         else:  # real values: images within [0, 1], of all splits, are taken to be bounded by it
             bounded = image and all(bool((part >= 0).all() and (part <= 1).all()) for part in (x, arrays.x_test))
             low, high = (0.0, 1.0) if bounded else (x[train].min().item(), x[train].max().item())
-        return DataSpec(self.name, "image" if image else "table", tuple(x.shape[1:]), arrays.classes, low, high, bounded)
+        kind, shape = "image" if image else "table", tuple(x.shape[1:])
+        return DataSpec(self.name, kind, shape, arrays.classes, low, high, bounded, arrays.columns, arrays.mean, arrays.std)
 
 
 @contextmanager

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import torch
 
-from nnlab.data.dataset import Arrays, Dataset, set_aside
+from nnlab.data.dataset import Arrays
+from nnlab.data.images import Images
+from nnlab.data.parts import with_test
 
 COUNT = 1797
 
 
-class Digits(Dataset):
+class Digits(Images):
     """Handwritten digits of 8×8 pixels with 17 gray levels, from scikit-learn (Alpaydin & Kaynak 1998).
 
     Values are k/16, k = 0 … 16. The set comes without a test: a fifth of each class, always the same, is set aside.
@@ -22,5 +24,4 @@ class Digits(Dataset):
         digits = load_digits()
         x = torch.from_numpy(digits.images).to(torch.uint8).unsqueeze(1)
         y = torch.from_numpy(digits.target).long()
-        train, test = set_aside(y, len(y), share=0.2)
-        return Arrays(x[train], y[train], x[test], y[test], tuple("0123456789"), scale=1 / 16)
+        return with_test(x, y, 0.2, tuple("0123456789"), scale=1 / 16)

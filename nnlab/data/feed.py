@@ -1,4 +1,7 @@
-"""How indices become a batch: gather, cast, noise. Device code alone, without a host copy, so that a CUDA graph can hold it."""
+"""How indices become a batch: gather, cast, binarize, noise.
+
+Device code alone, without a host copy, so that a CUDA graph can hold it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.dataset import Split
+from nnlab.data.images import bernoulli
 from nnlab.data.spec import Batch
 from nnlab.noise import Noise
 
@@ -26,8 +30,10 @@ class Feed:
     noise: Noise
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
-        """The batch of these rows of the split's array; `generator` drives the noise."""
+        """The batch of these rows of the split's array; `generator` drives the binarization, if any, and the noise."""
         clean = self.split.values(rows)
+        if self.split.sampled:
+            clean = bernoulli(clean, generator)
         corrupted, mask = self.noise(clean, generator)
         return Batch(input=corrupted, target=clean, mask=mask, label=self.split.labels(rows))
 

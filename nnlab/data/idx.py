@@ -8,7 +8,8 @@ import math
 from pathlib import Path
 from typing import ClassVar
 
-from nnlab.data.dataset import Arrays, Dataset, made_for
+from nnlab.data.dataset import Arrays, made_for
+from nnlab.data.images import Images
 from nnlab.errors import BadInput, one_line
 
 IMAGE, LABEL = (28, 28), ()  # the shape of one example
@@ -20,7 +21,7 @@ FILES = {
 }
 
 
-class IdxDataset(Dataset):
+class IdxDataset(Images):
     """60,000 + 10,000 gray images of 28×28 in four idx files, which torchvision downloads where they are absent."""
 
     title: ClassVar[str]

@@ -11,13 +11,15 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Arrays, Dataset, Share, set_aside
+from nnlab.data.dataset import Arrays, Share
+from nnlab.data.images import Images
+from nnlab.data.parts import with_test
 from nnlab.errors import BadInput
 
 Side = Annotated[int, AtLeast(1)]
 
 
-class ImageFolder(Dataset):
+class ImageFolder(Images):
     """A user's own images: one folder a class (as torchvision's ImageFolder reads them), or images alone.
 
     folder     inside `root`, or absolute; it holds the classes or images, or a `train` and perhaps a `test` that do
@@ -66,11 +68,7 @@ class ImageFolder(Dataset):
             images = [x[:, :1].contiguous() for x in images]
         if len(images) == 2:
             return Arrays(images[0], self.labels[0], images[1], self.labels[1], self.classes)
-        x, y = images[0], self.labels[0]
-        train, test = set_aside(y, len(x), self.test)
-        if not len(test):
-            raise BadInput(f"data.test: {self.test:g} of {len(x)} images in {self.folder} leaves none to test on")
-        return Arrays(x[train], None if y is None else y[train], x[test], None if y is None else y[test], self.classes)
+        return with_test(images[0], self.labels[0], self.test, self.classes, scale=1 / 255)
 
     def _read(self, path: Path) -> np.ndarray:
         """(C, H, W) uint8."""

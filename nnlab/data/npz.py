@@ -8,22 +8,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.dataset import Arrays, Dataset, Share, set_aside
+from nnlab.data.dataset import Arrays, Share
+from nnlab.data.images import Images
+from nnlab.data.parts import classes_of, with_test
+from nnlab.data.table import Table
 from nnlab.errors import BadInput, one_line
 
 DAMAGED = (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 SHAPES = "images (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, or a table (N, D)"
 
 
-class Npz(Dataset):
+class Npz(Images, Table):
     """A user's arrays in one .npz file: `x_train`, and where there are any `y_train`, `x_test`, `y_test`.
 
     Images are (N, H, W), (N, H, W, C) or (N, C, H, W), as bytes (0 … 255 stand for 0 … 1) or real numbers; a table is
     (N, D). Without `x_test` a share `test` of the rows is set aside, class by class.
     """
 
-    def __init__(self, *, file: str, test: Share = 0.1, **common) -> None:
-        super().__init__(**common)
+    def __init__(self, *, file: str, test: Share = 0.1, standardize: bool = False, **common) -> None:
+        super().__init__(standardize=standardize, **common)
         self.file = self.root / file
         self.test = test
 
@@ -66,14 +69,9 @@ class Npz(Dataset):
 
     def _arrays(self, found: dict[str, np.ndarray]) -> Arrays:
         x, scale = to_tensor(found["x_train"])
-        names, y = np.unique(found["y_train"], return_inverse=True) if "y_train" in found else ((), None)
-        y = None if y is None else torch.from_numpy(y.reshape(-1)).long()
-        classes = tuple(str(name) for name in names)
+        y, classes = classes_of(found["y_train"]) if "y_train" in found else (None, ())
         if "x_test" not in found:
-            train, test = set_aside(y, len(x), self.test)
-            if not len(test):
-                raise BadInput(f"data.test: {self.test:g} of {len(x)} rows leaves none to test on")
-            return Arrays(x[train], None if y is None else y[train], x[test], None if y is None else y[test], classes, scale)
+            return with_test(x, y, self.test, classes, scale)
         y_test = None
         if "y_test" in found and classes:
             index = {name: i for i, name in enumerate(classes)}
@@ -138,7 +136,9 @@ def channel_axis(x: np.ndarray) -> int | None:
 
 
 def to_tensor(x: np.ndarray) -> tuple[Tensor, float]:
-    """(N, C, H, W) or (N, D), with the scale of its values."""
+    """(N, C, H, W), or (N, D) in float64 until it is standardised; with the scale of its values."""
+    if x.ndim == 2:
+        return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), 1.0
     if x.ndim == 3:
         x = x[:, None]
     elif x.ndim == 4 and channel_axis(x) == 3:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from math import prod
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 
@@ -17,6 +18,8 @@ class DataSpec:
     classes  names of the classes; empty without labels
     low, high  the values that occur: of an image that is stored as bytes 0 and 1
     bounded  whether low and high are limits (images) or merely the extremes seen in training (tables)
+    columns  names of a table's columns, where it has any
+    mean, std  (D,) what a standardised table was shifted and divided by, in the file's units; empty if it was not
     """
 
     name: str
@@ -26,6 +29,9 @@ class DataSpec:
     low: float = 0.0
     high: float = 1.0
     bounded: bool = True
+    columns: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     @property
     def features(self) -> int:
@@ -35,13 +41,30 @@ class DataSpec:
     def in_unit_interval(self) -> bool:
         return self.bounded and self.low >= 0 and self.high <= 1
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """(D,) of a table: its columns' names, or their numbers where they have none."""
+        return self.columns or tuple(f"column {i}" for i in range(self.features))
+
+    def original(self, x: Tensor) -> Tensor:
+        """(N, *shape) what a model sees or makes → the same in the file's units: mean + std · x.
+
+        In float64 where the device has it; data that were not standardised come back as they are.
+        """
+        if not self.mean:
+            return x
+        wide = torch.float32 if x.device.type == "mps" else torch.float64
+        mean, std = (torch.tensor(values, dtype=wide, device=x.device) for values in (self.mean, self.std))
+        return x.to(wide) * std + mean
+
     def state(self) -> dict:
         """As plain values, for a checkpoint."""
-        return {**asdict(self), "shape": list(self.shape), "classes": list(self.classes)}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
     def from_state(cls, state: dict) -> DataSpec:
-        return cls(**{**state, "shape": tuple(state["shape"]), "classes": tuple(state["classes"])})
+        """The inverse of `state`; what an older checkpoint does not say keeps its default."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in state.items()})
 
 
 @dataclass

@@ -9,9 +9,10 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.latent.traversal import manifold, traverse
 from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples
-from nnlab.pictures import grid, sheet, to_pixels
+from nnlab.pictures import grid, sheet, titled_grid, to_pixels
 
 PER_ROW = 12
+COMPONENTS_PER_ROW = 9
 
 
 def reconstruction_picture(model: Reconstructs, batch: Batch) -> np.ndarray:
@@ -64,3 +65,16 @@ def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:
     if model.latent_dim == 2:
         pictures["manifold"] = manifold_picture(model, latent)
     return pictures
+
+
+def components_picture(model: Model) -> np.ndarray:
+    """The mean and the principal components as images, each with the share of the variance that it carries.
+
+    A component is a direction: gray is zero, and each is scaled to its own largest entry.
+    """
+    spec, shown = model.spec, min(model.latent_dim, 5 * COMPONENTS_PER_ROW - 1)
+    directions = model.components[:shown]
+    scaled = spec.low + (spec.high - spec.low) * (0.5 + 0.5 * directions / directions.abs().amax(1, keepdim=True))
+    images = torch.cat([model.mean[None], scaled]).unflatten(1, spec.shape)
+    names = ["mean", *(f"{i + 1}: {share:.1%}" for i, share in enumerate(model.explained[:shown].tolist()))]
+    return titled_grid(images, spec, names, COMPONENTS_PER_ROW)

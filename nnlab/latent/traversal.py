@@ -27,7 +27,7 @@ def manifold(model: Decodes, latent: Latent, side: int = 20) -> Tensor:
     Coordinate 0 grows to the right, coordinate 1 upwards; each cell stands for the same share of the prior
     (Kingma & Welling 2014, figure 4).
     """
-    quantiles = torch.special.ndtri((torch.arange(side, device=latent.mean.device) + 0.5) / side)
+    quantiles = torch.special.ndtri((torch.arange(side) + 0.5) / side).to(latent.mean.device)
     across = latent.mean[0] + quantiles * latent.std[0]
     up = (latent.mean[1] + quantiles * latent.std[1]).flip(0)
     codes = torch.stack([across.expand(side, side), up[:, None].expand(side, side)], dim=-1)

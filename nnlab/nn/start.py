@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from nnlab.data.dataset import Split
 from nnlab.data.feed import evaluation_batch
+from nnlab.nn.precise import doubled
 
 
 def mean_of(split: Split) -> Tensor:
     """(*shape) the mean example of a split, summed in float64."""
-    total = sum(split.values(rows).sum(0, dtype=torch.float64) for rows in split.rows.split(evaluation_batch(split)))
-    return (total / len(split)).float()
+    total = sum(doubled(split.values(rows)).sum(0) for rows in split.rows.split(evaluation_batch(split)))
+    return (total / len(split)).float().to(split.x.device)
 
 
 @torch.no_grad()

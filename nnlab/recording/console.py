@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -37,10 +40,13 @@ class Console:
 
     def line(self, text: str) -> None:
         self.log(text)
-        if self._bar:
-            self._bar.console.print(text, soft_wrap=True, highlight=False, markup=False)
-        else:
-            print(text, flush=True)
+        try:
+            if self._bar:
+                self._bar.console.print(text, soft_wrap=True, highlight=False, markup=False)
+            else:
+                print(text, flush=True)
+        except BrokenPipeError:  # the reader has gone, as in `nnlab train … | head`; the run goes on, train.log has the lines
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def start(self, total: int, done: int) -> None:
         """Show how far a run of `total` updates is."""
@@ -62,6 +68,15 @@ class Console:
         if self._bar:
             self._bar.stop()
             self._bar = None
+
+    @contextmanager
+    def noting(self, kind: type[Exception]) -> Iterator[None]:
+        """Errors of this kind, which the command line will show, go into train.log as well."""
+        try:
+            yield
+        except kind as error:
+            self.log(str(error))
+            raise
 
     def close(self) -> None:
         self.stop()

@@ -25,6 +25,7 @@ class EventFile:
         existing = sorted(folder.glob("events.out.tfevents.*"))
         self.path = existing[0] if existing else folder / f"events.out.tfevents.{int(time.time())}.nnlab"
         self._file = self.path.open("ab")
+        self._file.seek(0, os.SEEK_END)
         self._writer = RecordWriter(self._file)
         if self._file.tell() == 0:
             self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))

@@ -19,6 +19,7 @@ class Recorder:
         self.folder = folder
         self.events = EventFile(folder.path)
         self._metrics = folder.metrics.open("ab")
+        self._metrics.seek(0, os.SEEK_END)
 
     def figures(self, split: str, values: dict[str, float], *, step: int, epoch: float, **facts) -> None:
         """A line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
@@ -49,12 +50,14 @@ class Recorder:
         self._metrics.flush()
         return {"metrics": self._metrics.tell(), "events": self.events.length()}
 
-    def cut(self, lengths: dict[str, int]) -> None:
-        """Forget what was written after a checkpoint that recorded these lengths."""
-        self._metrics.flush()
-        os.truncate(self.folder.metrics, min(lengths["metrics"], self.folder.metrics.stat().st_size))
+    def cut(self, lengths: dict[str, int]) -> list[str]:
+        """Forget what was written after a checkpoint that recorded these lengths. Returns the files that were shorter."""
+        now = self.lengths()
+        os.truncate(self.folder.metrics, min(lengths["metrics"], now["metrics"]))
         self._metrics.seek(0, os.SEEK_END)
         self.events.cut(lengths["events"])
+        names = {"metrics": self.folder.metrics.name, "events": self.events.path.name}
+        return [name for key, name in names.items() if now[key] < lengths[key]]
 
     def close(self) -> None:
         self._metrics.close()

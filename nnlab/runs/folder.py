@@ -5,16 +5,24 @@ config.yaml  status.json  metrics.jsonl  summary.json  checkpoints/  images/  ev
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnlab.errors import BadInput
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 STATES = ("running", "completed", "interrupted", "diverged", "failed")
 
@@ -57,6 +65,7 @@ class RunFolder:
             status = json.loads(self.status.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+        status = well_formed(status)
         if status.get("status") == "running" and not is_alive(status.get("process"), status.get("host")):
             status["status"] = "killed"
         return status
@@ -64,8 +73,22 @@ class RunFolder:
     def write_status(self, status: str, **facts: Any) -> None:
         """Rewrite status.json: the facts are added to those that stand there."""
         assert status in STATES
-        known = self.read_status()
+        known = {key: value for key, value in self.read_status().items() if key != "reason"}
         write_whole(self.status, as_json({**known, "status": status, **facts, "time": time.time()}))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """For the time of a training: no two processes train in one folder. Raises BadInput if another does."""
+        with (self.path / ".lock").open("a") as file:
+            if fcntl:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):  # a file system without locks
+                        yield
+                        return
+                    raise BadInput(f"{self.path}: another process is training here; wait for it, or stop it first") from error
+            yield
 
     def read_config(self) -> dict[str, Any]:
         """config.yaml as plain Python. Raises BadInput if this is no run folder."""
@@ -80,7 +103,9 @@ class RunFolder:
         except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
             raise BadInput(f"{self.config}: cannot be read ({str(error).splitlines()[0]})") from error
         if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
-            raise BadInput(f"{self.config}: not the config of a run")
+            raise BadInput(f"{self.config}: not the config of a run; train again")
+        if "${" in self.config.read_text(encoding="utf-8"):
+            raise BadInput(f"{self.config}: holds an interpolation ${{…}}; the config of a run is plain values")
         return config
 
     def read_summary(self) -> dict[str, Any]:
@@ -97,7 +122,30 @@ class RunFolder:
         if not self.metrics.exists():
             return []
         lines = self.metrics.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        records = []
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                records.append(json.loads(line))
+            except ValueError as error:
+                raise BadInput(f"{self.metrics}, line {number}: not JSON ({error}); remove that line") from error
+        return records
+
+
+def well_formed(status: Any) -> dict[str, Any]:
+    """What of a status.json is as nnlab writes it; a stranger's file must not break a listing."""
+    if not isinstance(status, dict):
+        return {}
+    kinds = {
+        **dict.fromkeys(("status", "model", "data", "host"), str),
+        **dict.fromkeys(("began", "seconds", "epoch", "step", "time"), int | float),
+        **dict.fromkeys(("process", "best", "choices", "versions"), dict),
+        "tags": list,
+    }
+    kept = {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
+    kept["best"] = {k: v for k, v in kept.get("best", {}).items() if isinstance(v, int | float)}
+    if not 0 <= kept.get("began", 0) < 1e11:
+        del kept["began"]
+    return kept
 
 
 def as_json(value: Any) -> str:
@@ -142,8 +190,10 @@ def is_alive(process: dict | None, host: str | None) -> bool:
     if host != socket.gethostname():
         return True
     try:
+        if process["pid"] < 1:
+            return False
         os.kill(process["pid"], 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass

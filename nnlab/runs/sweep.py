@@ -32,8 +32,12 @@ def show() -> None:
     lines = [("job", "status", "best figure", "overrides")]
     lines += [(f.path.name, s.get("status", "?"), figure(s), overrides(f)) for s, f in runs]
     print(f"\n{as_typed(Root.path)}, the best last\n{aligned(lines)}")
-    best = runs[-1][1]
-    print(f"best: {as_typed(best.path)}    curves: nnlab tensorboard {as_typed(Root.path)}")
+    done = [(status, folder) for status, folder in runs if status.get("status") == "completed" and status.get("best")]
+    tensorboard = f"curves: nnlab tensorboard {as_typed(Root.path)}"
+    if len({(status.get("model"), status.get("data")) for status, _ in done}) > 1:
+        print(f"{tensorboard}    (figures of different models or data do not compare)")
+    else:
+        print(f"best: {as_typed(done[-1][1].path)}    {tensorboard}" if done else tensorboard)
 
 
 def overrides(folder: RunFolder) -> str:

@@ -19,10 +19,14 @@ def save(state: dict, path: Path) -> None:
     """Written beside, flushed to the disk, renamed; of `last.pt` the one before is kept as `previous.pt`."""
     path.parent.mkdir(exist_ok=True)
     beside = path.with_suffix(".tmp")
-    with beside.open("wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with beside.open("wb") as file:
+            torch.save({"format": FORMAT, **state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     if path.name == "last.pt" and path.exists():
         os.replace(path, path.with_name("previous.pt"))
     os.replace(beside, path)
@@ -40,8 +44,8 @@ def available(folder: Path) -> list[str]:
     return [path.stem for path in paths]
 
 
-def load(folder: Path, name: str, device: torch.device | str = "cpu") -> dict:
-    """The checkpoint `name` of a run.
+def load(folder: Path, name: str) -> dict:
+    """The checkpoint `name` of a run, on the CPU: `load_state_dict` copies to the device, and generators want it there.
 
     Raises BadInput if it is absent or damaged, naming those that can be used instead.
     """
@@ -54,7 +58,7 @@ def load(folder: Path, name: str, device: torch.device | str = "cpu") -> dict:
             raise BadInput(f"{folder}: no checkpoint here; the run ended before it saved one. Train again")
         raise BadInput(f"{folder}: no checkpoint '{name}'; there are {', '.join(others)}")
     try:
-        return read(path, device)
+        return read(path)
     except DAMAGED as error:
         usable = [other for other in available(folder) if other != path.stem and is_whole(folder / f"{other}.pt")]
         offer = f"Usable: {', '.join(usable)}; add --checkpoint {usable[0]}" if usable else "No other is usable; train again"
@@ -64,20 +68,31 @@ def load(folder: Path, name: str, device: torch.device | str = "cpu") -> dict:
 DAMAGED = (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError, KeyError, ValueError)
 
 
-def read(path: Path, device: torch.device | str) -> dict:
+def read(path: Path) -> dict:
     with zipfile.ZipFile(path) as archive:  # torch.load does not compare checksums
         spoilt = archive.testzip()
     if spoilt:
         raise zipfile.BadZipFile(f"wrong checksum of {spoilt}")
-    state = torch.load(path, map_location=device, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"expected a checkpoint of format {FORMAT}")
+    missing = [key for key in ("trainer", "progress", "spec", "lengths") if not isinstance(state.get(key), dict)]
+    if missing:
+        raise ValueError(f"it holds no {missing[0]}")
     return state
 
 
 def is_whole(path: Path) -> bool:
     try:
-        read(path, "cpu")
+        read(path)
     except DAMAGED:
         return False
     return True
+
+
+def step_of(path: Path) -> int | None:
+    """The step that a checkpoint was written at; None if it cannot be read."""
+    try:
+        return read(path)["progress"]["step"]
+    except DAMAGED:
+        return None

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 def finite(tensors: Iterable[Tensor]) -> bool:
     """Whether all values are finite; waits for the device once."""
-    return bool(torch.stack([t.isfinite().all() for t in tensors]).all())
+    checks = [t.isfinite().all() for t in tensors if t.is_floating_point()]
+    return not checks or bool(torch.stack(checks).all())
 
 
 def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | None:

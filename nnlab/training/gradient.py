@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from nnlab.config.build import build, target
-from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
-from nnlab.training import randomness
 from nnlab.training.diagnosis import first_not_finite
-from nnlab.training.meter import Meter
 from nnlab.training.options import GradientOptions
 from nnlab.training.precision import Precision
 from nnlab.training.schedules import Clock, Schedule, Scheduled
 from nnlab.training.trainer import Setting, Trainer
-
-SHOWN, MEASURED = 24, 1000  # images in a picture, and images that a latent space is measured on
-
-
-class View(NamedTuple):
-    """For pictures: a few images to show, and batches to measure a latent space on."""
-
-    generator: torch.Generator
-    few: Batch
-    batches: list[Batch]
 
 
 def build_optimizer(
@@ -45,33 +29,19 @@ def build_optimizer(
     return optimizer, Scheduled(schedule, node["lr"], clock)
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Without gradients, and without dropout and its like."""
-    was = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(was)
-
-
 class GradientTrainer(Trainer):
-    """One update: gather, cast, noise, forward, backward, clip, optimizer step, meter; nothing of it waits for the device."""
+    """One step: gather, cast, noise, forward, backward, clip, optimizer step, meter; nothing of it waits for the device."""
 
-    def __init__(self, setting: Setting, options: GradientOptions, optimizer: Mapping) -> None:
+    options = GradientOptions
+    learns = "by gradient"
+    uses = frozenset({"optimizer", "noise"})
+
+    def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.batch_size = options.batch_size
-        self.steps_per_epoch = -(-len(self.data.train) // options.batch_size)
-        self.total_steps = options.length(self.steps_per_epoch)
-        self.gradient_clip = options.gradient_clip
-        self.precision = Precision(options.precision, self.device, self.model)
-        self.feed = Feed(self.data.train, self.noise)
-        self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
+        self.gradient_clip = setting.options.gradient_clip
+        self.precision = Precision(setting.options.precision, self.device, self.model)
         clock = Clock(self.total_steps, self.steps_per_epoch)
-        self.optimizer, self.rate = build_optimizer(optimizer, self.model, clock, self.device)
-        self.meter = Meter()
+        self.optimizer, self.rate = build_optimizer(setting.optimizer, self.model, clock, self.device)
         self._order: tuple[int, Tensor] | None = None
 
     def rows(self, step: int) -> Tensor:
@@ -117,39 +87,9 @@ class GradientTrainer(Trainer):
         with torch.no_grad(), self.precision.step():
             return first_not_finite(self.model, lambda: self.losses(batch))
 
-    @abstractmethod
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named figures of a batch, each (N,), one value an image."""
-
-    def evaluate(self, split: str) -> dict[str, float]:
-        """The means of `figures` over a split, in float32 with sums in float64."""
-        feed = Feed(self.data.split(split), self.noise)
-        sums: dict[str, Tensor] = {}
-        with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
-            for batch in feed.in_order(generator):
-                for name, values in self.figures(batch, generator).items():
-                    total = values.sum(dtype=torch.float64 if self.device.type != "mps" else torch.float32)
-                    sums[name] = sums[name] + total if name in sums else total
-        return {name: total.item() / len(feed.split) for name, total in sums.items()}
-
-    @contextmanager
-    def viewing(self) -> Iterator[View]:
-        """What pictures are made from: always the same images, of the validation set where there is one."""
-        feed = Feed(self.data.validation if len(self.data.validation) else self.data.train, self.noise)
-        with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
-            few = feed.batch(feed.split.spread(SHOWN), generator)
-            yield View(generator, few, list(feed.in_order(generator, feed.split.spread(MEASURED))))
-
     def state(self) -> dict:
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "random": randomness.state(self.generator, self.device),
-            "meter": self.meter.state(),
-        }
+        return {**super().state(), "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: dict) -> None:
-        self.model.load_state_dict(state["model"])
+        super().restore(state)
         self.optimizer.load_state_dict(state["optimizer"])
-        randomness.restore(state["random"], self.generator, self.device)
-        self.meter.restore(state["meter"])

@@ -17,7 +17,7 @@ from nnlab.recording.recorder import Recorder
 from nnlab.runs.folder import RunFolder
 from nnlab.training import checkpoint
 from nnlab.training.diagnosis import finite
-from nnlab.training.options import GradientOptions, period
+from nnlab.training.options import Options, period
 from nnlab.training.trainer import Trainer
 
 
@@ -36,6 +36,7 @@ class Progress:
     rates: list[float] = field(default_factory=list)  # images a second of each whole epoch
     best: float | None = None
     best_step: int = 0
+    reference: float | None = None  # what early stopping compares with: the last figure that was better by min_delta
     since_best: int = 0  # evaluations
     figures: dict[str, float] = field(default_factory=dict)  # the last of each, by split/name
 
@@ -53,7 +54,7 @@ class Loop:
     def __init__(
         self,
         trainer: Trainer,
-        options: GradientOptions,
+        options: Options,
         folder: RunFolder,
         recorder: Recorder,
         console: Console,
@@ -85,11 +86,21 @@ class Loop:
         return self.progress.step / self.trainer.steps_per_epoch
 
     def resume(self, state: dict) -> None:
-        """Go on where a checkpoint was."""
+        """Go on where a checkpoint was. What was made after it, of which this run knows nothing, is forgotten."""
         self.trainer.restore(state["trainer"])
-        self.progress = Progress.from_state(state["progress"])
-        self.recorder.cut(state["lengths"])
-        self._looked = self.progress.step
+        self.progress = p = Progress.from_state(state["progress"])
+        self._looked = p.step
+        for name in self.recorder.cut(state["lengths"]):
+            self.console.line(f"{name} is shorter than it was when the checkpoint was written: what is missing is lost")
+        if state["trainer"]["random"]["kind"] != self.trainer.device.type:
+            self.console.line(f"the random numbers of another kind of device cannot go on on {self.trainer.device}: new ones")
+        for path in self.folder.checkpoints.glob("*.pt"):
+            kept = path.stem.removeprefix("step-")
+            if kept.isdigit() and int(kept) > p.step:
+                path.unlink()
+        best = self.folder.checkpoints / "best.pt"
+        if best.exists() and checkpoint.step_of(best) != p.best_step:
+            best.unlink()
 
     def run(self) -> str:
         """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
@@ -110,7 +121,7 @@ class Loop:
         return "completed"
 
     def over(self) -> bool:
-        return self.progress.step >= self.trainer.total_steps or self.exhausted()
+        return self.progress.step >= self.trainer.total_steps or self.exhausted() or self.trainer.converged
 
     def advance(self, n: int) -> int:
         """Make `n` updates, fewer when asked to stop. Returns how many were made."""
@@ -182,8 +193,10 @@ class Loop:
         if monitor is None:
             return False
         value = values[monitor.name]
-        enough = monitor.better(value, p.best, self.options.early_stopping.min_delta)
-        p.since_best = 0 if enough else p.since_best + 1
+        if monitor.better(value, p.reference, self.options.early_stopping.min_delta):
+            p.reference, p.since_best = value, 0
+        else:
+            p.since_best += 1
         if monitor.better(value, p.best):
             p.best, p.best_step = value, p.step
             return True
@@ -205,9 +218,9 @@ class Loop:
         parts += [f"{p.rates[-1]:,.0f} images/s"] if p.rates else []
         self.console.line(" | ".join(parts))
 
-    def record(self, split: str, values: dict[str, float]) -> None:
+    def record(self, split: str, values: dict[str, float], **facts) -> None:
         n = len(self.trainer.data.split(split))
-        self.recorder.figures(split, values, step=self.progress.step, epoch=self.epoch, n=n, **self.trainer.facts)
+        self.recorder.figures(split, values, step=self.progress.step, epoch=self.epoch, n=n, **self.trainer.facts, **facts)
         self.remember(split, values)
 
     def remember(self, split: str, values: dict[str, float]) -> None:
@@ -215,8 +228,8 @@ class Loop:
 
     def save(self, name: str = "last") -> None:
         """A checkpoint; refused to a model that is not finite, so that the last good one stays."""
-        if not finite(self.trainer.model.parameters()):
-            self.diverged(self.progress.step, "weights")
+        if not finite(self.trainer.model.state_dict().values()):
+            self.diverged(self.progress.step, "a weight", after=True)
         self.progress.seconds += time.perf_counter() - self._since
         self._since = time.perf_counter()
         state = {
@@ -241,19 +254,23 @@ class Loop:
     def check_finite(self, split: str, values: dict[str, float]) -> None:
         bad = next((name for name, value in values.items() if not math.isfinite(value)), None)
         if bad:
-            self.diverged(self.progress.step, f"{split}/{bad}")
+            self.diverged(self.progress.step, f"{split}/{bad}", after=True)
 
-    def diverged(self, step: int, term: str) -> None:
-        """Find the layer by living through the step again from the last good checkpoint, which is exact; then give up."""
+    def diverged(self, step: int, term: str, after: bool = False) -> None:
+        """Find the layer by living through the step again from the last good checkpoint, which is exact; then give up.
+
+        step   the number of the step (from 0) in which it showed; with `after`, the number of steps before it showed
+        """
         found, kept = "", "No checkpoint was saved before it"
         if checkpoint.available(self.folder.checkpoints):
-            state = checkpoint.load(self.folder.checkpoints, "last", self.trainer.device)
+            state = checkpoint.load(self.folder.checkpoints, "last")
             start = state["progress"]["step"]
             layer = self.replay(state["trainer"], start, step)
             found = f"; first layer with a value that is not finite: {layer}" if layer else ""
             kept = f"The checkpoint of step {start} is kept"
+        when = f"after update {step}" if after else f"in update {step + 1}"
         raise Diverged(
-            f"{term} is not finite in update {step + 1} (epoch {step // self.trainer.steps_per_epoch + 1}){found}. "
+            f"{term} is not finite {when} (epoch {max(step - after, 0) // self.trainer.steps_per_epoch + 1}){found}. "
             f"{kept}. Try a smaller optimizer.lr, trainer.gradient_clip=1 or trainer.precision=float32"
         )
 
@@ -271,12 +288,14 @@ class Loop:
 
         Returns the test figures.
         """
-        if (self.folder.checkpoints / "best.pt").exists():
-            best = checkpoint.load(self.folder.checkpoints, "best", self.trainer.device)
+        used = {"checkpoint": "last", "checkpoint_step": self.progress.step}
+        if self.progress.best is not None and (self.folder.checkpoints / "best.pt").exists():
+            best = checkpoint.load(self.folder.checkpoints, "best")
             self.trainer.model.load_state_dict(best["trainer"]["model"])
+            used = {"checkpoint": "best", "checkpoint_step": self.progress.best_step}
         values = self.trainer.evaluate("test")
         self.check_finite("test", values)
-        self.record("test", values)
+        self.record("test", values, **used)
         self.recorder.pictures(self.trainer.show(), step=self.progress.step)
         self.progress.seconds += time.perf_counter() - self._since
         return values
@@ -294,8 +313,8 @@ class Loop:
         }
 
 
-LOWER = {"loss", "reconstruction", "negative_elbo", "mse"}
-HIGHER = {"psnr", "ssim", "accuracy", "log_likelihood"}
+LOWER = {"loss", "reconstruction", "negative_elbo", "mse", "inertia"}
+HIGHER = {"psnr", "ssim", "accuracy", "log_likelihood", "nmi", "ari"}
 
 
 def best_figures(records: list[dict]) -> dict[str, float]:

@@ -41,32 +41,61 @@ class EarlyStopping:
         self.patience, self.min_delta = patience, min_delta
 
 
-class GradientOptions:
-    """Of learning by the gradient of a batch; configs/trainer/gradient.yaml says what each is for."""
+class Options:
+    """How long a run is and how often one looks; configs/trainer/*.yaml say what each is for."""
+
+    epochs: int | None = None
+    steps: int | None = None
+
+    def __init__(
+        self,
+        *,
+        batch_size: Annotated[int, AtLeast(1)] = 128,
+        log_every: Cadence = "50 steps",
+        evaluate_every: Cadence = "1 epoch",
+        show_every: Cadence = "5 epochs",
+        save_every: Cadence = "1 epoch",
+        keep_every: Cadence = "never",
+    ) -> None:
+        self.batch_size = batch_size
+        self.log_every, self.evaluate_every, self.show_every = log_every, evaluate_every, show_every
+        self.save_every, self.keep_every = save_every, keep_every
+        self.early_stopping = EarlyStopping()
+
+    def length(self, steps_per_epoch: int) -> int:
+        """Steps of the whole run."""
+        return self.steps or self.epochs * steps_per_epoch
+
+
+class GradientOptions(Options):
+    """Of learning by the gradient of a batch."""
 
     def __init__(
         self,
         *,
         epochs: Annotated[int, AtLeast(1)] | None = 20,
         steps: Annotated[int, AtLeast(1)] | None = None,
-        batch_size: Annotated[int, AtLeast(1)] = 128,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         gradient_clip: Annotated[float, MoreThan(0)] | None = None,
-        log_every: Cadence = "50 steps",
-        evaluate_every: Cadence = "1 epoch",
-        show_every: Cadence = "5 epochs",
-        save_every: Cadence = "1 epoch",
-        keep_every: Cadence = "never",
         early_stopping: EarlyStopping,
+        **cadences,
     ) -> None:
+        super().__init__(**cadences)
         self.epochs, self.steps = epochs, steps
-        self.batch_size = batch_size
         self.precision = precision
         self.gradient_clip = gradient_clip
-        self.log_every, self.evaluate_every, self.show_every = log_every, evaluate_every, show_every
-        self.save_every, self.keep_every = save_every, keep_every
         self.early_stopping = early_stopping
 
-    def length(self, steps_per_epoch: int) -> int:
-        """Updates of the whole run."""
-        return self.steps or self.epochs * steps_per_epoch
+
+class PassOptions(Options):
+    """Of learning by passes over the whole set: EM and its kin."""
+
+    def __init__(self, *, epochs: Annotated[int, AtLeast(1)] = 100, **cadences) -> None:
+        super().__init__(**cadences)
+        self.epochs = epochs
+
+
+class OnePassOptions(Options):
+    """Of what one pass over the set settles."""
+
+    epochs = 1

@@ -30,15 +30,17 @@ class Precision:
 
     Autocast casts weights and activations and multiplies those: on a GPU, and for convolutions, which also gain by moving
     half the bytes. A fully connected network on a CPU gains more when oneDNN rounds the factors of a product as it reads
-    them: no tensor is cast, and sums and outputs are float32.
+    them: no tensor is cast, and sums and outputs are float32. It does so only where the hardware multiplies bfloat16.
     """
 
     def __init__(self, choice: Choice, device: torch.device, model: nn.Module) -> None:
-        bfloat16 = choice == "bfloat16" or (choice == "auto" and multiplies_bfloat16(device))
+        native = multiplies_bfloat16(device)
+        bfloat16 = choice == "bfloat16" or (choice == "auto" and native)
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
         self.device = device
         convolves = any(isinstance(module, nn.modules.conv._ConvNd) for module in model.modules())
-        self.within_onednn = bfloat16 and device.type == "cpu" and not convolves and hasattr(torch.backends.mkldnn, "matmul")
+        on_cpu = native and device.type == "cpu" and hasattr(torch.backends.mkldnn, "matmul")
+        self.within_onednn = bfloat16 and on_cpu and not convolves
 
     def __str__(self) -> str:
         return str(self.dtype).removeprefix("torch.")

@@ -31,35 +31,48 @@ def aside(seed: int, device: torch.device) -> Iterator[torch.Generator]:
 
     So the cadences of a run do not change its weights.
     """
-    numpy_state, python_state = np.random.get_state(), random.getstate()
+    before = global_state(device)
     try:
-        with torch.random.fork_rng([device.index] if device.type == "cuda" else []):
-            seed_everything(seed)
-            yield generator(seed, EVALUATION, device)
+        seed_everything(seed)
+        yield generator(seed, EVALUATION, device)
     finally:
-        np.random.set_state(numpy_state)
-        random.setstate(python_state)
+        restore_global(before, device)
 
 
-def state(training: torch.Generator, device: torch.device) -> dict:
-    """Every generator's state, as tensors and plain values."""
+def global_state(device: torch.device) -> dict:
+    """The generators that layers and plugins draw from, as tensors and plain values."""
     name, keys, *rest = np.random.get_state()
     version, internal, gauss = random.getstate()
+    own = {"cuda": lambda: torch.cuda.get_rng_state(device), "mps": torch.mps.get_rng_state}
     return {
-        "training": training.get_state(),
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+        "device": own[device.type]() if device.type in own else None,
         "numpy": [name, torch.from_numpy(keys.astype(np.int64)), *rest],
         "python": [version, list(internal), gauss],
     }
 
 
-def restore(saved: dict, training: torch.Generator, device: torch.device) -> None:
-    training.set_state(saved["training"])
+def restore_global(saved: dict, device: torch.device) -> None:
     torch.set_rng_state(saved["torch"])
-    if saved["cuda"] is not None and device.type == "cuda":
-        torch.cuda.set_rng_state(saved["cuda"], device)
+    if saved["device"] is not None:
+        set_state = {"cuda": lambda state: torch.cuda.set_rng_state(state, device), "mps": torch.mps.set_rng_state}
+        set_state[device.type](saved["device"])
     name, keys, *rest = saved["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     version, internal, gauss = saved["python"]
     random.setstate((version, tuple(internal), gauss))
+
+
+def state(training: torch.Generator, device: torch.device) -> dict:
+    """Every generator's state."""
+    return {"kind": device.type, "training": training.get_state(), **global_state(device)}
+
+
+def restore(saved: dict, training: torch.Generator, device: torch.device) -> None:
+    """Go on with the same random numbers; on another kind of device, which has others, with new ones from the same state."""
+    if saved["kind"] == device.type:
+        training.set_state(saved["training"])
+        restore_global(saved, device)
+    else:
+        training.manual_seed(int.from_bytes(saved["training"].numpy().tobytes()[-8:], "little") % 2**63)
+        restore_global({**saved, "device": None}, device)

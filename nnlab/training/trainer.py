@@ -1,18 +1,28 @@
-"""What every family's trainer offers the loop."""
+"""What every family's trainer offers the loop, and what they share: figures over a split, and what pictures are made from."""
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from nnlab.data.dataset import Data
+from nnlab.data.feed import Feed
+from nnlab.data.spec import Batch
 from nnlab.model import Model
 from nnlab.noise import Noise
+from nnlab.training import randomness
 from nnlab.training.meter import Meter
+from nnlab.training.options import Options
+
+SHOWN, MEASURED = 24, 1000  # images in a picture, and images that a latent space is measured on
 
 
 @dataclass(frozen=True)
@@ -30,52 +40,124 @@ class Monitor:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a trainer works with, all of it built."""
+    """What a trainer works with, all of it built; `optimizer` is a config's node."""
 
     model: Model
     data: Data
     noise: Noise
+    options: Options
+    optimizer: Mapping
     device: torch.device
     seed: int
 
 
-class Trainer(ABC):
-    """What learning is. The loop owns time; a trainer owns one update, the figures, the pictures, and its whole state."""
+class View(NamedTuple):
+    """For pictures: a few images to show, and batches to measure a latent space on."""
 
-    monitor: Monitor | None = None
-    facts: dict = {}  # noqa: RUF012 — how the figures are estimated, for their records
-    meter: Meter
-    steps_per_epoch: int
-    total_steps: int
-    batch_size: int
+    generator: torch.Generator
+    few: Batch
+    batches: list[Batch]
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Without gradients, and without dropout and its like."""
+    was = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was)
+
+
+class Trainer(ABC):
+    """What learning is. The loop owns time; a trainer owns one step, the figures, the pictures, and its whole state."""
+
+    options: ClassVar[type[Options]]
+    """The class of the `trainer` node that it understands; configs/trainer holds one by this name."""
+    learns: ClassVar[str]
+    """How, as the end of a sentence: "… learns by gradient"."""
+    uses: ClassVar[frozenset[str]] = frozenset()
+    """Which of `optimizer` and `noise` have an effect on learning; the others are refused."""
+    monitor: ClassVar[Monitor | None] = None
+    facts: ClassVar[dict] = {}
+    """How the figures are estimated, for their records."""
+    precision: object = "float32"
 
     def __init__(self, setting: Setting) -> None:
         self.model, self.data, self.noise = setting.model, setting.data, setting.noise
         self.device, self.seed = setting.device, setting.seed
+        self.batch_size = setting.options.batch_size
+        self.steps_per_epoch = -(-len(self.data.train) // self.batch_size)
+        self.total_steps = setting.options.length(self.steps_per_epoch)
+        self.feed = Feed(self.data.train, self.noise)
+        self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
+        self.meter = Meter()
+
+    # -- learning -------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        """Make `n` updates from update number `step` (from 0), fewer if `stop()` says so. Returns how many were made."""
+        """Make `n` steps from step number `step` (from 0), fewer if `stop()` says so. Returns how many were made."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether further steps would change nothing."""
+        return False
+
+    def rates(self, step: int) -> dict[str, float]:
+        """Scheduled numbers of a step, for the record."""
+        return {}
+
+    def diagnose(self, step: int) -> str | None:
+        """The first layer with a value that is not finite in step number `step`, with the weights before it."""
+        return None
+
+    def state(self) -> dict:
+        """All that a bit-exact continuation needs."""
+        return {
+            "model": self.model.state_dict(),
+            "random": randomness.state(self.generator, self.device),
+            "meter": self.meter.state(),
+        }
+
+    def restore(self, state: dict) -> None:
+        self.model.load_state_dict(state["model"])
+        randomness.restore(state["random"], self.generator, self.device)
+        self.meter.restore(state["meter"])
+
+    # -- figures and pictures -------------------------------------------------------------------------------------
 
     @abstractmethod
-    def evaluate(self, split: str) -> dict[str, float]:
-        """Figures on a whole split, without effect on training."""
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Named figures of a batch, each (N,), one value an image."""
 
     @abstractmethod
     def show(self) -> dict[str, np.ndarray]:
         """Named pictures (H, W, 3) uint8 of the model as it is, without effect on training."""
 
-    @abstractmethod
-    def diagnose(self, step: int) -> str | None:
-        """The first layer with a value that is not finite in update `step`, with the weights before it."""
+    def evaluate(self, split: str) -> dict[str, float]:
+        """The means of `figures` over a split, in float32 with sums in float64, without effect on training."""
+        feed = Feed(self.data.split(split), self.noise)
+        sums: dict[str, Tensor] = {}
+        with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
+            for batch in feed.in_order(generator):
+                for name, values in self.figures(batch, generator).items():
+                    total = values.sum(dtype=torch.float64 if self.device.type != "mps" else torch.float32)
+                    sums[name] = sums[name] + total if name in sums else total
+        return {name: total.item() / len(feed.split) for name, total in sums.items()}
 
-    def rates(self, step: int) -> dict[str, float]:
-        """Scheduled numbers of an update, for the record."""
-        return {}
+    @contextmanager
+    def viewing(self) -> Iterator[View]:
+        """What pictures are made from: always the same images, of the validation set where there is one."""
+        feed = Feed(self.data.validation if len(self.data.validation) else self.data.train, self.noise)
+        with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
+            few = feed.batch(feed.split.spread(SHOWN), generator)
+            yield View(generator, few, list(feed.in_order(generator, feed.split.spread(MEASURED))))
 
-    @abstractmethod
-    def state(self) -> dict:
-        """All that a bit-exact continuation needs."""
 
-    @abstractmethod
-    def restore(self, state: dict) -> None: ...
+def trainer_of(model: type[Model] | Model) -> type[Trainer]:
+    """The trainer that a model's base class names."""
+    module, _, name = model.trainer.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -63,7 +63,7 @@ def test_what_is_typed_wrong_is_named_with_its_remedy(nnlab, own_folder: Path, t
         (["data.validation=0", "trainer.early_stopping.patience=3"], "nothing to watch with data.validation=0"),
         (["optimizer/schedule=warmup", "optimizer.schedule.warmup=30"], "30 epochs of warm-up in a run of 20"),
         (["optimizer=sgd", "optimizer.nesterov=true", "optimizer.momentum=0"], "Nesterov momentum requires a momentum"),
-        (["data.validation=5000"], "data.validation: 5000 of 1438 training images leaves none to train on"),
+        (["data.validation=5000"], "data.validation: 5000 of 1438 training examples leaves none to train on"),
         (["model=conv_vae", "model.channels=[4,8,16,32]"], "model.channels: 4 layers halve 8×8 to nothing"),
         (
             ["model=conv_vae", "model.channels=[]"],
@@ -214,3 +214,73 @@ def test_a_checkpoint_that_would_run_code_is_refused(nnlab, run_folder: Path) ->
     assert status == 2
     assert "damaged" in error
     assert not Path("pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ["hydra.run.dir=precious"],
+        ["++hydra.run.dir=precious"],
+        ["hydra.run.dir=${oc.env:PRECIOUS}"],
+        ["-m", "hydra.sweep.dir=sweep", "hydra.sweep.subdir=../precious"],
+    ],
+    ids=str,
+)
+def test_a_rejected_run_never_touches_a_folder_of_the_user(
+    nnlab, own_folder: Path, monkeypatch: pytest.MonkeyPatch, where: list[str]
+) -> None:
+    monkeypatch.setenv("PRECIOUS", "precious")
+    thesis = own_folder / "precious" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("years of work")
+    status, _, error = nnlab("train", *where, "data=npz", "data.root=.", "data.file=missing.npz")
+    assert status in (1, 2), error
+    assert thesis.read_text() == "years of work"
+
+
+def test_options_that_are_legal_together_are_not_judged_alone(nnlab) -> None:
+    assert nnlab("train", "optimizer=sgd", "optimizer.nesterov=true", "trainer.steps=1", *small("ae"))[0] == 0
+
+
+def test_a_file_called_none_is_asked_for(nnlab) -> None:
+    status, _, error = nnlab("train", "data=npz", "data.file=none")
+    assert (status, "data.file: expected a text, got 'none'" in error) == (2, True)
+
+
+def test_what_a_model_does_not_use_is_refused(nnlab) -> None:
+    status, _, error = nnlab("train", "model=pca", "optimizer=adam", "noise=hole", "trainer=gradient")
+    assert status == 2
+    assert {line.split(":")[1].strip() for line in error.splitlines()} == {"optimizer", "noise", "trainer"}
+    assert "trainer.epochs: unknown key" in nnlab("train", "model=pca", "trainer.epochs=2")[2]
+    assert "optimizer: VAE learns by gradient and needs one" in nnlab("train", "optimizer=none")[2]
+    assert "model.clusters: 5000 clusters of" in nnlab("train", "model=kmeans", "model.clusters=5000")[2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "null",
+        "{bad",
+        '{"tags": null, "epoch": "a", "began": 1e30, "best": [1]}',
+        '{"status": "running", "process": {"pid": -1}}',
+    ],
+)
+def test_a_strange_status_breaks_no_listing(nnlab, run_folder: Path, content: str) -> None:
+    (run_folder / "status.json").write_text(content)
+    for verb in (["runs"], ["runs", "--sort"], ["show", str(run_folder)]):
+        assert nnlab(*verb)[0] == 0
+
+
+def test_strange_files_of_a_run_are_named(nnlab, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+    config = run_folder / "config.yaml"
+    original = config.read_text()
+    config.write_text(original.replace("tags: []", "tags: ['${oc.env:SECRET}']"))
+    assert "holds an interpolation" in nnlab("resume", "last", "trainer.steps=2")[2]
+    config.write_text("\n".join(line for line in original.splitlines() if "oise" not in line))
+    assert "noise: missing" in nnlab("sample", "last")[2]
+    config.write_text(original)
+    (run_folder / "metrics.jsonl").write_text("{bad\n")
+    assert "metrics.jsonl, line 1: not JSON" in nnlab("resume", "last", "trainer.steps=2")[2]
+    assert nnlab("resume", "last", "trainer.epochs=[1")[0] == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -119,7 +120,7 @@ def test_a_full_disk_is_one_sentence(nnlab, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(checkpoint, "save", fills_up)
     status, _, error = nnlab("train", *small("vae"), *QUIET)
     assert status == 1
-    assert "the disk is full. Make room, then go on with: nnlab resume" in error
+    assert "the disk is full; make room and try again. Then go on with: nnlab resume" in error
     assert len(error.splitlines()) == 1
     assert only_run().read_status()["status"] == "failed"
     checkpoint.load(only_run().checkpoints, "last")
@@ -131,3 +132,66 @@ def test_an_unwritable_folder_is_one_sentence(nnlab, own_folder: Path) -> None:
     assert status == 2
     assert len(error.splitlines()) == 1
     assert "file" in error
+
+
+def test_two_processes_do_not_train_in_one_folder(nnlab) -> None:
+    assert nnlab("train", *small("ae"), "trainer.steps=2", *QUIET)[0] == 0
+    folder = only_run()
+    with folder.locked():
+        status, _, error = nnlab("resume", "last", "trainer.steps=4")
+    assert (status, "another process is training here" in error) == (2, True)
+    assert nnlab("resume", "last", "trainer.steps=4")[0] == 0
+
+
+def test_a_run_of_a_lost_machine_can_be_taken_over(nnlab) -> None:
+    assert nnlab("train", *small("ae"), "trainer.steps=2", *QUIET)[0] == 0
+    folder = only_run()
+    status = json.loads(folder.status.read_text())
+    folder.status.write_text(json.dumps(status | {"status": "running", "host": "node17"}))
+    assert "if it is gone: nnlab resume" in nnlab("resume", "last", "trainer.steps=4")[2]
+    assert nnlab("resume", "last", "trainer.steps=4", "--take-over")[0] == 0
+
+
+def test_an_abandoned_future_is_forgotten(nnlab) -> None:
+    long = [*small("ae"), "trainer.steps=22", "trainer.keep_every=5 steps", "trainer.evaluate_every=4 steps", *QUIET]
+    assert nnlab("train", *long)[0] == 0
+    folder = only_run()
+    assert nnlab("resume", "last", "--checkpoint", "step-000005", "trainer.steps=6", "trainer.evaluate_every=never")[0] == 0
+    test = folder.read_metrics()[-1]
+    assert (test["split"], test["step"], test["checkpoint"], test["checkpoint_step"]) == ("test", 6, "last", 6)
+    assert {path.stem for path in folder.checkpoints.glob("step-*")} == {"step-000005", "step-000006"}
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_a_kill_between_any_two_renames_leaves_a_checkpoint(
+    call: int, monkeypatch: pytest.MonkeyPatch, own_folder: Path
+) -> None:
+    state = {"trainer": {}, "progress": {"step": 1}, "spec": {}, "lengths": {}}
+    for step in (1, 2):
+        checkpoint.save(state | {"progress": {"step": step}}, own_folder / "c" / "last.pt")
+    calls, replace, fsync = [], os.replace, os.fsync
+
+    def dies(real):
+        def then(*args):
+            calls.append(args)
+            if len(calls) == call:
+                raise KeyboardInterrupt
+            return real(*args)
+
+        return then
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", dies(replace))
+        patch.setattr(os, "fsync", dies(fsync))
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint.save(state | {"progress": {"step": 3}}, own_folder / "c" / "last.pt")
+    assert checkpoint.load(own_folder / "c", "last")["progress"]["step"] in (2, 3)
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_run(own_folder: Path) -> None:
+    train = f"{sys.executable} -m nnlab train {' '.join(small('ae'))} trainer.epochs=3 hydra.run.dir=piped | head -1"
+    subprocess.run(train, shell=True, check=True, capture_output=True)
+    deadline = time.time() + 30
+    while RunFolder(Path("piped")).read_status()["status"] != "completed":
+        assert time.time() < deadline
+        time.sleep(0.05)

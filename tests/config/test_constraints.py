@@ -19,7 +19,7 @@ Auto = Literal["auto"] | Annotated[int, AtLeast(0)]
         (int, [0, -3, 10**400]),
         (float, [0, 0.5, -1e300, 3]),
         (bool, [True, False]),
-        (str, ["", "none", "3"]),
+        (str, ["", "None", "3"]),
         (Any, [None, 1, "x", [1]]),
         (Count, [1, 10**9]),
         (Positive, [1e-300, 1]),

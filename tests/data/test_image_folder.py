@@ -164,7 +164,7 @@ def test_an_absent_folder_is_named(tmp_path):
 
 def test_a_share_that_leaves_no_test_is_refused(tmp_path):
     write_classes(tmp_path / "mine", each=3)
-    with pytest.raises(BadInput, match=r"data\.test: 0\.1 of 6 images"):
+    with pytest.raises(BadInput, match=r"data\.test: 0\.1 of 6 examples"):
         opened(tmp_path)
 
 

@@ -198,4 +198,4 @@ def test_a_damaged_archive_is_named(save, part, tmp_path):
 
 
 def test_a_share_that_leaves_no_test_is_refused(tmp_path):
-    refused(tmp_path, r"data\.test: 0\.1 of 4 rows", x_train=BYTES[:4])
+    refused(tmp_path, r"data\.test: 0\.1 of 4 examples", x_train=BYTES[:4])

@@ -6,13 +6,15 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch
 from nnlab.evaluation.reconstruction import reconstruction_figures
-from nnlab.latent.show import motion, reconstruction_picture
+from nnlab.latent.plane import plane_pictures
+from nnlab.latent.show import components_picture, motion, reconstruction_picture
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.trainer import Monitor
+from nnlab.training.passes import OnePassTrainer
+from nnlab.training.trainer import Monitor, Trainer
 
 
-class AutoencoderTrainer(GradientTrainer):
-    """One optimizer; figures of reconstruction; pictures of reconstructions and of motion along the code's coordinates."""
+class Reconstructing(Trainer):
+    """Figures of reconstruction; pictures of reconstructions and of motion along the code's coordinates."""
 
     monitor = Monitor("loss")
 
@@ -21,8 +23,22 @@ class AutoencoderTrainer(GradientTrainer):
         return {"loss": loss, **reconstruction_figures(self.model, batch, self.model.spec)}
 
     def show(self) -> dict[str, np.ndarray]:
-        if self.model.spec.kind != "image":
-            return {}
         with self.viewing() as view:
+            if self.model.spec.kind == "table":
+                return plane_pictures(self.model, view.batches, view.generator)
             latent = self.model.latent(view.batches)
             return {"reconstruction": reconstruction_picture(self.model, view.few), **motion(self.model, latent)}
+
+
+class AutoencoderTrainer(Reconstructing, GradientTrainer):
+    """One optimizer."""
+
+
+class PCATrainer(Reconstructing, OnePassTrainer):
+    """One pass; also the components as pictures: of faces, the eigenfaces."""
+
+    def show(self) -> dict[str, np.ndarray]:
+        pictures = super().show()
+        if self.model.spec.kind == "image":
+            pictures["components"] = components_picture(self.model)
+        return pictures

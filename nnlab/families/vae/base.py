@@ -11,6 +11,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.model import Latent, Model
 from nnlab.nn import likelihoods
 from nnlab.nn.mlp import Width
+from nnlab.nn.precise import doubled
 from nnlab.nn.start import set_output_mean
 
 
@@ -84,9 +85,9 @@ class VariationalAutoencoder(Model):
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The prior, and the mean KL of each coordinate over the batches."""
-        kl = [gaussian_kl(*self.posterior(batch.input)).double() for batch in batches]
-        zero = torch.zeros_like(kl[0][0], dtype=torch.float32)
-        return Latent(mean=zero, std=zero + 1, kl=torch.cat(kl).mean(0).float())
+        kl = torch.cat([gaussian_kl(*self.posterior(batch.input)) for batch in batches])
+        zero = torch.zeros_like(kl[0])
+        return Latent(mean=zero, std=zero + 1, kl=doubled(kl).mean(0).float().to(kl.device))
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
 from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.latent.plane import plane_pictures
 from nnlab.latent.show import motion, reconstruction_picture, sample_picture
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.trainer import Monitor
@@ -15,7 +18,7 @@ class VAETrainer(GradientTrainer):
     """One optimizer; the ELBO and its parts; pictures of reconstructions, samples and motion along the code's coordinates."""
 
     monitor = Monitor("loss")
-    facts = {"estimator": "one z an image", "samples": 1}  # noqa: RUF012
+    facts: ClassVar[dict] = {"estimator": "one z an image", "samples": 1}
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         terms = self.model.loss(batch, generator)
@@ -23,9 +26,9 @@ class VAETrainer(GradientTrainer):
         return {**terms, "negative_elbo": negative_elbo, **reconstruction_figures(self.model, batch, self.model.spec)}
 
     def show(self) -> dict[str, np.ndarray]:
-        if self.model.spec.kind != "image":
-            return {}
         with self.viewing() as view:
+            if self.model.spec.kind == "table":
+                return plane_pictures(self.model, view.batches, view.generator)
             latent = self.model.latent(view.batches)
             return {
                 "reconstruction": reconstruction_picture(self.model, view.few),

@@ -1,0 +1,63 @@
+"""Images, and their binarization."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from nnlab.data.dataset import Arrays, Dataset
+from nnlab.errors import BadInput
+
+FIXED_SEED = 0xB17  # turns the seed of the splits into another
+CHUNK = 2**24  # values that are binarized together: 64 MiB as float32
+
+
+class Images(Dataset):
+    """Base of the sets of images.
+
+    binarize  threshold: 1 where the value is at least ½
+              fixed: 1 with the value as probability, drawn once by `seed` (Salakhutdinov & Murray 2008)
+              dynamic: the same, drawn anew at each reading (Burda et al. 2016, "Importance weighted autoencoders")
+              None: as they are
+    """
+
+    def __init__(self, *, binarize: Literal["threshold", "fixed", "dynamic"] | None = None, **common) -> None:
+        super().__init__(**common)
+        self.binarize = binarize
+
+    def prepare(self, arrays: Arrays, train: Tensor) -> Arrays:
+        """Binarized images are kept as bytes 0 and 1. Raises BadInput for a table, and for images beyond [0, 1]."""
+        if self.binarize is None:
+            return super().prepare(arrays, train)
+        x, x_test = arrays.x_train, arrays.x_test
+        if x.ndim != 4:
+            raise BadInput(f"data.binarize: {self.name} is a table of {x.shape[1]} columns, and only images can be binarized")
+        for part in (x, x_test):
+            low, high = (value.item() * arrays.scale for value in (part.min(), part.max()))
+            if low < 0 or high > 1:
+                raise BadInput(f"data.binarize: needs images within [0, 1], {self.name} has values {low:g} … {high:g}")
+        if self.binarize == "dynamic":
+            return replace(arrays, sampled=True)
+        generator = torch.Generator().manual_seed(self.seed ^ FIXED_SEED) if self.binarize == "fixed" else None
+        x, x_test = (as_bits(part, arrays.scale, generator) for part in (x, x_test))
+        return replace(arrays, x_train=x, x_test=x_test, scale=1.0)
+
+
+def as_bits(x: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:
+    """(N, C, H, W) → uint8 0 or 1: drawn by the generator, or without one by the threshold ½."""
+    bits = torch.empty(x.shape, dtype=torch.uint8)
+    step = max(1, CHUNK // x[0].numel())
+    for some, into in zip(x.split(step), bits.split(step), strict=True):
+        values = some.to(torch.float32) * scale
+        into.copy_(values >= 0.5 if generator is None else bernoulli(values, generator))
+    return bits
+
+
+def bernoulli(probabilities: Tensor, generator: torch.Generator) -> Tensor:
+    """A 1 with each probability, else a 0, of the same shape and type. 0 and 1 themselves are certain: u lies in [0, 1)."""
+    return (torch.rand(probabilities.shape, device=probabilities.device, generator=generator) < probabilities).to(
+        probabilities.dtype
+    )

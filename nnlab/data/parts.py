@@ -1,0 +1,27 @@
+"""What the sets of a user's own files have in common: classes from labels, and a test from a share of the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.dataset import Arrays, set_aside
+from nnlab.errors import BadInput
+
+
+def classes_of(labels: np.ndarray) -> tuple[Tensor, tuple[str, ...]]:
+    """(N,) labels of any kind → (N,) int64 class numbers, and the classes' names in sorted order."""
+    names, y = np.unique(labels, return_inverse=True)
+    return torch.from_numpy(y.reshape(-1)).long(), tuple(str(name) for name in names)
+
+
+def with_test(
+    x: Tensor, y: Tensor | None, share: float, classes: tuple[str, ...] = (), scale: float = 1.0, columns: tuple[str, ...] = ()
+) -> Arrays:
+    """One array as two: a share of each class is set aside for the test. Raises BadInput if that leaves none."""
+    train, test = set_aside(y, len(x), share)
+    if not len(test):
+        raise BadInput(f"data.test: {share:g} of {len(x)} examples leaves none to test on")
+    y_train, y_test = (None, None) if y is None else (y[train], y[test])
+    return Arrays(x[train], y_train, x[test], y_test, classes, scale, columns)

@@ -1,0 +1,10 @@
+"""float64 where sums must not lose digits."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def doubled(x: Tensor) -> Tensor:
+    """In float64, on its device; on the CPU where the device (Metal) has none."""
+    return (x.cpu() if x.device.type == "mps" else x).double()

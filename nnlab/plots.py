@@ -1,0 +1,114 @@
+"""Points of the plane → plots with axes and a legend, as a slide would show them.
+
+A plot is made with matplotlib's objects and its Agg renderer, without pyplot, whose state belongs to a notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, DPI = 8.0, 120  # inches, and 960 pixels: a slide
+HEIGHT, LOWEST, HIGHEST = 6.0, 4.2, 6.6  # inches: without a common scale, and what one may ask for
+AROUND = 1.3  # inches that names, numbers and the legend take
+FONT = 15  # points at that size, legible from the last row
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe & Ito 2008
+INK, FAINT = "#222222", "#8C8C8C"
+NAMED = 20  # classes that a legend names
+MARGIN = 0.12  # of the span of what a frame shows, on each side
+ALIKE = 4.0  # spans that differ by less are drawn to one scale
+
+
+class Points(NamedTuple):
+    """A cloud of points.
+
+    xy     (N, 2), in the units of the axes
+    label  (N,) class numbers, or None
+    """
+
+    xy: np.ndarray
+    label: np.ndarray | None = None
+
+
+class Canvas:
+    """Axes that are drawn on; `pixels` is the picture (H, W, 3) uint8 once the context that made it has ended."""
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+        self.pixels = np.empty((0, 0, 3), np.uint8)
+
+
+@contextmanager
+def canvas(names: tuple[str, str], frame: np.ndarray) -> Iterator[Canvas]:
+    """Empty axes with their names, around the points `frame` (N, 2)."""
+    from matplotlib import rc_context  # half a second to import
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context({"font.size": FONT, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
+        agg = FigureCanvasAgg(figure)
+        made = Canvas(figure.add_subplot())
+        made.axes.set(xlabel=names[0], ylabel=names[1])
+        span = set_frame(made.axes, frame)
+        if span.max() < ALIKE * span.min():
+            made.axes.set_aspect("equal")
+            figure.set_figheight(float(np.clip(AROUND + (WIDTH - AROUND) * span[1] / span[0], LOWEST, HIGHEST)))
+        yield made
+        handles, _ = made.axes.get_legend_handles_labels()
+        if handles:
+            columns = min(len(handles), 4)
+            figure.legend(loc="outside upper center", ncols=columns, frameon=False, markerscale=1.6, handletextpad=0.3)
+        agg.draw()
+        made.pixels = np.asarray(agg.buffer_rgba())[..., :3].copy()
+
+
+def set_frame(axes: Axes, frame: np.ndarray) -> np.ndarray:
+    """Set the limits around the points, and return the spans of their two columns."""
+    low, high = frame.min(0), frame.max(0)
+    span = np.where(high > low, high - low, 1.0)
+    axes.set_xlim(low[0] - MARGIN * span[0], high[0] + MARGIN * span[0])
+    axes.set_ylim(low[1] - MARGIN * span[1], high[1] + MARGIN * span[1])
+    return span
+
+
+def colours(count: int) -> list[str]:
+    """(count,) one colour a class: the palette, or for more classes the hues of a circle."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    if count <= len(PALETTE):
+        return list(PALETTE[:count])
+    return [to_hex(colour) for colour in colormaps["turbo"](np.linspace(0.03, 0.97, count))]
+
+
+def scatter(axes: Axes, points: Points, classes: tuple[str, ...], name: str = "data", **style) -> None:
+    """Points in the colours of their classes, each class in the legend; in gray, called `name`, without labels."""
+    style = {"s": 18, "linewidths": 0, "alpha": 0.7, **style}
+    if points.label is None or not classes:
+        axes.scatter(*points.xy.T, color=FAINT, label=name, **style)
+        return
+    for i, colour in enumerate(colours(len(classes))):
+        label = classes[i] if len(classes) <= NAMED else None
+        axes.scatter(*points.xy[points.label == i].T, color=colour, label=label, **style)
+
+
+def dots(axes: Axes, xy: np.ndarray, name: str) -> None:
+    """(N, 2) what a model made: small dark points; how many lie beyond the frame stands in the legend."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    x, y = xy.T
+    beyond = int(((x < left) | (x > right) | (y < bottom) | (y > top)).sum())
+    axes.scatter(x, y, color=INK, s=10, linewidths=0, label=f"{name} ({beyond} beyond)" if beyond else name, zorder=3)
+
+
+def joined(axes: Axes, start: np.ndarray, end: np.ndarray) -> None:
+    """(N, 2) each: a thin line from each point to its partner."""
+    from matplotlib.collections import LineCollection
+
+    axes.add_collection(LineCollection(np.stack([start, end], 1), colors=INK, linewidths=0.6, alpha=0.45), autolim=False)

@@ -1,0 +1,86 @@
+"""Learning by passes: statistics gathered over the whole set, then an update of the model. EM, k-means, and closed forms."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.model import Model
+from nnlab.training.options import OnePassOptions, PassOptions
+from nnlab.training.trainer import Setting, Trainer
+
+Statistics = dict[str, Tensor]
+
+
+class PassModel(Model):
+    """Base of the models that learn from statistics of the whole set, which add up over its parts.
+
+    So a set larger than memory, or several processes, need no other algorithm.
+    """
+
+    converged = False
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+
+    @abstractmethod
+    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+        """The statistics of the batches before, with this batch's added; sums in float64."""
+
+    @abstractmethod
+    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+        """Update the model from the statistics of a whole pass. Returns named terms, scalars, for the record."""
+
+
+class PassTrainer(Trainer):
+    """One step: the statistics of one batch; the last step of a pass also updates the model.
+
+    Rows are read in the order of the file: the order bears on nothing but rounding.
+    """
+
+    options = PassOptions
+    learns = "in passes over the whole set"
+    precision = "float32, sums float64"
+    model: PassModel
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.sums: Statistics | None = None
+        self._converged = False
+
+    @property
+    def converged(self) -> bool:
+        return self._converged
+
+    @torch.no_grad()
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        for i in range(step, step + n):
+            if stop():
+                return i - step
+            position = i % self.steps_per_epoch
+            rows = self.data.train.rows[position * self.batch_size : (position + 1) * self.batch_size]
+            self.sums = self.model.accumulate(self.feed.batch(rows, self.generator), self.sums)
+            if position == self.steps_per_epoch - 1:
+                self.meter.add(self.model.finish(self.sums), len(self.data.train))
+                self.sums, self._converged = None, bool(self.model.converged)
+        return n
+
+    def state(self) -> dict:
+        return {**super().state(), "sums": self.sums, "converged": self._converged}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        sums = state["sums"]
+        self.sums = None if sums is None else {name: value.to(self.device) for name, value in sums.items()}
+        self._converged = state["converged"]
+
+
+class OnePassTrainer(PassTrainer):
+    """A closed form: one pass, and the model is what it will be."""
+
+    options = OnePassOptions
+    learns = "in one pass over the set"
