@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from conftest import built
+from sklearn.cluster import KMeans as Peer
+
+
+def points(experiment) -> np.ndarray:
+    train = experiment.data.train
+    return train.values(train.rows).flatten(1).numpy()
+
+
+@pytest.mark.parametrize("batch", [100, 1000])
+def test_from_the_same_start_the_inertia_is_scikit_learns(batch: int) -> None:
+    experiment = built("model=kmeans", "model.clusters=20", f"trainer.batch_size={batch}", "data.validation=0")
+    model, trainer, x = experiment.model, experiment.trainer, points(experiment)
+    model.start(experiment.data.train)
+    passes = 20
+    peer = Peer(20, init=model.centres.numpy().copy(), n_init=1, max_iter=passes, tol=0, algorithm="lloyd").fit(x)
+    trainer.train(0, passes * trainer.steps_per_epoch, lambda: False)
+    assert trainer.evaluate("train")["inertia"] == pytest.approx(peer.inertia_, rel=1e-5)
+
+
+def test_the_inertia_never_rises_and_the_passes_end() -> None:
+    experiment = built("model=kmeans", "model.tolerance=0", "trainer.epochs=300")
+    trainer, inertia = experiment.trainer, []
+    experiment.model.start(experiment.data.train)
+    for step in range(0, trainer.total_steps, trainer.steps_per_epoch):
+        trainer.train(step, trainer.steps_per_epoch, lambda: False)
+        trainer.meter.look()
+        inertia.append(trainer.meter.epoch.take()["inertia"])
+        if trainer.converged:
+            break
+    assert trainer.converged
+    assert all(b <= a * (1 + 1e-9) for a, b in itertools.pairwise(inertia))
+
+
+def test_an_empty_cluster_begins_anew_at_the_farthest_point() -> None:
+    experiment = built("model=kmeans", "model.clusters=3", "data.validation=0")
+    model, trainer, x = experiment.model, experiment.trainer, points(experiment)
+    model.start(experiment.data.train)
+    model.centres[2] = 1e3  # nobody's
+    nearest = model.distances(torch.from_numpy(x).unflatten(1, (1, 8, 8))).min(1).values
+    trainer.train(0, trainer.steps_per_epoch, lambda: False)
+    np.testing.assert_allclose(model.centres[2].numpy(), x[nearest.argmax()], atol=1e-6)
+    assert not model.converged
+
+
+def test_k_means_plus_plus_spreads_its_starts() -> None:
+    starts = {}
+    for how in ("k_means++", "random"):
+        sums = []
+        for seed in range(8):
+            experiment = built("model=kmeans", f"model.start={how}", f"seed={seed}")
+            experiment.model.start(experiment.data.train)
+            sums.append(experiment.trainer.evaluate("train")["inertia"])
+        starts[how] = np.mean(sums)
+    assert starts["k_means++"] < starts["random"]
