@@ -8,7 +8,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def data_root() -> str:
 @dataclass
 class Timing:
     seconds: float  # the best round
-    result: float  # of the last round
+    result: float | None = None  # of the last round
 
 
 class Peer:
@@ -60,16 +61,26 @@ class Peer:
         self.process.wait()
 
 
-def in_turn(peers: list[Peer], rounds: int) -> dict[str, Timing]:
-    """The best time of each peer over several rounds, A B C A B C …, so that what disturbs the machine meets all."""
+def timed(function: Callable[[], None]) -> Callable[[], Timing]:
+    """The function with a stop-watch around it."""
+
+    def run() -> Timing:
+        began = time.perf_counter()
+        function()
+        return Timing(time.perf_counter() - began)
+
+    return run
+
+
+def in_turn(jobs: dict[str, Callable[[], Timing]], rounds: int) -> dict[str, Timing]:
+    """The best time of each job over several rounds, A B C A B C …, so that what disturbs the machine meets all."""
     best: dict[str, Timing] = {}
     for i in range(rounds):
-        for peer in peers:
-            for name in peer.names:
-                timing = peer.run(name)
-                print(f"round {i + 1}/{rounds}  {name}: {timing.seconds:.3f} s", file=sys.stderr)
-                seconds = min(timing.seconds, best[name].seconds) if name in best else timing.seconds
-                best[name] = Timing(seconds, timing.result)
+        for name, job in jobs.items():
+            timing = job()
+            print(f"round {i + 1}/{rounds}  {name}: {timing.seconds:.3f} s", file=sys.stderr)
+            seconds = min(timing.seconds, best[name].seconds) if name in best else timing.seconds
+            best[name] = Timing(seconds, timing.result)
     return best
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.measure import NNLAB, ROOT, call, in_turn, table
+from benchmarks.measure import NNLAB, ROOT, Timing, call, in_turn, table, timed
 from nnlab.runs.folder import RunFolder, process_facts, versions
 
 RUNS = 200
@@ -22,20 +22,20 @@ def run(rounds: int) -> str:
         write_runs(Path(folder))
         environment = {"NNLAB_OUTPUTS": folder}
 
-        def answer(*arguments: str, status: int = 0) -> Callable[[], None]:
-            return lambda: call([*NNLAB, *arguments], status, **environment)
+        def answer(*arguments: str, status: int = 0) -> Callable[[], Timing]:
+            return timed(lambda: call([*NNLAB, *arguments], status, **environment))
 
         timings = in_turn(
             {
-                "python -c pass": lambda: call([sys.executable, "-c", "pass"]),
-                "python -c 'import torch'": lambda: call([sys.executable, "-c", "import torch"]),
+                "python -c pass": timed(lambda: call([sys.executable, "-c", "pass"])),
+                "python -c 'import torch'": timed(lambda: call([sys.executable, "-c", "import torch"])),
                 "nnlab --help": answer("--help"),
                 "nnlab list": answer("list"),
                 f"nnlab runs, of {RUNS}": answer("runs"),
                 "a misspelt name, train model=vaee": answer("train", "model=vaee", status=2),
                 "a misspelt key, train optimizer.lrr=1": answer("train", "optimizer.lrr=1", status=2),
                 "a wrong type, train optimizer.lr=abc": answer("train", "optimizer.lr=abc", status=2),
-                "train model=vae data=digits, to the record of its first step": first_step,
+                "train model=vae data=digits, to the record of its first step": timed(first_step),
             },
             rounds,
         )
@@ -77,5 +77,5 @@ def write_runs(root: Path) -> None:
     for i in range(RUNS):
         folder = root / "vae" / "digits" / f"2026-01-01_00-00-00-{i:06d}"
         folder.mkdir(parents=True)
-        figures = {"best validation/loss": 25.0 + i / RUNS}
-        RunFolder(folder).write_status("completed", **facts, began=1_767_225_600.0 + 60 * i, figures=figures)
+        best = {"validation/loss": 25.0 + i / RUNS}
+        RunFolder(folder).write_status("completed", **facts, began=1_767_225_600.0 + 60 * i, best=best)

@@ -7,6 +7,8 @@ same work.
 
 from __future__ import annotations
 
+from functools import partial
+
 from benchmarks.measure import Peer, Timing, in_turn, table, target
 
 PEERS = ("handwritten", "flushed", "nnlab", "pythae", "dataloader", "lightning")  # files in peers/vae/, the reference first
@@ -20,7 +22,7 @@ def run(rounds: int) -> str:
         f"- {name}: skipped; `pip install {peer.missing}`" for name, peer in zip(PEERS, peers, strict=True) if peer.missing
     ]
     try:
-        timings = in_turn(peers, rounds)
+        timings = in_turn({name: partial(peer.run, name) for peer in peers for name in peer.names}, rounds)
     finally:
         for peer in peers:
             peer.close()
