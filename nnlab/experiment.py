@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from nnlab import judges
+from nnlab.augmentation import Augmentation
 from nnlab.config.build import build
 from nnlab.data.dataset import Data, Dataset
 from nnlab.errors import BadInput, Interrupted, RunFailed, explain
@@ -35,6 +37,15 @@ class Experiment:
     data: Data
     model: Model
     trainer: Trainer
+    begun: bool = False
+
+    def begin(self) -> None:
+        """Read off the data, once, what the model starts from. Raises BadInput where it cannot."""
+        if not self.begun:
+            self.model.start(self.data.train)
+            if self.trainer.judge:
+                self.trainer.judge.fill()
+            self.begun = True
 
     @property
     def parameters(self) -> int:
@@ -51,12 +62,14 @@ def assemble(config: Mapping) -> Experiment:
     data = build(config["data"], Dataset, place="data").open(device)
     randomness.seed_everything(config["seed"])
     noise = build(config["noise"], Noise, data.spec, place="noise")
+    augmentation = build(config["augmentation"], Augmentation, data.spec, place="augmentation")
     model = build(config["model"], Model, data.spec, place="model").to(device)
     trainer = trainer_of(model)
     options = build(config["trainer"], trainer.options, place="trainer")
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
-    setting = Setting(model, data, noise, options, config["optimizer"], device, config["seed"])
+    judge = judges.judge(config["judge"], data.spec, config["data"], device)
+    setting = Setting(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
     return Experiment(dict(config), options, device, data, model, trainer(setting))
 
 
@@ -83,7 +96,7 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
         with honest_status(folder, loop, e):
             if state is None:
                 recorder.text("config", f"```yaml\n{folder.config.read_text(encoding='utf-8')}\n```")
-                e.model.start(e.data.train)
+                e.begin()
             else:
                 loop.resume(state)
             status = loop.run()
@@ -138,7 +151,9 @@ def hyper_parameters(config: Mapping, choices: Mapping[str, str]) -> dict[str, f
 
     def walk(node: Mapping, place: str) -> None:
         for key, value in node.items():
-            if isinstance(value, Mapping):
+            if isinstance(value, Mapping) and "fingerprint" in value:  # an earlier run
+                flat[place + key] = value["run"]
+            elif isinstance(value, Mapping):
                 walk(value, f"{place}{key}.")
             elif key not in WITHOUT_BEARING and not key.endswith("_every"):
                 flat[place + key] = value if isinstance(value, bool | int | float | str) else str(value)

@@ -43,6 +43,8 @@ class OpenRun:
         """Everything the run was made of, with the trained weights. Raises BadInput if the data are not there."""
         experiment = assemble({**self.config, "device": str(self.device)})
         self._fill(experiment.model)
+        if experiment.trainer.judge:
+            experiment.trainer.judge.fill(self.state["trainer"].get("judge"))
         return experiment
 
     def _fill(self, model: Model) -> Model:
@@ -68,11 +70,16 @@ def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = 
     return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name), where)
 
 
+WITHOUT = {"augmentation": {"_target_": "nnlab.augmentation.NoAugmentation"}, "judge": "none"}
+
+
 def checked_config(folder: RunFolder) -> dict:
     config = folder.read_config()
     data = config.get("data")
     if "NNLAB_DATA" in os.environ and isinstance(data, dict) and not os.path.isdir(str(data.get("root"))):
         data["root"] = os.environ["NNLAB_DATA"]  # the run comes from another machine
+    for key, absent in WITHOUT.items():  # a run of an older version
+        config.setdefault(key, absent)
     problems = values.check(config)
     if problems:
         raise BadInput(*(f"{folder.config}: {problem}" for problem in problems))

@@ -91,6 +91,25 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class Classifies(Protocol):
+    """tell classes apart"""
+
+    def features(self, x: Tensor) -> Tensor:
+        """What it decides by, (N, d), of inputs (N, *shape)."""
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Class probabilities (N, classes) of inputs (N, *shape)."""
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """tell how unusual an example is"""
+
+    def score(self, x: Tensor) -> Tensor:
+        """(N,) of inputs (N, *shape): the larger, the more unusual."""
+
+
+@runtime_checkable
 class Reconstructs(Protocol):
     """reconstruct"""
 

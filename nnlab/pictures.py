@@ -50,7 +50,11 @@ def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] |
 
 def grid(images: Tensor, spec: DataSpec, columns: int | None = None) -> np.ndarray:
     """(N, C, H, W) → a sheet, nearly square unless the number of columns is given; the last row may be short."""
-    pixels = to_pixels(images, spec)
+    return tiled(to_pixels(images, spec), columns)
+
+
+def tiled(pixels: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """(N, H, W, 3) uint8 → a sheet, as `grid` makes it."""
     columns = min(columns or int(np.ceil(np.sqrt(len(pixels)))), len(pixels))
     rows = -(-len(pixels) // columns)
     tiles = np.full((rows * columns, *pixels.shape[1:]), BACKGROUND, np.uint8)
@@ -58,16 +62,22 @@ def grid(images: Tensor, spec: DataSpec, columns: int | None = None) -> np.ndarr
     return sheet(tiles.reshape(rows, columns, *pixels.shape[1:]))
 
 
-def titled_grid(images: Tensor, spec: DataSpec, titles: list[str], columns: int) -> np.ndarray:
-    """(N, C, H, W) → rows of images, each with a title above it."""
-    pixels, columns = to_pixels(images, spec), min(columns, len(images))
-    rows = []
+def titled(pixels: np.ndarray, titles: list[str], columns: int) -> np.ndarray:
+    """(N, H, W, 3) uint8 → rows of tiles, each with a title above it."""
+    columns, rows = min(columns, len(pixels)), []
     for start in range(0, len(pixels), columns):
         tiles = np.full((columns, *pixels.shape[1:]), BACKGROUND, np.uint8)
         part = pixels[start : start + columns]
         tiles[: len(part)] = part
         rows.append(sheet(tiles[None], columns=[*titles[start : start + columns], *[""] * (columns - len(part))]))
     return np.concatenate(rows)
+
+
+def directions(weights: Tensor) -> np.ndarray:
+    """(N, C, H, W) weights → (N, H, W, 3) uint8: gray is zero, each is scaled to its own largest entry."""
+    largest = weights.abs().flatten(1).amax(1).clamp(min=1e-12).view(-1, 1, 1, 1)
+    pixels = (0.5 + 0.5 * weights.detach().float() / largest).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
 
 
 def png(picture: np.ndarray) -> bytes:

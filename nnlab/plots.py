@@ -18,10 +18,12 @@ WIDTH, DPI = 8.0, 120  # inches, and 960 pixels: a slide
 HEIGHT, LOWEST, HIGHEST = 6.0, 4.2, 6.6  # inches: without a common scale, and what one may ask for
 AROUND = 1.3  # inches that names, numbers and the legend take
 FONT = 15  # points at that size, legible from the last row
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe & Ito 2008
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # 2008, but for black
+PALETTE = (*OKABE_ITO, "#332288", "#882255", "#8B5A2B")  # and three dark ones: most sets of images have ten classes
 INK, FAINT = "#222222", "#8C8C8C"
 NAMED = 20  # classes that a legend names
 MARGIN = 0.12  # of the span of what a frame shows, on each side
+TINT = 0.28  # how much of a colour a tinted ground shows, so that points of the same colour stand out
 ALIKE = 4.0  # spans that differ by less are drawn to one scale
 
 
@@ -45,28 +47,36 @@ class Canvas:
 
 
 @contextmanager
-def canvas(names: tuple[str, str], frame: np.ndarray) -> Iterator[Canvas]:
-    """Empty axes with their names, around the points `frame` (N, 2)."""
+def blank(names: tuple[str, str], height: float = HEIGHT) -> Iterator[Canvas]:
+    """Empty axes with their names; what is drawn with a label stands in a legend above them."""
     from matplotlib import rc_context  # half a second to import
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with rc_context({"font.size": FONT, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
         agg = FigureCanvasAgg(figure)
         made = Canvas(figure.add_subplot())
         made.axes.set(xlabel=names[0], ylabel=names[1])
-        span = set_frame(made.axes, frame)
-        if span.max() < ALIKE * span.min():
-            made.axes.set_aspect("equal")
-            figure.set_figheight(float(np.clip(AROUND + (WIDTH - AROUND) * span[1] / span[0], LOWEST, HIGHEST)))
         yield made
-        handles, _ = made.axes.get_legend_handles_labels()
-        if handles:
-            columns = min(len(handles), 4)
+        _, labels = made.axes.get_legend_handles_labels()
+        if labels:
+            columns = min(len(labels), 4 if max(map(len, labels)) > 8 else 6)
             figure.legend(loc="outside upper center", ncols=columns, frameon=False, markerscale=1.6, handletextpad=0.3)
         agg.draw()
         made.pixels = np.asarray(agg.buffer_rgba())[..., :3].copy()
+
+
+@contextmanager
+def canvas(names: tuple[str, str], frame: np.ndarray) -> Iterator[Canvas]:
+    """Empty axes around the points `frame` (N, 2), to one scale where the two spans are alike."""
+    with blank(names) as made:
+        span = set_frame(made.axes, frame)
+        if span.max() < ALIKE * span.min():
+            made.axes.set_aspect("equal")
+            height = np.clip(AROUND + (WIDTH - AROUND) * span[1] / span[0], LOWEST, HIGHEST)
+            made.axes.figure.set_figheight(float(height))
+        yield made
 
 
 def set_frame(axes: Axes, frame: np.ndarray) -> np.ndarray:
@@ -112,3 +122,32 @@ def joined(axes: Axes, start: np.ndarray, end: np.ndarray) -> None:
     from matplotlib.collections import LineCollection
 
     axes.add_collection(LineCollection(np.stack([start, end], 1), colors=INK, linewidths=0.6, alpha=0.45), autolim=False)
+
+
+def marks(axes: Axes, xy: np.ndarray, name: str) -> None:
+    """(K, 2) points that stand for others: large dark crosses with a light rim, above everything."""
+    axes.scatter(*xy.T, marker="X", s=110, color=INK, edgecolors="white", linewidths=1.2, label=name, zorder=4)
+
+
+def outlines(axes: Axes, ends: np.ndarray) -> None:
+    """(S, 2, 2) both ends of each piece of a border."""
+    from matplotlib.collections import LineCollection
+
+    lines = LineCollection(ends, colors=INK, linewidths=1.3, capstyle="round", zorder=2)
+    axes.add_collection(lines, autolim=False)
+
+
+def tint(axes: Axes, across: np.ndarray, up: np.ndarray, values: np.ndarray, count: int) -> None:
+    """The ground of a grid in pale colours.
+
+    across, up  (W,) and (H,) the places of the grid
+    values      (H, W) which of `count` colours, or (H, W, count) the shares of each
+    """
+    from matplotlib.colors import to_rgba_array
+
+    palette = to_rgba_array(colours(count))[:, :3]
+    mixed = palette[values] if values.ndim == 2 else values @ palette
+    half = (across[1] - across[0]) / 2, (up[1] - up[0]) / 2  # a place of the grid is the middle of a pixel
+    extent = (across[0] - half[0], across[-1] + half[0], up[0] - half[1], up[-1] + half[1])
+    pale = 1 - TINT * (1 - mixed)
+    axes.imshow(pale, extent=extent, origin="lower", aspect=axes.get_aspect(), interpolation="bilinear", zorder=0)

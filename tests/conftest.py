@@ -3,12 +3,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# before torch is imported, here and in the processes that tests start: nets of a test's size gain nothing from a second
+# thread, and lose much where another process wants its core
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 import torch
 
 from nnlab import cli
 from nnlab.config import names
-from nnlab.experiment import Experiment, assemble
+from nnlab.earlier import resolved
+from nnlab.experiment import Experiment, assemble, carry_out, write_config
+from nnlab.recording.console import Console
 from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
 
@@ -20,7 +26,7 @@ QUIET = ["trainer.show_every=never", "trainer.precision=float32"]
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Each test works in a folder of its own, without the user's variables."""
-    for name in ("NNLAB_OUTPUTS", "NNLAB_PLUGINS", "HYDRA_FULL_ERROR"):
+    for name in ("NNLAB_OUTPUTS", "NNLAB_PLUGINS", "NNLAB_COMMAND_BEGAN", "HYDRA_FULL_ERROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -47,14 +53,28 @@ def config_of(*overrides: str) -> dict:
 
 
 def built(*overrides: str) -> Experiment:
-    return assemble(config_of(*overrides))
+    config, problems = resolved(config_of(*overrides))
+    assert not problems
+    return assemble(config)
 
 
-def small(model: str) -> list[str]:
-    """Overrides that make a shipped model small enough for a test."""
+def small(model: str, *data: str) -> list[str]:
+    """Overrides that make a shipped model small enough for a test; one that builds on an earlier run gets one, on the data."""
     node = config_of(f"model={model}")["model"]
     sizes = [f"{key}={SMALL[key][type(node[name])]}" for key in SMALL if (name := key.removeprefix("model.")) in node]
+    sizes += [f"model.encoder={earlier_run(*data)}"] if "encoder" in node else []
     return [f"model={model}", *sizes]
+
+
+def earlier_run(*data: str) -> str:
+    """The folder of a small run on digits, or on other data."""
+    folder = RunFolder(Path("earlier"))
+    if not folder.path.exists():
+        folder.path.mkdir()
+        experiment = built("model=pca", "model.latent_dim=4", "trainer.show_every=never", *data)
+        write_config(folder, experiment.config)
+        carry_out(experiment, folder, Console())
+    return str(folder.path)
 
 
 def only_run(root: str = "outputs") -> RunFolder:

@@ -10,6 +10,8 @@ from nnlab.errors import BadInput, explain
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
 
+SPLITS = ("train", "validation", "test")
+
 
 def parser(verb: str, description: str, *examples: str, run: bool = True) -> argparse.ArgumentParser:
     """A verb's parser, with its examples under --help."""
@@ -36,8 +38,10 @@ def add_model(made: argparse.ArgumentParser) -> None:
     made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
 
 
-def add_split(made: argparse.ArgumentParser, default: str) -> None:
-    made.add_argument("--split", choices=("train", "validation", "test"), default=default, help=f"by default {default}")
+def add_split(made: argparse.ArgumentParser, default: str, use: str = "") -> None:
+    """--split; where only another option gives it a `use`, None stands for the default, so that one sees what was typed."""
+    said = f"{use}; by default {default}" if use else f"by default {default}"
+    made.add_argument("--split", choices=SPLITS, default=None if use else default, help=said)
 
 
 def add_output(made: argparse.ArgumentParser, name: str) -> None:
@@ -49,6 +53,13 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, got {value}")
     return value
+
+
+def numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 3,0,7, got '{text}'") from None
 
 
 def seed(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from nnlab.commands.arguments import add_model, add_split, parser
 
@@ -13,6 +14,12 @@ def main(argv: list[str]) -> int:
         "The figures of a run on a split, in float32, printed as JSON.",
         "evaluate last",
         "evaluate last --split validation --checkpoint last",
+        "evaluate last --judge auto",
+    )
+    made.add_argument(
+        "--judge",
+        metavar="JUDGE",
+        help="compares samples and reconstructions with data: auto (a classifier trained once a dataset), RUN or inception",
     )
     add_split(made, "test")
     add_model(made)
@@ -22,6 +29,8 @@ def main(argv: list[str]) -> int:
     from nnlab.loading import open_run
 
     run = open_run(asked.run, asked.checkpoint, asked.device)
+    if asked.judge:
+        choose_judge(run, asked.judge)
     trainer = run.experiment.trainer
     n = len(trainer.data.split(asked.split))
     if not n:
@@ -30,3 +39,19 @@ def main(argv: list[str]) -> int:
     facts = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "step": run.state["progress"]["step"], "n": n}
     print(json.dumps({**facts, **trainer.facts, **figures}, indent=2))
     return 0
+
+
+def choose_judge(run, judge: str) -> None:
+    """Another judge than the run's own. Raises BadInput if it has no use for the model, or cannot be had."""
+    from nnlab import judges
+    from nnlab.config import values
+    from nnlab.earlier import resolved
+    from nnlab.errors import BadInput
+    from nnlab.recording.console import Console
+
+    run.config, problems = resolved({**run.config, "judge": judge})
+    problems = problems or values.check(run.config)
+    if problems:
+        raise BadInput(*(problem.replace("judge: ", "--judge: ") for problem in problems))
+    run.config = judges.resolved({**run.config, "device": str(run.device)}, Console(stream=sys.stderr))
+    run.state["trainer"].pop("judge", None)  # the weights of the run's own

@@ -9,6 +9,7 @@ GROUPS = {
     "models": "model",
     "data": "data",
     "noise": "noise",
+    "augmentation": "augmentation",
     "optimizers": "optimizer",
     "schedules": "optimizer/schedule",
     "trainers": "trainer",

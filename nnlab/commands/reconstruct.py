@@ -24,24 +24,19 @@ def main(argv: list[str]) -> int:
 
     import torch
 
-    from nnlab.commands.capability import require, require_image
+    from nnlab.commands.capability import require_image
+    from nnlab.commands.trained import open_able, open_data, take
     from nnlab.config.build import build
-    from nnlab.data.dataset import Dataset
     from nnlab.data.feed import Feed
-    from nnlab.errors import BadInput
     from nnlab.latent.show import reconstruction_picture
-    from nnlab.loading import open_run
     from nnlab.model import Reconstructs
     from nnlab.noise import Noise
 
-    run = open_run(asked.run, asked.checkpoint, asked.device)
-    require(run.model, Reconstructs, "reconstruct")
+    run = open_able(asked, "reconstruct", Reconstructs)
     require_image(run.model, "reconstruct")
     node = noise_node(asked.noise, run.config["noise"], asked.overrides)
     noise = build(node, Noise, run.model.spec, place="noise")
-    split = build(run.config["data"], Dataset, place="data").open(run.device).split(asked.split)
-    if not len(split):
-        raise BadInput(f"--split {asked.split}: it is empty in this run")
+    split = take(open_data(run), asked.split)
     generator = torch.Generator(run.device).manual_seed(asked.seed)
     with torch.inference_mode():
         batch = Feed(split, noise).batch(split.spread(asked.n), generator)

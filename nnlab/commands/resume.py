@@ -70,11 +70,14 @@ def refuse_running(folder: RunFolder, take_over: bool) -> None:
 
 def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None:
     """Raise BadInput where there is nothing left to train."""
-    step, end = state["progress"]["step"], experiment.trainer.total_steps
-    patience, since = experiment.options.early_stopping.patience, state["progress"]["since_best"]
+    from nnlab.training.progress import Progress
+
+    progress, trainer = Progress.from_state(state["progress"]), experiment.trainer
+    step, end = progress.step - progress.stage_began, trainer.stages[progress.stage].steps
+    patience, since = experiment.options.early_stopping.patience, progress.since_best
     completed = folder.read_status().get("status") == "completed"
     if step > end:
-        raise BadInput(f"{folder.path}: is at step {step} already, beyond the {end} asked for")
+        raise BadInput(f"{folder.path}: is at step {progress.step} already, beyond the {progress.stage_began + end} asked for")
     if not completed:
         return
     if state["trainer"].get("converged"):
@@ -82,15 +85,20 @@ def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None
     if patience and since >= patience:
         raise BadInput(f"{folder.path}: stopped early; to go on: trainer.early_stopping.patience={2 * since}")
     if step == end:
-        epochs = -(-step // experiment.trainer.steps_per_epoch)
+        epochs = -(-step // trainer.steps_per_epoch)
         raise BadInput(f"{folder.path}: completed; to train longer: nnlab resume {folder.path} trainer.epochs={2 * epochs}")
 
 
 def tell_rate(console: Console, state: dict, trainer: Trainer) -> None:
     """A schedule that depends on the length is stretched by a new one, which would be a surprise in the curves."""
-    step = state["progress"]["step"]
-    before = state["progress"]["figures"].get("train/lr")
-    now = trainer.rates(step).get("lr") if step < trainer.total_steps else None
+    from nnlab.recording.recorder import named
+    from nnlab.training.progress import Progress
+
+    progress = Progress.from_state(state["progress"])
+    step, stage = progress.step - progress.stage_began, trainer.stages[progress.stage]
+    before = progress.figures.get(named("train", stage.name) + "lr")
+    trainer.enter(progress.stage)
+    now = trainer.rates(step).get("lr") if step < stage.steps else None
     if before and now and not 0.5 < now / before < 2:
         console.line(f"learning rate {before:.3g} → {now:.3g}: its schedule is stretched to the new end")
 

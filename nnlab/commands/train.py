@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main(argv: list[str]) -> int:
     asked = get_args_parser().parse_args(argv)
     if asked.shell_completion:
         return complete(argv)
+    os.environ["NNLAB_COMMAND_BEGAN"] = str(time.time())
     # Hydra's own pages (--help, --cfg job, --info, …) need no more than the names to be right
     page = asked.help or asked.hydra_help or asked.info
     if asked.config_dir:
@@ -47,8 +49,12 @@ def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> Non
     nodes = {override.key_or_group.split(".")[0] for override in typed.values} if problems or quick else None
     if nodes is None or nodes:
         for job in typed.jobs():
-            config = names.plain(names.composed(job, config_dir))
-            problems += values.check(config, nodes)
+            config, unresolved = names.plain(names.composed(job, config_dir)), []
+            if nodes is None or nodes & {"model", "judge"}:
+                from nnlab.earlier import resolved  # imports torch
+
+                config, unresolved = resolved(config)
+            problems += unresolved or values.check(config, nodes)
             if nodes is None:
                 problems += check_device(config)
     if problems:
@@ -123,6 +129,8 @@ def job(config) -> float | None:
 
 
 def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | None = None) -> float | None:
+    from nnlab import judges
+    from nnlab.earlier import resolved
     from nnlab.experiment import assemble, carry_out, honest, write_config
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
@@ -132,7 +140,12 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
     if {entry.name for entry in folder.path.iterdir()} - {".hydra"}:
         raise BadInput(f"{folder.path} exists already; go on with nnlab resume {folder.path}, or choose another folder")
     try:
+        config, problems = resolved(config)
+        if problems:
+            raise BadInput(*problems)
+        config = judges.resolved(config, Console())
         experiment = assemble(config)
+        experiment.begin()
     except BadInput:
         discard(folder, Path(config["outputs"]))
         raise

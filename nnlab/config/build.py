@@ -78,8 +78,8 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
 def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more: Any) -> T:
     """The object of a node: `_target_` called with `arguments`, the node's other keys and `more`.
 
-    Nodes inside are built first; `none` becomes None where the signature allows it. Raises BadInput if the class is not
-    an `expected`.
+    Nodes inside are built first, unless the parameter is a Mapping, which takes the node itself; `none` becomes None where
+    the signature allows it. Raises BadInput if the class is not an `expected`.
     """
     cls = target(node.get("_target_"), place)
     if not issubclass(cls, expected):
@@ -88,7 +88,8 @@ def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more:
     for key, value in node.items():
         if key == "_target_":
             continue
-        if isinstance(value, Mapping) and "_target_" in value:
+        as_it_is = key in legal and legal[key].annotation is Mapping
+        if isinstance(value, Mapping) and "_target_" in value and not as_it_is:
             value = build(value, object, place=f"{place}.{key}")
         absent = is_none(value) and key in legal and fits(legal[key].annotation, None)
         options[key] = None if absent else value

@@ -54,6 +54,7 @@ class Between:
         return f"between {self.low} and {self.high}"
 
 
+JUDGES = ("auto", "inception")  # what a judge may be besides an earlier run
 SEED = Between(0, 2**32 - 1)  # what every generator takes
 
 
@@ -89,7 +90,8 @@ def describe(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(map(describe, legal or get_args(annotation))))
     if origin is list:
         item = describe(get_args(annotation)[0])
-        return "a list of " + item.removeprefix("a ").replace("number", "numbers", 1).replace("text", "texts", 1)
+        plural = item.replace("a whole number", "whole numbers").replace("a number", "numbers").replace("a text", "texts")
+        return f"a list of {plural}"
     if origin is tuple:
         return "[" + ", ".join(describe(item) for item in get_args(annotation)) + "]"
     return NAMES.get(annotation, getattr(annotation, "__name__", str(annotation)))
@@ -122,6 +124,8 @@ def fits(annotation: Any, value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
     if annotation is str:
         return isinstance(value, str) and value != "none"
+    if annotation is Mapping:
+        return isinstance(value, Mapping)
     # a class built from a node of its own, or one (a tensor, say) that no YAML can hold
     return isinstance(value, Mapping) and "_target_" in value
 

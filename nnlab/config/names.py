@@ -7,7 +7,8 @@ legal name, before Hydra makes a folder.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from hydra import compose, initialize_config_module
@@ -41,6 +42,18 @@ class OwnConfigsFirst(SearchPathPlugin):
     def manipulate_search_path(self, search_path) -> None:
         if self.folder:
             search_path.prepend("nnlab-cd", f"file://{self.folder}")
+
+
+@contextmanager
+def hydra() -> Iterator[None]:
+    """Hydra with the shipped configs, also within a job, which has a Hydra of its own."""
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("nnlab.configs", version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer
 
 
 def prefer(config_dir: str | None) -> None:
@@ -90,7 +103,7 @@ def check(overrides: list[str], config_dir: str | None = None) -> Typed:
     """Every misspelt choice and key of a command line, told at once."""
     typed, values = Typed(), []
     prefer(config_dir)
-    with initialize_config_module("nnlab.configs", version_base="1.3"):
+    with hydra():
         loader = GlobalHydra.instance().config_loader()
         parser = OverridesParser.create(config_loader=loader)
         refused = set()
@@ -180,7 +193,7 @@ def compose_or_complain(overrides: list[str]) -> DictConfig:
 def composed(overrides: list[str], config_dir: str | None = None) -> DictConfig:
     """The config that Hydra makes of overrides whose names are right."""
     prefer(config_dir)
-    with initialize_config_module("nnlab.configs", version_base="1.3"):
+    with hydra():
         return compose_or_complain([line for line in overrides if not line.lstrip("+~").startswith("hydra")])
 
 

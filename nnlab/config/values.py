@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from nnlab.config.build import parameters, target
-from nnlab.config.constraints import SEED, complaint, is_none
+from nnlab.config.constraints import JUDGES, SEED, complaint, is_none
 from nnlab.config.names import nearest
 from nnlab.errors import BadInput
 
-TOP_LEVEL = {"seed": Annotated[int, SEED], "device": str, "tags": list[str], "outputs": str}
+TOP_LEVEL = {
+    "seed": Annotated[int, SEED],
+    "device": str,
+    "tags": list[str],
+    "outputs": str,
+    "judge": Literal[JUDGES] | None | Mapping,
+}
 
-NODES = {"model": "vae", "data": "digits", "noise": "none", "optimizer": "adam", "trainer": "gradient"}
+NODES = {
+    "model": "vae",
+    "data": "digits",
+    "noise": "none",
+    "augmentation": "none",
+    "optimizer": "adam",
+    "trainer": "gradient",
+}
 
 
 def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
@@ -25,7 +38,7 @@ def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
     chosen = [key for key in config if nodes is None or key in nodes]
     problems = [f"{key}: missing" for key in (*NODES, *TOP_LEVEL) if nodes is None and key not in config]
     for key in chosen:
-        if key in TOP_LEVEL:
+        if key in TOP_LEVEL and not isinstance(config[key], Mapping):
             problems += check_value(TOP_LEVEL[key], config[key], key)
         elif isinstance(config[key], Mapping):
             problems += check_node(config[key], key)
@@ -115,7 +128,7 @@ def check_together(config: Mapping) -> list[str]:
 
 def check_learning(config: Mapping) -> list[str]:
     """The trainer and what it uses are the model's to say: what has no effect on its learning is refused."""
-    from nnlab.model import Model
+    from nnlab.model import Model, Reconstructs, Samples, can
     from nnlab.training.trainer import trainer_of
 
     cls, node = target(config["model"]["_target_"], "model"), config["trainer"]
@@ -131,4 +144,8 @@ def check_learning(config: Mapping) -> list[str]:
         problems.append(f"optimizer: has no use, {name} learns {trainer.learns}; leave it out")
     if "noise" not in trainer.uses and not config["noise"]["_target_"].endswith(".NoNoise"):
         problems.append(f"noise: has no use, {name} learns {trainer.learns} from clean data; leave it out")
+    if not is_none(config["judge"]) and not can(cls, Samples) and not can(cls, Reconstructs):
+        problems.append(f"judge: has no use, {name} neither samples nor reconstructs; leave it out")
+    if "augmentation" not in trainer.uses and not config["augmentation"]["_target_"].endswith(".NoAugmentation"):
+        problems.append(f"augmentation: has no use, {name} learns {trainer.learns} from the data as they are; leave it out")
     return problems

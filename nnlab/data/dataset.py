@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from nnlab.config.constraints import SEED, AtLeast, Between
+from nnlab.config.constraints import SEED, AtLeast, Between, NonEmpty
+from nnlab.data.classes import choose
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -76,12 +77,17 @@ class Split:
 
 @dataclass
 class Data:
-    """A dataset on the device that trains."""
+    """A dataset on the device that trains.
+
+    others  the test examples of the classes that `data.classes` keeps out; their labels number `other_classes`
+    """
 
     spec: DataSpec
     train: Split
     validation: Split
     test: Split
+    others: Split
+    other_classes: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         return getattr(self, name)
@@ -94,6 +100,7 @@ class Dataset(ABC):
     validation  number set aside from the training set; auto: 5,000 or a tenth, whichever is less
     limit       at most so many of the training set and of the test set, chosen by `seed`
     seed        of the splits
+    classes     numbers or names of the classes to learn from, in this order; those of the rest are kept out of every split
     """
 
     def __init__(
@@ -103,11 +110,13 @@ class Dataset(ABC):
         validation: Literal["auto"] | Annotated[int, AtLeast(0)] = "auto",
         limit: Annotated[int, AtLeast(2)] | None = None,
         seed: Annotated[int, SEED] = 0,
+        classes: Annotated[list[int | str], NonEmpty()] | None = None,
     ) -> None:
         self.root = Path(root)
         self.validation = validation
         self.limit = limit
         self.seed = seed
+        self.chosen = classes
 
     @property
     def name(self) -> str:
@@ -135,12 +144,12 @@ class Dataset(ABC):
                 f"data: {self.name} takes {need / 2**30:.1f} GiB, {device} has {free / 2**30:.1f} GiB free. "
                 "Use smaller images (data.size), another device, or a part of the files"
             )
-        arrays = self.load()
+        chosen = choose(self.load(), self.chosen, self.name)
         generator = torch.Generator().manual_seed(self.seed)
-        train, validation = self._split_rows(len(arrays.x_train), generator)
-        test = torch.randperm(len(arrays.x_test), generator=generator)[: self.limit].sort().values
+        train, validation = self._split_rows(chosen.train, generator)
+        test, others = self._some(chosen.test, generator), self._some(chosen.others, generator)
 
-        arrays = self.prepare(arrays, train)
+        arrays = self.prepare(chosen.arrays, train)
         spec = self._spec(arrays, train)
         x, y = arrays.x_train.to(device), None if arrays.y_train is None else arrays.y_train.to(device)
         x_test, y_test = arrays.x_test.to(device), None if arrays.y_test is None else arrays.y_test.to(device)
@@ -149,11 +158,17 @@ class Dataset(ABC):
             Split(x, y, train.to(device), arrays.scale, arrays.sampled),
             Split(x, y, validation.to(device), arrays.scale, arrays.sampled),
             Split(x_test, y_test, test.to(device), arrays.scale, arrays.sampled),
+            Split(x_test, y_test, others.to(device), arrays.scale, arrays.sampled),
+            chosen.other_classes,
         )
 
-    def _split_rows(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _some(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """At most `limit` of the rows, in the order of the file."""
+        return rows[torch.randperm(len(rows), generator=generator)[: self.limit]].sort().values
+
+    def _split_rows(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows for training and for validation, each in the order of the file."""
-        order = torch.randperm(n, generator=generator)[: self.limit]
+        order = rows[torch.randperm(len(rows), generator=generator)[: self.limit]]
         validation = min(5000, len(order) // 10) if self.validation == "auto" else self.validation
         if validation >= len(order):
             raise BadInput(f"data.validation: {validation} of {len(order)} training examples leaves none to train on")

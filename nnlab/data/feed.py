@@ -1,4 +1,4 @@
-"""How indices become a batch: gather, cast, binarize, noise.
+"""How indices become a batch: gather, cast, augment, binarize, noise.
 
 Device code alone, without a host copy, so that a CUDA graph can hold it.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nnlab.augmentation import Augmentation
 from nnlab.data.dataset import Split
 from nnlab.data.images import bernoulli
 from nnlab.data.spec import Batch
@@ -24,14 +25,17 @@ def evaluation_batch(split: Split) -> int:
 
 @dataclass
 class Feed:
-    """Batches of a split, corrupted by a noise."""
+    """Batches of a split, corrupted by a noise; while a model learns from them, perhaps augmented."""
 
     split: Split
     noise: Noise
+    augmentation: Augmentation | None = None
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
-        """The batch of these rows of the split's array; `generator` drives the binarization, if any, and the noise."""
+        """The batch of these rows of the split's array; `generator` drives what is random of it."""
         clean = self.split.values(rows)
+        if self.augmentation is not None:
+            clean = self.augmentation(clean, generator)
         if self.split.sampled:
             clean = bernoulli(clean, generator)
         corrupted, mask = self.noise(clean, generator)

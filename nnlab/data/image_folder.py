@@ -71,18 +71,7 @@ class ImageFolder(Images):
         return with_test(images[0], self.labels[0], self.test, self.classes, scale=1 / 255)
 
     def _read(self, path: Path) -> np.ndarray:
-        """(C, H, W) uint8."""
-        try:
-            with Image.open(path) as image:
-                if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would clip instead of scale
-                    image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
-                image = image.convert("L" if self.grayscale else "RGB")
-                if self.resize:
-                    image = image.resize(self.resize[::-1], Image.Resampling.BILINEAR)
-                pixels = np.asarray(image)
-        except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-            raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
-        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        return read_image(path, self.resize, self.grayscale)
 
     def _read_all(self, files: list[Path]) -> Tensor:
         x = np.empty((len(files), *self.shape), np.uint8)
@@ -100,6 +89,21 @@ class ImageFolder(Images):
             for _ in pool.map(read, range(len(files))):
                 pass
         return torch.from_numpy(x)
+
+
+def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> np.ndarray:
+    """(C, H, W) uint8, resized to (H, W) if a size is given. Raises BadInput if the file cannot be read."""
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would clip instead of scale
+                image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+            image = image.convert("L" if grayscale else "RGB")
+            if size:
+                image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+            pixels = np.asarray(image)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def is_gray(x: Tensor) -> bool:

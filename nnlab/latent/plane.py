@@ -13,9 +13,14 @@ from nnlab.plots import Points, canvas, dots, joined, scatter
 PAIRS = 300  # inputs that are joined with their outputs: more would hide each other
 
 
+def is_plane(spec: DataSpec) -> bool:
+    """Whether examples are points of the plane: a table of two columns."""
+    return spec.kind == "table" and spec.features == 2
+
+
 def plane_pictures(model: Model, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
     """What a table of two columns shows of a model; nothing of a table with others."""
-    if model.spec.kind != "table" or model.spec.features != 2:
+    if not is_plane(model.spec):
         return {}
     pictures = {}
     if can(model, Reconstructs):

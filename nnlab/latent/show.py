@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
+from nnlab.latent.interpolation import between, interpolate
 from nnlab.latent.traversal import manifold, traverse
 from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples
-from nnlab.pictures import grid, sheet, titled_grid, to_pixels
+from nnlab.pictures import BACKGROUND, GAP, directions, grid, sheet, titled, to_pixels
 
 PER_ROW = 12
 COMPONENTS_PER_ROW = 9
+ROWS = 32  # coordinates that move in one picture
 
 
 def reconstruction_picture(model: Reconstructs, batch: Batch) -> np.ndarray:
@@ -42,10 +44,11 @@ def traversal_picture(
 ) -> np.ndarray:
     """A row a coordinate, the most informative first, its name and what it carries in the margin.
 
-    Every coordinate, around the middle of the latent space and ±3 standard deviations, unless told otherwise.
+    At most the 32 most informative coordinates, around the middle of the latent space and ±3 standard deviations, unless
+    told otherwise.
     """
     base = latent.mean if base is None else base
-    coordinates = latent.order() if coordinates is None else coordinates
+    coordinates = latent.order()[:ROWS] if coordinates is None else coordinates
     values = torch.linspace(-3, 3, 11, device=base.device) if values is None else values
     images = traverse(model, base, latent, coordinates, values)
     carried = (
@@ -73,8 +76,33 @@ def components_picture(model: Model) -> np.ndarray:
     A component is a direction: gray is zero, and each is scaled to its own largest entry.
     """
     spec, shown = model.spec, min(model.latent_dim, 5 * COMPONENTS_PER_ROW - 1)
-    directions = model.components[:shown]
-    scaled = spec.low + (spec.high - spec.low) * (0.5 + 0.5 * directions / directions.abs().amax(1, keepdim=True))
-    images = torch.cat([model.mean[None], scaled]).unflatten(1, spec.shape)
+    tiles = [to_pixels(model.mean[None].unflatten(1, spec.shape), spec)]
+    tiles += [directions(model.components[:shown].unflatten(1, spec.shape))]
     names = ["mean", *(f"{i + 1}: {share:.1%}" for i, share in enumerate(model.explained[:shown].tolist()))]
-    return titled_grid(images, spec, names, COMPONENTS_PER_ROW)
+    return titled(np.concatenate(tiles), names, COMPONENTS_PER_ROW)
+
+
+def interpolation_picture(
+    model: Model, start: Tensor, end: Tensor, shares: Tensor, names: list[str], blended: bool = False
+) -> np.ndarray:
+    """A row a pair: the image A, what the codes from its own to B's decode to under each α, and the image B.
+
+    start, end  (N, *shape), as many as there are names of rows
+    blended     under each row the pixels (1 − α)·A + α·B: what a path without a code would be
+    """
+    spec = model.spec
+    middle = to_pixels(interpolate(model, start, end, shares), spec)
+    left, right = (to_pixels(images[:, None], spec) for images in (start, end))
+    if blended:
+        middle = alternating(middle, to_pixels(between(start, end, shares), spec))
+        left, right = (alternating(images, np.full_like(images, BACKGROUND)) for images in (left, right))
+        names = [row for name in names for row in (f"{name}\nby codes", "by pixels")]
+    parts = [sheet(left, names, ["A"]), sheet(middle, None, [f"{alpha:.2g}" for alpha in shares.tolist()])]
+    parts.append(sheet(right, None, ["B"]))
+    gap = np.full((len(parts[0]), 4 * GAP, 3), BACKGROUND, np.uint8)  # what is given stands apart from what is made
+    return np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
+
+
+def alternating(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Rows (N, …) of one kind and of another → (2N, …): each of the first over its partner."""
+    return np.stack([above, below], axis=1).reshape(-1, *above.shape[1:])

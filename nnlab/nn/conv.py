@@ -20,7 +20,7 @@ def sides(spec: DataSpec, layers: int) -> list[tuple[int, int]]:
     Raises BadInput for a table, and for an image that has not so many halves.
     """
     if spec.kind != "image":
-        raise BadInput(f"model: convolutions need images, but {spec.name} is a table; use the fully connected ae or vae")
+        raise BadInput(f"model: convolutions need images, but {spec.name} is a table; use a fully connected model")
     found = [spec.shape[1:]]
     for _ in range(layers):
         found.append(tuple(side // STRIDE for side in found[-1]))

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 
 from torch import nn
 
-from nnlab.config.constraints import AtLeast
+from nnlab.config.constraints import AtLeast, Between
 from nnlab.data.spec import DataSpec
 
 Width = Annotated[int, AtLeast(1)]
+Dropout = Annotated[float, Between(0, 0.9)]
 Activation = Literal["relu", "silu", "gelu", "elu", "leaky_relu", "tanh"]
 ACTIVATIONS = {
     "relu": nn.ReLU,

@@ -24,10 +24,12 @@ def figures(values: dict[str, float]) -> str:
 class Console:
     """Lines, and between them the state of the run.
 
-    Lines are never wrapped: a path in them can be copied.
+    Lines are never wrapped: a path in them can be copied. A quiet one writes into train.log alone.
     """
 
-    def __init__(self, log: Path | None = None, terminal: bool | None = None) -> None:
+    def __init__(self, log: Path | None = None, terminal: bool | None = None, quiet: bool = False, stream=None) -> None:
+        self._stream = stream
+        self._quiet = quiet
         self._log = log.open("a", encoding="utf-8") if log else None
         self._bar = None
         self._terminal = sys.stdout.isatty() if terminal is None else terminal
@@ -40,17 +42,19 @@ class Console:
 
     def line(self, text: str) -> None:
         self.log(text)
+        if self._quiet:
+            return
         try:
             if self._bar:
                 self._bar.console.print(text, soft_wrap=True, highlight=False, markup=False)
             else:
-                print(text, flush=True)
+                print(text, flush=True, file=self._stream)
         except BrokenPipeError:  # the reader has gone, as in `nnlab train … | head`; the run goes on, train.log has the lines
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def start(self, total: int, done: int) -> None:
         """Show how far a run of `total` updates is."""
-        if not self._terminal:
+        if not self._terminal or self._quiet:
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

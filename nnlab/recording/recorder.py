@@ -12,6 +12,11 @@ from nnlab.recording.events import EventFile
 from nnlab.runs.folder import RunFolder
 
 
+def named(split: str, stage: str = "") -> str:
+    """What stands before the name of a figure: validation/, or of a stage that is not the last validation/layer_1/."""
+    return f"{split}/{stage}/" if stage else f"{split}/"
+
+
 class Recorder:
     """Appends to the files of a run folder. `lengths` and `cut` let a resumed run go on where its checkpoint was."""
 
@@ -21,12 +26,13 @@ class Recorder:
         self._metrics = folder.metrics.open("ab")
         self._metrics.seek(0, os.SEEK_END)
 
-    def figures(self, split: str, values: dict[str, float], *, step: int, epoch: float, **facts) -> None:
+    def figures(self, split: str, values: dict[str, float], *, stage: str = "", step: int, epoch: float, **facts) -> None:
         """A line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
-        record = {"step": step, "epoch": round(epoch, 4), "split": split, **facts, **values}
+        own = {"stage": stage} if stage else {}
+        record = {"step": step, "epoch": round(epoch, 4), "split": split, **own, **facts, **values}
         self._metrics.write((json.dumps(record, allow_nan=False) + "\n").encode())
         self._metrics.flush()
-        self.events.scalars({f"{split}/{name}": value for name, value in values.items()}, step)
+        self.events.scalars({named(split, stage) + name: value for name, value in values.items()}, step)
         self.events.flush()
 
     def pictures(self, named: dict[str, np.ndarray], *, step: int) -> None:

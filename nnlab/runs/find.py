@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,8 @@ def find(root: Path, depth: int = DEPTH) -> Iterator[RunFolder]:
                 yield from find(Path(entry.path), depth - 1)
 
 
-def resolve(run: str, root: Path | None = None) -> RunFolder:
-    """RUN as every verb takes it: a folder, or `last` for the run that was started last.
+def resolve(run: str, root: Path | None = None, before: float = math.inf) -> RunFolder:
+    """RUN as every verb takes it: a folder, or `last` for the run that was started last (before a time).
 
     Raises BadInput if there is none.
     """
@@ -43,6 +44,7 @@ def resolve(run: str, root: Path | None = None) -> RunFolder:
         return folder
     root = root or outputs()
     runs = [(folder.read_status().get("began", 0), folder) for folder in find(root)]
+    runs = [run for run in runs if run[0] < before]
     if not runs:
         raise BadInput(f"last: no run under '{root}'; train one with nnlab train")
     return max(runs, key=lambda pair: pair[0])[1]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from nnlab.training.trainer import Trainer
 
 
 def finite(tensors: Iterable[Tensor]) -> bool:
@@ -36,3 +40,12 @@ def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | N
         for hook in hooks:
             hook.remove()
     return found[0] if found else None
+
+
+def replay(trainer: Trainer, state: dict, start: int, step: int) -> str | None:
+    """The first layer that is not finite in update `step` of a stage, lived through again from a state at `start`."""
+    trainer.restore(state)
+    while start < step:
+        start += trainer.train(start, min(step - start, trainer.steps_per_epoch), lambda: False)
+        trainer.meter.look()
+    return trainer.diagnose(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -16,16 +16,19 @@ from nnlab.training.precision import Precision
 from nnlab.training.schedules import Clock, Schedule, Scheduled
 from nnlab.training.trainer import Setting, Trainer
 
+STAGE = 2**32  # more epochs than a stage will ever have: each stage has orders of its own
+
 
 def build_optimizer(
-    node: Mapping, model: nn.Module, clock: Clock, device: torch.device
+    node: Mapping, parameters: Iterable[nn.Parameter], clock: Clock, device: torch.device
 ) -> tuple[torch.optim.Optimizer, Scheduled]:
-    """The optimizer of a config's node over a model's parameters, with its rate's schedule; fused where torch can."""
+    """The optimizer of a config's node over those parameters that learn, with its rate's schedule; fused where torch can."""
     node = dict(node)
     schedule = build(node.pop("schedule"), Schedule, place="optimizer.schedule")
     cls = target(node["_target_"], "optimizer")
     fused = {"fused": True} if "fused" in inspect.signature(cls).parameters and device.type in ("cpu", "cuda") else {}
-    optimizer = build(node, torch.optim.Optimizer, list(model.parameters()), place="optimizer", **fused)
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    optimizer = build(node, torch.optim.Optimizer, learning, place="optimizer", **fused)
     return optimizer, Scheduled(schedule, node["lr"], clock)
 
 
@@ -34,21 +37,31 @@ class GradientTrainer(Trainer):
 
     options = GradientOptions
     learns = "by gradient"
-    uses = frozenset({"optimizer", "noise"})
+    uses = frozenset({"optimizer", "noise", "augmentation"})
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self.gradient_clip = setting.options.gradient_clip
         self.precision = Precision(setting.options.precision, self.device, self.model)
-        clock = Clock(self.total_steps, self.steps_per_epoch)
-        self.optimizer, self.rate = build_optimizer(setting.optimizer, self.model, clock, self.device)
+        self.optimizer_node = setting.optimizer
+        self.enter(0)
+
+    def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
+        """What learns in a stage, and the node of the optimizer that it learns by."""
+        return self.model.parameters(), self.optimizer_node
+
+    def enter(self, stage: int) -> None:
+        super().enter(stage)
+        parameters, node = self.learner(stage)
+        clock = Clock(self.stages[stage].steps, self.steps_per_epoch)
+        self.optimizer, self.rate = build_optimizer(node, parameters, clock, self.device)
         self._order: tuple[int, Tensor] | None = None
 
     def rows(self, step: int) -> Tensor:
-        """The rows of the batch of an update."""
+        """The rows of the batch of an update of the stage."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, self.feed.order(self.seed, epoch))
+            self._order = (epoch, self.feed.order(self.seed, epoch + self.stage * STAGE))
         return self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
@@ -67,7 +80,7 @@ class GradientTrainer(Trainer):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         with self.precision.forward():
-            return self.model.loss(batch, self.generator)
+            return self.terms(batch, self.generator)
 
     def update(self, batch: Batch) -> None:
         with self.precision.step():

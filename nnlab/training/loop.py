@@ -1,4 +1,4 @@
-"""Time: epochs and steps, when to log, evaluate, show and save, the best and the last, interruption and divergence.
+"""Time: stages, epochs and steps, when to log, evaluate, show and save, the best and the last, interruption and divergence.
 
 Written once for every trainer. Between two events the trainer is asked for all updates in one go.
 """
@@ -13,13 +13,13 @@ from dataclasses import asdict
 
 from nnlab.errors import RunFailed
 from nnlab.recording.console import Console, figures
-from nnlab.recording.recorder import Recorder
+from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
 from nnlab.training import checkpoint
-from nnlab.training.diagnosis import finite
+from nnlab.training.diagnosis import finite, replay
 from nnlab.training.options import Options, period
 from nnlab.training.progress import Progress, best_figures
-from nnlab.training.trainer import Trainer
+from nnlab.training.trainer import Stage, Trainer
 
 
 class Diverged(RunFailed):
@@ -64,7 +64,17 @@ class Loop:
 
     @property
     def epoch(self) -> float:
+        """Of the run."""
         return self.progress.step / self.trainer.steps_per_epoch
+
+    @property
+    def stage(self) -> Stage:
+        return self.trainer.stages[self.progress.stage]
+
+    @property
+    def step(self) -> int:
+        """Of the stage; cadences, schedules and the order of the data count from its beginning."""
+        return self.progress.step - self.progress.stage_began
 
     def resume(self, state: dict) -> None:
         """Go on where a checkpoint was. What was made after it, of which this run knows nothing, is forgotten."""
@@ -91,7 +101,9 @@ class Loop:
         self.console.start(self.trainer.total_steps, self.progress.step)
         try:
             while not self.over():
-                n = self.next_event() - self.progress.step
+                if self.stage_over():
+                    self.next_stage()
+                n = self.next_event() - self.step
                 if self.advance(n) == n:
                     self.events()
                 if self.stop() and not self.over():
@@ -102,17 +114,36 @@ class Loop:
         return "completed"
 
     def over(self) -> bool:
-        return self.progress.step >= self.trainer.total_steps or self.exhausted() or self.trainer.converged
+        return self.stage_over() and self.progress.stage == len(self.trainer.stages) - 1
+
+    def stage_over(self) -> bool:
+        return self.step >= self.stage.steps or self.exhausted() or self.trainer.converged
+
+    def next_stage(self) -> None:
+        """Go on to the next stage from the best weights of this one.
+
+        A kill in between loses nothing: until the new stage has been saved, the run resumes at the end of the old one.
+        """
+        p = self.progress
+        best = self.folder.checkpoints / "best.pt"
+        if p.best is not None and best.exists():
+            self.trainer.model.load_state_dict(checkpoint.load(self.folder.checkpoints, "best")["trainer"]["model"])
+        self.log()  # what a stage that ended early has gathered
+        self.trainer.meter.epoch.take()
+        p.enter(p.stage + 1)
+        self.trainer.enter(p.stage)
+        self.save()
+        best.unlink(missing_ok=True)
 
     def advance(self, n: int) -> int:
         """Make `n` updates, fewer when asked to stop. Returns how many were made."""
         began = time.perf_counter()
-        done = self.trainer.train(self.progress.step, n, self.stop)
+        done = self.trainer.train(self.step, n, self.stop)
         self.progress.step += done
         self.look()  # waits for the device, so that the time is the updates'
         p, n_train = self.progress, len(self.trainer.data.train)
         p.epoch_seconds += time.perf_counter() - began
-        position = p.step % self.trainer.steps_per_epoch
+        position = self.step % self.trainer.steps_per_epoch
         p.epoch_images = position * self.trainer.batch_size
         if position == 0 and done:
             p.rates.append(n_train / p.epoch_seconds)
@@ -120,14 +151,13 @@ class Loop:
         return done
 
     def next_event(self) -> int:
-        step, end = self.progress.step, self.trainer.total_steps
+        step, end = self.step, self.stage.steps
         cadences = [self.trainer.steps_per_epoch, self.log_every, self.evaluate_every, self.show_every, self.save_every]
         return min(end, *((step // every + 1) * every for every in [*cadences, self.keep_every] if every))
 
     def due(self, every: int | None) -> bool:
-        """Whether an event falls on this step; at the end of the run each does that is not `never`."""
-        step = self.progress.step
-        return every is not None and (step % every == 0 or step == self.trainer.total_steps)
+        """Whether an event falls on this step; at the end of a stage each does that is not `never`."""
+        return every is not None and (self.step % every == 0 or self.step == self.stage.steps)
 
     def events(self) -> None:
         ends_epoch = self.due(self.trainer.steps_per_epoch)
@@ -143,7 +173,7 @@ class Loop:
             self.save("best")
         if self.due(self.keep_every):
             self.save(f"step-{self.progress.step:06d}")
-        if self.due(self.save_every) or self.over():
+        if self.due(self.save_every) or self.stage_over():
             self.save()
 
     # -- the events -----------------------------------------------------------------------------------------------
@@ -159,9 +189,7 @@ class Loop:
         p = self.progress
         means = self.trainer.meter.window.take()
         if means:
-            values = {**means, **self.trainer.rates(p.step - 1)}
-            self.recorder.figures("train", values, step=p.step, epoch=self.epoch)
-            self.remember("train", values)
+            self.record("train", {**means, **self.trainer.rates(self.step - 1)})
             rate = p.epoch_images / p.epoch_seconds if p.epoch_seconds else p.rates[-1]  # of this epoch so far
             self.console.progress(p.step, means, rate)
 
@@ -169,7 +197,7 @@ class Loop:
         """Figures on the validation split. Returns whether the monitored one is the best so far."""
         values = self.trainer.evaluate("validation")
         self.check_finite("validation", values)
-        self.record("validation", values)
+        self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.facts)
         monitor, p = self.trainer.monitor, self.progress
         if monitor is None:
             return False
@@ -190,22 +218,19 @@ class Loop:
 
     def tell(self) -> None:
         """One line: the epoch, the training means over it, the last validation figures."""
-        p = self.progress
-        ends_epoch = p.step % self.trainer.steps_per_epoch == 0
-        means = self.trainer.meter.epoch.take() if ends_epoch else {}
-        evaluated = {k.removeprefix("validation/"): v for k, v in p.figures.items() if k.startswith("validation/")}
-        parts = [f"epoch {self.epoch:.4g}/{self.trainer.total_steps / self.trainer.steps_per_epoch:.4g}"]
+        p, per_epoch = self.progress, self.trainer.steps_per_epoch
+        means = self.trainer.meter.epoch.take() if self.step % per_epoch == 0 else {}
+        prefix = named("validation", self.stage.name)
+        evaluated = {k.removeprefix(prefix): v for k, v in p.figures.items() if k.rpartition("/")[0] + "/" == prefix}
+        parts = [f"{self.stage.name} epoch {self.step / per_epoch:.4g}/{self.stage.steps / per_epoch:.4g}".lstrip()]
         parts += [f"{split}  {figures(values)}" for split, values in (("train", means), ("validation", evaluated)) if values]
         parts += [f"{p.rates[-1]:,.0f} images/s"] if p.rates else []
         self.console.line(" | ".join(parts))
 
     def record(self, split: str, values: dict[str, float], **facts) -> None:
-        n = len(self.trainer.data.split(split))
-        self.recorder.figures(split, values, step=self.progress.step, epoch=self.epoch, n=n, **self.trainer.facts, **facts)
-        self.remember(split, values)
-
-    def remember(self, split: str, values: dict[str, float]) -> None:
-        self.progress.figures |= {f"{split}/{name}": value for name, value in values.items()}
+        stage = self.stage.name
+        self.recorder.figures(split, values, stage=stage, step=self.progress.step, epoch=self.epoch, **facts)
+        self.progress.figures |= {named(split, stage) + name: value for name, value in values.items()}
 
     def save(self, name: str = "last") -> None:
         """A checkpoint; refused to a model that is not finite, so that the last good one stays."""
@@ -225,7 +250,7 @@ class Loop:
     def where(self) -> dict:
         """For status.json."""
         p, monitor = self.progress, self.trainer.monitor
-        facts = {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2)}
+        facts = {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2), "stage": self.stage.name}
         if monitor and p.best is not None:
             facts |= {"best": {f"validation/{monitor.name}": p.best}, "higher_is_better": monitor.higher_is_better}
         return facts
@@ -246,7 +271,8 @@ class Loop:
         if checkpoint.available(self.folder.checkpoints):
             state = checkpoint.load(self.folder.checkpoints, "last")
             start = state["progress"]["step"]
-            layer = self.replay(state["trainer"], start, step)
+            began = self.progress.stage_began  # a new stage begins with a checkpoint: the last one is of this stage
+            layer = replay(self.trainer, state["trainer"], start - began, step - began)
             found = f"; first layer with a value that is not finite: {layer}" if layer else ""
             kept = f"The checkpoint of step {start} is kept"
         when = f"after update {step}" if after else f"in update {step + 1}"
@@ -254,15 +280,6 @@ class Loop:
             f"{term} is not finite {when} (epoch {max(step - after, 0) // self.trainer.steps_per_epoch + 1}){found}. "
             f"{kept}. Try a smaller optimizer.lr, trainer.gradient_clip=1 or trainer.precision=float32"
         )
-
-    def replay(self, state: dict, start: int, step: int) -> str | None:
-        """The first layer that is not finite in update `step`, from a state at `start`."""
-        trainer = self.trainer
-        trainer.restore(state)
-        while start < step:
-            start += trainer.train(start, min(step - start, trainer.steps_per_epoch), lambda: False)
-            trainer.meter.look()
-        return trainer.diagnose(step)
 
     def finish(self) -> dict[str, float]:
         """The test figures and the last pictures, of the best weights where there is a validation split.
@@ -276,7 +293,7 @@ class Loop:
             used = {"checkpoint": "best", "checkpoint_step": self.progress.best_step}
         values = self.trainer.evaluate("test")
         self.check_finite("test", values)
-        self.record("test", values, **used)
+        self.record("test", values, n=len(self.trainer.data.test), **self.trainer.facts, **used)
         self.recorder.pictures(self.trainer.show(), step=self.progress.step)
         self.progress.seconds += time.perf_counter() - self._since
         return values
@@ -285,7 +302,7 @@ class Loop:
         p = self.progress
         return {
             "final": p.figures,
-            "best": best_figures(self.folder.read_metrics()),
+            "best": best_figures(self.folder.read_metrics(), self.trainer.lower, self.trainer.higher),
             "best_step": p.best_step,
             "seconds": round(p.seconds, 2),
             "images_per_second": round(statistics.median(p.rates), 1) if p.rates else None,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from nnlab.config.constraints import AtLeast, MoreThan
+from nnlab.config.constraints import AtLeast, MoreThan, NonEmpty
+from nnlab.errors import BadInput
 
 PATTERN = re.compile(r"(\d+)\s*(epoch|step)s?")
 
@@ -24,6 +26,7 @@ class CadenceText:
 
 
 Cadence = Annotated[str, CadenceText()]
+Epochs = Annotated[int, AtLeast(1)]
 
 
 def period(cadence: Cadence, steps_per_epoch: int) -> int | None:
@@ -63,7 +66,7 @@ class Options:
         self.early_stopping = EarlyStopping()
 
     def length(self, steps_per_epoch: int) -> int:
-        """Steps of the whole run."""
+        """Steps of the last stage, which in most runs is the only one."""
         return self.steps or self.epochs * steps_per_epoch
 
 
@@ -73,7 +76,7 @@ class GradientOptions(Options):
     def __init__(
         self,
         *,
-        epochs: Annotated[int, AtLeast(1)] | None = 20,
+        epochs: Epochs | None = 20,
         steps: Annotated[int, AtLeast(1)] | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         gradient_clip: Annotated[float, MoreThan(0)] | None = None,
@@ -87,10 +90,37 @@ class GradientOptions(Options):
         self.early_stopping = early_stopping
 
 
+class Pretraining:
+    """Of the stages before the last.
+
+    epochs     of each stage; or a list, one number a stage
+    optimizer  a config's node: each stage has one of its own, with a schedule over its own length
+    """
+
+    def __init__(self, *, epochs: Epochs | Annotated[list[Epochs], NonEmpty()] = 5, optimizer: Mapping) -> None:
+        self.epochs, self.optimizer = epochs, optimizer
+
+    def of(self, stages: int) -> list[int]:
+        """The epochs of each. Raises BadInput if a list has another length."""
+        if isinstance(self.epochs, int):
+            return [self.epochs] * stages
+        if len(self.epochs) != stages:
+            raise BadInput(f"trainer.pretraining.epochs: {len(self.epochs)} numbers for {stages} stages; one each, or just one")
+        return list(self.epochs)
+
+
+class StagedOptions(GradientOptions):
+    """Of learning by gradient in stages: `pretraining` of part after part, then of the whole."""
+
+    def __init__(self, *, pretraining: Pretraining, **gradient) -> None:
+        super().__init__(**gradient)
+        self.pretraining = pretraining
+
+
 class PassOptions(Options):
     """Of learning by passes over the whole set: EM and its kin."""
 
-    def __init__(self, *, epochs: Annotated[int, AtLeast(1)] = 100, **cadences) -> None:
+    def __init__(self, *, epochs: Epochs = 100, **cadences) -> None:
         super().__init__(**cadences)
         self.epochs = epochs
 

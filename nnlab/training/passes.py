@@ -52,6 +52,10 @@ class PassTrainer(Trainer):
         self.sums: Statistics | None = None
         self._converged = False
 
+    def enter(self, stage: int) -> None:
+        super().enter(stage)
+        self.sums, self._converged = None, False
+
     @property
     def converged(self) -> bool:
         return self._converged

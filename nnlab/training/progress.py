@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
+
+from nnlab.recording.recorder import named
 
 
 @dataclass
 class Progress:
     """How far a run is: what a checkpoint keeps of the loop."""
 
-    step: int = 0
+    step: int = 0  # of the run
+    stage: int = 0
+    stage_began: int = 0  # the step of the run that the stage began with
     seconds: float = 0.0  # of the run, over all its processes
     epoch_seconds: float = 0.0  # of the updates of this epoch alone
     epoch_images: int = 0
@@ -22,19 +27,22 @@ class Progress:
 
     @classmethod
     def from_state(cls, state: dict) -> Progress:
-        return cls(**{f.name: state[f.name] for f in fields(cls)})
+        """What an older checkpoint does not say keeps its default."""
+        return cls(**{f.name: state[f.name] for f in fields(cls) if f.name in state})
+
+    def enter(self, stage: int) -> None:
+        """A stage begins; what is best is its own."""
+        self.stage, self.stage_began = stage, self.step
+        self.epoch_seconds, self.epoch_images = 0.0, 0
+        self.best, self.best_step, self.reference, self.since_best = None, 0, None, 0
 
 
-LOWER = {"loss", "reconstruction", "negative_elbo", "mse", "inertia"}
-HIGHER = {"psnr", "ssim", "accuracy", "log_likelihood", "nmi", "ari"}
-
-
-def best_figures(records: list[dict]) -> dict[str, float]:
-    """The best of each figure that has a better direction, by split/name."""
+def best_figures(records: list[dict], lower: Collection[str], higher: Collection[str]) -> dict[str, float]:
+    """The best of each figure that has a better direction, by its name with split and stage before it."""
     best: dict[str, float] = {}
     for record in records:
-        for name in record.keys() & (LOWER | HIGHER):
-            key = f"{record['split']}/{name}"
-            pick = min if name in LOWER else max
+        for name in record.keys() & {*lower, *higher}:
+            key = named(record["split"], record.get("stage", "")) + name
+            pick = min if name in lower else max
             best[key] = pick(best.get(key, record[name]), record[name])
     return dict(sorted(best.items()))

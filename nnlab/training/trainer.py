@@ -13,9 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nnlab.augmentation import Augmentation
 from nnlab.data.dataset import Data
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
+from nnlab.evaluation import judge
+from nnlab.evaluation.judge import Judge
 from nnlab.model import Model
 from nnlab.noise import Noise
 from nnlab.training import randomness
@@ -39,12 +42,26 @@ class Monitor:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A part of a run with a length of its own: an optimizer, a schedule and early stopping begin anew with it.
+
+    name   stands before the names of its figures: train/layer_1/loss; the last stage has none
+    steps  at the most; it may converge or stop early
+    """
+
+    name: str
+    steps: int
+
+
+@dataclass(frozen=True)
 class Setting:
     """What a trainer works with, all of it built; `optimizer` is a config's node."""
 
     model: Model
     data: Data
     noise: Noise
+    augmentation: Augmentation
+    judge: Judge | None
     options: Options
     optimizer: Mapping
     device: torch.device
@@ -79,8 +96,11 @@ class Trainer(ABC):
     learns: ClassVar[str]
     """How, as the end of a sentence: "… learns by gradient"."""
     uses: ClassVar[frozenset[str]] = frozenset()
-    """Which of `optimizer` and `noise` have an effect on learning; the others are refused."""
+    """Which of `optimizer`, `noise` and `augmentation` have an effect on learning; the others are refused."""
     monitor: ClassVar[Monitor | None] = None
+    lower: ClassVar[frozenset[str]] = frozenset({"loss", "mse"})
+    higher: ClassVar[frozenset[str]] = frozenset({"psnr"})
+    """Figures of which less is better, and more; a family adds its own. The summary keeps the best of each."""
     facts: ClassVar[dict] = {}
     """How the figures are estimated, for their records."""
     precision: object = "float32"
@@ -90,24 +110,49 @@ class Trainer(ABC):
         self.device, self.seed = setting.device, setting.seed
         self.batch_size = setting.options.batch_size
         self.steps_per_epoch = -(-len(self.data.train) // self.batch_size)
-        self.total_steps = setting.options.length(self.steps_per_epoch)
-        self.feed = Feed(self.data.train, self.noise)
+        self.stages = self.plan(setting.options)
+        self.stage = 0
+        self.feed = Feed(self.data.train, self.noise, setting.augmentation)
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         self.meter = Meter()
+        self.judge = setting.judge
+        if self.judge:
+            self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER
+            self.facts = {**self.facts, "judge": self.judge.name}
 
     # -- learning -------------------------------------------------------------------------------------------------
 
+    def plan(self, options: Options) -> list[Stage]:
+        """The stages of the run, one after the other. One, unless a family says otherwise."""
+        return [Stage("", options.length(self.steps_per_epoch))]
+
+    def terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """What a stage minimises, in named terms, each (N,)."""
+        return self.model.loss(batch, generator)
+
+    @property
+    def total_steps(self) -> int:
+        """Of all stages, if none ends early."""
+        return sum(stage.steps for stage in self.stages)
+
+    def enter(self, stage: int) -> None:
+        """Make ready for a stage."""
+        self.stage = stage
+
     @abstractmethod
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        """Make `n` steps from step number `step` (from 0), fewer if `stop()` says so. Returns how many were made."""
+        """Make `n` steps from step number `step` of the stage (from 0), fewer if `stop()` says so.
+
+        Returns how many were made.
+        """
 
     @property
     def converged(self) -> bool:
-        """Whether further steps would change nothing."""
+        """Whether further steps of this stage would change nothing."""
         return False
 
     def rates(self, step: int) -> dict[str, float]:
-        """Scheduled numbers of a step, for the record."""
+        """Scheduled numbers of a step of the stage, for the record."""
         return {}
 
     def diagnose(self, step: int) -> str | None:
@@ -116,13 +161,19 @@ class Trainer(ABC):
 
     def state(self) -> dict:
         """All that a bit-exact continuation needs."""
+        judged = {"judge": self.judge.state()} if self.judge else {}
         return {
+            **judged,
+            "stage": self.stage,
             "model": self.model.state_dict(),
             "random": randomness.state(self.generator, self.device),
             "meter": self.meter.state(),
         }
 
     def restore(self, state: dict) -> None:
+        self.enter(state.get("stage", 0))
+        if self.judge:
+            self.judge.fill(state.get("judge"))
         self.model.load_state_dict(state["model"])
         randomness.restore(state["random"], self.generator, self.device)
         self.meter.restore(state["meter"])
@@ -138,7 +189,16 @@ class Trainer(ABC):
         """Named pictures (H, W, 3) uint8 of the model as it is, without effect on training."""
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """The means of `figures` over a split, in float32 with sums in float64, without effect on training."""
+        """All figures of a split, the judge's among them, without effect on training."""
+        figures = self.measure(split)
+        if self.judge:
+            feed = Feed(self.data.split(split), self.noise)
+            with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
+                figures |= self.judge.figures(self.model, feed, generator)
+        return figures
+
+    def measure(self, split: str) -> dict[str, float]:
+        """The means of `figures` over a split, in float32 with sums in float64."""
         feed = Feed(self.data.split(split), self.noise)
         sums: dict[str, Tensor] = {}
         with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):

@@ -20,8 +20,23 @@ from nnlab.training import checkpoint
 LONG = [*small("vae"), "noise=gaussian", "trainer.epochs=40", "trainer.save_every=7 steps", "trainer.log_every=5 steps", *QUIET]
 
 
-def start(folder: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "nnlab", "train", *LONG, f"hydra.run.dir={folder}"]
+# one model of each way of learning, and the step at which it is killed
+WAYS = {
+    "gradient": (LONG, 30),
+    "passes": (
+        ["model=kmeans", "model.clusters=40", "model.tolerance=0", "trainer.batch_size=50", "trainer.save_every=3 steps"],
+        40,
+    ),
+    "closed form": (["model=pca", "trainer.batch_size=1", "trainer.save_every=20 steps"], 100),
+    "stages": (
+        [*small("stacked_ae"), "trainer.epochs=20", "trainer.pretraining.epochs=3", "trainer.save_every=7 steps", *QUIET],
+        50,  # in the second stage of 33 steps each
+    ),
+}
+
+
+def start(folder: str, overrides: list[str] = LONG) -> subprocess.Popen:
+    command = [sys.executable, "-m", "nnlab", "train", *overrides, f"hydra.run.dir={folder}"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -38,11 +53,14 @@ def whole(nnlab) -> RunFolder:
     return RunFolder(Path("whole"))
 
 
-def test_kill_9_leaves_a_checkpoint_and_resumes_to_the_bit(nnlab, whole: RunFolder) -> None:
-    process = start("broken")
-    broken = RunFolder(Path("broken"))
+@pytest.mark.parametrize("way", WAYS)
+def test_kill_9_leaves_a_checkpoint_and_resumes_to_the_bit(nnlab, way: str) -> None:
+    overrides, step = WAYS[way]
+    assert nnlab("train", *overrides, "hydra.run.dir=whole")[0] == 0
+    whole, broken = RunFolder(Path("whole")), RunFolder(Path("broken"))
+    process = start("broken", overrides)
     try:
-        wait_for_step(broken, 30)
+        wait_for_step(broken, step)
     finally:
         process.kill()
         process.communicate()

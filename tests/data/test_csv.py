@@ -134,6 +134,38 @@ def test_what_is_wrong_is_located(line, content, match, tmp_path):
     refused(tmp_path, match, spoilt(line, content), label="animal")
 
 
+TYPED = {
+    "text in a column of numbers": (7, "1,tall,cat", "line 7, column 'height': 'tall' is no number"),
+    "a missing value": (8, ",2,cat", "line 8, column 'width': missing value. Fill it or remove the row"),
+    "a missing label": (9, "1,2,", "line 9, column 'animal': missing value. Fill it or remove the row"),
+    "a short row": (10, "1", "line 10, column 'height': missing, the row ends after 1 of 3 columns"),
+    "a long row": (
+        31,
+        "1,2,cat,4",
+        "line 31, column 3: '4' is one too many, the table has 3 columns, numbered from 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("model", ["ae", "kmeans"])
+@pytest.mark.parametrize(("line", "content", "sentence"), TYPED.values(), ids=TYPED)
+def test_the_command_line_says_where_and_leaves_nothing(nnlab, own_folder, line, content, sentence, model):
+    Path("mine.csv").write_text(spoilt(line, content))
+    status, _, error = nnlab("train", f"model={model}", "data=csv", "data.root=.", "data.file=mine.csv", "data.label=animal")
+    assert (status, error) == (2, f"nnlab: data.file: mine.csv, {sentence}\n")
+    assert [path.name for path in own_folder.iterdir()] == ["mine.csv"]
+
+
+def test_the_command_line_tells_every_problem_on_a_line_of_its_own(nnlab, own_folder):
+    Path("mine.csv").write_text(TEXT + "one,,cat\n1\n")
+    error = nnlab("train", "model=kmeans", "data=csv", "data.root=.", "data.file=mine.csv", "data.label=animal")[2]
+    assert [line.split(": ")[2] for line in error.splitlines()] == [
+        "mine.csv, line 32, column 'width'",
+        "mine.csv, line 32, column 'height'",
+        "mine.csv, line 33, column 'height'",
+    ]
+
+
 def test_problems_are_told_at_once_and_counted_from_the_sixth(tmp_path):
     text = TEXT.replace("-", "?")
     error = refused(tmp_path, "line 3, column 'height'", text, label="animal")

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import built
+from conftest import built, shared_data
 from sklearn.cluster import KMeans as Peer
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from nnlab.data.dataset import Split
 
 
 def points(experiment) -> np.ndarray:
@@ -22,6 +26,18 @@ def test_from_the_same_start_the_inertia_is_scikit_learns(batch: int) -> None:
     passes = 20
     peer = Peer(20, init=model.centres.numpy().copy(), n_init=1, max_iter=passes, tol=0, algorithm="lloyd").fit(x)
     trainer.train(0, passes * trainer.steps_per_epoch, lambda: False)
+    assert trainer.evaluate("train")["inertia"] == pytest.approx(peer.inertia_, rel=1e-5)
+
+
+@pytest.mark.skipif(not (shared_data() or Path("nowhere")).joinpath("FashionMNIST").is_dir(), reason="none in NNLAB_DATA")
+def test_of_sixty_thousand_images_too() -> None:
+    options = ["model.clusters=64", "model.start=random", "model.tolerance=0", "trainer.batch_size=1000", "trainer.epochs=20"]
+    experiment = built("model=kmeans", "data=fashion_mnist", "data.validation=0", *options)
+    model, trainer, x = experiment.model, experiment.trainer, points(experiment)
+    assert x.shape == (60000, 784)
+    model.start(experiment.data.train)
+    peer = Peer(64, init=model.centres.numpy().copy(), n_init=1, max_iter=20, tol=0, algorithm="lloyd").fit(x)
+    trainer.train(0, trainer.total_steps, lambda: False)
     assert trainer.evaluate("train")["inertia"] == pytest.approx(peer.inertia_, rel=1e-5)
 
 
@@ -60,3 +76,24 @@ def test_k_means_plus_plus_spreads_its_starts() -> None:
             sums.append(experiment.trainer.evaluate("train")["inertia"])
         starts[how] = np.mean(sums)
     assert starts["k_means++"] < starts["random"]
+
+
+def test_a_split_is_read_once_for_all_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = built("model=kmeans")
+    model, part = experiment.model, experiment.data.validation
+    model.start(experiment.data.train)
+    read = []
+    values = Split.values
+    monkeypatch.setattr(Split, "values", lambda self, rows: read.append(len(rows)) or values(self, rows))
+    for _ in range(2):  # nothing is left of the evaluation before
+        read.clear()
+        figures = experiment.trainer.evaluate("validation")
+        assert sum(read) == len(part)
+        clusters = model.assign(values(part, part.rows))
+        assert figures["nmi"] == pytest.approx(normalized_mutual_info_score(part.labels(part.rows), clusters))
+        assert figures["ari"] == pytest.approx(adjusted_rand_score(part.labels(part.rows), clusters))
+
+
+def test_more_clusters_than_points_are_refused(nnlab) -> None:
+    status, _, error = nnlab("train", "model=kmeans", "data=iris", "model.clusters=1000")
+    assert (status, error) == (2, "nnlab: model.clusters: 1000 clusters of 108 points\n")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from conftest import built
+from conftest import built, same_bits, shared_data
 from sklearn.decomposition import PCA as Peer
 
 
@@ -16,15 +18,112 @@ def solved(*overrides: str):
     return experiment
 
 
-@pytest.mark.parametrize("batch", [7, 1000])
-def test_components_and_variances_are_scikit_learns_up_to_sign(batch: int) -> None:
-    experiment = solved("model.latent_dim=10", f"trainer.batch_size={batch}")
+MANY, FEW = "data.limit=200", "data.limit=50"  # of the digits' 64 features: more examples, and fewer
+FACES = ["data=image_folder", "data.folder=att_faces"]  # 360 of 112×92
+
+
+def rows_of(experiment) -> np.ndarray:
+    """(n, D) the training set in float64."""
     train = experiment.data.train
-    x = train.values(train.rows).flatten(1).double().numpy()
-    peer = Peer(10).fit(x)
-    dots = (experiment.model.components.double().numpy() * peer.components_).sum(1)
+    return train.values(train.rows).flatten(1).double().numpy()
+
+
+def check_against_a_peer(model, x: np.ndarray) -> None:
+    peer = Peer(model.latent_dim, svd_solver="full").fit(x)
+    divisor = (len(x) - 1) / len(x)  # the peer's variances are of a sample
+    total = x.var(0).sum()
+    dots = (model.components.double().numpy() * peer.components_).sum(1)
     np.testing.assert_allclose(np.abs(dots), 1, atol=1e-5)
-    np.testing.assert_allclose(experiment.model.variances, peer.explained_variance_ * (len(x) - 1) / len(x), rtol=1e-5)
+    np.testing.assert_allclose(model.mean, peer.mean_, atol=1e-6)
+    np.testing.assert_allclose(model.variances, peer.explained_variance_ * divisor, rtol=1e-5)
+    np.testing.assert_allclose(model.total_variance, total, rtol=1e-6)
+    np.testing.assert_allclose(model.explained, peer.explained_variance_ratio_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [MANY, FEW])
+@pytest.mark.parametrize("batch", [7, 1000])
+def test_components_and_variances_are_scikit_learns_up_to_sign(batch: int, limit: str) -> None:
+    experiment = solved("model.latent_dim=10", f"trainer.batch_size={batch}", limit)
+    x = rows_of(experiment)
+    assert (len(x) < 64) == (limit == FEW)
+    check_against_a_peer(experiment.model, x)
+
+
+@pytest.mark.skipif(not (shared_data() or Path("nowhere")).joinpath("att_faces").is_dir(), reason="no att_faces in NNLAB_DATA")
+def test_eigenfaces_are_scikit_learns_up_to_sign() -> None:
+    experiment = solved("model.latent_dim=40", *FACES)
+    check_against_a_peer(experiment.model, rows_of(experiment))
+
+
+def test_to_see_every_example_twice_changes_nothing() -> None:
+    """45 examples are solved by their inner products, the same 90 by the covariance of the 64 features."""
+    experiment = built("model=pca", "model.latent_dim=10", FEW)
+    model, trainer = experiment.model, experiment.trainer
+    model.start(experiment.data.train)
+    batch = trainer.feed.batch(experiment.data.train.rows, trainer.generator)
+    found = []
+    for times in (1, 2):
+        sums = None
+        for _ in range(times):
+            sums = model.accumulate(batch, sums)
+        terms = model.finish(sums)
+        found.append([model.mean.clone(), model.components.clone(), model.variances.clone(), terms["loss"]])
+    for once, twice in zip(*found, strict=True):
+        torch.testing.assert_close(once, twice, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [MANY, FEW])
+def test_the_statistics_are_never_larger_than_the_smaller_matrix(limit: str) -> None:
+    experiment = built("model=pca", limit, "trainer.batch_size=7")
+    trainer, n = experiment.trainer, len(experiment.data.train)
+    experiment.model.start(experiment.data.train)
+    for step in range(trainer.steps_per_epoch - 1):
+        trainer.train(step, 1, lambda: False)
+        assert all(value.numel() <= min(n, 64) * 64 for value in trainer.sums.values())
+
+
+@pytest.mark.parametrize("limit", [MANY, FEW])
+def test_a_pass_that_is_resumed_anywhere_ends_in_the_same_bits(limit: str, own_folder: Path) -> None:
+    overrides = ["model=pca", "model.latent_dim=10", limit, "trainer.batch_size=16"]
+    whole = solved(*overrides[1:])
+    for step in range(1, whole.trainer.total_steps):
+        begun, resumed = built(*overrides), built(*overrides)
+        begun.model.start(begun.data.train)
+        begun.trainer.train(0, step, lambda: False)
+        torch.save(begun.trainer.state(), "state.pt")
+        resumed.trainer.restore(torch.load("state.pt", weights_only=True))
+        resumed.trainer.train(step, whole.trainer.total_steps - step, lambda: False)
+        assert same_bits(resumed.model.state_dict(), whole.model.state_dict())
+
+
+@pytest.mark.parametrize(("limit", "components"), [(MANY, 64), (FEW, 45)])
+def test_components_beyond_the_rank_are_orthonormal_and_carry_nothing(limit: str, components: int) -> None:
+    experiment = solved(f"model.latent_dim={components}", limit)
+    model, x = experiment.model, rows_of(experiment)
+    rank = np.linalg.matrix_rank(x - x.mean(0))
+    assert rank < components
+    torch.testing.assert_close(model.components @ model.components.T, torch.eye(components), rtol=0, atol=1e-6)
+    assert (model.variances[:rank] > 0).all()
+    assert (model.variances[rank:] <= 1e-12 * model.variances[0]).all()
+    images = torch.from_numpy(x).float().unflatten(1, (1, 8, 8))
+    torch.testing.assert_close(model.reconstruct(images), images, rtol=0, atol=1e-5)
+
+
+def test_more_components_than_examples_are_refused(nnlab) -> None:
+    status, _, error = nnlab("train", "model=pca", "data.limit=12")
+    assert (status, error) == (2, "nnlab: model.latent_dim: 16 components of 11 examples\n")
+
+
+def test_more_components_than_features_are_refused(nnlab) -> None:
+    status, _, error = nnlab("train", "model=pca", "model.latent_dim=65")
+    assert (status, error) == (2, "nnlab: model.latent_dim: 65 components of 64 features\n")
+
+
+def test_data_that_never_vary_have_nothing_to_explain(own_folder: Path) -> None:
+    np.savez("one.npz", x_train=np.full((100, 3), 7.0))
+    model = solved("model.latent_dim=2", "data=npz", "data.root=.", "data.file=one.npz").model
+    assert model.explained.tolist() == [0, 0]
+    assert torch.equal(model.reconstruct(torch.full((1, 3), 7.0)), torch.full((1, 3), 7.0))
 
 
 def test_the_training_error_is_what_the_other_components_carry() -> None:

@@ -36,7 +36,7 @@ def test_an_image_may_be_halved_down_to_one_pixel(size, layers):
 
 @pytest.mark.parametrize("network", [conv_encoder, conv_decoder])
 def test_a_table_is_refused_with_a_way_out(network):
-    with pytest.raises(BadInput, match=r"wine is a table; use the fully connected ae or vae"):
+    with pytest.raises(BadInput, match=r"wine is a table; use a fully connected model"):
         network(DataSpec("wine", "table", (13,)), [4], 5, 3, "relu")
 
 

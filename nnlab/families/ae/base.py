@@ -50,11 +50,17 @@ class Autoencoder(Model):
 
     def decode(self, z: Tensor) -> Tensor:
         """g(z), (N, *shape)."""
-        output = self.decoder(z).float()
+        return self._squashed(self.decoder(z).float())
+
+    def _squashed(self, output: Tensor) -> Tensor:
         return output.sigmoid() if self._squashes else output
 
     def reconstruct(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x))
+
+    def score(self, x: Tensor) -> Tensor:
+        """Σ (x̂ − x)², (N,): how much of x the code does not hold."""
+        return (self.reconstruct(x) - x).square().flatten(1).sum(1)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         error = self.reconstruct(batch.input) - batch.target

@@ -20,9 +20,13 @@ class PCA(PassModel):
     C = (1/n) Σ (x − μ)(x − μ)ᵀ = Σ_i λ_i u_i u_iᵀ,   z = U_kᵀ (x − μ),   x̂ = μ + U_k z
 
     loss = Σ (x̂ − x)², the squared error summed over the image; its mean over the training set is Σ_{i>k} λ_i, the least
-    that any linear code of k numbers leaves. Each u_i points to where its largest entry is positive.
+    that any linear code of k numbers leaves. Each u_i points to where its largest entry is positive; those beyond the
+    rank of the data (n − 1 at the most) are orthonormal like the others, and their λ is zero but for rounding.
 
     mean (D,), components U_kᵀ (k, D), variances λ (k,), total_variance Σ_i λ_i
+
+    A pass adds up Σ x and Σ xxᵀ (D, D). As long as it has read fewer examples than features it keeps the examples instead,
+    (n, D), which are less; if they stay fewer, C is solved by way of their inner products (n, n).
     """
 
     trainer = "nnlab.families.ae.trainer:PCATrainer"
@@ -40,29 +44,36 @@ class PCA(PassModel):
         self.register_buffer("origin", torch.zeros(spec.features))
 
     def start(self, split: Split) -> None:
+        if self.latent_dim > len(split):
+            raise BadInput(f"model.latent_dim: {self.latent_dim} components of {len(split)} examples")
         # the sums are taken about a point near the mean: E[x²] − E[x]² would lose every digit of a small spread
         self.origin.copy_(split.values(split.spread(1000)).flatten(1).mean(0))
 
     def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
         x = doubled(self.check(batch.target).flatten(1) - self.origin)
+        if sums is None or "rows" in sums:
+            x = x if sums is None else torch.cat([sums["rows"], x])
+            if len(x) < self.spec.features:
+                return {"rows": x}
+            sums = None
         own = {"n": torch.tensor(float(len(x)), dtype=torch.float64, device=x.device), "x": x.sum(0), "xx": x.T @ x}
         return own if sums is None else {name: sums[name] + value for name, value in own.items()}
 
     def finish(self, sums: Statistics) -> dict[str, Tensor]:
-        mean = sums["x"] / sums["n"]
-        variances, vectors = torch.linalg.eigh(sums["xx"] / sums["n"] - mean.outer(mean))
-        components = vectors.flip(1)[:, : self.latent_dim].T
+        k = self.latent_dim
+        mean, variances, components = from_rows(sums["rows"], k) if "rows" in sums else from_sums(sums, k)
         largest = components.gather(1, components.abs().argmax(1, keepdim=True))
         self.mean.copy_(self.origin + mean.to(self.origin))
         self.components.copy_(components * largest.sign())
-        self.variances.copy_(variances.flip(0)[: self.latent_dim].clamp(min=0))
-        self.total_variance.copy_(variances.clamp(min=0).sum())
-        return {"loss": self.total_variance - self.variances.sum(), "explained_variance": self.explained.sum()}
+        variances = variances.clamp(min=0)
+        self.variances.copy_(variances[:k])
+        self.total_variance.copy_(variances.sum())
+        return {"loss": variances[k:].sum(), "explained_variance": self.explained.sum().to(variances)}
 
     @property
     def explained(self) -> Tensor:
-        """(k,) the share of the variance that each component carries."""
-        return self.variances / self.total_variance
+        """(k,) the share of the variance that each component carries; of data that never vary, nothing."""
+        return self.variances / self.total_variance.clamp(min=torch.finfo(torch.float32).tiny)
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, k) coordinates along the components."""
@@ -74,9 +85,34 @@ class PCA(PassModel):
     def reconstruct(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x))
 
+    def score(self, x: Tensor) -> Tensor:
+        """Σ (x̂ − x)², (N,): the squared distance from the plane of the components."""
+        return (self.reconstruct(x) - x).square().flatten(1).sum(1)
+
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return {"loss": (self.reconstruct(batch.input) - batch.target).square().flatten(1).sum(1)}
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """Zero and √λ: what the training set's codes are, whatever the batches."""
         return Latent(mean=torch.zeros_like(self.variances), std=self.variances.sqrt())
+
+
+def from_sums(sums: Statistics, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (D,), variances (D,) and the first k components (k, D), by the covariance C (D, D)."""
+    mean = sums["x"] / sums["n"]
+    variances, vectors = torch.linalg.eigh(sums["xx"] / sums["n"] - mean.outer(mean))
+    return mean, variances.flip(0), vectors.flip(1)[:, :k].T
+
+
+def from_rows(rows: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (D,), variances (n,) and the first k ≤ n components (k, D), by the inner products of n rows X, centred, (n, D).
+
+    If (1/n) XXᵀ v = λv then C Xᵀv = λ Xᵀv: of C's eigenvalues those that are not zero, at a cost of n³ instead of D³
+    (Turk & Pentland 1991, "Eigenfaces for recognition"; Bishop 2006, 12.1.4).
+    """
+    mean = rows.mean(0)
+    centred = rows - mean
+    variances, vectors = torch.linalg.eigh(centred @ centred.T / len(rows))
+    # by QR, and not by dividing Xᵀv by its length √(nλ), which beyond the rank is rounding alone
+    components = torch.linalg.qr(centred.T @ vectors.flip(1)[:, :k]).Q.T
+    return mean, variances.flip(0), components

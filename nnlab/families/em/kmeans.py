@@ -111,6 +111,10 @@ class KMeans(PassModel):
         """(N, k) Euclidean distances to the centres."""
         return self.distances(x).sqrt()
 
+    def score(self, x: Tensor) -> Tensor:
+        """min_j ‖x − c_j‖², (N,)."""
+        return self.distances(x).amin(1)
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """The nearest centre of each input, its prototype."""
         return self.centres[self.assign(x)].unflatten(1, self.spec.shape)

@@ -78,6 +78,12 @@ class VariationalAutoencoder(Model):
     def reconstruct(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x))
 
+    def score(self, x: Tensor) -> Tensor:
+        """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): the negative ELBO with the posterior's mean for its sample."""
+        mean, log_variance = self.posterior(x)
+        reconstruction = -self.likelihood.log_prob(self.decoder(mean).float(), x)
+        return reconstruction + gaussian_kl(mean, log_variance).sum(1)
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """The means of p(x|z) for z from the prior, (n, *shape)."""
         device = next(self.parameters()).device

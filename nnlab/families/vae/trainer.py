@@ -18,6 +18,7 @@ class VAETrainer(GradientTrainer):
     """One optimizer; the ELBO and its parts; pictures of reconstructions, samples and motion along the code's coordinates."""
 
     monitor = Monitor("loss")
+    lower = GradientTrainer.lower | {"reconstruction", "negative_elbo"}
     facts: ClassVar[dict] = {"estimator": "one z an image", "samples": 1}
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

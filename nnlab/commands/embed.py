@@ -1,0 +1,154 @@
+"""nnlab embed: the codes of many inputs, as numbers, in TensorBoard's projector, and as pictures."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnlab.commands.arguments import add_model, add_split, parser, write_picture
+from nnlab.errors import BadInput, explain
+from nnlab.recording.projector import POINTS
+from nnlab.runs.find import as_typed
+
+if TYPE_CHECKING:
+    import torch
+
+    from nnlab.data.inputs import Inputs
+    from nnlab.latent.embedding import Sample
+    from nnlab.loading import OpenRun
+
+NEIGHBOURS = 2000  # codes that t-SNE places within seconds on two cores
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "embed",
+        "The codes of a split, or of your own images: as numbers, in TensorBoard's projector, and as pictures.",
+        "embed last",
+        "embed last --split train --tsne 0 -o codes.npz",
+        "embed last --input faces",
+    )
+    made.add_argument("--input", type=Path, metavar="PATH", help="your own: a folder of images, or an .npz with an array x")
+    made.add_argument(
+        "--tsne", type=int, metavar="N", help=f"codes that t-SNE places; by default {NEIGHBOURS}, 0 leaves it out"
+    )
+    made.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="of the codes; by default codes.npz of the run")
+    add_split(made, "test", use="instead of --input")
+    add_model(made)
+    asked = made.parse_args(argv)
+    check(asked)
+
+    import torch
+
+    from nnlab.commands.trained import open_able
+    from nnlab.latent.embedding import Sample, spread
+    from nnlab.model import Encodes
+    from nnlab.training.randomness import aside
+
+    run = open_able(asked, "embed", Encodes)
+    output = asked.output or run.folder.path / "codes.npz"
+    with aside(run.config["seed"], run.device) as generator, torch.inference_mode():
+        inputs = open_inputs(run, asked, generator)
+        neighbours = check_tsne(asked.tsne, len(inputs), run)
+        sample = Sample(spread(len(inputs), POINTS))
+        write_codes(output, run, inputs, sample)
+    write_pictures(run, inputs, sample, neighbours)
+    write_projector(run, inputs, sample)
+    return 0
+
+
+def check(asked: Namespace) -> None:
+    """Raise BadInput with all that can be told from the command line alone."""
+    problems = []
+    if asked.input and asked.split:
+        problems.append(f"--split {asked.split}: has no effect on --input, which is taken whole; leave one of them out")
+    if asked.tsne is not None and not 0 <= asked.tsne <= POINTS:
+        problems.append(f"--tsne: expected a whole number between 0 and {POINTS}, got {asked.tsne}")
+    if asked.output and asked.output.suffix.lower() != ".npz":
+        problems.append(f"-o {asked.output}: codes are written as NumPy's .npz; give a name that ends in .npz")
+    if asked.output and asked.input and asked.output.absolute() == asked.input.absolute():
+        problems.append(f"-o {asked.output}: is the input itself; give another name")
+    if problems:
+        raise BadInput(*problems)
+
+
+def open_inputs(run: OpenRun, asked: Namespace, generator: torch.Generator) -> Inputs:
+    """What is to be encoded. Raises BadInput if there is nothing, or nothing that fits the model."""
+    from nnlab.commands.trained import open_data, take
+    from nnlab.config.constraints import is_none
+    from nnlab.data.inputs import Reader, of_split
+    from nnlab.data.own_files import of_path
+
+    if asked.input is None:
+        name = asked.split or "test"
+        return of_split(take(open_data(run), name), name, run.model.spec, generator)
+    binarize = run.config["data"].get("binarize")
+    return of_path(asked.input, Reader(run.model.spec, None if is_none(binarize) else binarize, run.device, generator))
+
+
+def check_tsne(typed: int | None, n: int, run: OpenRun) -> int:
+    """How many codes t-SNE places: what was typed, or as many as make sense. Raises BadInput if what was typed does not."""
+    import torch
+
+    from nnlab.latent.embedding import FEWEST
+
+    count = min(NEIGHBOURS if typed is None else typed, n)
+    dimensions = run.model.encode(torch.zeros(1, *run.model.spec.shape, device=run.device)).shape[1]
+    problem = None
+    if dimensions <= 2:
+        problem = f"--tsne: codes of {dimensions} coordinates are drawn as they are; leave it out"
+    elif count < FEWEST:
+        problem = f"--tsne: {count} codes are too few to tell neighbours from others; it takes {FEWEST}"
+    if problem and typed:
+        raise BadInput(problem)
+    return 0 if problem else count
+
+
+def write_codes(path: Path, run: OpenRun, inputs: Inputs, sample: Sample) -> None:
+    """codes (N, d) float32, and of each its index in the split (or its file) and where it is known its label.
+
+    indices (N,) int64 are what --index and --from take; files (N,) are relative to the folder; labels (N,) int64 count in
+    the names `classes`.
+    """
+    import numpy as np
+
+    from nnlab.latent.embedding import encoded
+    from nnlab.recording.archive import archive, write_array
+
+    with archive(path) as into:
+        write_array(into, "codes", len(inputs), encoded(run.model, inputs, sample))
+        known = {"files" if inputs.keys.dtype.kind == "U" else "indices": inputs.keys}
+        if inputs.labels is not None:
+            known |= {"labels": inputs.labels, "classes": np.array(inputs.classes)}
+        for name, array in known.items():
+            write_array(into, name, len(array), [array])
+    print(as_typed(path))
+
+
+def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int) -> None:
+    import numpy as np
+
+    from nnlab.latent.embedding import code_plot, spread, tsne_plot
+
+    codes, labels = sample.codes, None if inputs.labels is None else inputs.labels[sample.places]
+    name = "embedding_pca" if codes.shape[1] > 2 else "embedding"
+    write_picture(code_plot(codes, labels, inputs.classes), None, run.folder, name)
+    few = spread(len(codes), neighbours)
+    if len(few) and np.ptp(codes[few], axis=0).any():  # codes that are all the same it cannot part
+        picture = tsne_plot(codes[few], None if labels is None else labels[few], inputs.classes)
+        write_picture(picture, None, run.folder, "embedding_tsne")
+
+
+def write_projector(run: OpenRun, inputs: Inputs, sample: Sample) -> None:
+    from nnlab.recording import projector
+
+    columns = {}
+    if inputs.labels is not None:
+        columns["label"] = [inputs.classes[label] for label in inputs.labels[sample.places]]
+    columns["file" if inputs.keys.dtype.kind == "U" else "index"] = inputs.keys[sample.places].tolist()
+    try:
+        projector.write(run.folder.path, inputs.name, sample.codes, columns, sample.thumbnails)
+    except OSError as error:
+        raise BadInput(explain(error, run.folder.path)) from error
+    print(as_typed(run.folder.path / "projector"))

@@ -1,0 +1,59 @@
+"""nnlab interpolate: a picture of the way from one image to another through the latent space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nnlab.commands.arguments import add_model, add_output, add_split, numbers, parser, positive, write_picture
+from nnlab.errors import BadInput
+
+if TYPE_CHECKING:
+    from nnlab.data.spec import Batch, DataSpec
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "interpolate",
+        "A picture of the way from image A to image B: what the codes (1 − α)·e(A) + α·e(B) decode to.",
+        "interpolate last --from 3 --to 4",
+        "interpolate last --from 3,5,8 --to 4,9,1 --steps 9 -o ways.png",
+        "interpolate last --from 3 --to 4 --blend",
+    )
+    one = {"metavar": "I,J,…", "type": numbers, "required": True}
+    made.add_argument("--from", dest="start", **one, help="where rows begin: images of the split, by their numbers")
+    made.add_argument("--to", dest="end", **one, help="where they end: as many")
+    made.add_argument("--steps", type=positive, default=11, help="values of α, from 0 to 1; by default 11")
+    made.add_argument("--blend", action="store_true", help="under each row the pixels (1 − α)·A + α·B, to compare with")
+    add_split(made, "test")
+    add_output(made, "interpolation")
+    add_model(made)
+    asked = made.parse_args(argv)
+    if len(asked.start) != len(asked.end):
+        raise BadInput(f"--from, --to: {len(asked.start)} and {len(asked.end)} images; a row needs one of each")
+    if asked.steps < 2:
+        raise BadInput(f"--steps: expected a whole number ≥ 2, from one end to the other, got {asked.steps}")
+
+    import torch
+
+    from nnlab.commands.capability import require_image
+    from nnlab.commands.trained import images_at, open_able, open_data
+    from nnlab.latent.show import interpolation_picture
+    from nnlab.model import Decodes, Encodes
+
+    run = open_able(asked, "interpolate", Encodes, Decodes)
+    require_image(run.model, "interpolate")
+    data = open_data(run)
+    start, end = images_at(data, asked.split, asked.start, "--from"), images_at(data, asked.split, asked.end, "--to")
+    ends = zip(titles(asked.start, start, data.spec), titles(asked.end, end, data.spec), strict=True)
+    rows = [f"A: {a}\nB: {b}" for a, b in ends]
+    shares = torch.linspace(0, 1, asked.steps, device=run.device)
+    with torch.inference_mode():
+        picture = interpolation_picture(run.model, start.target, end.target, shares, rows, asked.blend)
+    return write_picture(picture, asked.output, run.folder, "interpolation")
+
+
+def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
+    """The images' numbers, with their classes where they are known."""
+    if batch.label is None or not spec.classes:
+        return [str(index) for index in indices]
+    return [f"{index} {spec.classes[label]}" for index, label in zip(indices, batch.label.tolist(), strict=True)]

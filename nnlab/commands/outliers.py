@@ -1,0 +1,158 @@
+"""nnlab outliers: the examples that are most unusual to a model, and how well it tells classes that it has never seen."""
+
+from __future__ import annotations
+
+import csv
+import json
+from argparse import Namespace
+from contextlib import redirect_stdout
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnlab.commands.arguments import add_model, add_output, add_split, parser, positive, write_picture
+from nnlab.errors import BadInput, explain
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nnlab.data.dataset import Data
+    from nnlab.evaluation.outliers import Scored
+    from nnlab.loading import OpenRun
+
+SHOWN = 5000  # points of a plane
+COLUMNS = ("set", "index", "class", "score", "kept_out")
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "outliers",
+        "The examples that are most unusual to the model: a picture, all scores as outliers.csv, and figures as JSON.",
+        "outliers last",
+        "outliers last --split train -n 48",
+    )
+    made.add_argument("-n", type=positive, default=24, help="how many to show; by default 24")
+    add_split(made, "test")
+    add_output(made, "outliers")
+    add_model(made)
+    asked = made.parse_args(argv)
+
+    import torch
+
+    from nnlab.commands.trained import open_able, open_data
+    from nnlab.model import Scores
+    from nnlab.training.randomness import aside
+
+    run = open_able(asked, "outliers", Scores)
+    check_output(run, asked)
+    with aside(run.config["seed"], run.device), torch.inference_mode():
+        data = open_data(run)
+        sets = score_all(run, data, asked)
+        write_rows(run.folder.path / "outliers.csv", sets)
+        write_pictures(run, data, sets, asked)
+    print(json.dumps(facts(run, sets), indent=2, ensure_ascii=False))
+    return 0
+
+
+def check_output(run: OpenRun, asked: Namespace) -> None:
+    """Raise BadInput if a picture is asked for that cannot be."""
+    spec = run.model.spec
+    if asked.output and spec.kind == "table" and spec.features != 2:
+        raise BadInput(f"-o {asked.output}: {spec.name} is a table of {spec.features} columns, of which there is no picture")
+    if asked.output and asked.output.suffix.lower() != ".png":
+        raise BadInput(f"-o {asked.output}: pictures are written as PNG; give a name that ends in .png")
+
+
+def score_all(run: OpenRun, data: Data, asked: Namespace) -> list[Scored]:
+    """The split, and beside the test split the test examples of the classes that were kept out."""
+    import torch
+
+    from nnlab.commands.trained import take
+    from nnlab.data.feed import Feed
+    from nnlab.evaluation.outliers import scored
+    from nnlab.noise import NoNoise
+
+    generator = torch.Generator(run.device).manual_seed(0)
+    splits = {asked.split: (take(data, asked.split), data.spec.classes)}
+    if asked.split == "test" and len(data.others):
+        splits["others"] = (data.others, data.other_classes)
+    return [
+        scored(run.model, name, Feed(split, NoNoise(data.spec)).in_order(generator), classes, asked.n)
+        for name, (split, classes) in splits.items()
+    ]
+
+
+def write_rows(path: Path, sets: list[Scored]) -> None:
+    """Every example, the most unusual first; `index` counts within its set, as --index of the other verbs does."""
+    from nnlab.evaluation.outliers import ranked
+
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(COLUMNS)
+            rows.writerows(
+                [one.name, place, one.class_of(place), repr(float(one.score[place])), int(one.kept_out)]
+                for one, place in ranked(sets)
+            )
+    except OSError as error:
+        raise BadInput(explain(error, path)) from error
+
+
+def write_pictures(run: OpenRun, data: Data, sets: list[Scored], asked: Namespace) -> None:
+    """What there is to see; their places are told on standard error, for standard output is the JSON's."""
+    import sys
+
+    from nnlab import cards, charts
+    from nnlab.evaluation.outliers import auc, meaning, ranked
+
+    worst = list(islice(ranked(sets), asked.n))
+    with redirect_stdout(sys.stderr):
+        if run.model.spec.kind == "image":
+            write_picture(cards.outlier_cards(run.model, worst), asked.output, run.folder, "outliers")
+        elif run.model.spec.features == 2:
+            write_picture(plane(data, sets, worst), asked.output, run.folder, "outliers")
+        if len(sets) == 2:
+            inside, outside = (one.score for one in sets)
+            chart = charts.score_chart(inside, outside, auc(inside, outside), meaning(run.model))
+            write_picture(chart, None, run.folder, "outlier_scores")
+
+
+def plane(data: Data, sets: list[Scored], worst: list[tuple[Scored, int]]) -> np.ndarray:
+    """The points of the sets in the file's units, and which are the worst."""
+    import torch
+
+    from nnlab.charts import outlier_plot
+    from nnlab.plots import Points
+
+    spec, points = data.spec, []
+    for one in sets:
+        split = data.others if one.kept_out else data.split(one.name)
+        rows = split.spread(SHOWN)
+        labels = split.labels(rows)
+        xy = spec.original(split.values(rows)).cpu().numpy()
+        points.append(("kept out" if one.kept_out else one.name, Points(xy, None if labels is None else labels.cpu().numpy())))
+    marked = torch.stack([one.worst[one.rank(place)] for one, place in worst])
+    return outlier_plot(spec, points, spec.original(marked).cpu().numpy(), spec.classes)
+
+
+def facts(run: OpenRun, sets: list[Scored]) -> dict:
+    """The figures: of the split, and where classes were kept out of how they stand apart from it."""
+    from nnlab.evaluation.outliers import auc, meaning
+
+    inside = sets[0]
+    found = {
+        "run": str(run.folder.path),
+        "checkpoint": run.checkpoint,
+        "step": run.state["progress"]["step"],
+        "split": inside.name,
+        "score": meaning(run.model),
+        "n": len(inside.score),
+        "mean": float(inside.score.mean()),
+    }
+    if len(sets) == 2:
+        outside = sets[1]
+        found |= {
+            "kept_out": {"classes": list(outside.classes), "n": len(outside.score), "mean": float(outside.score.mean())},
+            "auc": auc(inside.score, outside.score),
+        }
+    return found

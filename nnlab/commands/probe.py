@@ -1,0 +1,235 @@
+"""nnlab probe: how many classes a linear classifier tells apart by a model's codes, from few labels."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nnlab.commands.arguments import add_model, parser, positive, write_picture
+from nnlab.errors import BadInput, explain
+from nnlab.runs.find import as_typed
+
+if TYPE_CHECKING:
+    import torch
+
+    from nnlab.data.dataset import Data
+    from nnlab.evaluation.probe import Encoder, Result
+    from nnlab.families.ae.pca import PCA
+    from nnlab.loading import OpenRun
+    from nnlab.model import Model
+
+USUAL = (10, 100, 1000)  # labels, as many of them as there are
+WIDEST = 4096  # inputs up to which the covariance of all examples is solved; of wider ones so many examples are taken
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "probe",
+        "The accuracy of a linear classifier that is given few labels, on the model's codes and on what they compete with.",
+        "probe last",
+        "probe last --labels 20,200,all --seeds 10",
+    )
+    made.add_argument(
+        "--labels", type=counts, metavar="N,…", help="how many labelled examples, and all; by default 10,100,1000,all"
+    )
+    made.add_argument("--seeds", type=positive, default=5, help="draws of the labelled examples; by default 5")
+    add_model(made)
+    asked = made.parse_args(argv)
+
+    import torch
+
+    from nnlab.commands.trained import open_able, open_data
+    from nnlab.model import Encodes
+    from nnlab.training.randomness import aside
+
+    run = open_able(asked, "probe", Encodes)
+    data = open_data(run)
+    plan = planned(data, asked.labels, asked.seeds)
+    check_memory(data, int(plan.wanted.sum()))
+    with aside(run.config["seed"], run.device), torch.inference_mode():
+        encoders = rivals(run.model, data)
+        results = probed(data, encoders, plan)
+    print(table(results, plan))
+    print(explained(results, plan))
+    report(run, data, plan, results)
+    return 0
+
+
+def counts(text: str) -> list[int | None]:
+    """10,100,all → [10, 100, None]."""
+    try:
+        return [None if part == "all" else positive(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected numbers of labels such as 10,100,all, got '{text}'") from None
+
+
+@dataclass
+class Plan:
+    """Which examples are labelled: for each number of labels the draws, each (n,) places in the training split."""
+
+    draws: dict[int, list[torch.Tensor]]
+    all: int  # how many all are
+    seeds: int
+
+    @property
+    def wanted(self) -> torch.Tensor:
+        """(all,) bool: the examples that are labelled in any of the draws."""
+        import torch
+
+        wanted = torch.zeros(self.all, dtype=torch.bool)
+        wanted[torch.cat([places for drawn in self.draws.values() for places in drawn])] = True
+        return wanted
+
+    def name(self, n: int) -> str:
+        return "all" if n == self.all else f"{n:,}"
+
+
+def planned(data: Data, asked: list[int | None] | None, seeds: int) -> Plan:
+    """The labelled examples of each seed. Raises BadInput if the data have no labels, too few, or fewer than asked for."""
+    import torch
+
+    from nnlab.evaluation.probe import draw
+
+    train, name = data.train, data.spec.name
+    if train.y is None or not data.spec.classes:
+        raise BadInput(f"probe: {name} has no labels to learn from")
+    if not len(data.test) or data.test.y is None:
+        raise BadInput(f"probe: {name} has no labelled test examples")
+    labels = train.labels(train.rows).cpu()
+    held, n = len(labels.unique()), len(labels)
+    if held < 2:
+        raise BadInput(f"probe: the {n} training examples of {name} are of one class, which leaves nothing to tell apart")
+    if asked is None:
+        asked = [*(count for count in USUAL if held <= count < n), None]
+    sizes = sorted({n if count is None else count for count in asked})
+    if sizes[0] < held:
+        raise BadInput(f"--labels {sizes[0]}: {name} has {held} classes, each of which takes at least one label")
+    if sizes[-1] > n:
+        raise BadInput(f"--labels {sizes[-1]}: there are {n} training examples; all takes them all")
+    draws = {}
+    for size in sizes:
+        times = 1 if size == n else seeds
+        draws[size] = [draw(labels, size, torch.Generator().manual_seed(seed)) for seed in range(times)]
+    return Plan(draws, n, seeds)
+
+
+def rivals(model: Model, data: Data) -> dict[str, Encoder]:
+    """The model's encoder, the inputs themselves, and as many principal components as the code is wide."""
+    import torch
+
+    width = model.encode(torch.zeros(1, *data.spec.shape, device=data.train.x.device)).shape[1]
+    pca = components(data, width)
+    inputs = "pixels" if data.spec.kind == "image" else "columns"
+    return {
+        f"codes of {type(model).__name__} ({width})": model.encode,
+        f"raw {inputs} ({data.spec.features:,})": lambda x: x.flatten(1),
+        f"PCA ({pca.latent_dim})": pca.encode,
+    }
+
+
+def components(data: Data, width: int) -> PCA:
+    """PCA of the training examples, without their labels, with at most as many components as there are inputs.
+
+    Of inputs wider than WIDEST so many examples, at even distances, stand for all.
+    """
+    import torch
+
+    from nnlab.data.feed import Feed
+    from nnlab.families.ae.pca import PCA
+    from nnlab.noise import NoNoise
+
+    split, device = data.train, data.train.x.device
+    rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST - 1)
+    pca = PCA(data.spec, latent_dim=min(width, data.spec.features, len(rows))).to(device)
+    pca.start(split)
+    sums = None
+    for batch in Feed(split, NoNoise(data.spec)).in_order(torch.Generator(device).manual_seed(0), rows):
+        sums = pca.accumulate(batch, sums)
+    pca.finish(sums)
+    return pca
+
+
+def probed(data: Data, encoders: dict[str, Encoder], plan: Plan) -> dict[str, dict[int, Result]]:
+    """The accuracy on the test split of each encoder for each number of labels."""
+    import torch
+
+    from nnlab.data.feed import Feed
+    from nnlab.evaluation.probe import features, results_of
+    from nnlab.noise import NoNoise
+
+    wanted = plan.wanted
+    train = features(encoders, Feed(data.train, NoNoise(data.spec)), wanted)
+    everything = torch.ones(len(data.test), dtype=torch.bool)
+    test = features(encoders, Feed(data.test, NoNoise(data.spec)), everything, seed=1)
+    labels, truth = (split.labels(split.rows).cpu().numpy() for split in (data.train, data.test))
+    place = (wanted.cumsum(0) - 1).numpy()  # of an example among those that are kept
+    draws = {n: [place[each.numpy()] for each in drawn] for n, drawn in plan.draws.items()}
+    kept = labels[wanted.numpy()]
+    return {name: results_of(train.pop(name), kept, test.pop(name).values, truth, draws) for name in encoders}
+
+
+def check_memory(data: Data, labelled: int) -> None:
+    """Raise BadInput if the raw inputs of all that is classified, as float32 and scaled, do not fit."""
+    import torch
+
+    from nnlab.data.dataset import free_memory
+
+    need = 3 * 4 * (labelled + len(data.test)) * data.spec.features  # as read, scaled, and one draw of them
+    free = free_memory(torch.device("cpu"))
+    if need > free:
+        raise BadInput(
+            f"--labels: {labelled:,} examples of {data.spec.features:,} inputs take {need / 2**30:.1f} GiB, "
+            f"{free / 2**30:.1f} GiB are free; ask for fewer labels"
+        )
+
+
+def table(results: dict[str, dict[int, Result]], plan: Plan) -> str:
+    """A row an encoder, a column a number of labels: test accuracy in per cent, mean ± standard deviation over draws."""
+    head = ["test accuracy in % by labels", *(plan.name(n) for n in plan.draws)]
+    rows = [head, *([name, *map(str, of.values())] for name, of in results.items())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "   ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    )
+
+
+def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
+    """What the cells of the table are; and which of them are no optimum, if any."""
+    several = f"mean ± standard deviation over {plan.seeds} draws of the labelled examples"
+    single = f"all {plan.all:,}: one fit, for there is nothing to draw"
+    cells = [several] * (plan.seeds > 1 and set(plan.draws) != {plan.all}) + [single] * (plan.all in plan.draws)
+    early = [f"{name} by {plan.name(n)}" for name, of in results.items() for n, one in of.items() if not all(one.converged)]
+    lines = ["; ".join(cells)] if cells else []
+    return "\n".join(lines + [f"the fit had not converged, and its figure may be low: {', '.join(early)}"] * bool(early))
+
+
+def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]]) -> None:
+    """probe.json with every figure, and the chart."""
+    from nnlab.charts import probe_chart
+    from nnlab.evaluation import probe
+    from nnlab.runs.folder import as_json, write_whole
+
+    facts = {
+        "run": str(run.folder.path),
+        "checkpoint": run.checkpoint,
+        "step": run.state["progress"]["step"],
+        "n_train": plan.all,
+        "n_test": len(data.test),
+        "seeds": plan.seeds,
+        "C": probe.C,
+        "scaling": "less the mean of the training features, by one factor that makes their mean variance 1",
+    }
+    figures = {
+        name: {plan.name(n).replace(",", ""): {"labels": n, **one.facts} for n, one in of.items()}
+        for name, of in results.items()
+    }
+    path = run.folder.path / "probe.json"
+    try:
+        write_whole(path, as_json({**facts, "encoders": figures}))
+    except OSError as error:
+        raise BadInput(explain(error, path)) from error
+    print(as_typed(path))
+    lines = {name: [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
+    write_picture(probe_chart(lines, data.spec.name), None, run.folder, "probe")

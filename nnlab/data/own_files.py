@@ -1,0 +1,164 @@
+"""A user's own files as inputs of a trained model: a folder of images, or an .npz, read as the model's data were."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from PIL import Image
+
+from nnlab.data.image_folder import read_image
+from nnlab.data.inputs import Inputs, Reader
+from nnlab.data.npz import DAMAGED, to_tensor
+from nnlab.data.parts import classes_of
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.errors import BadInput, one_line
+
+ARRAYS = {"x": "y", "x_train": "y_train"}  # of an .npz: the inputs, and where there are any their labels
+
+
+def of_path(path: Path, reader: Reader) -> Inputs:
+    """A folder of images, or an .npz. Raises BadInput if it is neither, or does not fit the model."""
+    if path.is_dir():
+        return of_folder(path, reader)
+    if not path.is_file():
+        raise BadInput(f"--input {path}: no such folder or file")
+    if not zipfile.is_zipfile(path):
+        raise BadInput(f"--input {path}: expected a folder of images, or an .npz with an array 'x'")
+    return of_npz(path, reader)
+
+
+# -- a folder of images -----------------------------------------------------------------------------------------------
+
+
+def of_folder(folder: Path, reader: Reader) -> Inputs:
+    """All images under a folder, resized to the model's; their labels where each lies in a subfolder, its class.
+
+    They are decoded a chunk at a time: nothing grows with their number but the list of their names.
+    """
+    spec = reader.spec
+    if spec.kind != "image" or not spec.in_unit_interval:
+        kind = f"rows of {spec.features} columns" if spec.kind == "table" else f"images of values {spec.low:g} … {spec.high:g}"
+        raise BadInput(f"--input {folder}: a folder of image files, but the model takes {kind}; give an .npz with an array 'x'")
+    names = image_names(folder)
+    read = partial(read_image, size=spec.shape[1:], grayscale=spec.shape[0] == 1)
+
+    def batches() -> Iterator[Batch]:
+        with ThreadPoolExecutor() as pool:  # PIL decodes without holding the interpreter's lock
+            for start in range(0, len(names), reader.chunk):
+                files = [folder / name for name in names[start : start + reader.chunk]]
+                pixels = np.stack(list(pool.map(read, files)))
+                yield reader.batch(torch.from_numpy(pixels), 1 / 255, f"--input {folder}")
+
+    labels, classes = None, ()
+    if all("/" in name for name in names):
+        labels, classes = numbered(np.array([name.split("/")[0] for name in names]), spec)
+    return Inputs(str(folder), batches(), np.array(names), labels, classes)
+
+
+def image_names(folder: Path) -> list[str]:
+    """The image files under a folder, hidden ones left out, relative to it and sorted. Raises BadInput if there is none."""
+    suffixes = set(Image.registered_extensions())
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    names = sorted(path.as_posix() for path in files if not any(part.startswith(".") for part in path.parts))
+    if not names:
+        raise BadInput(f"--input {folder}: holds no image. Known formats: png, jpg, bmp, pgm, webp, …")
+    return names
+
+
+def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(n,) labels of any kind as numbers (n,) int64 with their names: the model's own classes where all are among them."""
+    y, classes = classes_of(labels)
+    if not set(classes) <= set(spec.classes):
+        return y.numpy(), classes
+    return np.array([spec.classes.index(name) for name in classes])[y.numpy()], spec.classes
+
+
+# -- an .npz ----------------------------------------------------------------------------------------------------------
+
+
+def of_npz(path: Path, reader: Reader) -> Inputs:
+    """The array `x` or `x_train` of an .npz, read a chunk at a time, with its labels `y` or `y_train`."""
+    with readable(path), np.load(path, allow_pickle=False) as archive:  # a pickle would run code
+        name = next((name for name in ARRAYS if name in archive.files), None)
+        if name is None:
+            raise BadInput(f"--input {path}: no array 'x' or 'x_train'; it holds {', '.join(archive.files) or 'nothing'}")
+        given = archive[ARRAYS[name]] if ARRAYS[name] in archive.files else None
+    with readable(path), opened(path, name) as (_, shape, dtype, _):
+        check_fits(path, name, shape, dtype, reader.spec)
+    if given is not None and given.shape != shape[:1]:
+        raise BadInput(
+            f"--input {path}: {ARRAYS[name]} has shape {given.shape}; expected one label a row of {name}, {shape[:1]}"
+        )
+    labels, classes = (None, ()) if given is None else numbered(given, reader.spec)
+
+    def batches() -> Iterator[Batch]:
+        start = 0
+        for part in chunks(path, name, reader.chunk):
+            yield reader.batch(*to_tensor(part), f"--input {path}: {name}", start)
+            start += len(part)
+
+    return Inputs(str(path), batches(), np.arange(shape[0]), labels, classes)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGED as error:
+        raise BadInput(f"--input {path}: cannot be read ({one_line(error)}); arrays of objects are not allowed") from error
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[tuple[BinaryIO, tuple[int, ...], np.dtype, bool]]:
+    """An array inside an .npz: the file behind its header, its shape, its type, and whether it is stored column by column."""
+    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_column, dtype = read(file)
+        yield file, shape, dtype, by_column
+
+
+def chunks(path: Path, name: str, count: int) -> Iterator[np.ndarray]:
+    """(count, …) rows of an array inside an .npz, one chunk in memory at a time; all, if it is stored column by column."""
+    with readable(path), opened(path, name) as (file, shape, dtype, by_column):
+        if by_column:
+            whole = np.frombuffer(bytearray(file.read()), dtype).reshape(shape, order="F")
+            yield from (whole[start : start + count] for start in range(0, shape[0], count))
+            return
+        size = dtype.itemsize * math.prod(shape[1:])
+        for start in range(0, shape[0], count):
+            n = min(count, shape[0] - start)
+            yield np.frombuffer(bytearray(file.read(n * size)), dtype).reshape(n, *shape[1:])
+
+
+def check_fits(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype, spec: DataSpec) -> None:
+    """Raise BadInput unless an array holds what the model takes."""
+    if dtype.kind not in "buif":
+        raise BadInput(f"--input {path}: {name} holds {dtype}; expected numbers")
+    if not shape or not shape[0]:
+        raise BadInput(f"--input {path}: {name} has shape {shape}, without a row")
+    row, scale = to_tensor(np.zeros((1, *shape[1:]), dtype)) if len(shape) < 5 else (None, 1.0)
+    if row is None or tuple(row.shape[1:]) != spec.shape:
+        raise BadInput(f"--input {path}: {name} has shape {shape}; this model takes {shapes(spec)}")
+    if scale != 1 and not spec.in_unit_interval:
+        raise BadInput(
+            f"--input {path}: {name} holds bytes, which stand for 0 … 1, but the model learned from values "
+            f"{spec.low:g} … {spec.high:g}"
+        )
+
+
+def shapes(spec: DataSpec) -> str:
+    """The shapes of arrays that fit, as `Npz` reads them."""
+    if spec.kind == "table":
+        return f"rows (N, {spec.features})"
+    c, h, w = spec.shape
+    return f"images (N, {h}, {w}, {c}) or (N, {c}, {h}, {w})" + (f" or (N, {h}, {w})" if c == 1 else "")

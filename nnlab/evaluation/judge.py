@@ -1,0 +1,119 @@
+"""A trained network that compares what a model makes with data: in the space of its features, and by the classes it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.feed import Feed, evaluation_batch
+from nnlab.data.spec import Batch
+from nnlab.earlier import Earlier
+from nnlab.evaluation.frechet import Moments, frechet_distance
+from nnlab.evaluation.kernel import kernel_distance
+from nnlab.evaluation.manifold import precision_recall
+from nnlab.evaluation.modes import class_agreement, class_divergence, class_shares, mode_coverage
+from nnlab.model import Classifies, Model, Reconstructs, Samples, can
+
+FEWEST = 10  # examples of a split without which nothing is said of samples
+PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
+
+LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence"})
+HIGHER = frozenset({"precision", "recall", "mode_coverage", "class_agreement"})
+
+
+@dataclass
+class Seen:
+    """A set of examples as a judge sees it: the moments of all features, some of them, and all class probabilities."""
+
+    moments: Moments = field(default_factory=Moments)
+    some: list[Tensor] = field(default_factory=list)
+    probabilities: list[Tensor] = field(default_factory=list)
+    finite: bool = True  # a model that has diverged makes what has no features
+
+    def pairs(self) -> Tensor:
+        """(≤ PAIRS, d), the first ones: files come shuffled by class or not, but samples have no order."""
+        return torch.cat(self.some)
+
+
+class Judge:
+    """Names itself in every record by `name`, the fingerprint of its weights.
+
+    model   gives features, and where it is a classifier class probabilities
+    source  the earlier run that it comes from, whose weights it is yet to be given by `fill`; None if it has them
+    """
+
+    def __init__(self, model: nn.Module, name: str, source: Earlier | None = None) -> None:
+        self.model, self.name, self.source = model.eval().requires_grad_(False), name, source
+        self._real: dict[int, Seen] = {}
+
+    def fill(self, weights: dict[str, Tensor] | None = None) -> None:
+        """Take over these weights, or those of the earlier run. Raises BadInput if that run is gone or has changed."""
+        if self.source:
+            self.model.load_state_dict(weights or self.source.weights())
+
+    def state(self) -> dict[str, Tensor] | None:
+        """The weights that a resumed run needs although the judge's own run may be gone."""
+        return self.model.state_dict() if self.source else None
+
+    def look(self, batches: Iterator[Tensor], every: int = 1) -> Seen:
+        """Take in batches (N, *shape); of the features every so-manieth is kept for the comparison by pairs."""
+        seen = Seen()
+        for x in batches:
+            features = self.model.features(x)
+            if not features.isfinite().all():
+                seen.finite = False
+                break
+            seen.moments.add(features)
+            seen.some.append(features[::every])
+            if can(self.model, Classifies):
+                seen.probabilities.append(self.model.classify(x))
+        return seen
+
+    def figures(self, model: Model, feed: Feed, generator: torch.Generator) -> dict[str, float]:
+        """How a model's samples and reconstructions compare with a split, as many samples as it has examples."""
+        figures = {}
+        if can(model, Samples):
+            figures |= self.of_samples(model, feed, generator)
+        if can(model, Reconstructs) and can(self.model, Classifies) and feed.split.y is not None:
+            figures |= self.of_reconstructions(model, feed.in_order(generator))
+        return figures
+
+    def of_samples(self, model: Samples, feed: Feed, generator: torch.Generator) -> dict[str, float]:
+        """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold."""
+        n, every = len(feed.split), -(-len(feed.split) // PAIRS)
+        if n < FEWEST:
+            return {}
+        real = self._real.get(id(feed.split))
+        if real is None:
+            real = self._real[id(feed.split)] = self.look((batch.target for batch in feed.in_order(generator)), every)
+        size = evaluation_batch(feed.split)
+        fake = self.look((model.sample(min(size, n - start), generator) for start in range(0, n, size)), every)
+        if not fake.finite:
+            return {"frechet_distance": float("nan")}
+        figures = {
+            "frechet_distance": frechet_distance(real.moments, fake.moments),
+            "kernel_distance": kernel_distance(real.pairs(), fake.pairs()),
+            **precision_recall(real.pairs(), fake.pairs()),
+        }
+        if fake.probabilities:
+            said, shares = torch.cat(fake.probabilities), class_shares(torch.cat(real.probabilities))
+            figures["mode_coverage"] = float(mode_coverage(said, shares))
+            if (shares > 0).all():  # a split so small that it lacks a class has no finite one
+                figures["class_divergence"] = class_divergence(said, shares)
+        return figures
+
+    def of_reconstructions(self, model: Reconstructs, batches: Iterator[Batch]) -> dict[str, float]:
+        """How many reconstructions are seen as the class of their input, beside the judge's accuracy on the inputs."""
+        outputs, inputs, labels = [], [], []
+        for batch in batches:
+            outputs.append(self.model.classify(model.reconstruct(batch.input)))
+            inputs.append(self.model.classify(batch.target))
+            labels.append(batch.label)
+        label = torch.cat(labels)
+        return {
+            "class_agreement": class_agreement(torch.cat(outputs), label),
+            "judge_accuracy": class_agreement(torch.cat(inputs), label),
+        }

@@ -1,0 +1,91 @@
+"""The examples of a split that are most unusual to a model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch
+from nnlab.errors import BadInput
+from nnlab.model import Scores
+
+
+@dataclass
+class Scored:
+    """Examples of one set with their scores, in the order of the file.
+
+    name     what the set is called: train, validation, test, or others for what data.classes keeps out
+    score    (N,) float64, the larger, the more unusual
+    label    (N,) int64 numbers in `classes`, or None
+    places   (k,) int64: where its k most unusual are, the most unusual first
+    worst    (k, *shape) these examples, as the model saw them
+    """
+
+    name: str
+    score: np.ndarray
+    label: np.ndarray | None
+    classes: tuple[str, ...]
+    places: np.ndarray
+    worst: Tensor
+
+    @property
+    def kept_out(self) -> bool:
+        return self.name == "others"
+
+    def rank(self, place: int) -> int:
+        """Where in `worst` the example of a place is. Raises ValueError if it is none of them."""
+        return self.places.tolist().index(place)
+
+    def class_of(self, place: int) -> str:
+        return "" if self.label is None or not self.classes else self.classes[self.label[place]]
+
+
+def scored(model: Scores, name: str, batches: Iterable[Batch], classes: tuple[str, ...], most: int) -> Scored:
+    """The scores of batches, read once; of the examples none but the `most` worst are kept.
+
+    Of equal scores the earlier example comes first. Raises BadInput if a score is not finite.
+    """
+    scores, labels = [], []
+    best, places, kept, start = None, None, None, 0  # the scores, places and examples of the worst so far
+    for batch in batches:
+        score = model.score(batch.input).cpu().double()  # Metal has no float64
+        if not score.isfinite().all():
+            row = start + int((~score.isfinite()).nonzero()[0])
+            raise BadInput(f"the score of example {row} of {name} is not finite: are the inputs, or the weights, huge?")
+        scores.append(score)
+        labels.append(batch.label)
+        own = torch.arange(start, start + len(batch))
+        best, places = (score, own) if best is None else (torch.cat([best, score]), torch.cat([places, own]))
+        order = best.argsort(descending=True, stable=True)[:most]
+        images = batch.input if kept is None else torch.cat([kept, batch.input])
+        best, places, kept = best[order], places[order], images[order.to(images.device)]
+        start += len(batch)
+    label = None if labels[0] is None else torch.cat(labels).cpu().numpy()
+    return Scored(name, torch.cat(scores).numpy(), label, classes, places.numpy(), kept)
+
+
+def ranked(sets: list[Scored]) -> Iterator[tuple[Scored, int]]:
+    """Every example of the sets as (its set, its place there), the largest score first."""
+    number = np.concatenate([np.full(len(one.score), i) for i, one in enumerate(sets)])
+    place = np.concatenate([np.arange(len(one.score)) for one in sets])
+    for i in np.argsort(-np.concatenate([one.score for one in sets]), kind="stable"):
+        yield sets[number[i]], int(place[i])
+
+
+def auc(inside: np.ndarray, outside: np.ndarray) -> float:
+    """P(score outside > score inside) of scores (N,) and (M,), ties half: the area under the ROC curve, ½ by chance."""
+    from sklearn.metrics import roc_auc_score  # a second to import
+
+    truth = np.r_[np.zeros(len(inside)), np.ones(len(outside))]
+    return float(roc_auc_score(truth, np.r_[inside, outside]))
+
+
+def meaning(model: Scores) -> str:
+    """What the model's score is, as its docstring says, without the shape."""
+    text = inspect.getdoc(type(model).score) or inspect.getdoc(Scores.score) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace(", (N,)", "").removesuffix(".")

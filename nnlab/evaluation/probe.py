@@ -1,0 +1,159 @@
+"""How much of the classes a linear classifier finds in features, by few labels: the probe of a representation.
+
+Multinomial logistic regression (Alain & Bengio 2017, "Understanding intermediate layers using linear classifier probes"):
+
+    p(c|φ) = softmax(W φ + b),   minimise  ½ ‖W‖² − C Σ_i log p(y_i|φ_i)   over n labelled examples, C = 1
+
+It is given φ = (features − μ)/s: μ (d,) the mean over all training examples, without their labels, and s one number,
+s² = the mean of the features' variances. One number, since a pixel at the rim that is lit once in 55,000 images would be
+blown up to a hundred standard deviations if each had its own.
+
+Whether that favours one of them: of 784 pixels, their 16 principal components and the 16 codes of an autoencoder on MNIST,
+C = 1 came within 0.1, 0.1 and 0.0 points of the best of C = 0.001 … 1000 (by tens, chosen on the test split) at 100 labels,
+and within 1.2, 0.0 and 0.0 at 1,000; from C = 1 to 1000 none changed by more than 2.3. At 10 labels C hardly matters.
+With a mean squared length of 1 instead of d, C = 1 would be 1.6 points short for the pixels at 100 labels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.feed import Feed
+from nnlab.errors import BadInput
+
+C = 1.0  # the weight of the labels against the prior
+TOLERANCE = 1e-3  # largest entry of the gradient of the mean loss at which lbfgs ends
+MOST_STEPS = 1000  # of lbfgs
+
+Encoder = Callable[[Tensor], Tensor]  # (N, *shape) → (N, d)
+
+
+@dataclass
+class Features:
+    """What an encoder makes of a split.
+
+    values  (m, d) float32 of the examples asked for
+    mean    (d,) over the whole split
+    scale   root of the mean of the d variances over the whole split, the same unit as the values
+    """
+
+    values: np.ndarray
+    mean: np.ndarray
+    scale: float
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """(n, d) features of this encoder as the classifier is given them; features that never vary become zeros."""
+        return ((values - self.mean) / (self.scale or 1.0)).astype(np.float32)
+
+
+def draw(labels: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """(n,) places of (N,) labels: a random subset that is balanced, in ascending order.
+
+    The classes differ by at most one example, as long as none is used up; from then on the others fill its place. The
+    subsets that generators of one seed draw are nested: that of 100 holds that of 10. Raises ValueError unless 1 ≤ n ≤ N.
+    """
+    if not 1 <= n <= len(labels):
+        raise ValueError(f"n: expected 1 … {len(labels)}, got {n}")
+    shuffled = torch.randperm(len(labels), generator=generator)
+    rank = torch.empty(len(labels), dtype=torch.int64)  # of each example among those of its class
+    for c in labels.unique():
+        own = shuffled[labels[shuffled] == c]
+        rank[own] = torch.arange(len(own))
+    # by rank, the classes of one rank in a random order
+    return shuffled[rank[shuffled].argsort(stable=True)][:n].sort().values
+
+
+def features(encoders: dict[str, Encoder], feed: Feed, wanted: Tensor, seed: int = 0) -> dict[str, Features]:
+    """Of each encoder what it makes of a split, in one pass: all see the same, whatever the feed draws.
+
+    wanted  (N,) bool, which of the split's examples to keep. Raises BadInput if a feature is not finite.
+    """
+    generator = torch.Generator(feed.split.rows.device).manual_seed(seed)
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in encoders}
+    sums: dict[str, np.ndarray] = {}
+    start, n = 0, len(feed.split)
+    for batch in feed.in_order(generator):
+        mine = wanted[start : start + len(batch)].numpy()
+        for name, encode in encoders.items():
+            values = encode(batch.input).float().cpu().numpy()
+            if not np.isfinite(values).all():
+                row = start + int(np.isfinite(values).all(1).argmin())
+                raise BadInput(f"{name}: the features of example {row} are not finite: are the inputs, or the weights, huge?")
+            wide = values.astype(np.float64)
+            sums[name] = sums.get(name, 0.0) + np.stack([wide.sum(0), (wide**2).sum(0)])
+            kept[name].append(values[mine])
+        start += len(batch)
+    moments = {name: total / n for name, total in sums.items()}
+    variance = {name: (second - first**2).clip(0).mean() for name, (first, second) in moments.items()}
+    return {
+        name: Features(np.concatenate(kept[name]), moments[name][0].astype(np.float32), float(np.sqrt(variance[name])))
+        for name in encoders
+    }
+
+
+def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.ndarray) -> tuple[float, bool]:
+    """The share (0 … 1) of test examples (M, d) that a classifier of training examples (n, d) gets right.
+
+    And whether its fit converged. The features are scaled already; labels (n,), truth (M,).
+    """
+    from sklearn.exceptions import ConvergenceWarning  # a second to import
+    from sklearn.linear_model import LogisticRegression
+
+    classifier = LogisticRegression(C=C, tol=TOLERANCE, max_iter=MOST_STEPS)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        classifier.fit(train, labels)
+    converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+    return float((classifier.predict(test) == truth).mean()), converged
+
+
+@dataclass
+class Result:
+    """Of one encoder and one number of labels: accuracies 0 … 1, one a draw, and whether each fit converged."""
+
+    accuracies: list[float]
+    converged: list[bool]
+
+    @property
+    def mean(self) -> float:
+        return mean(self.accuracies)
+
+    @property
+    def std(self) -> float | None:
+        """Over the draws, with n − 1; None of a single one."""
+        return stdev(self.accuracies) if len(self.accuracies) > 1 else None
+
+    @property
+    def facts(self) -> dict:
+        """As plain values, for a file."""
+        return {
+            "accuracy": self.mean,
+            "std": self.std,
+            "accuracies": self.accuracies,
+            "converged": all(self.converged),
+        }
+
+    def __str__(self) -> str:
+        return f"{100 * self.mean:.1f}" + ("" if self.std is None else f" ± {100 * self.std:.1f}")
+
+
+def results_of(
+    train: Features, labels: np.ndarray, test: np.ndarray, truth: np.ndarray, draws: dict[int, list[np.ndarray]]
+) -> dict[int, Result]:
+    """For each number of labels n, the accuracies of classifiers of the draws (n,), places among the training features.
+
+    labels (m,) of the training features, test (M, d) not yet scaled, truth (M,)
+    """
+    inputs, seen = train.scaled(train.values), train.scaled(test)
+    results = {}
+    for n, drawn in draws.items():
+        fits = [accuracy(inputs[places], labels[places], seen, truth) for places in drawn]
+        results[n] = Result([right for right, _ in fits], [ended for _, ended in fits])
+    return results

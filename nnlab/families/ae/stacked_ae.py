@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.ae.ae import AE
+from nnlab.nn.mlp import Width
+
+
+class StackedAE(AE):
+    """An autoencoder trained greedily, layer by layer (Bengio et al. 2007, "Greedy layer-wise training of deep networks").
+
+    h_0 = x,   a_l = V_l h_{l−1} + b_l,   h_l = s(a_l), s the activation
+    layer 1 alone:  loss = Σ (σ(W_1 h_1 + c_1) − x)²          (without the sigmoid σ where data are not within [0, 1])
+    layer l alone:  loss = Σ (W_l h_l + c_l − a_{l−1})², with the layers before it as they are
+    together:       loss = Σ (x̂ − x)², x̂ = σ(W_1 s(W_2 s(… W_L a_L + c_L …) + c_2) + c_1), as in `ae`
+
+    A layer is to give a_{l−1} and not h_{l−1} = s(a_{l−1}), which s follows in the whole: behind an s of its own, whose slope
+    vanishes, a layer alone stays far from what a linear code of the same length reaches. With a noise each layer sees
+    h_{l−1}(x̃) and is to give a_{l−1}(x) (Vincent et al. 2010, "Stacked denoising autoencoders").
+
+    depth  how many layers there are as yet: the model encodes and decodes through these alone, and `latent_dim` is the width
+           of the last of them
+    """
+
+    trainer = "nnlab.families.ae.trainer:StackedTrainer"
+
+    def __init__(self, spec: DataSpec, *, hidden: list[Width] = (512, 256), latent_dim: Width = 16, **ae) -> None:
+        super().__init__(spec, hidden=hidden, latent_dim=latent_dim, **ae)
+        self.widths = [*hidden, latent_dim]
+        self.use(self.layers)
+
+    @property
+    def layers(self) -> int:
+        return len(self.widths)
+
+    def use(self, depth: int) -> None:
+        """Encode and decode through the first `depth` layers."""
+        self.depth, self.latent_dim = depth, self.widths[depth - 1]
+
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor(self.depth)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.use(int(state))
+
+    def upwards(self, layers: int) -> nn.Sequential:
+        """x → a_layers: the flattening, then the linear maps with an activation between them."""
+        return self.encoder[: 2 * layers]
+
+    def downwards(self, layers: int) -> nn.Sequential:
+        """The way back from a code of so many layers, without σ at the end."""
+        return self.decoder[2 * (self.layers - layers) :]
+
+    def layer(self, number: int) -> tuple[nn.Linear, nn.Linear]:
+        """V_l and W_l with their biases, l from 1."""
+        return self.encoder[2 * number - 1], self.decoder[2 * (self.layers - number)]
+
+    def layer_parameters(self, number: int) -> Iterator[nn.Parameter]:
+        for part in self.layer(number):
+            yield from part.parameters()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """a_depth, (N, latent_dim)."""
+        return self.upwards(self.depth)(self.check(x)).float()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(N, *shape) of codes (N, latent_dim)."""
+        hidden = z if self.depth == self.layers else self.activation(z)
+        return self._squashed(self.downwards(self.depth)(hidden).float())
+
+    def layer_loss(self, batch: Batch, number: int) -> dict[str, Tensor]:
+        """The squared error of a layer alone, (N,)."""
+        forth, back = self.layer(number)
+        with torch.no_grad():
+            given, wanted = (self.upwards(number - 1)(self.check(x)).flatten(1) for x in (batch.input, batch.target))
+            given = given if number == 1 else self.activation(given)
+        code = forth(given)
+        output = back(code if number == self.layers else self.activation(code)).float()
+        error = (self._squashed(output) if number == 1 else output) - wanted.float()
+        return {"loss": error.square().sum(1)}
+
+    @property
+    def activation(self) -> nn.Module:
+        """s."""
+        return self.encoder[2]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.errors import BadInput
+from nnlab.model import Model
+
+
+class Classifier(Model):
+    """p(c|x) = softmax(V φ(x) + b): a linear head on learned features φ (Bishop 2006, chapter 5).
+
+    loss = −log p(label|x), nats an example
+
+    body   φ: (N, *shape) → (N, width)
+    """
+
+    trainer = "nnlab.families.classifier.trainer:ClassifierTrainer"
+
+    def __init__(self, spec: DataSpec, body: nn.Module, width: int) -> None:
+        super().__init__(spec)
+        if len(spec.classes) < 2:
+            has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
+            raise BadInput(f"model: a classifier learns from classes, but {spec.name} {has}")
+        self.body = body
+        self.head = nn.Linear(width, len(spec.classes))
+
+    def features(self, x: Tensor) -> Tensor:
+        """φ(x), (N, width)."""
+        return self.body(self.check(x)).float()
+
+    def logits(self, x: Tensor) -> Tensor:
+        """log p(c|x) up to a constant, (N, classes)."""
+        return self.head(self.features(x)).float()
+
+    def classify(self, x: Tensor) -> Tensor:
+        """p(c|x), (N, classes)."""
+        return self.logits(x).softmax(1)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """φ(x), (N, width): what the last layer decides by."""
+        return self.features(x)
+
+    def score(self, x: Tensor) -> Tensor:
+        """−log max_c p(c|x), nats, (N,): how undecided it is (Hendrycks & Gimpel 2017)."""
+        return -self.logits(x).log_softmax(1).amax(1)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return classification(self.logits(batch.input), batch.label)
+
+
+def classification(logits: Tensor, label: Tensor) -> dict[str, Tensor]:
+    """Cross-entropy in nats, and whether the likeliest class is the right one; each (N,)."""
+    return {
+        "loss": functional.cross_entropy(logits, label, reduction="none"),
+        "accuracy": (logits.argmax(1) == label).float(),
+    }

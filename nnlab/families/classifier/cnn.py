@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+from typing import Annotated
+
+from torch import Tensor, nn
+
+from nnlab.config.constraints import NonEmpty
+from nnlab.data.spec import DataSpec
+from nnlab.families.classifier.base import Classifier
+from nnlab.nn.conv import sides
+from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
+
+
+class CNN(Classifier):
+    """A convolutional classifier (LeCun et al. 1998), its blocks after VGG (Simonyan & Zisserman 2015).
+
+    A block is twice a 3×3 convolution, batch normalisation (Ioffe & Szegedy 2015) and an activation, then the maximum of
+    each 2×2.
+
+    channels  of the blocks, each of which halves the image
+    hidden    width of the fully connected layer behind them, the number of features
+    dropout   share of the features' inputs and outputs that a step leaves out (Srivastava et al. 2014)
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        channels: Annotated[list[Width], NonEmpty()] = (32, 64),
+        hidden: Width = 256,
+        activation: Activation = "relu",
+        dropout: Dropout = 0.3,
+    ) -> None:
+        last = sides(spec, len(channels))[-1]
+        layers: list[nn.Module] = []
+        for inputs, width in pairwise([spec.shape[0], *channels]):
+            for before in (inputs, width):
+                # normalisation takes a convolution's bias away, so it has none
+                layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), ACTIVATIONS[activation]()]
+            layers += [nn.MaxPool2d(2)]
+        flat = channels[-1] * prod(last)
+        layers += [nn.Flatten(), nn.Dropout(dropout), nn.Linear(flat, hidden), ACTIVATIONS[activation](), nn.Dropout(dropout)]
+        super().__init__(spec, nn.Sequential(*layers), hidden)
+
+    @property
+    def filters(self) -> Tensor:
+        """(K, C, 3, 3) the kernels of the first layer."""
+        return self.body[0].weight

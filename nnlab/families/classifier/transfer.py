@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.dataset import Split
+from nnlab.data.spec import DataSpec
+from nnlab.earlier import Earlier
+from nnlab.errors import BadInput
+from nnlab.families.classifier.base import Classifier
+from nnlab.model import Encodes, Model, can
+from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
+
+
+class Transfer(Classifier):
+    """A classifier on the encoder of an earlier run (Yosinski et al. 2014, "How transferable are features …").
+
+    φ(x) = h(e(x)), e the earlier run's encoder, h fully connected layers of the widths `hidden`; none of them is the linear
+    probe. The earlier run may have learned without labels, or from other classes.
+
+    encoder  the earlier run
+    frozen   whether e stays as it was; else it learns with the head
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        encoder: Earlier,
+        frozen: bool = True,
+        hidden: list[Width] = (),
+        activation: Activation = "silu",
+        dropout: Dropout = 0.0,
+    ) -> None:
+        body = Encoder(encoder.build(), frozen)
+        refuse_other_data(encoder.spec, spec)
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([body.width, *hidden]):
+            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation](), nn.Dropout(dropout)]
+        super().__init__(spec, nn.Sequential(body, *layers), [body.width, *hidden][-1])
+        self.earlier = encoder
+
+    def start(self, split: Split) -> None:
+        self.body[0].model.load_state_dict(self.earlier.weights())
+
+
+class Encoder(nn.Module):
+    """The encoder of a model; frozen, it neither learns nor drops anything out."""
+
+    def __init__(self, model: Model, frozen: bool) -> None:
+        super().__init__()
+        if not can(model, Encodes):
+            raise BadInput(f"model.encoder: {type(model).__name__} cannot {Encodes.__doc__}")
+        self.model, self.frozen = model, frozen
+        with torch.no_grad():
+            self.width = model.eval().encode(torch.zeros(1, *model.spec.shape)).shape[1]
+        if frozen:
+            model.requires_grad_(False)
+        elif not any(parameter.requires_grad for parameter in model.parameters()):
+            raise BadInput(f"model.frozen: {type(model).__name__} has no weights that learn by gradient; leave it true")
+
+    def train(self, mode: bool = True) -> Encoder:
+        return super().train(mode and not self.frozen)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model.encode(x)
+
+
+KIND = {"image": "images", "table": "rows"}
+
+
+def refuse_other_data(earlier: DataSpec, now: DataSpec) -> None:
+    """Raise BadInput unless an encoder's inputs mean the same in the new run's data."""
+    if (earlier.kind, earlier.shape) != (now.kind, now.shape):
+        shapes = ["×".join(map(str, spec.shape)) for spec in (earlier, now)]
+        raise BadInput(
+            f"model.encoder: it takes {KIND[earlier.kind]} of {shapes[0]} ({earlier.name}), "
+            f"but {now.name} has {KIND[now.kind]} of {shapes[1]}"
+        )
+    if (earlier.mean, earlier.std) != (now.mean, now.std):
+        raise BadInput(
+            f"model.encoder: it has learned from columns standardised otherwise ({earlier.name}); "
+            "use the same data, data.seed and data.validation"
+        )

@@ -1,0 +1,119 @@
+"""Who judges a run: a classifier of an earlier run, one that nnlab trains once for each dataset, or Inception.
+
+A judge that nnlab trains is a run folder like any other, under data.root, so that every model of a dataset meets the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nnlab.config import names
+from nnlab.config.build import build
+from nnlab.data.dataset import Dataset
+from nnlab.data.spec import DataSpec
+from nnlab.earlier import Earlier, earlier
+from nnlab.errors import BadInput
+from nnlab.evaluation import inception
+from nnlab.evaluation.judge import Judge
+from nnlab.model import Classifies, can
+from nnlab.recording.console import Console
+from nnlab.runs.folder import RunFolder
+
+WITHOUT_BEARING = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
+EPOCHS, LEAST_STEPS = 5, 600  # of a judge's training: small sets need more epochs
+LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
+
+
+def identity(data: Mapping) -> dict:
+    """What of a dataset's node says which examples there are."""
+    return {key: value for key, value in data.items() if key not in WITHOUT_BEARING}
+
+
+def judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Judge | None:
+    """The judge of a config's `judge`, without weights if it is an earlier run's (`Judge.fill`).
+
+    Raises BadInput if that run's model tells no classes apart, or has learned from other data.
+    """
+    if isinstance(node, Mapping):
+        known = build(node, Earlier, place="judge")
+        model = known.build().to(device)
+        if not can(model, Classifies):
+            raise BadInput(f"judge: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")
+        refuse_other_data(known, spec, data)
+        return Judge(model, known.fingerprint, known)
+    if node == "inception":
+        return Judge(inception.inception(spec).to(device), inception.NAME)
+    return None
+
+
+def refuse_other_data(known: Earlier, spec: DataSpec, data: Mapping) -> None:
+    mine, other = identity(data), identity(known.data)
+    same = (known.spec.kind, known.spec.shape, known.spec.classes) == (spec.kind, spec.shape, spec.classes)
+    if mine == other and same and (known.spec.mean, known.spec.std) == (spec.mean, spec.std):
+        return
+    differs = [key for key in {**mine, **other} if mine.get(key) != other.get(key) and key != "_target_"]
+    how = f" ({', '.join(f'data.{key}' for key in differs)})" if differs else ""
+    raise BadInput(
+        f"judge: {known.run} was trained on other data than {spec.name}{how}; "
+        "give the run of a classifier of the same data, or judge=auto, which nnlab trains itself"
+    )
+
+
+def resolved(config: Mapping, console: Console) -> dict:
+    """The config with `judge=auto` replaced by the node of the classifier that nnlab trains for its dataset, once."""
+    if config["judge"] != "auto":
+        return dict(config)
+    return {**config, "judge": earlier(str(trained_once(config, console).path), "judge")}
+
+
+def trained_once(config: Mapping, console: Console) -> RunFolder:
+    """The run folder of a dataset's own judge, trained now if there is none yet."""
+    data = config["data"]
+    digest = hashlib.sha256(json.dumps(identity(data), sort_keys=True).encode()).hexdigest()[:8]
+    name = data["_target_"].rpartition(".")[2].lower()
+    folder = RunFolder(Path(data["root"]) / "judges" / f"{name}-{digest}")
+    if folder.read_status().get("status") == "completed":
+        return folder
+    console.line(f"a judge for {name} is trained, once for all runs (minutes); it will be {folder.path}")
+    beside = RunFolder(folder.path.with_name(f"{folder.path.name}.{os.getpid()}"))
+    beside.path.mkdir(parents=True)
+    try:
+        train(data, config["device"], beside)
+        if folder.path.exists():  # another process was faster
+            shutil.rmtree(folder.path, ignore_errors=True)
+        os.replace(beside.path, folder.path)
+    finally:
+        shutil.rmtree(beside.path, ignore_errors=True)
+    right = folder.read_summary()["final"]["test/accuracy"]
+    console.line(f"the judge tells {right:.1%} of the test set apart")
+    return folder
+
+
+def train(data: Mapping, device: str, folder: RunFolder) -> None:
+    """A classifier of a dataset, of all its examples. Raises BadInput if they have no labels."""
+    from nnlab.experiment import assemble, carry_out, write_config  # which itself knows judges
+
+    whole = {**data, "validation": "auto", "limit": "none", "seed": 0}
+    spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
+    if len(spec.classes) < 2:
+        raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; give judge=inception, or leave it out")
+    halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
+    chosen = names.plain(names.composed([f"model={'cnn' if halves else 'fcnn'}"]))
+    config = {**chosen, "data": whole, "device": device}
+    experiment = assemble(config)
+    per_epoch = experiment.trainer.steps_per_epoch
+    config["trainer"] |= {"epochs": max(EPOCHS, -(-LEAST_STEPS // per_epoch)), "show_every": "never"}
+    experiment = assemble(config)
+    with closing(Console(folder.log, quiet=True)) as console:
+        write_config(folder, config)
+        facts = {"choices": {}, "model": "judge", "data": spec.name, "tags": []}
+        carry_out(experiment, folder, console, **facts)

@@ -1,0 +1,75 @@
+"""TensorBoard's embedding projector: its files, projector/ and projector_config.pbtxt of a run folder.
+
+TensorBoard looks for the config under that name in the folder of the event file; the paths in it are relative to it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from nnlab.runs.folder import write_whole
+
+POINTS = 5000  # what a browser turns smoothly
+SPRITE = 8192  # pixels a side that a sprite may have: the largest texture that graphics cards are sure to hold
+THUMBNAIL = 64  # pixels a side of an image among thousands
+
+
+def write(run: Path, name: str, codes: np.ndarray, columns: dict[str, list], thumbnails: np.ndarray | None = None) -> None:
+    """What the projector shows of a run; what it showed before is replaced.
+
+    name        of the tensor
+    codes       (N, d); of fewer than three coordinates others are added, which are zero
+    columns     what is known of each point, N values each under a name: the first is what points are coloured by
+    thumbnails  (N, h, w, 3) uint8, as `thumbnail` makes them
+    """
+    from google.protobuf.text_format import MessageToString
+    from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+    folder = run / "projector"
+    folder.mkdir(exist_ok=True)
+    # without a third component it shows nothing at all
+    codes = np.pad(codes, ((0, 0), (0, max(0, 3 - codes.shape[1]))))
+    config = ProjectorConfig()
+    embedding = config.embeddings.add(tensor_name=name, tensor_path="projector/tensors.tsv")
+    embedding.tensor_shape.extend(codes.shape)
+    embedding.metadata_path = "projector/metadata.tsv"
+    # as text: of a binary file TensorBoard finds out by its first bytes alone whether it is one
+    np.savetxt(folder / "tensors.tsv", codes, fmt="%.7g", delimiter="\t")
+    (folder / "metadata.tsv").write_text(metadata(columns), encoding="utf-8")
+    if thumbnails is not None:
+        embedding.sprite.image_path = "projector/sprite.png"
+        embedding.sprite.single_image_dim.extend([thumbnails.shape[2], thumbnails.shape[1]])
+        picture = sprite(thumbnails)
+        gray = bool((picture == picture[..., :1]).all())  # a third of the bytes
+        Image.fromarray(picture[..., 0] if gray else picture).save(folder / "sprite.png")
+    write_whole(run / "projector_config.pbtxt", MessageToString(config))
+
+
+def metadata(columns: dict[str, list]) -> str:
+    """A line a point; above them the names of the columns, unless there is one alone: TensorBoard would take it for a point."""
+    rows = [*([tuple(columns)] if len(columns) > 1 else []), *zip(*columns.values(), strict=True)]
+    return "".join("\t".join(re.sub(r"\s+", " ", str(value)) for value in row) + "\n" for row in rows)
+
+
+def sprite(thumbnails: np.ndarray) -> np.ndarray:
+    """(N, h, w, 3) uint8 → one picture, row by row in a square of as many places a side as hold all, the last ones black."""
+    n, h, w, channels = thumbnails.shape
+    side = math.isqrt(n - 1) + 1
+    places = np.zeros((side * side, h, w, channels), np.uint8)
+    places[:n] = thumbnails
+    return places.reshape(side, side, h, w, channels).swapaxes(1, 2).reshape(side * h, side * w, channels)
+
+
+def thumbnail(pixels: np.ndarray, count: int) -> np.ndarray:
+    """(H, W, 3) uint8, scaled down where it is larger than one of `count` in a sprite may be."""
+    h, w, _ = pixels.shape
+    most = min(THUMBNAIL, SPRITE // (math.isqrt(max(count, 1) - 1) + 1))
+    if max(h, w) <= most:
+        return pixels
+    size = [max(1, round(side * most / max(h, w))) for side in (w, h)]
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
