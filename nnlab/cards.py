@@ -27,10 +27,7 @@ def outlier_cards(model: Model, worst: list[tuple[Scored, int]]) -> np.ndarray:
     if can(model, Reconstructs):
         rows["output"] = torch.cat([model.reconstruct(part) for part in rows["input"].split(100)])
     pixels = np.stack([enlarged(to_pixels(images, model.spec)) for images in rows.values()])
-    titles = [
-        f"{i + 1}:  {f'{one.score[place]:#.4g}'.removesuffix('.')}\n{shortened(one.class_of(place))}"
-        for i, (one, place) in enumerate(worst)
-    ]
+    titles = [f"{i + 1}:  {figure(one.score[place])}\n{shortened(one.class_of(place))}" for i, (one, place) in enumerate(worst)]
     framed = [one.kept_out for one, _ in worst]
     for i in np.flatnonzero(framed):
         edge = pixels[0, i].copy()
@@ -44,6 +41,11 @@ def enlarged(pixels: np.ndarray) -> np.ndarray:
     """(N, H, W, 3) → each pixel a square, so that a title fits above an image."""
     times = -(-WIDTH // max(pixels.shape[1:3]))
     return pixels.repeat(times, axis=1).repeat(times, axis=2)
+
+
+def figure(value: float) -> str:
+    """Four digits, zeros too: 107.0 beside 106.9."""
+    return f"{value:#.4g}".removesuffix(".")
 
 
 def shortened(name: str) -> str:

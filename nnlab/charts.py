@@ -63,7 +63,8 @@ def reliability_chart(bins: Reliability) -> np.ndarray:
 
 def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: str) -> np.ndarray:
     """Test accuracy against the number of labels, a line an encoder: of each number (labels, mean, s.d. or None), 0 … 1."""
-    with blank(("labelled examples", "test accuracy in %, ± s.d. over draws")) as drawn:
+    drawn_anew = any(std is not None for points in lines.values() for _, _, std in points)
+    with blank(("labelled examples", f"test accuracy in %{', ± s.d. over draws' * drawn_anew}")) as drawn:
         axes = drawn.axes
         axes.set_xscale("log")
         for i, (name, points) in enumerate(lines.items()):
@@ -71,9 +72,8 @@ def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: s
             beside = 1.05 ** (i - (len(lines) - 1) / 2)  # bars of one number of labels would hide each other
             bars = [100 * (s or 0) for s in std]
             style = {"color": PALETTE[i], "marker": "os^D"[i % 4], "markersize": 9, "linewidth": 2.5, "capsize": 5}
-            axes.errorbar(
-                [beside * count for count in n], [100 * m for m in mean], bars, label=name, zorder=len(lines) - i + 2, **style
-            )
+            style |= {"label": name, "zorder": len(lines) - i + 2}
+            axes.errorbar([beside * count for count in n], [100 * m for m in mean], bars, **style)
         ticks = sorted({n for points in lines.values() for n, _, _ in points})
         low, high = ticks[0] / 1.6, ticks[-1] * 1.6
         reach = NEAR * np.log(high / low)
@@ -111,7 +111,7 @@ def score_chart(inside: np.ndarray, outside: np.ndarray, auc: float, meaning: st
         high = usual
     if high - low <= 1e-9 * abs(high):  # all the same
         low, high = low - 0.5, high + 0.5
-    bins = int(np.clip(2 * min(len(inside), len(outside)) ** (1 / 3), 8, BINS))  # Rice's rule: few scores make a comb of many
+    bins = int(np.clip(3 * min(len(inside), len(outside)) ** (1 / 3), 8, BINS))  # of few scores many bins would make a comb
     edges = np.geomspace(low, high, bins + 1) if wide else np.linspace(low, high, bins + 1)
     with blank((shorter(meaning), "density")) as drawn:
         axes = drawn.axes

@@ -30,6 +30,7 @@ from nnlab.runs.folder import RunFolder
 
 WITHOUT_BEARING = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
 EPOCHS, LEAST_STEPS = 5, 600  # of a judge's training: small sets need more epochs
+CONVOLUTIONAL = ["model=cnn", "model.channels=[16,32]", "model.hidden=128"]  # small: it looks at every evaluation of a run
 LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
 
 
@@ -107,7 +108,7 @@ def train(data: Mapping, device: str, folder: RunFolder) -> None:
     if len(spec.classes) < 2:
         raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; give judge=inception, or leave it out")
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
-    chosen = names.plain(names.composed([f"model={'cnn' if halves else 'fcnn'}"]))
+    chosen = names.plain(names.composed(CONVOLUTIONAL if halves else ["model=fcnn"]))
     config = {**chosen, "data": whole, "device": device}
     experiment = assemble(config)
     per_epoch = experiment.trainer.steps_per_epoch

@@ -97,6 +97,9 @@ class Classifies(Protocol):
     def features(self, x: Tensor) -> Tensor:
         """What it decides by, (N, d), of inputs (N, *shape)."""
 
+    def decide(self, features: Tensor) -> Tensor:
+        """Class probabilities (N, classes) of features (N, d)."""
+
     def classify(self, x: Tensor) -> Tensor:
         """Class probabilities (N, classes) of inputs (N, *shape)."""
 

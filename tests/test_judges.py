@@ -121,6 +121,18 @@ def test_a_judge_changes_no_weights_and_a_resumed_run_needs_its_run_no_more(nnla
     assert nnlab("resume", str(folder.path), "trainer.epochs=3")[0] == 0
 
 
+def test_a_resumed_run_is_judged_as_if_it_had_not_been_stopped(nnlab, classifier: RunFolder) -> None:
+    """Bits that are drawn at each reading, and a noise: neither is drawn from what the samples are drawn from."""
+    run = ["train", "model=vae", "model.hidden=[32]", *SHORT, "trainer.epochs=3", "noise=masking", "data.binarize=dynamic"]
+    assert nnlab("train", "model=fcnn", "model.hidden=[32]", *SHORT, "data.binarize=dynamic", "outputs=own")[0] == 0
+    judge = f"judge={only_run('own').path}"
+    assert nnlab(*run, judge, "hydra.run.dir=whole")[0] == 0
+    assert nnlab(*run, judge, "hydra.run.dir=longer", "trainer.keep_every=1 epoch")[0] == 0
+    longer, whole = RunFolder(Path("longer")), RunFolder(Path("whole"))
+    assert nnlab("resume", "longer", "--checkpoint", "step-000011")[0] == 0
+    assert longer.metrics.read_bytes() == whole.metrics.read_bytes()
+
+
 def test_any_run_can_be_judged_afterwards(nnlab, classifier: RunFolder) -> None:
     assert nnlab("train", "model=pca", "model.latent_dim=30", "trainer.show_every=never")[0] == 0
     status, out, error = nnlab("evaluate", "last", "--judge", str(classifier.path))

@@ -222,7 +222,7 @@ def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Re
         "scaling": "less the mean of the training features, by one factor that makes their mean variance 1",
     }
     figures = {
-        name: {plan.name(n).replace(",", ""): {"labels": n, **one.facts} for n, one in of.items()}
+        name: {str(n) if n < plan.all else "all": {"labels": n, **one.facts} for n, one in of.items()}
         for name, of in results.items()
     }
     path = run.folder.path / "probe.json"

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from nnlab.data.dataset import Split
 from nnlab.data.feed import Feed, evaluation_batch
-from nnlab.data.spec import Batch
 from nnlab.earlier import Earlier
 from nnlab.evaluation.frechet import Moments, frechet_distance
 from nnlab.evaluation.kernel import kernel_distance
 from nnlab.evaluation.manifold import precision_recall
 from nnlab.evaluation.modes import class_agreement, class_divergence, class_shares, mode_coverage
 from nnlab.model import Classifies, Model, Reconstructs, Samples, can
+from nnlab.noise import NoNoise
 
 FEWEST = 10  # examples of a split without which nothing is said of samples
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
@@ -47,6 +48,7 @@ class Judge:
 
     def __init__(self, model: nn.Module, name: str, source: Earlier | None = None) -> None:
         self.model, self.name, self.source = model.eval().requires_grad_(False), name, source
+        self.spec = model.spec
         self._real: dict[int, Seen] = {}
 
     def fill(self, weights: dict[str, Tensor] | None = None) -> None:
@@ -69,28 +71,32 @@ class Judge:
             seen.moments.add(features)
             seen.some.append(features[::every])
             if can(self.model, Classifies):
-                seen.probabilities.append(self.model.classify(x))
+                seen.probabilities.append(self.model.decide(features))
         return seen
 
     def figures(self, model: Model, feed: Feed, generator: torch.Generator) -> dict[str, float]:
         """How a model's samples and reconstructions compare with a split, as many samples as it has examples."""
         figures = {}
-        if can(model, Samples):
+        if can(model, Samples) and len(feed.split) >= FEWEST:
             figures |= self.of_samples(model, feed, generator)
         if can(model, Reconstructs) and can(self.model, Classifies) and feed.split.y is not None:
-            figures |= self.of_reconstructions(model, feed.in_order(generator))
+            figures |= self.of_reconstructions(model, feed, generator)
         return figures
+
+    def real(self, split: Split) -> Seen:
+        """The split itself, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
+        if id(split) not in self._real:
+            generator = torch.Generator(split.rows.device).manual_seed(0)
+            every = -(-len(split) // PAIRS)
+            clean = Feed(split, NoNoise(self.spec))
+            self._real[id(split)] = self.look((batch.target for batch in clean.in_order(generator)), every)
+        return self._real[id(split)]
 
     def of_samples(self, model: Samples, feed: Feed, generator: torch.Generator) -> dict[str, float]:
         """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold."""
-        n, every = len(feed.split), -(-len(feed.split) // PAIRS)
-        if n < FEWEST:
-            return {}
-        real = self._real.get(id(feed.split))
-        if real is None:
-            real = self._real[id(feed.split)] = self.look((batch.target for batch in feed.in_order(generator)), every)
-        size = evaluation_batch(feed.split)
-        fake = self.look((model.sample(min(size, n - start), generator) for start in range(0, n, size)), every)
+        n, size = len(feed.split), evaluation_batch(feed.split)
+        real = self.real(feed.split)
+        fake = self.look((model.sample(min(size, n - start), generator) for start in range(0, n, size)), -(-n // PAIRS))
         if not fake.finite:
             return {"frechet_distance": float("nan")}
         figures = {
@@ -105,15 +111,11 @@ class Judge:
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
 
-    def of_reconstructions(self, model: Reconstructs, batches: Iterator[Batch]) -> dict[str, float]:
+    def of_reconstructions(self, model: Reconstructs, feed: Feed, generator: torch.Generator) -> dict[str, float]:
         """How many reconstructions are seen as the class of their input, beside the judge's accuracy on the inputs."""
-        outputs, inputs, labels = [], [], []
-        for batch in batches:
-            outputs.append(self.model.classify(model.reconstruct(batch.input)))
-            inputs.append(self.model.classify(batch.target))
-            labels.append(batch.label)
-        label = torch.cat(labels)
+        label = feed.split.labels(feed.split.rows)
+        outputs = [self.model.classify(model.reconstruct(batch.input)) for batch in feed.in_order(generator)]
         return {
             "class_agreement": class_agreement(torch.cat(outputs), label),
-            "judge_accuracy": class_agreement(torch.cat(inputs), label),
+            "judge_accuracy": class_agreement(torch.cat(self.real(feed.split).probabilities), label),
         }

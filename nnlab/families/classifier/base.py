@@ -35,9 +35,13 @@ class Classifier(Model):
         """log p(c|x) up to a constant, (N, classes)."""
         return self.head(self.features(x)).float()
 
+    def decide(self, features: Tensor) -> Tensor:
+        """p(c|x), (N, classes), of φ(x), (N, width)."""
+        return self.head(features).float().softmax(1)
+
     def classify(self, x: Tensor) -> Tensor:
         """p(c|x), (N, classes)."""
-        return self.logits(x).softmax(1)
+        return self.decide(self.features(x))
 
     def encode(self, x: Tensor) -> Tensor:
         """φ(x), (N, width): what the last layer decides by."""

@@ -1,0 +1,127 @@
+"""nnlab probe: the same labels for every encoder, the figures that it leaves, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import only_run, small
+
+from nnlab.evaluation import probe
+from nnlab.families.ae.pca import PCA
+
+LINE = re.compile(r"^(.*?\(\d+\)) +(.*)$", re.MULTILINE)
+
+
+@pytest.fixture
+def trained(nnlab):
+    def run(*overrides: str, model: str = "pca") -> None:
+        status, _, error = nnlab("train", *small(model), "trainer.show_every=never", *overrides)
+        assert status == 0, error
+
+    return run
+
+
+def figures() -> dict:
+    return json.loads((only_run().path / "probe.json").read_text(encoding="utf-8"))
+
+
+def test_the_table_the_file_and_the_chart_agree(nnlab, trained) -> None:
+    trained("model.latent_dim=16")
+    status, out, error = nnlab("probe", "last", "--labels", "100,10,all", "--seeds", "3")
+    assert (status, error) == (0, "")
+    assert out.splitlines()[0].split()[-3:] == ["10", "100", "all"]
+    table, told = dict(LINE.findall(out)), figures()
+    assert list(table) == list(told["encoders"]) == ["codes of PCA (16)", "raw pixels (64)", "PCA (16)"]
+    assert (told["n_train"], told["n_test"], told["seeds"], told["C"]) == (1295, 359, 3, 1.0)
+    for name, of in told["encoders"].items():
+        assert [each["labels"] for each in of.values()] == [10, 100, 1295]
+        assert [len(each["accuracies"]) for each in of.values()] == [3, 3, 1], "all labels are the same at every draw"
+        assert of["all"]["std"] is None
+        assert of["100"]["accuracy"] == pytest.approx(np.mean(of["100"]["accuracies"]))
+        assert of["100"]["std"] == pytest.approx(np.std(of["100"]["accuracies"], ddof=1))
+        assert f"{100 * of['100']['accuracy']:.1f} ± {100 * of['100']['std']:.1f}" in table[name]
+        assert table[name].endswith(f" {100 * of['all']['accuracy']:.1f}")
+        assert of["10"]["accuracy"] < of["100"]["accuracy"] < of["all"]["accuracy"]
+    assert (only_run().images / "probe.png").exists()
+
+
+def test_every_encoder_sees_the_same_labels(nnlab, trained) -> None:
+    trained("model.latent_dim=8")
+    assert nnlab("probe", "last", "--labels", "10,50,all")[0] == 0
+    codes, _, rival = figures()["encoders"].values()
+    for count in ("10", "50", "all"):  # the rival is the same solution of the same examples, found again
+        assert codes[count]["accuracies"] == pytest.approx(rival[count]["accuracies"], abs=0.006)
+
+
+def test_it_repeats_its_figures(nnlab, trained) -> None:
+    trained()
+    first, again = (nnlab("probe", "last", "--labels", "20", "--seeds", "2")[1] for _ in range(2))
+    assert first == again
+
+
+def test_by_default_it_takes_as_many_as_there_are(nnlab, trained) -> None:
+    trained("data.limit=200")
+    assert nnlab("probe", "last", "--seeds", "1")[0] == 0
+    told = figures()["encoders"]["raw pixels (64)"]
+    assert list(told) == ["10", "100", "all"]
+    assert told["all"]["labels"] == 180
+
+
+def test_of_a_narrow_table_there_are_no_more_components_than_columns(nnlab, trained) -> None:
+    trained("data=moons", "model.clusters=10", model="kmeans")
+    assert nnlab("probe", "last", "--labels", "20,all", "--seeds", "2")[0] == 0
+    told = figures()["encoders"]
+    assert list(told) == ["codes of KMeans (10)", "raw columns (2)", "PCA (2)"]
+    assert told["codes of KMeans (10)"]["all"]["accuracy"] > told["raw columns (2)"]["all"]["accuracy"] + 0.05, (
+        "no straight line parts the moons, distances to ten centres do"
+    )
+
+
+def test_a_fit_that_was_cut_short_is_told(nnlab, trained, monkeypatch) -> None:
+    trained()
+    assert "converged" not in nnlab("probe", "last", "--labels", "20", "--seeds", "2")[1]
+    monkeypatch.setattr(probe, "MOST_STEPS", 1)
+    status, out, error = nnlab("probe", "last", "--labels", "20", "--seeds", "2")
+    assert (status, error) == (0, "")
+    assert "had not converged, and its figure may be low: codes of PCA (4) by 20, raw pixels (64) by 20, PCA (4) by 20" in out
+    assert figures()["encoders"]["PCA (4)"]["20"]["converged"] is False
+
+
+def test_numbers_of_labels_that_cannot_be_are_refused(nnlab, trained) -> None:
+    trained()
+    for labels, expected in {
+        "9,100": "nnlab: --labels 9: Digits has 10 classes, each of which takes at least one label\n",
+        "10,1296": "nnlab: --labels 1296: there are 1295 training examples; all takes them all\n",
+    }.items():
+        assert nnlab("probe", "last", "--labels", labels)[::2] == (2, expected)
+    for labels, expected in {
+        "ten": "expected numbers of labels such as 10,100,all, got 'ten'",
+        "10,": "expected numbers of labels such as 10,100,all, got '10,'",
+        "0": "expected a whole number ≥ 1, got 0",
+    }.items():
+        status, _, error = nnlab("probe", "last", "--labels", labels)
+        assert (status, expected in error) == (2, True), error
+    assert not (only_run().path / "probe.json").exists()
+
+
+def test_data_without_labels_are_refused(nnlab, trained) -> None:
+    np.savez("own.npz", x_train=np.random.default_rng(0).random((40, 8, 8)))
+    trained("data=npz", "data.root=.", "data.file=own.npz")
+    assert nnlab("probe", "last")[::2] == (2, "nnlab: probe: own has no labels to learn from\n")
+
+
+def test_a_single_class_is_refused(nnlab, trained) -> None:
+    trained("data.classes=[4]")
+    status, _, error = nnlab("probe", "last")
+    assert (status, "of one class, which leaves nothing to tell apart" in error) == (2, True)
+
+
+def test_a_model_that_cannot_encode_is_refused(nnlab, trained, monkeypatch) -> None:
+    trained()
+    monkeypatch.delattr(PCA, "encode")
+    status, _, error = nnlab("probe", "last")
+    assert status == 2
+    assert error.startswith("nnlab: probe: PCA cannot encode; models that can: ae, ")
