@@ -18,6 +18,7 @@ import torch
 
 from nnlab.config import names
 from nnlab.config.build import build
+from nnlab.config.constraints import is_none
 from nnlab.data.dataset import Dataset
 from nnlab.data.spec import DataSpec
 from nnlab.earlier import Earlier, earlier
@@ -35,8 +36,8 @@ LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
 
 
 def identity(data: Mapping) -> dict:
-    """What of a dataset's node says which examples there are."""
-    return {key: value for key, value in data.items() if key not in WITHOUT_BEARING}
+    """What of a dataset's node says which examples there are. What is absent is left out: an older run has not every key."""
+    return {key: value for key, value in data.items() if key not in WITHOUT_BEARING and not is_none(value)}
 
 
 def judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Judge | None:

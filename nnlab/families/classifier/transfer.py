@@ -1,24 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from nnlab.data.dataset import Split
+from nnlab.data.feed import evaluation_batch
 from nnlab.data.spec import DataSpec
 from nnlab.earlier import Earlier
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import Classifier
 from nnlab.model import Encodes, Model, can
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
+from nnlab.nn.precise import doubled
 
 
 class Transfer(Classifier):
     """A classifier on the encoder of an earlier run (Yosinski et al. 2014, "How transferable are features …").
 
-    φ(x) = h(e(x)), e the earlier run's encoder, h fully connected layers of the widths `hidden`; none of them is the linear
-    probe. The earlier run may have learned without labels, or from other classes.
+    φ(x) = h((e(x) − m)/s), e the earlier run's encoder, m and s the mean and the standard deviation of each coordinate of
+    its codes over the training set, h fully connected layers of the widths `hidden`; none of them is the linear probe. The
+    earlier run may have learned without labels, or from other classes.
 
     encoder  the earlier run
     frozen   whether e stays as it was; else it learns with the head
@@ -43,11 +47,13 @@ class Transfer(Classifier):
         self.earlier = encoder
 
     def start(self, split: Split) -> None:
-        self.body[0].model.load_state_dict(self.earlier.weights())
+        encoder = self.body[0]
+        encoder.model.load_state_dict(self.earlier.weights())
+        encoder.standardize(split.values(rows) for rows in split.rows.split(evaluation_batch(split)))
 
 
 class Encoder(nn.Module):
-    """The encoder of a model; frozen, it neither learns nor drops anything out."""
+    """The standardised codes of a model; frozen, it neither learns nor drops anything out."""
 
     def __init__(self, model: Model, frozen: bool) -> None:
         super().__init__()
@@ -56,6 +62,8 @@ class Encoder(nn.Module):
         self.model, self.frozen = model, frozen
         with torch.no_grad():
             self.width = model.eval().encode(torch.zeros(1, *model.spec.shape)).shape[1]
+        self.register_buffer("mean", torch.zeros(self.width))
+        self.register_buffer("std", torch.ones(self.width))
         if frozen:
             model.requires_grad_(False)
         elif not any(parameter.requires_grad for parameter in model.parameters()):
@@ -64,8 +72,18 @@ class Encoder(nn.Module):
     def train(self, mode: bool = True) -> Encoder:
         return super().train(mode and not self.frozen)
 
+    @torch.no_grad()
+    def standardize(self, batches: Iterable[Tensor]) -> None:
+        """Measure m and s; a coordinate that never changes is left as it is, but for its mean."""
+        was = self.model.training
+        codes = doubled(torch.cat([self.model.eval().encode(x) for x in batches]))
+        self.model.train(was)
+        std = codes.std(0, correction=0)
+        self.mean.copy_(codes.mean(0))
+        self.std.copy_(torch.where(std > 1e-6 * codes.abs().amax(0), std, 1.0))
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.model.encode(x)
+        return (self.model.encode(x) - self.mean) / self.std
 
 
 KIND = {"image": "images", "table": "rows"}
