@@ -69,8 +69,8 @@ class Affine(Augmentation):
         u = torch.rand((n, 6), device=device, generator=generator)
         size = 1 - self.crop * u[:, 0]
         mirror = torch.where(u[:, 1] < 0.5, -1.0, 1.0) if self.flip else torch.ones_like(size)
-        sides = torch.tensor([width, height], device=device)
         whole = ((2 * self.shift + 1) * u[:, 2:4]).floor() - self.shift
-        centre = (1 - size[:, None]) * (2 * u[:, 4:6] - 1) + 2 * whole / sides
+        across = (1 - size) * (2 * u[:, 4] - 1) + 2 * whole[:, 0] / width
+        down = (1 - size) * (2 * u[:, 5] - 1) + 2 * whole[:, 1] / height
         zero = torch.zeros_like(size)
-        return torch.stack([torch.stack([mirror * size, zero, centre[:, 0]], 1), torch.stack([zero, size, centre[:, 1]], 1)], 1)
+        return torch.stack([torch.stack([mirror * size, zero, across], 1), torch.stack([zero, size, down], 1)], 1)

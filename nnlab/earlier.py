@@ -36,6 +36,8 @@ class Earlier:
     model, data  the nodes of its config
     """
 
+    described = "a run folder, or last"  # what a config may say
+
     def __init__(self, *, run: str, checkpoint: str, fingerprint: str, spec: Mapping, model: Mapping, data: Mapping) -> None:
         self.run, self.checkpoint, self.fingerprint = run, checkpoint, fingerprint
         self.spec = DataSpec.from_state(spec)
@@ -58,7 +60,7 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(state.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(-1).numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().flatten().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -88,7 +90,7 @@ def earlier(run: str, place: str) -> dict[str, Any]:
     }
 
 
-def resolved(config: Mapping) -> tuple[dict, list[str]]:
+def with_earlier(config: Mapping) -> tuple[dict, list[str]]:
     """The config with each RUN that stands for an earlier run's model replaced by its node; and the problems met.
 
     RUNs are the judge, and those parameters of the model's class that are an `Earlier`.

@@ -21,8 +21,9 @@ from nnlab.recording.recorder import Recorder
 from nnlab.runs.folder import RunFolder, process_facts, versions, write_whole
 from nnlab.training import device as devices
 from nnlab.training import randomness
+from nnlab.training.diagnosis import Diverged
 from nnlab.training.interruption import Interruption
-from nnlab.training.loop import Diverged, Loop
+from nnlab.training.loop import Loop
 from nnlab.training.options import Options
 from nnlab.training.trainer import Setting, Trainer, trainer_of
 
@@ -60,7 +61,8 @@ def assemble(config: Mapping) -> Experiment:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_flush_denormal(True)  # Adam's running means of silent weights fade into denormals, which CPUs add slowly
     data = build(config["data"], Dataset, place="data").open(device)
-    randomness.seed_everything(config["seed"])
+    judge = judges.judge(config["judge"], data.spec, config["data"], device)
+    randomness.seed_everything(config["seed"])  # after the judge, which is no part of the model
     noise = build(config["noise"], Noise, data.spec, place="noise")
     augmentation = build(config["augmentation"], Augmentation, data.spec, place="augmentation")
     model = build(config["model"], Model, data.spec, place="model").to(device)
@@ -68,7 +70,6 @@ def assemble(config: Mapping) -> Experiment:
     options = build(config["trainer"], trainer.options, place="trainer")
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
-    judge = judges.judge(config["judge"], data.spec, config["data"], device)
     setting = Setting(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
     return Experiment(dict(config), options, device, data, model, trainer(setting))
 

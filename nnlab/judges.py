@@ -22,7 +22,7 @@ from nnlab.config.constraints import is_none
 from nnlab.data.dataset import Dataset
 from nnlab.data.spec import DataSpec
 from nnlab.earlier import Earlier, earlier
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, Interrupted, explain
 from nnlab.evaluation import inception
 from nnlab.evaluation.judge import Judge
 from nnlab.model import Classifies, can
@@ -51,16 +51,16 @@ def judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Jud
         if not can(model, Classifies):
             raise BadInput(f"judge: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")
         refuse_other_data(known, spec, data)
-        return Judge(model, known.fingerprint, known)
+        return Judge(model, spec, known.fingerprint, known)
     if node == "inception":
-        return Judge(inception.inception(spec).to(device), inception.NAME)
+        return Judge(inception.inception(spec).to(device), spec, inception.NAME)
     return None
 
 
 def refuse_other_data(known: Earlier, spec: DataSpec, data: Mapping) -> None:
     mine, other = identity(data), identity(known.data)
     same = (known.spec.kind, known.spec.shape, known.spec.classes) == (spec.kind, spec.shape, spec.classes)
-    if mine == other and same and (known.spec.mean, known.spec.std) == (spec.mean, spec.std):
+    if mine == other and same and known.spec.digest == spec.digest:
         return
     differs = [key for key in {**mine, **other} if mine.get(key) != other.get(key) and key != "_target_"]
     how = f" ({', '.join(f'data.{key}' for key in differs)})" if differs else ""
@@ -70,29 +70,37 @@ def refuse_other_data(known: Earlier, spec: DataSpec, data: Mapping) -> None:
     )
 
 
-def resolved(config: Mapping, console: Console) -> dict:
+def with_judge(config: Mapping, console: Console) -> dict:
     """The config with `judge=auto` replaced by the node of the classifier that nnlab trains for its dataset, once."""
     if config["judge"] != "auto":
         return dict(config)
-    return {**config, "judge": earlier(str(trained_once(config, console).path), "judge")}
+    try:
+        folder = trained_once(config, console)
+    except OSError as error:
+        raise BadInput(f"judge: {explain(error, Path(config['data']['root']))}") from error
+    except Interrupted as error:
+        raise Interrupted("interrupted while the judge was trained, of which nothing is kept; run again") from error
+    return {**config, "judge": earlier(str(folder.path), "judge")}
 
 
 def trained_once(config: Mapping, console: Console) -> RunFolder:
     """The run folder of a dataset's own judge, trained now if there is none yet."""
-    data = config["data"]
-    digest = hashlib.sha256(json.dumps(identity(data), sort_keys=True).encode()).hexdigest()[:8]
-    name = data["_target_"].rpartition(".")[2].lower()
-    folder = RunFolder(Path(data["root"]) / "judges" / f"{name}-{digest}")
-    if folder.read_status().get("status") == "completed":
+    whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
+    spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
+    if len(spec.classes) < 2:
+        raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; give judge=inception, or leave it out")
+    digest = hashlib.sha256(json.dumps([identity(whole), spec.digest], sort_keys=True).encode()).hexdigest()[:8]
+    folder = RunFolder(Path(whole["root"]) / "judges" / f"{spec.name.lower()}-{digest}")
+    if completed(folder):
         return folder
-    console.line(f"a judge for {name} is trained, once for all runs (minutes); it will be {folder.path}")
+    console.line(f"a judge for {spec.name} is trained, once for all runs (minutes); it will be {folder.path}")
     beside = RunFolder(folder.path.with_name(f"{folder.path.name}.{os.getpid()}"))
     beside.path.mkdir(parents=True)
     try:
-        train(data, config["device"], beside)
-        if folder.path.exists():  # another process was faster
+        train({**config, "data": whole}, spec, beside)
+        if not completed(folder):  # else another process was faster, and runs may have named its judge
             shutil.rmtree(folder.path, ignore_errors=True)
-        os.replace(beside.path, folder.path)
+            os.replace(beside.path, folder.path)
     finally:
         shutil.rmtree(beside.path, ignore_errors=True)
     right = folder.read_summary()["final"]["test/accuracy"]
@@ -100,22 +108,22 @@ def trained_once(config: Mapping, console: Console) -> RunFolder:
     return folder
 
 
-def train(data: Mapping, device: str, folder: RunFolder) -> None:
-    """A classifier of a dataset, of all its examples. Raises BadInput if they have no labels."""
+def completed(folder: RunFolder) -> bool:
+    return folder.read_status().get("status") == "completed"
+
+
+def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
+    """A classifier of a dataset, of all its training examples."""
     from nnlab.experiment import assemble, carry_out, write_config  # which itself knows judges
 
-    whole = {**data, "validation": "auto", "limit": "none", "seed": 0}
-    spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
-    if len(spec.classes) < 2:
-        raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; give judge=inception, or leave it out")
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
     chosen = names.plain(names.composed(CONVOLUTIONAL if halves else ["model=fcnn"]))
-    config = {**chosen, "data": whole, "device": device}
-    experiment = assemble(config)
-    per_epoch = experiment.trainer.steps_per_epoch
-    config["trainer"] |= {"epochs": max(EPOCHS, -(-LEAST_STEPS // per_epoch)), "show_every": "never"}
-    experiment = assemble(config)
+    chosen["trainer"] |= {"epochs": "none", "steps": LEAST_STEPS, "show_every": "never"}
+    experiment = assemble({**chosen, "data": config["data"], "device": config["device"]})
+    epochs = max(EPOCHS, -(-LEAST_STEPS // experiment.trainer.steps_per_epoch))
+    chosen["trainer"] |= {"epochs": epochs, "steps": "none"}
+    del experiment  # its data: a set is on the device once
+    whole = assemble({**chosen, "data": config["data"], "device": config["device"]})
     with closing(Console(folder.log, quiet=True)) as console:
-        write_config(folder, config)
-        facts = {"choices": {}, "model": "judge", "data": spec.name, "tags": []}
-        carry_out(experiment, folder, console, **facts)
+        write_config(folder, whole.config)
+        carry_out(whole, folder, console, choices={}, model="judge", data=spec.name, tags=[])

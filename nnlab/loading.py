@@ -23,13 +23,17 @@ from nnlab.training import device as devices
 
 @dataclass
 class OpenRun:
-    """A run folder with the state of one of its checkpoints; model, data and trainer are made when first asked for."""
+    """A run folder with the state of one of its checkpoints; model, data and trainer are made when first asked for.
+
+    judged  whether the trainer is to have the run's judge
+    """
 
     folder: RunFolder
     config: dict
     checkpoint: str
     state: dict
     device: torch.device
+    judged: bool = False
 
     @cached_property
     def model(self) -> Model:
@@ -41,7 +45,9 @@ class OpenRun:
     @cached_property
     def experiment(self) -> Experiment:
         """Everything the run was made of, with the trained weights. Raises BadInput if the data are not there."""
-        experiment = assemble({**self.config, "device": str(self.device)})
+        judge = self.config["judge"] if self.judged else "none"
+        experiment = assemble({**self.config, "judge": judge, "device": str(self.device)})
+        experiment.trainer.enter(self.state["trainer"].get("stage", 0))
         self._fill(experiment.model)
         if experiment.trainer.judge:
             experiment.trainer.judge.fill(self.state["trainer"].get("judge"))

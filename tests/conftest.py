@@ -12,7 +12,7 @@ import torch
 
 from nnlab import cli
 from nnlab.config import names
-from nnlab.earlier import resolved
+from nnlab.earlier import with_earlier
 from nnlab.experiment import Experiment, assemble, carry_out, write_config
 from nnlab.recording.console import Console
 from nnlab.runs.find import find
@@ -53,7 +53,7 @@ def config_of(*overrides: str) -> dict:
 
 
 def built(*overrides: str) -> Experiment:
-    config, problems = resolved(config_of(*overrides))
+    config, problems = with_earlier(config_of(*overrides))
     assert not problems
     return assemble(config)
 

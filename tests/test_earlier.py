@@ -111,3 +111,20 @@ def test_an_encoder_without_weights_to_tune_and_a_model_without_codes_are_refuse
     run = only_run("earlier")
     status, _, error = nnlab("train", "model=transfer", f"model.encoder={run.path}", "model.frozen=false")
     assert (status, error) == (2, "nnlab: model.frozen: PCA has no weights that learn by gradient; leave it true\n")
+
+
+def test_an_encoder_that_has_not_come_to_its_last_stage_is_refused(nnlab) -> None:
+    stacked = ["model=stacked_ae", "model.hidden=[32]", "model.latent_dim=4", "trainer.pretraining.epochs=1", *SHORT]
+    assert nnlab("train", *stacked, "trainer.keep_every=1 epoch", "outputs=earlier")[0] == 0
+    run = only_run("earlier")
+    for name in ("best", "last"):  # as if it had been killed in the first stage
+        shutil.copy(run.checkpoints / "step-000011.pt", run.checkpoints / f"{name}.pt")
+    status, _, error = nnlab("train", "model=transfer", f"model.encoder={run.path}")
+    assert status == 2
+    assert error == f"nnlab: model.encoder: {run.path} has not come to its last stage; go on with it first\n"
+    assert not Path("outputs").exists()
+
+
+def test_without_a_run_it_says_what_may_stand_there(nnlab) -> None:
+    status, _, error = nnlab("train", "model=transfer", "model.encoder=none")
+    assert (status, error) == (2, "nnlab: model.encoder: expected a run folder, or last, got 'none'\n")

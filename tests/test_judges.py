@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import built, only_run
+from conftest import built, only_run, same_bits, weights
 from torch import nn
 
 from nnlab.data.feed import Feed
@@ -48,7 +48,7 @@ def judged(model: nn.Module, net: nn.Module, split: str = "test") -> dict[str, f
     data = built("model=fcnn").data
     feed = Feed(data.split(split), NoNoise(data.spec))
     with torch.inference_mode():
-        return Judge(net, "known").figures(model, feed, torch.Generator().manual_seed(0))
+        return Judge(net, data.spec, "known").figures(model, feed, torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
@@ -105,14 +105,19 @@ def test_a_judged_run_records_the_judge_and_its_figures(nnlab, classifier: RunFo
     assert set(last) & (LOWER | HIGHER)
 
 
-def test_a_judge_changes_no_weights_and_a_resumed_run_needs_its_run_no_more(nnlab, classifier: RunFolder) -> None:
-    from conftest import same_bits, weights
+@pytest.mark.parametrize("model", ["model=vae model.hidden=[32] trainer.precision=float32", "model=kmeans"])
+def test_a_judge_changes_no_weights(nnlab, classifier: RunFolder, model: str) -> None:
+    """Nor what a model draws at its start."""
+    run = ["train", *model.split(), "trainer.epochs=2", "trainer.show_every=never"]
+    assert nnlab(*run, "outputs=alone")[0] == 0
+    assert nnlab(*run, f"judge={classifier.path}")[0] == 0
+    assert same_bits(weights(only_run("alone")), weights(only_run()))
 
+
+def test_a_resumed_run_needs_the_judges_run_no_more(nnlab, classifier: RunFolder) -> None:
     vae = ["model=vae", "model.hidden=[32]", *SHORT]
-    assert nnlab("train", *vae, "outputs=alone")[0] == 0
     assert nnlab("train", *vae, f"judge={classifier.path}")[0] == 0
     folder = only_run()
-    assert same_bits(weights(only_run("alone")), weights(folder))
     figures = folder.read_summary()["final"]
     shutil.rmtree(classifier.path)
     status, out, error = nnlab("evaluate", str(folder.path), "--checkpoint", "best")
@@ -151,7 +156,7 @@ def test_auto_is_trained_once_and_kept_under_the_data_root(nnlab, monkeypatch) -
     run = ["train", "model=vae", "model.hidden=[32]", *SHORT, "judge=auto"]
     status, out, error = nnlab(*run)
     assert status == 0, error
-    assert "a judge for digits is trained, once for all runs" in out
+    assert "a judge for Digits is trained, once for all runs" in out
     (folder,) = Path("datasets/judges").iterdir()
     trained = RunFolder(folder)
     assert trained.read_status()["status"] == "completed"
@@ -179,6 +184,46 @@ def test_who_may_not_judge(nnlab, classifier: RunFolder, overrides: list[str], e
     status, _, error = nnlab("train", "model=vae", "model.hidden=[32]", *SHORT, *given, *overrides)
     assert status == 2
     assert error.startswith(f"nnlab: {expected.replace('RUN', str(classifier.path))}"), error
+    assert not Path("outputs").exists()
+
+
+def test_a_table_standardised_otherwise_has_the_same_judge(nnlab, monkeypatch) -> None:
+    from nnlab import judges
+
+    monkeypatch.setattr(judges, "LEAST_STEPS", 300)
+    monkeypatch.setenv("NNLAB_DATA", "datasets")
+    run = ["train", "model=ae", "model.hidden=[32]", "model.latent_dim=2", "data=iris", *SHORT, "judge=auto"]
+    for seed in (0, 1):
+        status, _, error = nnlab(*run, f"data.seed={seed}", f"outputs=seed{seed}")
+        assert status == 0, error
+        assert only_run(f"seed{seed}").read_summary()["final"]["test/judge_accuracy"] > 0.85
+    assert len(list(Path("datasets/judges").iterdir())) == 1
+
+
+def test_another_file_of_the_same_name_has_another_judge(nnlab, monkeypatch) -> None:
+    import numpy as np
+
+    from nnlab import judges
+
+    monkeypatch.setattr(judges, "LEAST_STEPS", 10)
+    own = ["data=npz", "data.root=.", "data.file=own.npz"]
+    for seed in (0, 1):
+        rng = np.random.default_rng(seed)
+        np.savez("own.npz", x_train=rng.random((100, 8, 8)), y_train=np.arange(100) % 3)
+        assert nnlab("train", "model=ae", "model.hidden=[8]", *own, *SHORT, "judge=auto", f"outputs=seed{seed}")[0] == 0
+    assert len(list(Path("judges").iterdir())) == 2
+    first = only_run("seed0").read_config()["judge"]["run"]
+    status, _, error = nnlab("train", "model=ae", *own, *SHORT, f"judge={first}")
+    assert status == 2
+    assert "was trained on other data than own" in error
+
+
+def test_a_root_that_cannot_be_written_is_a_sentence(nnlab, monkeypatch) -> None:
+    Path("file").write_text("")
+    monkeypatch.setenv("NNLAB_DATA", "file")
+    status, _, error = nnlab("train", "model=vae", *SHORT, "judge=auto")
+    assert status == 2
+    assert error.startswith("nnlab: judge: "), error
     assert not Path("outputs").exists()
 
 

@@ -25,17 +25,18 @@ def main(argv: list[str]) -> int:
     add_model(made)
     asked = made.parse_args(argv)
 
-    from nnlab.errors import BadInput
+    from nnlab.commands.trained import take
     from nnlab.loading import open_run
+    from nnlab.recording.recorder import named
 
     run = open_run(asked.run, asked.checkpoint, asked.device)
     if asked.judge:
         choose_judge(run, asked.judge)
+    run.judged = True
     trainer = run.experiment.trainer
-    n = len(trainer.data.split(asked.split))
-    if not n:
-        raise BadInput(f"--split {asked.split}: it is empty in this run")
-    figures = {f"{asked.split}/{name}": value for name, value in trainer.evaluate(asked.split).items()}
+    n = len(take(trainer.data, asked.split))
+    prefix = named(asked.split, trainer.stages[trainer.stage].name)
+    figures = {prefix + name: value for name, value in trainer.evaluate(asked.split).items()}
     facts = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "step": run.state["progress"]["step"], "n": n}
     print(json.dumps({**facts, **trainer.facts, **figures}, indent=2))
     return 0
@@ -45,13 +46,13 @@ def choose_judge(run, judge: str) -> None:
     """Another judge than the run's own. Raises BadInput if it has no use for the model, or cannot be had."""
     from nnlab import judges
     from nnlab.config import values
-    from nnlab.earlier import resolved
+    from nnlab.earlier import with_earlier
     from nnlab.errors import BadInput
     from nnlab.recording.console import Console
 
-    run.config, problems = resolved({**run.config, "judge": judge})
+    run.config, problems = with_earlier({**run.config, "judge": judge})
     problems = problems or values.check(run.config)
     if problems:
         raise BadInput(*(problem.replace("judge: ", "--judge: ") for problem in problems))
-    run.config = judges.resolved({**run.config, "device": str(run.device)}, Console(stream=sys.stderr))
+    run.config = judges.with_judge({**run.config, "device": str(run.device)}, Console(stream=sys.stderr))
     run.state["trainer"].pop("judge", None)  # the weights of the run's own

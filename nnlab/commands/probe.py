@@ -199,10 +199,14 @@ def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
     """What the cells of the table are; and which of them are no optimum, if any."""
     several = f"mean ± standard deviation over {plan.seeds} draws of the labelled examples"
     single = f"all {plan.all:,}: one fit, for there is nothing to draw"
-    cells = [several] * (plan.seeds > 1 and set(plan.draws) != {plan.all}) + [single] * (plan.all in plan.draws)
+    cells = [several] if plan.seeds > 1 and set(plan.draws) != {plan.all} else []
+    if plan.all in plan.draws:
+        cells.append(single)
     early = [f"{name} by {plan.name(n)}" for name, of in results.items() for n, one in of.items() if not all(one.converged)]
     lines = ["; ".join(cells)] if cells else []
-    return "\n".join(lines + [f"the fit had not converged, and its figure may be low: {', '.join(early)}"] * bool(early))
+    if early:
+        lines.append(f"the fit had not converged, and its figure may be low: {', '.join(early)}")
+    return "\n".join(lines)
 
 
 def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]]) -> None:

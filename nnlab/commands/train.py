@@ -51,9 +51,9 @@ def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> Non
         for job in typed.jobs():
             config, unresolved = names.plain(names.composed(job, config_dir)), []
             if nodes is None or nodes & {"model", "judge"}:
-                from nnlab.earlier import resolved  # imports torch
+                from nnlab.earlier import with_earlier  # imports torch
 
-                config, unresolved = resolved(config)
+                config, unresolved = with_earlier(config)
             problems += unresolved or values.check(config, nodes)
             if nodes is None:
                 problems += check_device(config)
@@ -130,7 +130,7 @@ def job(config) -> float | None:
 
 def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | None = None) -> float | None:
     from nnlab import judges
-    from nnlab.earlier import resolved
+    from nnlab.earlier import with_earlier
     from nnlab.experiment import assemble, carry_out, honest, write_config
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
@@ -140,13 +140,13 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
     if {entry.name for entry in folder.path.iterdir()} - {".hydra"}:
         raise BadInput(f"{folder.path} exists already; go on with nnlab resume {folder.path}, or choose another folder")
     try:
-        config, problems = resolved(config)
+        config, problems = with_earlier(config)
         if problems:
             raise BadInput(*problems)
-        config = judges.resolved(config, Console())
+        config = judges.with_judge(config, Console())
         experiment = assemble(config)
         experiment.begin()
-    except BadInput:
+    except BaseException:  # nothing has begun: Ctrl-C while the judge is trained, too, leaves no trace
         discard(folder, Path(config["outputs"]))
         raise
     with honest(folder), closing(Console(folder.log)) as console:
@@ -169,7 +169,8 @@ def discard(folder: RunFolder, outputs: Path) -> None:
     """Remove what Hydra wrote for a run that never began, and the folders that are empty then; nothing else."""
     for path in (folder.path / ".hydra").glob("*.yaml"):
         path.unlink()
-    parents = [parent for parent in folder.path.parents if parent == outputs or outputs in parent.parents]
+    outputs, path = outputs.absolute(), folder.path.absolute()
+    parents = [parent for parent in path.parents if parent == outputs or outputs in parent.parents]
     for empty in (folder.path / ".hydra", folder.path, *parents):
         with suppress(OSError):
             empty.rmdir()

@@ -123,7 +123,19 @@ def check_together(config: Mapping) -> list[str]:
     warmup = config.get("optimizer", {}).get("schedule", {}).get("warmup", 0)
     if is_none(steps) and not is_none(epochs) and warmup > epochs:
         problems.append(f"optimizer.schedule.warmup: {warmup} epochs of warm-up in a run of {epochs}")
-    return problems
+    return problems + check_pretraining(trainer.get("pretraining", {}))
+
+
+def check_pretraining(node: Mapping) -> list[str]:
+    """Of a run in stages: the optimizer of the stages before the last."""
+    place, epochs = "trainer.pretraining.optimizer", node.get("epochs")
+    if not node:
+        return []
+    if not node.get("optimizer"):
+        return [f"{place}: the stages learn by gradient and need one, e.g. optimizer@{place}=adam"]
+    shortest = min(epochs) if isinstance(epochs, list) else epochs
+    warmup = node["optimizer"].get("schedule", {}).get("warmup", 0)
+    return [f"{place}.schedule.warmup: {warmup} epochs of warm-up in a stage of {shortest}"] if warmup > shortest else []
 
 
 def check_learning(config: Mapping) -> list[str]:

@@ -36,6 +36,7 @@ class Feed:
         clean = self.split.values(rows)
         if self.augmentation is not None:
             clean = self.augmentation(clean, generator)
+            clean = clean.round() if self.split.bits else clean  # an enlarged image of bits is one again
         if self.split.sampled:
             clean = bernoulli(clean, generator)
         corrupted, mask = self.noise(clean, generator)

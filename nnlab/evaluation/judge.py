@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nnlab.data.dataset import Split
 from nnlab.data.feed import Feed, evaluation_batch
+from nnlab.data.spec import DataSpec
 from nnlab.earlier import Earlier
 from nnlab.evaluation.frechet import Moments, frechet_distance
 from nnlab.evaluation.kernel import kernel_distance
@@ -27,28 +28,38 @@ HIGHER = frozenset({"precision", "recall", "mode_coverage", "class_agreement"})
 
 @dataclass
 class Seen:
-    """A set of examples as a judge sees it: the moments of all features, some of them, and all class probabilities."""
+    """A set of examples as a judge sees it: the moments of all features, some of them, and all class probabilities.
+
+    every  one of so many features is kept for the comparison by pairs
+    """
+
+    every: int = 1
 
     moments: Moments = field(default_factory=Moments)
     some: list[Tensor] = field(default_factory=list)
     probabilities: list[Tensor] = field(default_factory=list)
     finite: bool = True  # a model that has diverged makes what has no features
 
+    def keep(self, features: Tensor) -> None:
+        skipped = -self.moments.n % self.every
+        self.some.append(features[skipped :: self.every])
+        self.moments.add(features)
+
     def pairs(self) -> Tensor:
-        """(≤ PAIRS, d), the first ones: files come shuffled by class or not, but samples have no order."""
+        """(≤ PAIRS, d), at even distances: files may come sorted by class."""
         return torch.cat(self.some)
 
 
 class Judge:
     """Names itself in every record by `name`, the fingerprint of its weights.
 
+    spec    of the data that the judged models see: a table may be standardised otherwise than for the judge
     model   gives features, and where it is a classifier class probabilities
     source  the earlier run that it comes from, whose weights it is yet to be given by `fill`; None if it has them
     """
 
-    def __init__(self, model: nn.Module, name: str, source: Earlier | None = None) -> None:
-        self.model, self.name, self.source = model.eval().requires_grad_(False), name, source
-        self.spec = model.spec
+    def __init__(self, model: nn.Module, spec: DataSpec, name: str, source: Earlier | None = None) -> None:
+        self.model, self.spec, self.name, self.source = model.eval().requires_grad_(False), spec, name, source
         self._real: dict[int, Seen] = {}
 
     def fill(self, weights: dict[str, Tensor] | None = None) -> None:
@@ -60,16 +71,24 @@ class Judge:
         """The weights that a resumed run needs although the judge's own run may be gone."""
         return self.model.state_dict() if self.source else None
 
+    def sees(self, x: Tensor) -> Tensor:
+        """(N, *shape) as the judged models see or make it → as the judge has learned to read it."""
+        own = self.model.spec
+        if (own.mean, own.std) == (self.spec.mean, self.spec.std):
+            return x
+        units = self.spec.original(x)
+        mean, std = (torch.tensor(values, dtype=units.dtype, device=x.device) for values in (own.mean, own.std))
+        return ((units - mean) / std).to(x)
+
     def look(self, batches: Iterator[Tensor], every: int = 1) -> Seen:
-        """Take in batches (N, *shape); of the features every so-manieth is kept for the comparison by pairs."""
-        seen = Seen()
+        """Take in batches (N, *shape)."""
+        seen = Seen(every)
         for x in batches:
-            features = self.model.features(x)
+            features = self.model.features(self.sees(x))
             if not features.isfinite().all():
                 seen.finite = False
                 break
-            seen.moments.add(features)
-            seen.some.append(features[::every])
+            seen.keep(features)
             if can(self.model, Classifies):
                 seen.probabilities.append(self.model.decide(features))
         return seen
@@ -114,7 +133,7 @@ class Judge:
     def of_reconstructions(self, model: Reconstructs, feed: Feed, generator: torch.Generator) -> dict[str, float]:
         """How many reconstructions are seen as the class of their input, beside the judge's accuracy on the inputs."""
         label = feed.split.labels(feed.split.rows)
-        outputs = [self.model.classify(model.reconstruct(batch.input)) for batch in feed.in_order(generator)]
+        outputs = [self.model.classify(self.sees(model.reconstruct(batch.input))) for batch in feed.in_order(generator)]
         return {
             "class_agreement": class_agreement(torch.cat(outputs), label),
             "judge_accuracy": class_agreement(torch.cat(self.real(feed.split).probabilities), label),

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from nnlab.errors import RunFailed
+from nnlab.runs.folder import RunFolder
+from nnlab.training import checkpoint
+from nnlab.training.progress import Progress
+
 if TYPE_CHECKING:
     from nnlab.training.trainer import Trainer
+
+
+class Diverged(RunFailed):
+    """A value that is not finite."""
 
 
 def finite(tensors: Iterable[Tensor]) -> bool:
@@ -40,6 +49,25 @@ def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | N
         for hook in hooks:
             hook.remove()
     return found[0] if found else None
+
+
+def divergence(trainer: Trainer, folder: RunFolder, progress: Progress, step: int, term: str, after: bool) -> Diverged:
+    """What to raise: where it showed, and the layer, found by living through the step again from the last good checkpoint.
+
+    step   the number of the run's step (from 0) in which it showed; with `after`, the number of steps before it showed
+    """
+    found, kept = "", "No checkpoint was saved before it"
+    if checkpoint.available(folder.checkpoints):
+        state = checkpoint.load(folder.checkpoints, "last")
+        start, began = state["progress"]["step"], progress.stage_began  # a stage begins with a checkpoint, so it is of this one
+        layer = replay(trainer, state["trainer"], start - began, step - began)
+        found = f"; first layer with a value that is not finite: {layer}" if layer else ""
+        kept = f"The checkpoint of step {start} is kept"
+    when = f"after update {step}" if after else f"in update {step + 1}"
+    return Diverged(
+        f"{term} is not finite {when} (epoch {max(step - after, 0) // trainer.steps_per_epoch + 1}){found}. "
+        f"{kept}. Try a smaller optimizer.lr, trainer.gradient_clip=1 or trainer.precision=float32"
+    )
 
 
 def replay(trainer: Trainer, state: dict, start: int, step: int) -> str | None:

@@ -6,24 +6,21 @@ Written once for every trainer. Between two events the trainer is asked for all 
 from __future__ import annotations
 
 import math
+import shutil
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
-from nnlab.errors import RunFailed
 from nnlab.recording.console import Console, figures
 from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
 from nnlab.training import checkpoint
-from nnlab.training.diagnosis import finite, replay
+from nnlab.training.diagnosis import divergence, finite
 from nnlab.training.options import Options, period
 from nnlab.training.progress import Progress, best_figures
 from nnlab.training.trainer import Stage, Trainer
-
-
-class Diverged(RunFailed):
-    """A value that is not finite."""
 
 
 class Loop:
@@ -92,6 +89,9 @@ class Loop:
         best = self.folder.checkpoints / "best.pt"
         if best.exists() and checkpoint.step_of(best) != p.best_step:
             best.unlink()
+        kept = self.best_of_stage()
+        if not best.exists() and kept.exists() and checkpoint.step_of(kept) == p.best_step:
+            shutil.copy(kept, best)
 
     def run(self) -> str:
         """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
@@ -120,20 +120,25 @@ class Loop:
         return self.step >= self.stage.steps or self.exhausted() or self.trainer.converged
 
     def next_stage(self) -> None:
-        """Go on to the next stage from the best weights of this one.
+        """Go on to the next stage from the best weights of this one, which stay as best-STAGE.pt.
 
         A kill in between loses nothing: until the new stage has been saved, the run resumes at the end of the old one.
         """
         p = self.progress
-        best = self.folder.checkpoints / "best.pt"
-        if p.best is not None and best.exists():
-            self.trainer.model.load_state_dict(checkpoint.load(self.folder.checkpoints, "best")["trainer"]["model"])
-        self.log()  # what a stage that ended early has gathered
+        if p.best is not None:
+            best = self.folder.checkpoints / "best.pt"
+            if best.exists():
+                best.replace(self.best_of_stage())
+            state = checkpoint.load(self.folder.checkpoints, self.best_of_stage().stem)
+            self.trainer.model.load_state_dict(state["trainer"]["model"])
         self.trainer.meter.epoch.take()
         p.enter(p.stage + 1)
         self.trainer.enter(p.stage)
         self.save()
-        best.unlink(missing_ok=True)
+
+    def best_of_stage(self) -> Path:
+        """Where the best weights of a stage stay when the next one begins."""
+        return self.folder.checkpoints / f"best-{self.stage.name}.pt"
 
     def advance(self, n: int) -> int:
         """Make `n` updates, fewer when asked to stop. Returns how many were made."""
@@ -165,6 +170,8 @@ class Loop:
             self.log()
         evaluated = self.due(self.evaluate_every) and len(self.trainer.data.validation) > 0
         better = self.evaluate() if evaluated else False
+        if self.stage_over():
+            self.log()  # what a stage that ends early has gathered
         if ends_epoch or evaluated:
             self.tell()
         if self.due(self.show_every) and not self.over():  # the last pictures are those of `finish`
@@ -252,7 +259,10 @@ class Loop:
         p, monitor = self.progress, self.trainer.monitor
         facts = {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2), "stage": self.stage.name}
         if monitor and p.best is not None:
-            facts |= {"best": {f"validation/{monitor.name}": p.best}, "higher_is_better": monitor.higher_is_better}
+            facts |= {
+                "best": {named("validation", self.stage.name) + monitor.name: p.best},
+                "higher_is_better": monitor.higher_is_better,
+            }
         return facts
 
     # -- the ends -------------------------------------------------------------------------------------------------
@@ -263,23 +273,7 @@ class Loop:
             self.diverged(self.progress.step, f"{split}/{bad}", after=True)
 
     def diverged(self, step: int, term: str, after: bool = False) -> None:
-        """Find the layer by living through the step again from the last good checkpoint, which is exact; then give up.
-
-        step   the number of the step (from 0) in which it showed; with `after`, the number of steps before it showed
-        """
-        found, kept = "", "No checkpoint was saved before it"
-        if checkpoint.available(self.folder.checkpoints):
-            state = checkpoint.load(self.folder.checkpoints, "last")
-            start = state["progress"]["step"]
-            began = self.progress.stage_began  # a new stage begins with a checkpoint: the last one is of this stage
-            layer = replay(self.trainer, state["trainer"], start - began, step - began)
-            found = f"; first layer with a value that is not finite: {layer}" if layer else ""
-            kept = f"The checkpoint of step {start} is kept"
-        when = f"after update {step}" if after else f"in update {step + 1}"
-        raise Diverged(
-            f"{term} is not finite {when} (epoch {max(step - after, 0) // self.trainer.steps_per_epoch + 1}){found}. "
-            f"{kept}. Try a smaller optimizer.lr, trainer.gradient_clip=1 or trainer.precision=float32"
-        )
+        raise divergence(self.trainer, self.folder, self.progress, step, term, after)
 
     def finish(self) -> dict[str, float]:
         """The test figures and the last pictures, of the best weights where there is a validation split.

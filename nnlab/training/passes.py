@@ -49,6 +49,7 @@ class PassTrainer(Trainer):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
+        self.absent = {torch.float64} if self.device.type == "mps" else set()
         self.sums: Statistics | None = None
         self._converged = False
 
@@ -79,7 +80,8 @@ class PassTrainer(Trainer):
     def restore(self, state: dict) -> None:
         super().restore(state)
         sums = state["sums"]
-        self.sums = None if sums is None else {name: value.to(self.device) for name, value in sums.items()}
+        # sums in float64 lie on the CPU where the device has no float64
+        self.sums = None if sums is None else {n: v if v.dtype in self.absent else v.to(self.device) for n, v in sums.items()}
         self._converged = state["converged"]
 
 

@@ -118,7 +118,7 @@ class Trainer(ABC):
         self.judge = setting.judge
         if self.judge:
             self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER
-            self.facts = {**self.facts, "judge": self.judge.name}
+            self.facts = {**self.facts, "judge": self.judge.name, "judge_pairs": judge.PAIRS}
 
     # -- learning -------------------------------------------------------------------------------------------------
 

@@ -83,3 +83,10 @@ def test_data_without_labels_are_refused() -> None:
     np.savez("own.npz", x_train=np.random.default_rng(0).random((50, 8, 8)))
     with pytest.raises(BadInput, match="a classifier learns from classes, but own has no labels"):
         built("model=fcnn", "data=npz", "data.root=.", "data.file=own.npz")
+
+
+def test_a_test_set_without_labels_is_refused_before_training() -> None:
+    rng = np.random.default_rng(0)
+    np.savez("own.npz", x_train=rng.random((50, 8, 8)), y_train=np.arange(50) % 2, x_test=rng.random((9, 8, 8)))
+    with pytest.raises(BadInput, match="the test examples of own have no labels, by which a classifier is measured"):
+        built("model=fcnn", "data=npz", "data.root=.", "data.file=own.npz")

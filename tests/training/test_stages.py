@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from conftest import built, config_of, only_run, same_bits, weights
@@ -142,3 +144,33 @@ def test_a_resumed_run_goes_on_with_the_last_stage_alone(nnlab) -> None:
     assert "epoch 3/3" in out
     assert not same_bits(layer, {name: weights(folder)[name] for name in layer})
     assert folder.read_status()["epoch"] == 9
+
+
+def test_evaluate_gives_the_figures_of_the_stage_of_its_checkpoint(nnlab) -> None:
+    assert nnlab("train", *STACKED, "trainer.keep_every=1 epoch")[0] == 0
+    folder = only_run()
+    final = folder.read_summary()["final"]
+    assert json.loads(nnlab("evaluate", "last")[1])["test/loss"] == final["test/loss"]
+    second = next(r for r in folder.read_metrics() if r["split"] == "validation" and r.get("stage") == "layer_2")
+    name = f"step-{second['step']:06d}"
+    figures = json.loads(nnlab("evaluate", "last", "--split", "validation", "--checkpoint", name)[1])
+    assert figures["validation/layer_2/loss"] == second["loss"]
+
+
+def test_a_run_resumed_in_an_earlier_stage_ends_in_the_same_bits(nnlab) -> None:
+    wild = ["trainer.pretraining.optimizer.lr=3", "trainer.pretraining.epochs=[4,1,1]", "trainer.gradient_clip=1"]
+    assert nnlab("train", *STACKED, *wild, "trainer.keep_every=1 epoch")[0] == 0
+    folder = only_run()
+    before = weights(folder)
+    steps = [r["step"] for r in folder.read_metrics() if r["split"] == "validation" and r.get("stage") == "layer_1"]
+    assert nnlab("resume", "last", "--checkpoint", f"step-{steps[-2]:06d}")[0] == 0
+    assert all(torch.equal(value, before[name]) for name, value in weights(folder).items())
+
+
+def test_stages_without_an_optimizer_or_with_too_long_a_warmup_are_refused(nnlab) -> None:
+    status, _, error = nnlab("train", *STACKED, "optimizer@trainer.pretraining.optimizer=none")
+    assert status == 2
+    assert error.startswith("nnlab: trainer.pretraining.optimizer: the stages learn by gradient and need one"), error
+    status, _, error = nnlab("train", *STACKED, "trainer.pretraining.optimizer.schedule.warmup=50")
+    assert status == 2
+    assert "trainer.pretraining.optimizer.schedule.warmup: 50 epochs of warm-up in a stage of 2" in error

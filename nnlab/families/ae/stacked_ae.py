@@ -13,14 +13,15 @@ from nnlab.nn.mlp import Width
 class StackedAE(AE):
     """An autoencoder trained greedily, layer by layer (Bengio et al. 2007, "Greedy layer-wise training of deep networks").
 
-    h_0 = x,   a_l = V_l h_{l−1} + b_l,   h_l = s(a_l), s the activation
+    h_0 = x,   a_l = V_l h_{l−1} + b_l,   h_l = s(a_l), s the activation, but h_L = a_L, the code
     layer 1 alone:  loss = Σ (σ(W_1 h_1 + c_1) − x)²          (without the sigmoid σ where data are not within [0, 1])
     layer l alone:  loss = Σ (W_l h_l + c_l − a_{l−1})², with the layers before it as they are
-    together:       loss = Σ (x̂ − x)², x̂ = σ(W_1 s(W_2 s(… W_L a_L + c_L …) + c_2) + c_1), as in `ae`
+    together:       loss = Σ (x̂ − x)², x̂ = σ(W_1 s(W_2 s(… W_L h_L + c_L …) + c_2) + c_1), as in `ae`
 
     A layer is to give a_{l−1} and not h_{l−1} = s(a_{l−1}), which s follows in the whole: behind an s of its own, whose slope
     vanishes, a layer alone stays far from what a linear code of the same length reaches. With a noise each layer sees
-    h_{l−1}(x̃) and is to give a_{l−1}(x) (Vincent et al. 2010, "Stacked denoising autoencoders").
+    h_{l−1}(x̃) and is to give a_{l−1}(x); Vincent et al. 2010 ("Stacked denoising autoencoders") corrupt h_{l−1}(x) instead,
+    which the noises here, made for images, cannot.
 
     depth  how many layers there are as yet: the model encodes and decodes through these alone, and `latent_dim` is the width
            of the last of them

@@ -7,6 +7,7 @@ from torch import Tensor
 from nnlab.charts import confusion_chart, reliability_chart
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
+from nnlab.errors import BadInput
 from nnlab.evaluation.calibration import expected_calibration_error, reliability
 from nnlab.families.classifier.base import classification
 from nnlab.latent.plane import is_plane, joint
@@ -14,7 +15,7 @@ from nnlab.latent.regions import regions_plot
 from nnlab.pictures import directions, tiled
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import aside
-from nnlab.training.trainer import Monitor, evaluating
+from nnlab.training.trainer import Monitor, Setting, evaluating
 
 SHOWN = 100  # filters in a picture
 
@@ -25,6 +26,12 @@ class ClassifierTrainer(GradientTrainer):
     monitor = Monitor("accuracy", higher_is_better=True)
     lower = frozenset({"loss", "calibration_error"})
     higher = frozenset({"accuracy"})
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        if self.data.test.y is None:
+            name = self.model.spec.name
+            raise BadInput(f"data: the test examples of {name} have no labels, by which a classifier is measured; add them")
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return classification(self.model.logits(batch.input), batch.label)
@@ -38,7 +45,7 @@ class ClassifierTrainer(GradientTrainer):
         return torch.cat(logits), torch.cat(labels)
 
     def measure(self, split: str) -> dict[str, float]:
-        """The means of `figures`, and the calibration error of the split as a whole."""
+        """The mean loss and accuracy, and the calibration error of the split as a whole."""
         logits, labels = self.outputs(split)
         means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
         return {**means, "calibration_error": expected_calibration_error(logits.softmax(1), labels)}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.dataset import Split
-from nnlab.data.feed import evaluation_batch
+from nnlab.data.feed import Feed
 from nnlab.data.spec import DataSpec
 from nnlab.earlier import Earlier
 from nnlab.errors import BadInput
@@ -15,6 +15,7 @@ from nnlab.families.classifier.base import Classifier
 from nnlab.model import Encodes, Model, can
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
 from nnlab.nn.precise import doubled
+from nnlab.noise import NoNoise
 
 
 class Transfer(Classifier):
@@ -39,7 +40,7 @@ class Transfer(Classifier):
         dropout: Dropout = 0.0,
     ) -> None:
         body = Encoder(encoder.build(), frozen)
-        refuse_other_data(encoder.spec, spec)
+        refuse_other_inputs(encoder.spec, spec)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise([body.width, *hidden]):
             layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation](), nn.Dropout(dropout)]
@@ -49,7 +50,10 @@ class Transfer(Classifier):
     def start(self, split: Split) -> None:
         encoder = self.body[0]
         encoder.model.load_state_dict(self.earlier.weights())
-        encoder.standardize(split.values(rows) for rows in split.rows.split(evaluation_batch(split)))
+        if width(encoder.model) != encoder.width:
+            raise BadInput(f"model.encoder: {self.earlier.run} has not come to its last stage; go on with it first")
+        generator = torch.Generator(split.rows.device).manual_seed(0)  # of bits that are drawn at each reading
+        encoder.standardize(batch.input for batch in Feed(split, NoNoise(self.spec)).in_order(generator))
 
 
 class Encoder(nn.Module):
@@ -60,8 +64,7 @@ class Encoder(nn.Module):
         if not can(model, Encodes):
             raise BadInput(f"model.encoder: {type(model).__name__} cannot {Encodes.__doc__}")
         self.model, self.frozen = model, frozen
-        with torch.no_grad():
-            self.width = model.eval().encode(torch.zeros(1, *model.spec.shape)).shape[1]
+        self.width = width(model)
         self.register_buffer("mean", torch.zeros(self.width))
         self.register_buffer("std", torch.ones(self.width))
         if frozen:
@@ -86,10 +89,17 @@ class Encoder(nn.Module):
         return (self.model.encode(x) - self.mean) / self.std
 
 
+@torch.no_grad()
+def width(model: Model) -> int:
+    """Of its codes."""
+    device = next(model.parameters()).device
+    return model.eval().encode(torch.zeros(1, *model.spec.shape, device=device)).shape[1]
+
+
 KIND = {"image": "images", "table": "rows"}
 
 
-def refuse_other_data(earlier: DataSpec, now: DataSpec) -> None:
+def refuse_other_inputs(earlier: DataSpec, now: DataSpec) -> None:
     """Raise BadInput unless an encoder's inputs mean the same in the new run's data."""
     if (earlier.kind, earlier.shape) != (now.kind, now.shape):
         shapes = ["×".join(map(str, spec.shape)) for spec in (earlier, now)]
@@ -100,5 +110,5 @@ def refuse_other_data(earlier: DataSpec, now: DataSpec) -> None:
     if (earlier.mean, earlier.std) != (now.mean, now.std):
         raise BadInput(
             f"model.encoder: it has learned from columns standardised otherwise ({earlier.name}); "
-            "use the same data, data.seed and data.validation"
+            "use the same data, data.seed, data.validation and data.limit, or data.standardize=false for both"
         )

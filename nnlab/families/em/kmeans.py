@@ -66,9 +66,8 @@ class KMeans(PassModel):
                 part.copy_(torch.minimum(part, (x - self.centres[j]).square().sum(1).cpu()))
             # inverse transform sampling: multinomial takes at most 2²⁴ weights
             cumulative = nearest.cumsum(0)
-            chosen = torch.searchsorted(cumulative, cumulative[-1:] * torch.rand(1, dtype=torch.float64).to(device)).clamp(
-                max=n - 1
-            )
+            chosen = torch.searchsorted(cumulative, cumulative[-1:] * torch.rand(1, dtype=torch.float64))
+            chosen = chosen.clamp(max=n - 1).to(device)
 
     def distances(self, x: Tensor) -> Tensor:
         """(N, k) squared Euclidean distances of inputs to the centres."""
