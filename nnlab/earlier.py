@@ -97,16 +97,16 @@ def with_earlier(config: Mapping) -> tuple[dict, list[str]]:
     """
     new, problems = {**config, "model": dict(config["model"])}, []
 
-    def replace(node: dict, key: str, place: str) -> None:
+    def replace(node: dict, key: str, place: str, otherwise: str = "") -> None:
         if not isinstance(node[key], str) or is_none(node[key]) or node[key] == "???":
             return
         try:
             node[key] = earlier(node[key], place)
         except BadInput as error:
-            problems.extend(error.problems)
+            problems.extend(problem + otherwise for problem in error.problems)
 
     if new.get("judge") not in JUDGES:
-        replace(new, "judge", "judge")
+        replace(new, "judge", "judge", f"; or give {' or '.join(JUDGES)}")
     try:
         legal = parameters(target(new["model"].get("_target_"), "model"))
     except BadInput:  # which the check of the values will tell
