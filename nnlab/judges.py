@@ -80,7 +80,10 @@ def with_judge(config: Mapping, console: Console) -> dict:
         raise BadInput(f"judge: {explain(error, Path(config['data']['root']))}") from error
     except Interrupted as error:
         raise Interrupted("interrupted while the judge was trained, of which nothing is kept; run again") from error
-    return {**config, "judge": earlier(str(folder.path), "judge")}
+    try:
+        return {**config, "judge": earlier(str(folder.path), "judge")}
+    except BadInput as error:
+        raise BadInput(*error.problems, f"judge: remove {folder.path}, and it is trained anew") from error
 
 
 def trained_once(config: Mapping, console: Console) -> RunFolder:
@@ -88,7 +91,8 @@ def trained_once(config: Mapping, console: Console) -> RunFolder:
     whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
     spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
     if len(spec.classes) < 2:
-        raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; give judge=inception, or leave it out")
+        instead = "give judge=inception, or leave it out" if spec.kind == "image" else "leave it out"
+        raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; {instead}")
     digest = hashlib.sha256(json.dumps([identity(whole), spec.digest], sort_keys=True).encode()).hexdigest()[:8]
     folder = RunFolder(Path(whole["root"]) / "judges" / f"{spec.name.lower()}-{digest}")
     if completed(folder):

@@ -262,4 +262,4 @@ def test_inception_sees_gray_and_colour_alike_and_says_so_without_weights(monkey
     with pytest.raises(BadInput, match="Inception's weights could not be downloaded"):
         inception.inception(gray)
     with pytest.raises(BadInput, match="iris is a table"):
-        inception.Inception(DataSpec("iris", "table", (4,)), network)
+        inception.inception(DataSpec("iris", "table", (4,)))

@@ -242,3 +242,23 @@ def test_a_file_that_is_not_there_is_named(nnlab, toy: str) -> None:
     status, _, error = nnlab(*training(toy))
     assert status == 2
     assert f"model._target_: no module 'mytoys.net' (asked for mytoys.net.{toy.capitalize()})" in error
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("raise RuntimeError('boom')", "RuntimeError: boom"),
+        ("def (", "SyntaxError: "),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported_is_a_sentence(nnlab, own_folder, monkeypatch, text: str, reason: str) -> None:
+    (own_folder / "exploding.py").write_text(text)
+    (own_folder / "own" / "model").mkdir(parents=True)
+    (own_folder / "own" / "model" / "foo.yaml").write_text("_target_: exploding.Foo\n")
+    monkeypatch.syspath_prepend(str(own_folder))
+    monkeypatch.setenv("NNLAB_PLUGINS", "exploding")
+    status, _, error = nnlab("train", "-cd", "own", "model=foo")
+    assert status == 2
+    assert error.startswith(f"nnlab: model._target_: exploding cannot be imported ({reason}"), error
+    assert len(error.splitlines()) == 1

@@ -13,6 +13,9 @@ from nnlab.runs.folder import RunFolder
 SPLITS = ("train", "validation", "test")
 
 
+MOST_STEPS = 100  # images side by side in a picture that one can still look at
+
+
 def parser(verb: str, description: str, *examples: str, run: bool = True) -> argparse.ArgumentParser:
     """A verb's parser, with its examples under --help."""
     shown = "\n".join(f"  nnlab {example}" for example in examples)

@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     from nnlab.recording.recorder import named
 
     run = open_run(asked.run, asked.checkpoint, asked.device)
-    if asked.judge:
+    if asked.judge is not None:
         choose_judge(run, asked.judge)
     run.judged = True
     trainer = run.experiment.trainer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_output, add_split, numbers, parser, positive, write_picture
+from nnlab.commands.arguments import MOST_STEPS, add_model, add_output, add_split, numbers, parser, positive, write_picture
 from nnlab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def main(argv: list[str]) -> int:
     asked = made.parse_args(argv)
     if len(asked.start) != len(asked.end):
         raise BadInput(f"--from, --to: {len(asked.start)} and {len(asked.end)} images; a row needs one of each")
-    if asked.steps < 2:
-        raise BadInput(f"--steps: expected a whole number ≥ 2, from one end to the other, got {asked.steps}")
+    if not 2 <= asked.steps <= MOST_STEPS:
+        raise BadInput(f"--steps: expected a whole number between 2 and {MOST_STEPS}, got {asked.steps}")
 
     import torch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlab.commands.arguments import add_model, add_output, add_split, numbers, parser, positive, write_picture
+from nnlab.commands.arguments import MOST_STEPS, add_model, add_output, add_split, numbers, parser, positive, write_picture
 from nnlab.errors import BadInput
 
 
@@ -39,6 +39,8 @@ def main(argv: list[str]) -> int:
     absent = [i for i in asked.coordinates or [] if not 0 <= i < run.model.latent_dim]
     if absent:
         raise BadInput(f"--coordinates {absent[0]}: the latent space has coordinates 0 … {run.model.latent_dim - 1}")
+    if asked.steps > MOST_STEPS:
+        raise BadInput(f"--steps: expected a whole number between 1 and {MOST_STEPS}, got {asked.steps}")
     if not 0 < asked.reach <= 100:
         raise BadInput(f"--reach: expected a number > 0 and at most 100, got {asked.reach:g}")
     trainer = run.experiment.trainer

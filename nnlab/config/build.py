@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
 from nnlab.config.constraints import fits, is_none
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, one_line
 
 T = TypeVar("T")
 
@@ -43,8 +44,11 @@ def target(name: Any, place: str) -> type:
         found = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise BadInput(f"{place}._target_: no module '{error.name}' (asked for {name})") from error
-    except AttributeError as error:
-        raise BadInput(f"{place}._target_: no class '{attribute}' in {module}") from error
+    except (Exception, SystemExit) as error:  # a plugin's module may do anything when it is imported
+        if isinstance(error, AttributeError) and module in sys.modules:
+            raise BadInput(f"{place}._target_: no class '{attribute}' in {module}") from error
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise BadInput(f"{place}._target_: {module} cannot be imported ({reason})") from error
     if not inspect.isclass(found) or not is_trusted(found.__module__):
         raise BadInput(f"{place}._target_: {name} is no class of {' or '.join(trusted())}")
     return found

@@ -148,7 +148,7 @@ def check_learning(config: Mapping) -> list[str]:
         return [f"model._target_: {cls.__name__} is no Model"]
     trainer, name = trainer_of(cls), cls.__name__
     problems = []
-    if not issubclass(target(node["_target_"], "trainer"), trainer.options):
+    if target(node["_target_"], "trainer") is not trainer.options:
         problems.append(f"trainer: {name} learns {trainer.learns}; leave trainer= out, so that the model chooses it")
     if "optimizer" in trainer.uses and not config["optimizer"]:
         problems.append(f"optimizer: {name} learns {trainer.learns} and needs one, e.g. optimizer=adam")

@@ -63,6 +63,11 @@ def numbers_of(asked: list[int | str], classes: tuple[str, ...], name: str) -> l
             near = difflib.get_close_matches(one, classes, n=1, cutoff=0.5) if isinstance(one, str) else []
             hint = f"did you mean '{near[0]}'?" if near else f"there are 0 … {len(classes) - 1}: {', '.join(classes[:12])}"
             raise BadInput(f"data.classes: {name} has no class {one!r}; {hint}")
+        if isinstance(one, int) and str(one) in classes and classes.index(str(one)) != number:
+            raise BadInput(
+                f"data.classes: {one} is the number of the class '{classes[number]}', but another is called '{one}'; "
+                f"""write names in quotes, as in 'data.classes=["{one}"]'"""
+            )
         if number in found:
             raise BadInput(f"data.classes: '{classes[number]}' is asked for twice")
         found.append(number)

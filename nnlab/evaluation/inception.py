@@ -22,8 +22,6 @@ class Inception(nn.Module):
 
     def __init__(self, spec: DataSpec, network: nn.Module) -> None:
         super().__init__()
-        if spec.kind != "image":
-            raise BadInput(f"judge: inception sees images, but {spec.name} is a table")
         self.spec, self.network = spec, network
         self.network.fc = nn.Identity()
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
@@ -39,6 +37,9 @@ class Inception(nn.Module):
 
 def inception(spec: DataSpec) -> Inception:
     """Raises BadInput without a network where the weights were never downloaded."""
+    if spec.kind != "image":
+        raise BadInput(f"judge: inception sees images, but {spec.name} is a table")
+
     from torchvision.models import Inception_V3_Weights, inception_v3
 
     try:

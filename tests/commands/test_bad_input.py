@@ -69,6 +69,7 @@ def test_what_is_typed_wrong_is_named_with_its_remedy(nnlab, own_folder: Path, t
             ["model=conv_vae", "model.channels=[]"],
             "model.channels: expected a list of whole numbers ≥ 1 that is not empty, got []",
         ),
+        (["model=ae", "trainer=stages"], "trainer: AE learns by gradient; leave trainer= out"),
         (["model=kmeans", "data=iris", "model.clusters=1000"], "model.clusters: 1000 clusters of 108 points"),
         (["model=pca", "data=iris", "model.latent_dim=5"], "model.latent_dim: 5 components of 4 features"),
         (["model=fcnn", "data=npz", "data.root=.", "data.file=no.npz"], "data.file: no file no.npz"),

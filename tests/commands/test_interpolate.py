@@ -67,7 +67,7 @@ def test_data_that_are_drawn_at_each_reading_give_the_same_picture(nnlab, traine
         (["--from", "0,1", "--to", "2"], "--from, --to: 2 and 1 images; a row needs one of each"),
         (
             ["--from", "0", "--to", "1", "--steps", "1"],
-            "--steps: expected a whole number ≥ 2, from one end to the other, got 1",
+            "--steps: expected a whole number between 2 and 100, got 1",
         ),
         (["--from", "0", "--to", "1", "--split", "validation"], "--split validation: it is empty in this run"),
         (["--from", "0", "--to", "1", "-o", "x.jpg"], "-o x.jpg: pictures are written as PNG"),

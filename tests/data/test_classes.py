@@ -75,6 +75,15 @@ def test_a_table_is_standardised_by_the_rows_that_it_learns_from() -> None:
     assert data.others.values(data.others.rows).mean() > 1, "in the units of the kept"
 
 
+def test_a_number_that_is_the_name_of_another_class_is_ambiguous(nnlab) -> None:
+    Path("own.csv").write_text("x,y\n" + "".join(f"{i},{1 + i % 3}\n" for i in range(60)))
+    csv = ["data=csv", "data.root=.", "data.file=own.csv", "data.label=y"]
+    status, _, error = nnlab("train", "model=ae", *csv, "data.classes=[1,2]")
+    assert status == 2
+    assert "data.classes: 1 is the number of the class '2', but another is called '1'; write names in quotes" in error
+    assert built("model=ae", *csv, 'data.classes=["1","2"]').data.spec.classes == ("1", "2")
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [

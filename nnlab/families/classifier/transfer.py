@@ -39,6 +39,8 @@ class Transfer(Classifier):
         activation: Activation = "silu",
         dropout: Dropout = 0.0,
     ) -> None:
+        if dropout and not hidden:
+            raise BadInput("model.dropout: has no effect without layers of its own; give model.hidden, or leave it out")
         body = Encoder(encoder.build(), frozen)
         refuse_other_inputs(encoder.spec, spec)
         layers: list[nn.Module] = []
