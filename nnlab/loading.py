@@ -35,6 +35,11 @@ class OpenRun:
     device: torch.device
     judged: bool = False
 
+    @property
+    def facts(self) -> dict:
+        """What the figures of a verb are of."""
+        return {"run": str(self.folder.path), "checkpoint": self.checkpoint, "step": self.state["progress"]["step"]}
+
     @cached_property
     def model(self) -> Model:
         """The trained model, built without its data, in evaluation mode."""

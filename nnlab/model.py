@@ -120,6 +120,13 @@ class Reconstructs(Protocol):
         """What the model makes of inputs (N, *shape)."""
 
 
+@torch.no_grad()
+def code_width(model: Encodes) -> int:
+    """d, the length of a model's codes."""
+    device = next(model.parameters()).device
+    return model.eval().encode(torch.zeros(1, *model.spec.shape, device=device)).shape[1]
+
+
 def can(model: Any, capability: type) -> bool:
     """Whether a model, or a model's class, has every method of a capability."""
     methods = [name for name in vars(capability) if not name.startswith("_") and callable(getattr(capability, name))]

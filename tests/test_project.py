@@ -148,7 +148,24 @@ def test_every_package_is_in_the_wheel() -> None:
     assert listed == found | {"nnlab.configs"}
 
 
-LOWER = ("training", "evaluation", "latent", "data", "nn", "recording", "runs", "config", "noise", "model", "pictures", "plots")
+LOWER = (
+    "earlier",
+    "augmentation",
+    "charts",
+    "cards",
+    "training",
+    "evaluation",
+    "latent",
+    "data",
+    "nn",
+    "recording",
+    "runs",
+    "config",
+    "noise",
+    "model",
+    "pictures",
+    "plots",
+)
 
 
 def imports(path: Path) -> set[str]:

@@ -89,12 +89,11 @@ def open_inputs(run: OpenRun, asked: Namespace, generator: torch.Generator) -> I
 
 def check_tsne(typed: int | None, n: int, run: OpenRun) -> int:
     """How many codes t-SNE places: what was typed, or as many as make sense. Raises BadInput if what was typed does not."""
-    import torch
-
     from nnlab.latent.embedding import FEWEST
+    from nnlab.model import code_width
 
     count = min(NEIGHBOURS if typed is None else typed, n)
-    dimensions = run.model.encode(torch.zeros(1, *run.model.spec.shape, device=run.device)).shape[1]
+    dimensions = code_width(run.model)
     problem = None
     if dimensions <= 2:
         problem = f"--tsne: codes of {dimensions} coordinates are drawn as they are; leave it out"

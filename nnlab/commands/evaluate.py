@@ -37,8 +37,7 @@ def main(argv: list[str]) -> int:
     n = len(take(trainer.data, asked.split))
     prefix = named(asked.split, trainer.stages[trainer.stage].name)
     figures = {prefix + name: value for name, value in trainer.evaluate(asked.split).items()}
-    facts = {"run": str(run.folder.path), "checkpoint": run.checkpoint, "step": run.state["progress"]["step"], "n": n}
-    print(json.dumps({**facts, **trainer.facts, **figures}, indent=2))
+    print(json.dumps({**run.facts, "n": n, **trainer.facts, **figures}, indent=2))
     return 0
 
 

@@ -141,9 +141,7 @@ def facts(run: OpenRun, sets: list[Scored]) -> dict:
 
     inside = sets[0]
     found = {
-        "run": str(run.folder.path),
-        "checkpoint": run.checkpoint,
-        "step": run.state["progress"]["step"],
+        **run.facts,
         "split": inside.name,
         "score": meaning(run.model),
         "n": len(inside.score),

@@ -116,9 +116,9 @@ def planned(data: Data, asked: list[int | None] | None, seeds: int) -> Plan:
 
 def rivals(model: Model, data: Data) -> dict[str, Encoder]:
     """The model's encoder, the inputs themselves, and as many principal components as the code is wide."""
-    import torch
+    from nnlab.model import code_width
 
-    width = model.encode(torch.zeros(1, *data.spec.shape, device=data.train.x.device)).shape[1]
+    width = code_width(model)
     pca = components(data, width)
     inputs = "pixels" if data.spec.kind == "image" else "columns"
     return {
@@ -216,9 +216,7 @@ def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Re
     from nnlab.runs.folder import as_json, write_whole
 
     facts = {
-        "run": str(run.folder.path),
-        "checkpoint": run.checkpoint,
-        "step": run.state["progress"]["step"],
+        **run.facts,
         "n_train": plan.all,
         "n_test": len(data.test),
         "seeds": plan.seeds,

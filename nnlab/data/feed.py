@@ -35,8 +35,9 @@ class Feed:
         """The batch of these rows of the split's array; `generator` drives what is random of it."""
         clean = self.split.values(rows)
         if self.augmentation is not None:
-            clean = self.augmentation(clean, generator)
-            clean = clean.round() if self.split.bits else clean  # an enlarged image of bits is one again
+            augmented = self.augmentation(clean, generator)
+            # an enlarged image of bits is one again
+            clean = augmented.round() if self.split.bits and augmented is not clean else augmented
         if self.split.sampled:
             clean = bernoulli(clean, generator)
         corrupted, mask = self.noise(clean, generator)

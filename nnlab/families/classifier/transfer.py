@@ -12,7 +12,7 @@ from nnlab.data.spec import DataSpec
 from nnlab.earlier import Earlier
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import Classifier
-from nnlab.model import Encodes, Model, can
+from nnlab.model import Encodes, Model, can, code_width
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
 from nnlab.nn.precise import doubled
 from nnlab.noise import NoNoise
@@ -52,7 +52,7 @@ class Transfer(Classifier):
     def start(self, split: Split) -> None:
         encoder = self.body[0]
         encoder.model.load_state_dict(self.earlier.weights())
-        if width(encoder.model) != encoder.width:
+        if code_width(encoder.model) != encoder.width:
             raise BadInput(f"model.encoder: {self.earlier.run} has not come to its last stage; go on with it first")
         generator = torch.Generator(split.rows.device).manual_seed(0)  # of bits that are drawn at each reading
         encoder.standardize(batch.input for batch in Feed(split, NoNoise(self.spec)).in_order(generator))
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         if not can(model, Encodes):
             raise BadInput(f"model.encoder: {type(model).__name__} cannot {Encodes.__doc__}")
         self.model, self.frozen = model, frozen
-        self.width = width(model)
+        self.width = code_width(model)
         self.register_buffer("mean", torch.zeros(self.width))
         self.register_buffer("std", torch.ones(self.width))
         if frozen:
@@ -89,13 +89,6 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return (self.model.encode(x) - self.mean) / self.std
-
-
-@torch.no_grad()
-def width(model: Model) -> int:
-    """Of its codes."""
-    device = next(model.parameters()).device
-    return model.eval().encode(torch.zeros(1, *model.spec.shape, device=device)).shape[1]
 
 
 KIND = {"image": "images", "table": "rows"}
