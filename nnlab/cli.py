@@ -13,6 +13,7 @@ from nnlab.errors import NnlabError
 
 VERBS = {
     "train": "train a model: nnlab train model=vae data=fashion_mnist",
+    "fit": "the largest batch that a GPU's memory holds, by trial",
     "resume": "go on with a run that was stopped, or train it longer",
     "evaluate": "the figures of a run on a split",
     "sample": "a picture of new examples",

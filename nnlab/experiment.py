@@ -106,6 +106,7 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
                 console.line(f"test  {figures(values)}")
                 parameters = hyper_parameters(e.config, folder.read_status().get("choices", {}))
                 recorder.hparams(parameters, loop.progress.figures, step=loop.progress.step)
+            recorder.drain()
             folder.write_summary(loop.summary(e.parameters, status))
             folder.write_status(status, **loop.where())
     if status == "interrupted":
@@ -128,7 +129,8 @@ def honest(folder: RunFolder) -> Iterator[None]:
         hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
         raise RunFailed(explain(error, folder.path) + hint) from error
     except torch.OutOfMemoryError as error:
-        raise RunFailed("the device is out of memory; try a smaller trainer.batch_size, or a smaller model") from error
+        remedy = "nnlab fit with the same arguments finds the largest trainer.batch_size that does, by trial"
+        raise RunFailed(f"it does not fit into the device's memory; {remedy}") from error
 
 
 @contextmanager
@@ -138,6 +140,8 @@ def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iter
         yield
     except BaseException as error:
         status = "diverged" if isinstance(error, Diverged) else "failed"
+        with suppress(Exception):  # else its thread would write a status after this one
+            loop.recorder.drain()
         if isinstance(error, KeyboardInterrupt):  # the second Ctrl-C: nothing since the last checkpoint is saved
             status = "interrupted"
         with suppress(OSError, ValueError, BadInput):  # on a full disk the reason is told on the console alone

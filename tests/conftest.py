@@ -66,15 +66,21 @@ def small(model: str, *data: str) -> list[str]:
     return [f"model={model}", *sizes]
 
 
+def train(name: str, *overrides: str, state: dict | None = None) -> RunFolder:
+    """A run in the folder `name`, from a checkpoint's state if given."""
+    folder = RunFolder(Path(name))
+    folder.path.mkdir(exist_ok=True)
+    experiment = built(*overrides)
+    write_config(folder, experiment.config)
+    carry_out(experiment, folder, Console(), state)
+    return folder
+
+
 def earlier_run(*data: str) -> str:
     """The folder of a small run on digits, or on other data."""
-    folder = RunFolder(Path("earlier"))
-    if not folder.path.exists():
-        folder.path.mkdir()
-        experiment = built("model=pca", "model.latent_dim=4", "trainer.show_every=never", *data)
-        write_config(folder, experiment.config)
-        carry_out(experiment, folder, Console())
-    return str(folder.path)
+    if not Path("earlier").exists():
+        train("earlier", "model=pca", "model.latent_dim=4", "trainer.show_every=never", *data)
+    return "earlier"
 
 
 def only_run(root: str = "outputs") -> RunFolder:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import QUIET, built, config_of, same_bits, small, weights
+from conftest import QUIET, built, config_of, same_bits, small, train, weights
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
@@ -43,15 +43,6 @@ def short(model: str, *overrides: str) -> list[str]:
         *legal(model, "trainer.epochs=3", "trainer.pretraining.epochs=1", "trainer.batch_size=100"),
         *legal(model, "trainer.log_every=4 steps", *QUIET, *overrides),
     ]
-
-
-def train(name: str, *overrides: str, state: dict | None = None) -> RunFolder:
-    folder = RunFolder(Path(name))
-    folder.path.mkdir(exist_ok=True)
-    experiment = built(*overrides)
-    write_config(folder, experiment.config)
-    carry_out(experiment, folder, Console(), state)
-    return folder
 
 
 def events(folder: RunFolder) -> list[tuple[int, str]]:

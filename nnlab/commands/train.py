@@ -143,9 +143,10 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
         config, problems = with_earlier(config)
         if problems:
             raise BadInput(*problems)
-        config = judges.with_judge(config, Console())
-        experiment = assemble(config)
-        experiment.begin()
+        with honest(folder):
+            config = judges.with_judge(config, Console())
+            experiment = assemble(config)
+            experiment.begin()
     except BaseException:  # nothing has begun: Ctrl-C while the judge is trained, too, leaves no trace
         discard(folder, Path(config["outputs"]))
         raise

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from nnlab import pictures
 from nnlab.recording.events import EventFile
+from nnlab.recording.writer import Writer
 from nnlab.runs.folder import RunFolder
 
 
@@ -18,41 +21,63 @@ def named(split: str, stage: str = "") -> str:
 
 
 class Recorder:
-    """Appends to the files of a run folder. `lengths` and `cut` let a resumed run go on where its checkpoint was."""
+    """Appends to the files of a run folder, in a thread and in the order asked for.
+
+    `lengths` and `cut` let a resumed run go on where its checkpoint was.
+    """
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.events = EventFile(folder.path)
         self._metrics = folder.metrics.open("ab")
         self._metrics.seek(0, os.SEEK_END)
+        self._writer = Writer()
+
+    def post(self, job: Callable[[], None], replaces: str | None = None) -> None:
+        """Write something else when all before it is written; see `Writer.post`."""
+        self._writer.post(job, replaces)
+
+    def drain(self) -> None:
+        """Wait until everything is written. Raises what went wrong."""
+        self._writer.drain()
 
     def figures(self, split: str, values: dict[str, float], *, stage: str = "", step: int, epoch: float, **facts) -> None:
         """A line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
         own = {"stage": stage} if stage else {}
         record = {"step": step, "epoch": round(epoch, 4), "split": split, **own, **facts, **values}
-        self._metrics.write((json.dumps(record, allow_nan=False) + "\n").encode())
+        line = (json.dumps(record, allow_nan=False) + "\n").encode()
+        self.post(partial(self._write_figures, line, {named(split, stage) + name: v for name, v in values.items()}, step))
+
+    def _write_figures(self, line: bytes, scalars: dict[str, float], step: int) -> None:
+        self._metrics.write(line)
         self._metrics.flush()
-        self.events.scalars({named(split, stage) + name: value for name, value in values.items()}, step)
+        self.events.scalars(scalars, step)
         self.events.flush()
 
     def pictures(self, named: dict[str, np.ndarray], *, step: int) -> None:
         """Into TensorBoard, and as images/NAME.png the newest."""
         for name, picture in named.items():
-            png = pictures.png(picture)
-            self.folder.images.mkdir(exist_ok=True)
-            (self.folder.images / f"{name}.png").write_bytes(png)
-            self.events.image(name, picture, png, step)
+            self.post(partial(self._write_picture, name, picture, step))
+
+    def _write_picture(self, name: str, picture: np.ndarray, step: int) -> None:
+        png = pictures.png(picture)
+        self.folder.images.mkdir(exist_ok=True)
+        (self.folder.images / f"{name}.png").write_bytes(png)
+        self.events.image(name, picture, png, step)
         self.events.flush()
 
     def text(self, name: str, text: str) -> None:
-        self.events.text(name, text)
-        self.events.flush()
+        self.post(lambda: self.events.text(name, text))
+        self.post(self.events.flush)
 
     def hparams(self, parameters: dict, figures: dict[str, float], *, step: int) -> None:
-        self.events.hparams(parameters, figures, step)
-        self.events.flush()
+        self.post(lambda: self.events.hparams(parameters, figures, step))
+        self.post(self.events.flush)
 
     def lengths(self) -> dict[str, int]:
+        """Of the files, in bytes, with all that was asked for before: in a job, before that job."""
+        if not self._writer.works_here():
+            self.drain()
         self._metrics.flush()
         return {"metrics": self._metrics.tell(), "events": self.events.length()}
 
@@ -66,5 +91,8 @@ class Recorder:
         return [name for key, name in names.items() if now[key] < lengths[key]]
 
     def close(self) -> None:
-        self._metrics.close()
-        self.events.close()
+        try:
+            self._writer.close()
+        finally:
+            self._metrics.close()
+            self.events.close()

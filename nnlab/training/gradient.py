@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from nnlab.config.build import build, target
 from nnlab.data.spec import Batch
 from nnlab.training.diagnosis import first_not_finite
+from nnlab.training.graph import Graphed
 from nnlab.training.options import GradientOptions
+from nnlab.training.player import Player
 from nnlab.training.precision import Precision
-from nnlab.training.schedules import Clock, Schedule, Scheduled
+from nnlab.training.scheduled import Scheduled
+from nnlab.training.schedules import Clock
 from nnlab.training.trainer import Setting, Trainer
 
 STAGE = 2**32  # more epochs than a stage will ever have: each stage has orders of its own
 
 
-def build_optimizer(
-    node: Mapping, parameters: Iterable[nn.Parameter], clock: Clock, device: torch.device
-) -> tuple[torch.optim.Optimizer, Scheduled]:
-    """The optimizer of a config's node over those parameters that learn, with its rate's schedule; fused where torch can."""
-    node = dict(node)
-    schedule = build(node.pop("schedule"), Schedule, place="optimizer.schedule")
-    cls = target(node["_target_"], "optimizer")
-    fused = {"fused": True} if "fused" in inspect.signature(cls).parameters and device.type in ("cpu", "cuda") else {}
-    learning = [parameter for parameter in parameters if parameter.requires_grad]
-    optimizer = build(node, torch.optim.Optimizer, learning, place="optimizer", **fused)
-    return optimizer, Scheduled(schedule, node["lr"], clock)
-
-
 class GradientTrainer(Trainer):
-    """One step: gather, cast, noise, forward, backward, clip, optimizer step, meter; nothing of it waits for the device."""
+    """One step: gather, cast, noise, forward, backward, clip, optimizer step, meter; nothing of it waits for the device.
+
+    On a GPU the step is captured as a CUDA graph. So `update` is device code alone, and a number that changes from step to
+    step is a tensor on the device (`Scheduled`): a Python number would stay what it was at the capture.
+    """
 
     options = GradientOptions
     learns = "by gradient"
@@ -41,9 +33,14 @@ class GradientTrainer(Trainer):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.gradient_clip = setting.options.gradient_clip
-        self.precision = Precision(setting.options.precision, self.device, self.model)
+        options: GradientOptions = setting.options
+        self.gradient_clip = options.gradient_clip
+        self.precision = Precision(options.precision, self.device, self.model)
         self.optimizer_node = setting.optimizer
+        self.graph = Graphed.wanted(options.graph, self.device)
+        if options.compile == "auto" and self.device.type == "cuda":  # on a CPU it was not seen to pay
+            self.losses = torch.compile(self.losses)
+        self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
         self.enter(0)
 
     def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
@@ -53,47 +50,76 @@ class GradientTrainer(Trainer):
     def enter(self, stage: int) -> None:
         super().enter(stage)
         parameters, node = self.learner(stage)
-        clock = Clock(self.stages[stage].steps, self.steps_per_epoch)
-        self.optimizer, self.rate = build_optimizer(node, parameters, clock, self.device)
+        self.clock = Clock(self.stages[stage].steps, self.steps_per_epoch)
+        self.player = Player(node, parameters, self.clock, self.device, on_device=self.graph)
         self._order: tuple[int, Tensor] | None = None
+        self._graphed: Graphed | None = None
+
+    # -- the order of the data, and what is scheduled -------------------------------------------------------------
+
+    def order(self, epoch: int) -> Tensor:
+        """(n,) the rows in the order of an epoch of the stage."""
+        if self._order is None or self._order[0] != epoch:
+            self._order = (epoch, self.feed.order(self.seed, epoch + self.stage * STAGE))
+        return self._order[1]
 
     def rows(self, step: int) -> Tensor:
         """The rows of the batch of an update of the stage."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, self.feed.order(self.seed, epoch + self.stage * STAGE))
-        return self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
+        return self.order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+
+    def rates(self, step: int) -> dict[str, float]:
+        """The learning rate, and what the model schedules."""
+        return {"lr": self.player.rate(step), **{name: m.at(step, self.clock) for name, m in self.scheduled.items()}}
+
+    def set_rates(self, values: Iterable[float | Tensor]) -> None:
+        """What `rates` gives, in its order, as numbers or as scalars on the device."""
+        rate, *others = values
+        self.player.set_rate(rate)
+        for module, value in zip(self.scheduled.values(), others, strict=True):
+            module.set(value)
+
+    # -- the step -------------------------------------------------------------------------------------------------
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         self.model.train()
+        if self.graph and self._graphed is None:
+            self._graphed = Graphed(self)
+        return (self._graphed.train if self.graph else self.train_eagerly)(step, n, stop)
+
+    def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        """Update after update, each launched from here."""
         for i in range(step, step + n):
             if stop():
                 return i - step
-            self.set_rate(i)
-            self.update(self.feed.batch(self.rows(i), self.generator))
+            self.set_rates(self.rates(i).values())
+            rows = self.rows(i)
+            self.meter.add(self.update(self.feed.batch(rows, self.generator)), len(rows))
         return n
 
-    def set_rate(self, step: int) -> None:
-        rate = self.rate.rate(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """One update. Returns the means of the terms, scalars on the device."""
+        with self.precision.step():
+            means = {name: term.mean() for name, term in self.losses(batch).items()}
+            means["loss"].backward()
+        self.descend()
+        return {name: mean.detach() for name, mean in means.items()}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         with self.precision.forward():
             return self.terms(batch, self.generator)
 
-    def update(self, batch: Batch) -> None:
-        with self.precision.step():
-            means = {name: term.mean() for name, term in self.losses(batch).items()}
-            means["loss"].backward()
+    def descend(self) -> None:
+        """A step of the optimizer along the gradients, which are used up by it."""
         if self.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.meter.add({name: mean.detach() for name, mean in means.items()}, len(batch))
+        self.player.descend()
 
-    def rates(self, step: int) -> dict[str, float]:
-        return {"lr": self.rate.rate(step)}
+    def changes(self) -> Iterator[Tensor]:
+        """Every tensor that an update changes and the next one reads."""
+        yield from self.model.parameters()
+        yield from self.model.buffers()
+        yield from self.player.changes()
 
     def diagnose(self, step: int) -> str | None:
         batch = self.feed.batch(self.rows(step), self.generator)
@@ -101,8 +127,8 @@ class GradientTrainer(Trainer):
             return first_not_finite(self.model, lambda: self.losses(batch))
 
     def state(self) -> dict:
-        return {**super().state(), "optimizer": self.optimizer.state_dict()}
+        return {**super().state(), "optimizer": self.player.state()}
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.player.restore(state["optimizer"])

@@ -1,26 +1,38 @@
 """Time: stages, epochs and steps, when to log, evaluate, show and save, the best and the last, interruption and divergence.
 
-Written once for every trainer. Between two events the trainer is asked for all updates in one go.
+Written once for every trainer. Between two events the trainer is asked for all updates in one go. What is to be written is
+handed to the recorder's thread; a GPU goes on with the next updates while the record of the last ones is made.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 from nnlab.recording.console import Console, figures
 from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
-from nnlab.training import checkpoint
 from nnlab.training.diagnosis import divergence, finite
-from nnlab.training.options import Options, period
+from nnlab.training.keeping import Keeping
+from nnlab.training.meter import Fetched
+from nnlab.training.options import Cadences, Options
 from nnlab.training.progress import Progress, best_figures
+from nnlab.training.snapshot import snapshot
 from nnlab.training.trainer import Stage, Trainer
+
+
+@dataclass(frozen=True)
+class Late:
+    """A record of updates that the device had not finished when it was due."""
+
+    fetched: Fetched | None
+    step: int
+    epoch: float
+    rates: dict[str, float]
+    images: int
 
 
 class Loop:
@@ -43,19 +55,13 @@ class Loop:
         self.stop = stop
         self.progress = Progress()
         self.spec = trainer.model.spec.state()
-        per_epoch = trainer.steps_per_epoch
-        self.log_every, self.evaluate_every, self.show_every, self.save_every, self.keep_every = (
-            period(cadence, per_epoch)
-            for cadence in (
-                options.log_every,
-                options.evaluate_every,
-                options.show_every,
-                options.save_every,
-                options.keep_every,
-            )
-        )
+        self.keeping = Keeping(folder, recorder)
+        self.every = Cadences(options, trainer.steps_per_epoch)
+        self.runs_ahead = trainer.device.type == "cuda"  # whether updates go on while the record of the last ones is made
+        self._late: Late | None = None
         self._looked = 0  # the step up to which the meter has been read
         self._since = time.perf_counter()
+        self._updating: float | None = None  # since when the device makes updates that nobody has waited for
 
     # -- the walk -------------------------------------------------------------------------------------------------
 
@@ -82,35 +88,29 @@ class Loop:
             self.console.line(f"{name} is shorter than it was when the checkpoint was written: what is missing is lost")
         if state["trainer"]["random"]["kind"] != self.trainer.device.type:
             self.console.line(f"the random numbers of another kind of device cannot go on on {self.trainer.device}: new ones")
-        for path in self.folder.checkpoints.glob("*.pt"):
-            kept = path.stem.removeprefix("step-")
-            if kept.isdigit() and int(kept) > p.step:
-                path.unlink()
-        best = self.folder.checkpoints / "best.pt"
-        if best.exists() and checkpoint.step_of(best) != p.best_step:
-            best.unlink()
-        kept = self.best_of_stage()
-        if not best.exists() and kept.exists() and checkpoint.step_of(kept) == p.best_step:
-            shutil.copy(kept, best)
+        self.keeping.forget_after(p.step, self.stage.name, p.best_step)
 
     def run(self) -> str:
         """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
         self._since = time.perf_counter()
         if self.progress.step == 0:
-            self.save()  # a kill in the first epoch, too, leaves something to resume
+            self.save()
+            self.recorder.drain()  # a kill in the first epoch, too, leaves something to resume
         self.console.start(self.trainer.total_steps, self.progress.step)
         try:
             while not self.over():
                 if self.stage_over():
                     self.next_stage()
-                n = self.next_event() - self.step
+                n = self.every.next(self.step, self.stage.steps) - self.step
                 if self.advance(n) == n:
                     self.events()
                 if self.stop() and not self.over():
                     self.save()
+                    self.recorder.drain()
                     return "interrupted"
         finally:
             self.console.stop()
+        self.recorder.drain()
         return "completed"
 
     def over(self) -> bool:
@@ -126,79 +126,89 @@ class Loop:
         """
         p = self.progress
         if p.best is not None:
-            best = self.folder.checkpoints / "best.pt"
-            if best.exists():
-                best.replace(self.best_of_stage())
-            state = checkpoint.load(self.folder.checkpoints, self.best_of_stage().stem)
-            self.trainer.model.load_state_dict(state["trainer"]["model"])
+            self.trainer.model.load_state_dict(self.keeping.end_stage(self.stage.name)["trainer"]["model"])
         self.trainer.meter.epoch.take()
         p.enter(p.stage + 1)
         self.trainer.enter(p.stage)
         self.save()
 
-    def best_of_stage(self) -> Path:
-        """Where the best weights of a stage stay when the next one begins."""
-        return self.folder.checkpoints / f"best-{self.stage.name}.pt"
-
     def advance(self, n: int) -> int:
-        """Make `n` updates, fewer when asked to stop. Returns how many were made."""
+        """Ask for `n` updates, fewer when asked to stop. Returns how many are made, or on a GPU are being made."""
         began = time.perf_counter()
         done = self.trainer.train(self.step, n, self.stop)
+        if done and self._updating is None:
+            self._updating = began
         self.progress.step += done
-        self.look()  # waits for the device, so that the time is the updates'
-        p, n_train = self.progress, len(self.trainer.data.train)
-        p.epoch_seconds += time.perf_counter() - began
-        position = self.step % self.trainer.steps_per_epoch
-        p.epoch_images = position * self.trainer.batch_size
-        if position == 0 and done:
-            p.rates.append(n_train / p.epoch_seconds)
-            p.epoch_seconds = 0.0
+        self.progress.epoch_images = self.step % self.trainer.steps_per_epoch * self.trainer.batch_size
+        while self.trainer.remarks:
+            self.console.line(self.trainer.remarks.pop(0))
+        self.settle()
         return done
 
-    def next_event(self) -> int:
-        step, end = self.step, self.stage.steps
-        cadences = [self.trainer.steps_per_epoch, self.log_every, self.evaluate_every, self.show_every, self.save_every]
-        return min(end, *((step // every + 1) * every for every in [*cadences, self.keep_every] if every))
-
-    def due(self, every: int | None) -> bool:
-        """Whether an event falls on this step; at the end of a stage each does that is not `never`."""
-        return every is not None and (self.step % every == 0 or self.step == self.stage.steps)
-
     def events(self) -> None:
-        ends_epoch = self.due(self.trainer.steps_per_epoch)
-        if self.due(self.log_every) or ends_epoch:
+        every, step, end = self.every, self.step, self.stage.steps
+        ends_epoch = every.due(self.trainer.steps_per_epoch, step, end)
+        if self.runs_ahead and every.only_log(step, end):
+            p = self.progress
+            fetched = self.trainer.meter.fetch()
+            self._late = Late(fetched, p.step, self.epoch, self.trainer.rates(step - 1), p.epoch_images)
+            return
+        self.look()
+        if every.due(every.log, step, end) or ends_epoch:
             self.log()
-        evaluated = self.due(self.evaluate_every) and len(self.trainer.data.validation) > 0
+        evaluated = every.due(every.evaluate, step, end) and len(self.trainer.data.validation) > 0
         better = self.evaluate() if evaluated else False
         if self.stage_over():
             self.log()  # what a stage that ends early has gathered
         if ends_epoch or evaluated:
             self.tell()
-        if self.due(self.show_every) and not self.over():  # the last pictures are those of `finish`
+        if every.due(every.show, step, end) and not self.over():  # the last pictures are those of `finish`
             self.recorder.pictures(self.trainer.show(), step=self.progress.step)
         if better:
             self.save("best")
-        if self.due(self.keep_every):
+        if every.due(every.keep, step, end):
             self.save(f"step-{self.progress.step:06d}")
-        if self.due(self.save_every) or self.stage_over():
+        if every.due(every.save, step, end) or self.stage_over():
             self.save()
 
     # -- the events -----------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Read the meter. Raises Diverged at the first value that is not finite."""
-        trouble = self.trainer.meter.look()
+        """Wait for the device, and read the meter. Raises Diverged at the first value that is not finite."""
+        self.settle()
+        self.take_in(self.trainer.meter.fetch())
+        if self._updating is None:
+            return
+        p = self.progress
+        p.epoch_seconds += time.perf_counter() - self._updating
+        self._updating = None
+        if self.step % self.trainer.steps_per_epoch == 0:
+            p.rates.append(len(self.trainer.data.train) / p.epoch_seconds)
+            p.epoch_seconds = 0.0
+
+    def take_in(self, fetched: Fetched | None) -> None:
+        trouble = self.trainer.meter.take_in(fetched)
         if trouble:
             self.diverged(self._looked + trouble.offset, f"train/{trouble.term}")
-        self._looked = self.progress.step
+        self._looked += len(fetched.weights) if fetched else 0
+
+    def settle(self) -> None:
+        """Make the record that is late; the device goes on meanwhile."""
+        late, self._late = self._late, None
+        if late:
+            self.take_in(late.fetched)
+            self.write_log(late.step, late.epoch, late.rates, late.images)
 
     def log(self) -> None:
-        p = self.progress
-        means = self.trainer.meter.window.take()
+        self.write_log(self.progress.step, self.epoch, self.trainer.rates(self.step - 1), self.progress.epoch_images)
+
+    def write_log(self, step: int, epoch: float, rates: dict[str, float], images: int) -> None:
+        """The means of the training terms since the last record."""
+        p, means = self.progress, self.trainer.meter.window.take()
         if means:
-            self.record("train", {**means, **self.trainer.rates(self.step - 1)})
-            rate = p.epoch_images / p.epoch_seconds if p.epoch_seconds else p.rates[-1]  # of this epoch so far
-            self.console.progress(p.step, means, rate)
+            self.record("train", {**means, **rates}, step=step, epoch=epoch)
+            seconds = p.epoch_seconds + (time.perf_counter() - self._updating if self._updating else 0.0)
+            self.console.progress(step, means, images / seconds if images and seconds else p.rates[-1])
 
     def evaluate(self) -> bool:
         """Figures on the validation split. Returns whether the monitored one is the best so far."""
@@ -236,23 +246,19 @@ class Loop:
 
     def record(self, split: str, values: dict[str, float], **facts) -> None:
         stage = self.stage.name
-        self.recorder.figures(split, values, stage=stage, step=self.progress.step, epoch=self.epoch, **facts)
+        now = {"step": self.progress.step, "epoch": self.epoch}
+        self.recorder.figures(split, values, stage=stage, **{**now, **facts})
         self.progress.figures |= {named(split, stage) + name: value for name, value in values.items()}
 
     def save(self, name: str = "last") -> None:
         """A checkpoint; refused to a model that is not finite, so that the last good one stays."""
+        self.look()
         if not finite(self.trainer.model.state_dict().values()):
             self.diverged(self.progress.step, "a weight", after=True)
         self.progress.seconds += time.perf_counter() - self._since
         self._since = time.perf_counter()
-        state = {
-            "trainer": self.trainer.state(),
-            "progress": asdict(self.progress),
-            "spec": self.spec,
-            "lengths": self.recorder.lengths(),
-        }
-        checkpoint.save(state, self.folder.checkpoints / f"{name}.pt")
-        self.folder.write_status("running", **self.where())
+        state = {"trainer": self.trainer.state(), "progress": asdict(self.progress), "spec": self.spec}
+        self.keeping.save(name, snapshot(state, self.trainer.device), self.where())
 
     def where(self) -> dict:
         """For status.json."""
@@ -273,6 +279,7 @@ class Loop:
             self.diverged(self.progress.step, f"{split}/{bad}", after=True)
 
     def diverged(self, step: int, term: str, after: bool = False) -> None:
+        self.recorder.drain()
         raise divergence(self.trainer, self.folder, self.progress, step, term, after)
 
     def finish(self) -> dict[str, float]:
@@ -281,8 +288,8 @@ class Loop:
         Returns the test figures.
         """
         used = {"checkpoint": "last", "checkpoint_step": self.progress.step}
-        if self.progress.best is not None and (self.folder.checkpoints / "best.pt").exists():
-            best = checkpoint.load(self.folder.checkpoints, "best")
+        best = self.keeping.best() if self.progress.best is not None else None
+        if best:
             self.trainer.model.load_state_dict(best["trainer"]["model"])
             used = {"checkpoint": "best", "checkpoint_step": self.progress.best_step}
         values = self.trainer.evaluate("test")

@@ -37,6 +37,26 @@ class Mean:
         return means
 
 
+@dataclass
+class Fetched:
+    """Terms on their way to the host.
+
+    values   (steps, terms), on the host; whole once `arrived` has happened
+    weights  the number of images of each step
+    """
+
+    names: list[str]
+    values: Tensor
+    weights: list[int]
+    arrived: torch.cuda.Event | None = None
+
+    def rows(self) -> list[list[float]]:
+        """The values, which this waits for."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return self.values.tolist()
+
+
 class Meter:
     """Each step's terms as they lie on the device; gathering them waits for nothing.
 
@@ -45,24 +65,52 @@ class Meter:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.terms: list[Tensor] = []  # step by step, in the order of the names
-        self.weights: list[int] = []
         self.window, self.epoch = Mean(), Mean()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._terms: list[Tensor] = []  # step by step, in the order of the names
+        self._rows: list[Tensor] = []  # before them: (steps, terms) each
+        self._weights: list[int] = []
 
     def add(self, terms: dict[str, Tensor], weight: int) -> None:
         """Terms of one step, each a scalar on the device; `weight` is the number of images."""
         self.names = list(terms)
-        self.terms += terms.values()
-        self.weights.append(weight)
+        self._terms += terms.values()
+        self._weights.append(weight)
 
-    def look(self) -> NotFinite | None:
-        """Bring what has gathered to the host, in one copy. Tells of the first value that is not finite."""
-        if not self.weights:
+    def add_rows(self, names: list[str], rows: Tensor, weights: list[int]) -> None:
+        """Terms of several steps, (steps, terms)."""
+        self._gather()
+        self.names = names
+        self._rows.append(rows)
+        self._weights += weights
+
+    def _gather(self) -> None:
+        if self._terms:
+            self._rows.append(torch.stack(self._terms).view(-1, len(self.names)))
+            self._terms = []
+
+    def fetch(self) -> Fetched | None:
+        """Send what has gathered to the host, in one copy, without waiting for it. None if there is nothing."""
+        if not self._weights:
             return None
-        rows = torch.stack(self.terms).view(len(self.weights), -1).tolist()
-        weights, self.terms, self.weights = self.weights, [], []
-        for offset, (row, weight) in enumerate(zip(rows, weights, strict=True)):
-            values = dict(zip(self.names, row, strict=True))
+        self._gather()
+        rows = torch.cat(self._rows)
+        fetched = Fetched(self.names, rows, self._weights)
+        if rows.device.type == "cuda":
+            fetched.values = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True).copy_(rows, non_blocking=True)
+            fetched.arrived = torch.cuda.Event()
+            fetched.arrived.record()
+        self._forget()
+        return fetched
+
+    def take_in(self, fetched: Fetched | None) -> NotFinite | None:
+        """Add what was fetched to the means. Tells of the first value that is not finite."""
+        if fetched is None:
+            return None
+        for offset, (row, weight) in enumerate(zip(fetched.rows(), fetched.weights, strict=True)):
+            values = dict(zip(fetched.names, row, strict=True))
             bad = [name for name, value in values.items() if not math.isfinite(value)]
             if bad:  # "loss" is the sum of the others: name the one that spoilt it
                 return NotFinite(offset, next((name for name in bad if name != "loss"), "loss"))
@@ -70,10 +118,14 @@ class Meter:
             self.epoch.add(values, weight)
         return None
 
+    def look(self) -> NotFinite | None:
+        """Fetch and take in at once, which waits for the device."""
+        return self.take_in(self.fetch())
+
     def state(self) -> dict:
         """For a checkpoint, after a look."""
         return {kind: [dict(m.sums), m.weight] for kind, m in (("window", self.window), ("epoch", self.epoch))}
 
     def restore(self, saved: dict) -> None:
-        self.terms, self.weights = [], []
+        self._forget()
         self.window, self.epoch = (Mean(dict(saved[kind][0]), saved[kind][1]) for kind in ("window", "epoch"))

@@ -37,6 +37,39 @@ def period(cadence: Cadence, steps_per_epoch: int) -> int | None:
     return int(count) * (steps_per_epoch if unit == "epoch" else 1)
 
 
+class Cadences:
+    """When there is something to do, in steps of a stage; None is never."""
+
+    def __init__(self, options: Options, steps_per_epoch: int) -> None:
+        self.epoch = steps_per_epoch
+        self.log, self.evaluate, self.show, self.save, self.keep = (
+            period(cadence, steps_per_epoch)
+            for cadence in (
+                options.log_every,
+                options.evaluate_every,
+                options.show_every,
+                options.save_every,
+                options.keep_every,
+            )
+        )
+
+    @property
+    def _beside_log(self) -> list[int | None]:
+        return [self.epoch, self.evaluate, self.show, self.save, self.keep]
+
+    def next(self, step: int, end: int) -> int:
+        """The next step after `step` that something is due on, of a stage that ends with `end`."""
+        return min(end, *((step // every + 1) * every for every in [*self._beside_log, self.log] if every))
+
+    def due(self, every: int | None, step: int, end: int) -> bool:
+        """Whether an event falls on this step; at the end of a stage each does that is not `never`."""
+        return every is not None and (step % every == 0 or step == end)
+
+    def only_log(self, step: int, end: int) -> bool:
+        """Whether nothing but a record of the training terms is due."""
+        return not any(self.due(every, step, end) for every in self._beside_log)
+
+
 class EarlyStopping:
     """Stop when the validation figure has not been better by `min_delta` for `patience` evaluations; 0 never stops."""
 
@@ -79,13 +112,15 @@ class GradientOptions(Options):
         epochs: Epochs | None = 20,
         steps: Annotated[int, AtLeast(1)] | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        graph: Literal["auto", "none", "always"] = "auto",
+        compile: Literal["none", "auto"] = "none",
         gradient_clip: Annotated[float, MoreThan(0)] | None = None,
         early_stopping: EarlyStopping,
         **cadences,
     ) -> None:
         super().__init__(**cadences)
         self.epochs, self.steps = epochs, steps
-        self.precision = precision
+        self.precision, self.graph, self.compile = precision, graph, compile
         self.gradient_clip = gradient_clip
         self.early_stopping = early_stopping
 

@@ -115,6 +115,7 @@ class Trainer(ABC):
         self.feed = Feed(self.data.train, self.noise, setting.augmentation)
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         self.meter = Meter()
+        self.remarks: list[str] = []  # what the user is to be told once
         self.judge = setting.judge
         if self.judge:
             self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER

@@ -1,0 +1,124 @@
+"""Every gradient model as one writes it by hand when speed matters, in plain torch: resident bytes, a gather, fused Adam.
+
+The same layers, losses and optimizer as configs/model/*.yaml, but for the schedule of the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.datasets import FashionMNIST
+
+from benchmarks.measure import data_root
+
+BATCH, STEPS, RATE, LATENT, CLASSES = 128, 60, 1e-3, 16, 10
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def mlp(*widths: int, activation: type[nn.Module] = nn.SiLU) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), activation()]
+    return layers[:-1]
+
+
+def conv_encoder(outputs: int) -> nn.Sequential:
+    halvings = [nn.Conv2d(1, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.SiLU()]
+    return nn.Sequential(*halvings, nn.Flatten(), *mlp(64 * 7 * 7, 256, outputs))
+
+
+def conv_decoder() -> nn.Sequential:
+    grown = [nn.SiLU(), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.SiLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1)]
+    return nn.Sequential(*mlp(LATENT, 256, 64 * 7 * 7), nn.Unflatten(1, (64, 7, 7)), *grown)
+
+
+def mlp_pair(hidden: list[int], code: int) -> tuple[nn.Module, nn.Module]:
+    encoder = nn.Sequential(nn.Flatten(), *mlp(784, *hidden, code))
+    return encoder, nn.Sequential(*mlp(LATENT, *reversed(hidden), 784), nn.Unflatten(1, (1, 28, 28)))
+
+
+def autoencoder(encoder: nn.Module, decoder: nn.Module) -> tuple[nn.Module, Loss]:
+    def loss(x: Tensor, label: Tensor) -> Tensor:
+        return (decoder(encoder(x)).float().sigmoid() - x).square().sum() / len(x)
+
+    return nn.ModuleList([encoder, decoder]), loss
+
+
+def variational(encoder: nn.Module, decoder: nn.Module) -> tuple[nn.Module, Loss]:
+    def loss(x: Tensor, label: Tensor) -> Tensor:
+        mean, log_variance = encoder(x).float().chunk(2, dim=1)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        reconstruction = F.binary_cross_entropy_with_logits(decoder(z).float(), x, reduction="sum")
+        return (reconstruction + 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()) / len(x)
+
+    return nn.ModuleList([encoder, decoder]), loss
+
+
+def classifier(*layers: nn.Module) -> tuple[nn.Module, Loss]:
+    network = nn.Sequential(*layers)
+
+    def loss(x: Tensor, label: Tensor) -> Tensor:
+        return F.cross_entropy(network(x).float(), label)
+
+    return network, loss
+
+
+def fcnn() -> tuple[nn.Module, Loss]:
+    hidden = [nn.Linear(784, 512), nn.SiLU(), nn.Dropout(0.2), nn.Linear(512, 256), nn.SiLU(), nn.Dropout(0.2)]
+    return classifier(nn.Flatten(), *hidden, nn.Linear(256, CLASSES))
+
+
+def cnn() -> tuple[nn.Module, Loss]:
+    layers: list[nn.Module] = []
+    for inputs, width in ((1, 32), (32, 64)):
+        for before in (inputs, width):
+            layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)]
+    hidden = [nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 7 * 7, 256), nn.ReLU(), nn.Dropout(0.3)]
+    return classifier(*layers, *hidden, nn.Linear(256, CLASSES))
+
+
+MODELS: dict[str, Callable[[], tuple[nn.Module, Loss]]] = {
+    "ae": lambda: autoencoder(*mlp_pair([512, 256], LATENT)),
+    "conv_ae": lambda: autoencoder(conv_encoder(LATENT), conv_decoder()),
+    "vae": lambda: variational(*mlp_pair([1024, 512], 2 * LATENT)),
+    "conv_vae": lambda: variational(conv_encoder(2 * LATENT), conv_decoder()),
+    "fcnn": fcnn,
+    "cnn": cnn,
+}
+
+
+def loop(model: str, precision: torch.dtype, images: Tensor, labels: Tensor) -> Callable[[], float]:
+    """STEPS updates; gives the mean loss."""
+    torch.manual_seed(0)
+    network, loss_of = MODELS[model]()
+    optimizer = torch.optim.Adam(network.to(DEVICE).parameters(), lr=RATE, fused=True)
+
+    def some() -> float:
+        network.train()
+        total = torch.zeros((), device=DEVICE)
+        for rows in torch.randperm(len(images), device=DEVICE)[: STEPS * BATCH].split(BATCH):
+            x, label = images.index_select(0, rows).float().div_(255), labels.index_select(0, rows)
+            with torch.autocast(DEVICE.type, precision, enabled=precision != torch.float32):
+                loss = loss_of(x, label)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            total += loss.detach()
+        return total.item() / STEPS
+
+    return some
+
+
+def prepare() -> dict[str, Callable[[], float]]:
+    torch.set_flush_denormal(True)  # as nnlab does: fading means of Adam are denormals, which CPUs add slowly
+    data = FashionMNIST(data_root(), train=True, download=True)
+    images, labels = data.data[:, None].to(DEVICE), data.targets.to(DEVICE)
+    return {f"{model}, {name}": loop(model, dtype, images, labels) for model in MODELS for name, dtype in PRECISIONS.items()}

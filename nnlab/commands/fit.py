@@ -1,0 +1,86 @@
+"""nnlab fit [KEY=VALUE …]: the largest trainer.batch_size that a GPU's memory holds for what train would train, by trial."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from nnlab.commands.train import check_before
+from nnlab.config import names
+from nnlab.errors import BadInput
+
+FINE = 1 / 32  # of the answer: a closer one would not outlast the next allocation
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="nnlab fit", description=__doc__)
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for nnlab train: model=conv_vae data=cifar10")
+    asked = parser.parse_args(argv)
+    typed = names.check(asked.overrides)
+    check_before(typed, None, quick=False)
+    jobs = list(typed.jobs())
+    if len(jobs) > 1:
+        raise BadInput(f"fit: takes one experiment, not a sweep of {len(jobs)}")
+    from nnlab.earlier import with_earlier
+
+    config, _ = with_earlier(names.plain(names.composed(jobs[0])))
+    config = {**config, "judge": "none"}  # it looks after the training step
+    size = largest(lambda size: fits(config, size), most=training_examples(config))
+    if size == 0:
+        raise BadInput("fit: not even a batch of one example fits; take a smaller model")
+    print(f"trainer.batch_size={size}")
+    return 0
+
+
+def largest(fits: Callable[[int], bool], most: int) -> int:
+    """The largest number up to `most` that fits, within a share FINE of it: doubled until one does not, then bisected."""
+    good, size = 0, 1
+    while good < most and fits(min(size, most)):
+        good, size = min(size, most), 2 * size
+    bad = min(size, most + 1)
+    while bad - good > max(1, FINE * good):
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if fits(middle) else (good, middle)
+    return good
+
+
+def training_examples(config: dict) -> int:
+    """How many there are. Raises BadInput where there is nothing to try."""
+    from nnlab.experiment import assemble
+    from nnlab.training import device
+    from nnlab.training.options import GradientOptions
+
+    found = device.resolve(config["device"])
+    if found.type != "cuda":
+        raise BadInput(f"fit: tries what a GPU's memory holds, but the device is {found}")
+    experiment = assemble({**config, "trainer": {**config["trainer"], "batch_size": 1}})
+    if not isinstance(experiment.options, GradientOptions):
+        kind = f"{type(experiment.model).__name__} learns {experiment.trainer.learns}"
+        raise BadInput(f"fit: {kind}; its trainer.batch_size only bounds the memory of what is looked at together")
+    return len(experiment.data.train)
+
+
+def fits(config: dict, size: int) -> bool:
+    """Whether some updates with batches of `size` go through."""
+    import gc
+
+    import torch
+
+    from nnlab.experiment import assemble
+    from nnlab.training.graph import PER_LAUNCH
+
+    experiment = None
+    try:
+        experiment = assemble({**config, "trainer": {**config["trainer"], "batch_size": size}})
+        experiment.begin()
+        trainer = experiment.trainer
+        trainer.train(0, min(PER_LAUNCH + 2, trainer.stages[0].steps), lambda: False)
+        trainer.meter.look()
+    except torch.OutOfMemoryError:
+        return False
+    finally:
+        del experiment
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    return True

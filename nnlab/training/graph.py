@@ -1,0 +1,222 @@
+"""The step as a CUDA graph: captured once, launched again and again, so that the GPU never waits for Python.
+
+What a step reads lies on the device: the rows of the epoch's batches, the scheduled numbers of its steps, and the number of
+the step, which the step itself counts on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nnlab.errors import BadInput
+from nnlab.training import synchronisation
+
+if TYPE_CHECKING:
+    from nnlab.training.gradient import GradientTrainer
+
+PER_LAUNCH = 10  # updates: what is between two launches is then a tenth of what it is between two updates
+WARM_UP = 3  # updates before a capture, in which libraries take their workspaces (as torch's documentation has it)
+TOLERANCE = 1e-2  # of the change that an update makes, between the captured one and the eager one
+
+Launch = Callable[[], None]
+
+
+def available(device: torch.device) -> bool:
+    return device.type == "cuda"
+
+
+def capture(body: Callable[[], None], generators: Iterable[torch.Generator]) -> Launch:
+    """What the body does to the device, without doing it; called, the function given back does it."""
+    graph = torch.cuda.CUDAGraph()
+    for generator in generators:
+        graph.register_generator_state(generator)
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # a thread may write files meanwhile
+        body()
+    return graph.replay
+
+
+@contextmanager
+def beside() -> Iterator[None]:
+    """On a stream of its own, as what comes before a capture must be."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream().wait_stream(stream)
+
+
+class Graphed:
+    """Updates of a gradient trainer, several a launch.
+
+    The first update of a stage is an eager one: it makes the optimizer's state. All others come out of graphs, so that a
+    resumed run, too, makes each as it was made; what the capture itself tries is undone. A step that cannot be captured, or
+    that is not the same captured, runs eagerly, and `remarks` of the trainer says why.
+    """
+
+    @staticmethod
+    def wanted(choice: str, device: torch.device) -> bool:
+        """Whether to capture. Raises BadInput where a graph is asked for and cannot be."""
+        if choice == "always" and not available(device):
+            raise BadInput(f"trainer.graph: a CUDA graph needs a GPU of NVIDIA's, but the device is {device.type}; use auto")
+        return choice != "none" and available(device)
+
+    def __init__(self, trainer: GradientTrainer) -> None:
+        self.trainer = t = trainer
+        self.full, self.rest = divmod(len(t.data.train), t.batch_size)
+        steps, device = t.steps_per_epoch, t.device
+        self.rows = torch.zeros((steps, t.batch_size), dtype=torch.int64, device=device)
+        self.numbers = torch.zeros((steps, len(t.rates(0))), device=device)
+        self.position = torch.zeros(1, dtype=torch.int64, device=device)
+        self.names: list[str] = []
+        self.terms: Tensor | None = None  # (steps, terms)
+        self.launches: dict[tuple[int, int], Launch] = {}  # by updates and rows a batch
+        self.at: tuple[int, int] | None = None  # epoch and position that the device is ready for
+        self.eager = t.player.unfit  # why, if it is
+        if self.eager:
+            self.tell()
+
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        done = 0
+        while done < n and not stop():
+            if self.eager or step + done == 0:
+                left = n - done if self.eager else 1
+                done += self.trainer.train_eagerly(step + done, left, stop)
+            else:
+                done += self.launch(step + done, n - done)
+        return done
+
+    def launch(self, step: int, n: int) -> int:
+        """Some of the next `n` updates, all of one epoch. Returns how many; 0 if they cannot be captured."""
+        epoch, position = divmod(step, self.trainer.steps_per_epoch)
+        self.make_ready(epoch, position)
+        whole = min(n, self.full - position)
+        updates, size = (PER_LAUNCH if whole >= PER_LAUNCH else 1, self.trainer.batch_size) if whole else (1, self.rest)
+        if (updates, size) not in self.launches and not self.prepare(updates, size):
+            return 0
+        self.launches[updates, size]()
+        self.at = (epoch, position + updates)
+        taken = self.terms[position : position + updates].clone()
+        self.trainer.meter.add_rows(self.names, taken, [size] * updates)
+        if position + updates == self.trainer.steps_per_epoch:
+            self.trainer.order(epoch + 1)  # drawn while the device works
+        return updates
+
+    def make_ready(self, epoch: int, position: int) -> None:
+        """Bring an epoch's rows and numbers to the device, and set the number of the step."""
+        if self.at == (epoch, position):
+            return
+        t = self.trainer
+        if self.at is None or self.at[0] != epoch:
+            order = t.order(epoch)
+            self.rows.view(-1)[: len(order)].copy_(order)
+            first = epoch * t.steps_per_epoch
+            values = [list(t.rates(first + i).values()) for i in range(t.steps_per_epoch)]
+            self.numbers.copy_(torch.tensor(values))
+        self.position.fill_(position)
+        self.at = (epoch, position)
+
+    def step(self, size: int) -> None:
+        """One update as the device sees it: nothing in it is a number of Python's that will change."""
+        t = self.trainer
+        rows = self.rows.index_select(0, self.position).view(-1)[:size]
+        t.set_rates(self.numbers.index_select(0, self.position).view(-1).unbind())
+        terms = t.update(t.feed.batch(rows, t.generator))
+        values = torch.stack([term.float() for term in terms.values()])
+        if self.terms is None:
+            self.names = list(terms)
+            self.terms = torch.zeros((t.steps_per_epoch, len(terms)), device=t.device)
+        self.terms.index_copy_(0, self.position, values[None])
+        self.position.add_(1)
+
+    # -- capturing ------------------------------------------------------------------------------------------------
+
+    def prepare(self, updates: int, size: int) -> bool:
+        """Capture so many updates in a row. Returns whether that could be; if not, the trainer runs eagerly from here."""
+        position = int(self.position)
+        before = self.save()
+        try:
+            self.launches[updates, size] = self.captured(updates, size)
+        except Exception as error:  # whatever torch raises: its type has changed from version to version
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            self.eager = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self.tell()
+        finally:
+            self.load(before)
+            self.position.fill_(position)
+        return self.eager is None
+
+    def captured(self, updates: int, size: int) -> Launch:
+        """Warmed up, captured, and compared with the eager step. Raises Unlike, Waits, or what torch raises."""
+        start = self.save()
+        with beside():
+            for _ in range(WARM_UP):
+                self.load(start)
+                with synchronisation.watched():
+                    self.step(size)
+        eager = self.save()
+        self.load(start)
+
+        def body() -> None:
+            for _ in range(updates):
+                self.step(size)
+
+        launch = capture(body, [self.trainer.generator])
+        if updates == 1:
+            self.load(start)
+            launch()
+            if not alike(start, eager, self.save()):
+                raise Unlike("the captured step does not do what the eager step does: does it read a number that changes?")
+        return launch
+
+    def save(self) -> list[Tensor]:
+        """All that an update changes, copied; the random numbers last."""
+        t = self.trainer
+        copies = [x.detach().clone() for x in (*t.changes(), self.position)]
+        return [*copies, t.generator.get_state(), default_state(t.device)]
+
+    def load(self, saved: list[Tensor]) -> None:
+        t = self.trainer
+        *copies, own, default = saved
+        with torch.no_grad():
+            for x, copy in zip((*t.changes(), self.position), copies, strict=True):
+                x.copy_(copy)
+        t.generator.set_state(own)
+        set_default_state(default, t.device)
+
+    def tell(self) -> None:
+        self.trainer.remarks.append(f"the step runs without a CUDA graph: {self.eager}")
+
+
+class Unlike(Exception):
+    """A captured step that does something else than the eager one."""
+
+
+def alike(start: list[Tensor], eager: list[Tensor], captured: list[Tensor]) -> bool:
+    """Whether two updates from the same start made the same change, up to rounding, and drew as many random numbers."""
+    *_, own, default = zip(eager, captured, strict=True)
+    drawn = all(torch.equal(a, b) for a, b in (own, default))
+    change = difference(eager[:-2], start[:-2])
+    return drawn and difference(eager[:-2], captured[:-2]) <= TOLERANCE * change
+
+
+def difference(a: list[Tensor], b: list[Tensor]) -> float:
+    """The Euclidean norm of a − b."""
+    return sum((x.double() - y.double()).square().sum().item() for x, y in zip(a, b, strict=True)) ** 0.5
+
+
+def default_state(device: torch.device) -> Tensor:
+    """Of the generator that layers (dropout) draw from."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def set_default_state(state: Tensor, device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    else:
+        torch.set_rng_state(state)

@@ -1,0 +1,78 @@
+"""What learns by one optimizer."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.config.build import build, target
+from nnlab.training.schedules import Clock, Schedule
+
+OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # of an optimizer's groups: how it computes, not what it has learned
+
+
+class Player:
+    """Parameters, the optimizer of a config's node over those of them that learn, and the schedule of its rate.
+
+    on_device  whether the rate is a tensor on the device, and the count of steps too, as a CUDA graph needs it
+    """
+
+    def __init__(
+        self, node: Mapping, parameters: Iterable[nn.Parameter], clock: Clock, device: torch.device, *, on_device: bool = False
+    ) -> None:
+        node = dict(node)
+        self._schedule = build(node.pop("schedule"), Schedule, place="optimizer.schedule")
+        self._base, self._clock = node["lr"], clock
+        cls = target(node["_target_"], "optimizer")
+        takes = inspect.signature(cls).parameters
+        how = {"fused": True} if "fused" in takes and device.type in ("cpu", "cuda") else {}
+        self.unfit = None if not on_device or how or "capturable" in takes else f"{cls.__name__} counts its steps in Python"
+        if on_device and "capturable" in takes:
+            how["capturable"] = True
+        learning = [parameter for parameter in parameters if parameter.requires_grad]
+        self.optimizer = build(node, torch.optim.Optimizer, learning, place="optimizer", **how)
+        self._rate = torch.tensor(self._base, device=device) if on_device else None
+        self._place_rate()
+
+    def _place_rate(self) -> None:
+        if self._rate is not None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = self._rate
+
+    def rate(self, step: int) -> float:
+        """Of a step of the stage."""
+        return self._base * self._schedule.factor(step, self._clock)
+
+    def set_rate(self, rate: float | Tensor) -> None:
+        if self._rate is None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+        elif isinstance(rate, Tensor):
+            self._rate.copy_(rate)
+        else:
+            self._rate.fill_(rate)
+
+    def descend(self) -> None:
+        """A step along the gradients, which are used up by it."""
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def changes(self) -> Iterator[Tensor]:
+        """The optimizer's state."""
+        for state in self.optimizer.state.values():
+            yield from (value for value in state.values() if isinstance(value, Tensor))
+
+    def state(self) -> dict:
+        """For a checkpoint, which may be read on another kind of device."""
+        state = self.optimizer.state_dict()
+        groups = [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]
+        return {**state, "param_groups": groups}
+
+    def restore(self, state: dict) -> None:
+        own = [{key: group[key] for key in OF_THE_DEVICE if key in group} for group in self.optimizer.param_groups]
+        groups = [{**group, **how} for group, how in zip(state["param_groups"], own, strict=True)]
+        self.optimizer.load_state_dict({**state, "param_groups": groups})
+        self._place_rate()

@@ -1,0 +1,53 @@
+"""Who makes the host wait for the device."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+TORCH = str(Path(torch.__file__).parent)
+WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "unique_dim", "_unique2", "bincount", "is_nonzero", "equal"}
+
+
+class Waits(Exception):
+    """An operation whose result, or whose shape, the host has to know before it can go on."""
+
+
+class Watch(TorchDispatchMode):
+    """Raises Waits at the first operation that waits, with the line that asked for it."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        leaves = tree_leaves((args, kwargs))
+        masks = name in ("index", "index_put", "index_put_") and any(
+            isinstance(x, Tensor) and x.dtype in (torch.bool, torch.uint8) for x in tree_leaves(args[1])
+        )
+        if name in WAITING or masks:
+            raise Waits(f"{caller()} waits for the device ({name})")
+        result = function(*args, **(kwargs or {}))
+        devices = {x.device.type for x in (*leaves, *tree_leaves(result)) if isinstance(x, Tensor)}
+        if name in ("_to_copy", "copy_") and len(devices) > 1:
+            raise Waits(f"{caller()} copies between host and device")
+        return result
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    with Watch():
+        yield
+
+
+def caller() -> str:
+    """file:line (function) of the innermost frame that is not torch's, nor this file's."""
+    frame = sys._getframe(1)
+    while frame.f_back and (frame.f_code.co_filename == __file__ or frame.f_code.co_filename.startswith(TORCH)):
+        frame = frame.f_back
+    path = Path(frame.f_code.co_filename)
+    return f"{path.parent.name}/{path.name}:{frame.f_lineno} ({frame.f_code.co_name})"

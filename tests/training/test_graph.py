@@ -1,0 +1,238 @@
+"""The captured step: on a CPU by a tape that freezes what a CUDA graph freezes, on a GPU by the graph itself."""
+
+from __future__ import annotations
+
+import contextlib
+from copy import deepcopy
+
+import pytest
+import torch
+from tape import capture
+from torch import nn
+
+from nnlab.config.names import composed, plain
+from nnlab.errors import BadInput
+from nnlab.experiment import assemble
+from nnlab.families.ae.ae import AE
+from nnlab.training import graph, synchronisation
+from nnlab.training.graph import Graphed
+from nnlab.training.scheduled import Scheduled
+from nnlab.training.schedules import Cosine
+
+GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
+MODELS = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "fcnn", "cnn"]
+SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
+
+
+@pytest.fixture
+def taped(monkeypatch):
+    """Steps are captured on the CPU, several a launch."""
+    monkeypatch.setattr(graph, "available", lambda device: True)
+    monkeypatch.setattr(graph, "capture", capture)
+    monkeypatch.setattr(graph, "beside", contextlib.nullcontext)
+    monkeypatch.setattr(graph, "PER_LAUNCH", 2)
+
+
+def trainer(*overrides: str):
+    experiment = assemble(plain(composed([*SMALL, *overrides, "device=cpu"])))
+    experiment.begin()
+    return experiment.trainer
+
+
+def train(trained, steps: int, at: int = 0) -> list[torch.Tensor]:
+    """The weights after so many updates."""
+    torch.manual_seed(7)  # dropout draws from the generator of all
+    while at < steps:
+        at += trained.train(at, min(3, steps - at), lambda: False)
+    return [p.detach().clone() for p in trained.model.state_dict().values() if isinstance(p, torch.Tensor)]
+
+
+def same(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 0.0) -> bool:
+    return all(torch.allclose(x.double(), y.double(), rtol=tolerance, atol=tolerance) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_captured_step_is_the_eager_step(taped, model):
+    noise = [] if model in ("fcnn", "cnn") else ["noise=masking"]
+    eager, captured = (trainer(f"model={model}", *noise, f"trainer.graph={choice}") for choice in ("none", "always"))
+    steps = 2 * eager.steps_per_epoch + 2  # over two ends of epochs, whose last batches are smaller
+    assert len(eager.data.train) % eager.batch_size
+    assert same(train(eager, steps), train(captured, steps), 2e-6)  # a rate in float32 is not quite the one in float64
+    assert not captured.remarks
+    assert set(captured._graphed.launches) == {(1, 48), (2, 48), (1, len(eager.data.train) % 48)}
+    eager.meter.look(), captured.meter.look()
+    assert captured.meter.window.take() == pytest.approx(eager.meter.window.take(), rel=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_schedule_of_the_rate_is_alive_in_a_captured_step(taped, optimizer):
+    common = ("model=ae", f"optimizer={optimizer}", "optimizer/schedule=cosine", "optimizer.schedule.warmup=1")
+    eager, captured, constant = (
+        trainer(*common, "trainer.graph=none"),
+        trainer(*common, "trainer.graph=always"),
+        trainer("model=ae", f"optimizer={optimizer}", "trainer.graph=always"),
+    )
+    weights = train(eager, 12)
+    assert same(weights, train(captured, 12), 2e-6)
+    assert not same(weights, train(constant, 12), 2e-6)
+
+
+class Warming(AE):
+    """The loss of an autoencoder times a scheduled weight."""
+
+    def __init__(self, spec, **ae):
+        super().__init__(spec, **ae)
+        self.weight = Scheduled(5.0, Cosine())
+
+    def loss(self, batch, generator):
+        return {"loss": self.weight.value * super().loss(batch, generator)["loss"]}
+
+
+def warming(choice: str, cls: type = Warming):
+    chosen = ["model=ae", "optimizer=sgd", "optimizer.lr=1e-3", f"trainer.graph={choice}", "device=cpu"]
+    config = plain(composed([*SMALL, *chosen]))
+    config["model"]["_target_"] = f"{cls.__module__}.{cls.__qualname__}"
+    experiment = assemble(config)
+    experiment.begin()
+    return experiment.trainer
+
+
+@pytest.fixture
+def plugin(monkeypatch):
+    monkeypatch.setenv("NNLAB_PLUGINS", __name__)
+
+
+def test_a_scheduled_number_of_a_model_is_alive_in_a_captured_step(taped, plugin):
+    eager, captured = warming("none"), warming("always")
+    assert same(train(eager, 12), train(captured, 12), 2e-6)
+    assert not captured.remarks
+    assert 0 < captured.model.weight.value < 4  # the cosine has begun to fall
+    assert captured.rates(11)["weight"] == pytest.approx(captured.model.weight.value.item())
+
+
+class Frozen(AE):
+    """Its weight is a number of Python's, which a captured step cannot see."""
+
+    calls = 0
+
+    def loss(self, batch, generator):
+        self.calls += 1
+        return {"loss": (1.0 if self.calls % 2 else 100.0) * super().loss(batch, generator)["loss"]}
+
+
+class Waiting(AE):
+    """Looks at a value in the middle of a step."""
+
+    def loss(self, batch, generator):
+        if batch.input.mean().item() > 10:
+            raise ValueError
+        return super().loss(batch, generator)
+
+
+def test_a_step_that_is_not_the_same_captured_runs_eagerly_and_says_so_once(taped, plugin):
+    trained = warming("always", Frozen)
+    train(trained, 9)
+    assert len(trained.remarks) == 1
+    assert "does not do what the eager step does" in trained.remarks[0]
+
+
+def test_a_step_that_waits_for_the_device_is_named_and_runs_eagerly(taped, plugin):
+    eager, captured = warming("none", Waiting), warming("always", Waiting)
+    assert same(train(eager, 9), train(captured, 9), 2e-6)
+    assert len(captured.remarks) == 1
+    assert "test_graph.py" in captured.remarks[0]
+    assert "(loss) waits for the device" in captured.remarks[0]
+
+
+def test_an_optimizer_that_counts_in_python_runs_eagerly_and_says_so(taped):
+    config = plain(composed([*SMALL, "model=ae", "trainer.graph=always", "device=cpu"]))
+    config["optimizer"] = {"_target_": "torch.optim.Adafactor", "lr": 1e-3, "schedule": config["optimizer"]["schedule"]}
+    experiment = assemble(config)
+    experiment.begin()
+    train(experiment.trainer, 3)
+    assert experiment.trainer.remarks == ["the step runs without a CUDA graph: Adafactor counts its steps in Python"]
+
+
+@pytest.mark.parametrize("step", [1, 4, 5, 7])
+def test_a_captured_run_that_is_resumed_ends_in_the_same_bits(taped, step):
+    whole = train(trainer("model=vae", "trainer.graph=always"), 11)
+    first = trainer("model=vae", "trainer.graph=always")
+    train(first, step)
+    second = trainer("model=vae", "trainer.graph=always")
+    first.meter.look()
+    second.restore(deepcopy(first.state()))
+    assert same(train(second, 11, at=step), whole)
+
+
+def test_a_checkpoint_of_a_captured_run_goes_on_eagerly_and_the_reverse(taped):
+    for one, other in (("always", "none"), ("none", "always")):
+        first = trainer("model=vae", f"trainer.graph={one}")
+        train(first, 4)
+        first.meter.look()
+        second = trainer("model=vae", f"trainer.graph={other}")
+        second.restore(deepcopy(first.state()))
+        assert same(train(second, 8, at=4), train(first, 8, at=4), 2e-6)
+
+
+def test_a_graph_asked_for_on_a_cpu_is_refused():
+    with pytest.raises(BadInput, match="the device is cpu"):
+        trainer("model=ae", "trainer.graph=always")
+
+
+@pytest.mark.parametrize(
+    "waits", [lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: x.nonzero(), lambda x: bool(x.any()), torch.unique]
+)
+def test_what_makes_the_host_wait_is_found(waits):
+    with pytest.raises(synchronisation.Waits, match=r"test_graph.py:\d+"), synchronisation.watched():
+        waits(torch.arange(4.0))
+
+
+def test_the_steps_of_shipped_models_make_nobody_wait():
+    for model in MODELS:
+        trained = trainer(f"model={model}")
+        train(trained, 1)
+        with synchronisation.watched():
+            trained.update(trained.feed.batch(trained.rows(1), trained.generator))
+
+
+@GPU
+@pytest.mark.parametrize("model", MODELS)
+def test_on_a_gpu_a_captured_run_is_the_eager_run_and_ends_in_the_same_bits_each_time(model):
+    def run(choice: str):
+        experiment = assemble(plain(composed([*SMALL, f"model={model}", f"trainer.graph={choice}", "device=cuda"])))
+        experiment.begin()
+        return train(experiment.trainer, 30), experiment.trainer
+
+    (eager, _), (captured, trained), (again, _) = run("none"), run("always"), run("always")
+    assert not trained.remarks
+    assert same(captured, again)
+    assert same(eager, captured, 1e-3)
+
+
+@GPU
+def test_on_a_gpu_a_resumed_run_ends_in_the_same_bits():
+    def fresh():
+        experiment = assemble(plain(composed([*SMALL, "model=vae", "trainer.graph=always", "device=cuda"])))
+        experiment.begin()
+        return experiment.trainer
+
+    whole, first, second = fresh(), fresh(), fresh()
+    train(first, 7)
+    first.meter.look()
+    second.restore(deepcopy(first.state()))
+    assert same(train(second, 20, at=7), train(whole, 20))
+
+
+def test_a_graph_is_wanted_where_there_is_a_gpu_and_nobody_said_none():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert [Graphed.wanted(choice, gpu) for choice in ("auto", "always", "none")] == [True, True, False]
+    assert not Graphed.wanted("auto", cpu)
+
+
+def test_a_scheduled_number_is_kept_with_the_weights():
+    module = Scheduled(2.0, Cosine())
+    module.set(0.5)
+    other = nn.Module()
+    other.weight = Scheduled(2.0, Cosine())
+    other.weight.load_state_dict(module.state_dict())
+    assert other.weight.value == 0.5
