@@ -28,6 +28,26 @@ def test_bernoulli_is_torchs_on_binary_data():
     assert torch.allclose(Bernoulli().log_prob(logits, x), expected)
 
 
+def test_bernoulli_and_its_gradient_are_the_cross_entropys_to_float32s_exactness():
+    logits, x = 10 * normal(50, 784), normal(50, 784, seed=1).sigmoid()
+    logits[0, :4] = torch.tensor([0.0, 1e-8, -1e-8, 88.0])
+    weight, wide = normal(50, seed=2), logits.double().requires_grad_()
+    exact = -torch.nn.functional.binary_cross_entropy_with_logits(wide, x.double(), reduction="none").sum(1)
+    exact.backward(weight.double())
+    ours = Bernoulli().log_prob(logits.requires_grad_(), x)
+    ours.backward(weight)
+    assert torch.allclose(ours.double(), exact, rtol=1e-6)
+    assert torch.allclose(logits.grad.double(), wide.grad, atol=3e-7)
+
+
+def test_bernoulli_can_be_mapped_and_differentiated_by_torchs_functions():
+    logits, x = normal(5, 3, 4), normal(5, 3, 4, seed=1).sigmoid()
+    each = torch.func.vmap(Bernoulli().log_prob)(logits, x)
+    assert torch.allclose(each, torch.stack([Bernoulli().log_prob(a, b) for a, b in zip(logits, x, strict=True)]))
+    slope = torch.func.grad(lambda a: Bernoulli().log_prob(a, x[0]).sum())(logits[0])
+    assert torch.allclose(slope, x[0] - logits[0].sigmoid(), atol=1e-6)
+
+
 def test_bernoulli_is_finite_for_logits_that_a_sigmoid_rounds_to_certainty():
     logits = torch.tensor([[200.0], [-200.0], [200.0]])
     assert Bernoulli().log_prob(logits, torch.tensor([[0.0], [1.0], [1.0]])).tolist() == [-200, -200, 0]
