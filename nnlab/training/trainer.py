@@ -207,7 +207,8 @@ class Trainer(ABC):
                 for name, values in self.figures(batch, generator).items():
                     total = values.sum(dtype=torch.float64 if self.device.type != "mps" else torch.float32)
                     sums[name] = sums[name] + total if name in sums else total
-        return {name: total.item() / len(feed.split) for name, total in sums.items()}
+        totals = torch.stack(list(sums.values())).tolist()  # one wait for the device
+        return {name: total / len(feed.split) for name, total in zip(sums, totals, strict=True)}
 
     @contextmanager
     def viewing(self) -> Iterator[View]:

@@ -1,4 +1,4 @@
-"""nnlab's own trainer, driven as its loop drives it: from one record to the next, then a look at the meter."""
+"""nnlab's own trainer, driven as its loop drives it: from one record to the next, each made while the next updates run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ def loop(precision: str) -> Callable[[], float]:
     def epoch() -> float:
         nonlocal step
         end = step + trainer.steps_per_epoch
+        late = None
         while step < end:
             step += trainer.train(step, min(LOG_EVERY, end - step), lambda: False)
-            if trainer.meter.look():
+            if trainer.meter.take_in(late):
                 raise RuntimeError("nnlab: a loss that is not finite")
+            late = trainer.meter.fetch()
+        trainer.meter.take_in(late)
         return trainer.meter.epoch.take()["loss"]
 
     return epoch
