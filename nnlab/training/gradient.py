@@ -70,7 +70,8 @@ class GradientTrainer(Trainer):
             if stop():
                 return i - step
             self.set_rate(i)
-            self.update(self.feed.batch(self.rows(i), self.generator))
+            batch = self.feed.batch(self.rows(i), self.generator)
+            self.meter.add(self.update(batch), len(batch))
         return n
 
     def set_rate(self, step: int) -> None:
@@ -82,15 +83,20 @@ class GradientTrainer(Trainer):
         with self.precision.forward():
             return self.terms(batch, self.generator)
 
-    def update(self, batch: Batch) -> None:
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """One update. Returns its named terms, scalars on the device. Device code alone, so that a CUDA graph can hold it."""
         with self.precision.step():
             means = {name: term.mean() for name, term in self.losses(batch).items()}
             means["loss"].backward()
+        self.descend()
+        return {name: mean.detach() for name, mean in means.items()}
+
+    def descend(self) -> None:
+        """Move the weights along their gradients, and forget these."""
         if self.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.meter.add({name: mean.detach() for name, mean in means.items()}, len(batch))
 
     def rates(self, step: int) -> dict[str, float]:
         return {"lr": self.rate.rate(step)}
