@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,13 @@ class Pairwise(EnergyModel):
 
     def energy(self, s: Tensor) -> Tensor:
         return -0.5 * ((s @ self.weight) * s).sum(1) - s @ self.bias
+
+    def in_turn(self, s: Tensor, order: Iterable[int], decide: Callable[[int, Tensor, Tensor], Tensor]) -> Tensor:
+        """s (N, n) after each unit of the order has been set to decide(i, its field, its value), (N,) each, in turn."""
+        s = s.T.contiguous()
+        for i in order:
+            s[i] = decide(i, torch.mv(s.T, self.weight[i]).add_(self.bias[i]), s[i])
+        return s.T
 
     def statistics(self, s: Tensor, weights: Tensor | None = None) -> Statistics:
         weighted = s / len(s) if weights is None else s * weights[:, None]

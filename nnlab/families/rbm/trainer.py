@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -240,8 +239,8 @@ class RBMTrainer(ContrastiveTrainer):
 class DBNTrainer(ContrastiveTrainer):
     """A stage a machine, from below; `trainer.epochs` and `optimizer` are the top one's.
 
-    The figures of a stage: `loss` and `free_energy` of its machine on what it learns from, `mse` and `psnr` of the image through
-    the machines so far.
+    The figures of a stage: `loss` and `free_energy` of its machine on what it learns from, `mse` and `psnr` of the image
+    through the machines so far.
     """
 
     options = StackedContrastiveOptions
