@@ -114,13 +114,14 @@ class ContrastiveTrainer(StatisticsTrainer):
         field = rbm.hidden_field(v)
         terms = {"loss": rbm.watched(v, field, generator, bits=1).mean()}
         h = field.sigmoid_()
-        self.hidden_mean.lerp_(h.mean(0), FOLLOWED)
+        activity = h.mean(0)
+        self.hidden_mean.lerp_(activity, FOLLOWED)
         fantasy = self.fantasy(h)
         gradient = difference(rbm.statistics(v, h), rbm.statistics(fantasy, rbm.hidden_field(fantasy).sigmoid_()))
         if self.settings.centred:
             gradient = centred(gradient, rbm.units.scaled(rbm.units.mean(rbm.base_bias)), self.hidden_mean)
         if self.settings.sparsity_cost:
-            self.add_sparsity(gradient, rbm.units.scaled(v).mean(0))
+            self.add_sparsity(gradient, rbm.units.scaled(v).mean(0), activity)
         if "units.log_sigma" in gradient and rbm.units.shared:
             gradient["units.log_sigma"] /= v.shape[1]  # a sum over the pixels, where the others have one number each
         return Contrast(terms, gradient)
@@ -133,9 +134,9 @@ class ContrastiveTrainer(StatisticsTrainer):
         drawn = torch.rand(h.shape, device=h.device, generator=generator).lt_(h)
         return rbm.gibbs(rbm.units.sample(rbm.visible_field(drawn), generator), k - 1, generator)
 
-    def add_sparsity(self, gradient: Statistics, visible_mean: Tensor) -> None:
-        """The gradient of the cross-entropy between each unit's running mean and its target (Hinton 2012, 11)."""
-        pull = self.settings.sparsity_cost * (self.settings.sparsity_target - self.hidden_mean)
+    def add_sparsity(self, gradient: Statistics, visible_mean: Tensor, activity: Tensor) -> None:
+        """What brings each unit's mean activity (H,) over the batch nearer to its target (Hinton 2012, 11)."""
+        pull = self.settings.sparsity_cost * (self.settings.sparsity_target - activity)
         gradient["hidden_bias"] += pull
         gradient["weight"].addr_(visible_mean, pull)
 
