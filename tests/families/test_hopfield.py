@@ -73,6 +73,14 @@ def test_asynchronous_recall_never_climbs_in_energy() -> None:
         before = now
 
 
+def test_recall_leaves_its_input_alone() -> None:
+    net, s = net_of(coins(0.1), "hebb"), flipped(coins(0.1), 0.3, torch.Generator().manual_seed(0))
+    for start in (s, s.T.contiguous().T):  # in either layout
+        before = start.clone()
+        assert not torch.equal(net.step(start, torch.arange(N)), before)
+        assert torch.equal(start, before)
+
+
 def test_where_recall_ends_nothing_changes() -> None:
     net = net_of(coins(0.1), "hebb")
     end = net.settle(flipped(coins(0.1), 0.2, torch.Generator().manual_seed(0)))

@@ -57,7 +57,7 @@ class Pairwise(EnergyModel):
 
     def in_turn(self, s: Tensor, order: Iterable[int], decide: Callable[[int, Tensor, Tensor], Tensor]) -> Tensor:
         """s (N, n) after each unit of the order has been set to decide(i, its field, its value), (N,) each, in turn."""
-        s = s.T.contiguous()
+        s = s.T.clone(memory_format=torch.contiguous_format)  # a unit's values side by side
         for i in order:
             s[i] = decide(i, torch.mv(s.T, self.weight[i]).add_(self.bias[i]), s[i])
         return s.T

@@ -22,7 +22,8 @@ NOISES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 TRIED = 100  # patterns whose recall is tried for a point of a curve, at the most
 WIDEST = 2000  # units up to which the curve against load is drawn: it takes N³
 ROWS = 8  # images whose recall is shown
-PARTS = (0.125, 0.25, 0.5, 1.0, 2.0)  # of a sweep, after which one looks
+PARTS = {"1/8": 0.125, "1/4": 0.25, "1/2": 0.5, "1 sweep": 1.0, "2": 2.0}  # sweeps after which one looks
+CALLED = {"hebb": "Hebb", "pseudo_inverse": "projection"}
 
 
 class HopfieldTrainer(OnePassTrainer):
@@ -93,12 +94,12 @@ def random_patterns(count: int, units: int, generator: torch.Generator) -> Tenso
 def load_chart(spec: DataSpec, own: Tensor, rule: Rule, generator: torch.Generator) -> np.ndarray:
     """Recall against load, of random patterns by both rules and of the data's own by the net's."""
     random = random_patterns(round(LOADS[-1] * spec.features), spec.features, generator)
-    lines = {f"random, {of.replace('_', '-')}": by_load(spec, random, of, generator) for of in CAPACITY}
-    lines[f"{spec.name}, {rule.replace('_', '-')}"] = by_load(spec, own, rule, generator)
+    lines = {f"random, {CALLED[of]}": by_load(spec, random, of, generator) for of in CAPACITY}
+    lines[f"{spec.name}, {CALLED[rule]}"] = by_load(spec, own, rule, generator)
     with blank((f"patterns a unit, N = {spec.features}", f"recalled in %, {FLIPPED:.0%} of the units turned")) as drawn:
         axes = drawn.axes
         axes.axvline(CAPACITY["hebb"], color=FAINT, linestyle="--", linewidth=1.5)
-        axes.annotate("0.138", (CAPACITY["hebb"], 4), (6, 0), textcoords="offset points", color=FAINT)
+        axes.annotate("0.138", (CAPACITY["hebb"], 4), (-6, 0), textcoords="offset points", ha="right", color=FAINT)
         for i, (name, points) in enumerate(lines.items()):
             if points:
                 load, share = zip(*points, strict=True)
@@ -134,13 +135,13 @@ def recall_picture(net: Hopfield, patterns: Tensor, generator: torch.Generator) 
             columns.append(s)
             names.append(f"step {number}")
     else:
-        for part in PARTS:
+        for name, part in PARTS.items():
             end = round(part * len(order))
             twice = torch.cat([order, order])
             s, done = net.step(s, twice[done:end]), end
             columns.append(s)
-            names.append(f"{part:g} sweep" + "s" * (part > 1))
+            names.append(name)
     final = net.settle(s)
     tiles = to_pixels(torch.stack([net.to_values(c) for c in [*columns, final]], 1), net.spec)
     before, after = net.energy(columns[1]).tolist(), net.energy(final).tolist()
-    return sheet(tiles, [f"E {b:.0f}\n→ {a:.0f}" for b, a in zip(before, after, strict=True)], [*names, "end"])
+    return sheet(tiles, [f"E {b:.0f}\nto {a:.0f}" for b, a in zip(before, after, strict=True)], [*names, "end"])
