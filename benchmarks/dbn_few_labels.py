@@ -45,14 +45,8 @@ def run(rounds: int) -> str:
 
 
 def accuracy(start: tuple[str, ...], labels: int, seed: int) -> float:
-    typed = [
-        *start,
-        *COMMON,
-        f"data.few={labels}",
-        f"data.seed={seed}",
-        f"seed={seed}",
-        f"trainer.batch_size={min(labels, 100)}",
-    ]
+    draw = [f"data.few={labels}", f"data.seed={seed}", f"seed={seed}"]
+    typed = [*start, *COMMON, *draw, "trainer.batch_size=100"]
     config, problems = with_earlier(plain(composed(typed)))
     if problems:
         raise RuntimeError("; ".join(problems))
