@@ -354,6 +354,9 @@ def test_what_cannot_be_is_said(nnlab, typed: list[str], said: str) -> None:
 
 def test_gray_values_are_said_to_be_probabilities_once(nnlab) -> None:
     short = ["trainer.steps=1", "trainer.show_every=never", "model.hidden=4"]
+    for model in ("rbm", "boltzmann"):
+        _, out, _ = nnlab("train", f"model={model}", *short)
+        assert out.count("take gray values as probabilities of a 1") == 1
     _, out, _ = nnlab("train", "model=rbm", *short)
     assert out.count("take gray values as probabilities of a 1") == 1
     for bits in ("fixed", "dynamic"):

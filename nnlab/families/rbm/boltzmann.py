@@ -13,6 +13,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
 from nnlab.evaluation.partition import MOST, states
 from nnlab.families.rbm.energy import Pairwise, Statistics
+from nnlab.families.rbm.units import of_gray_values
 from nnlab.model import Latent
 from nnlab.nn.precise import doubled
 from nnlab.nn.start import mean_of
@@ -60,6 +61,9 @@ class Boltzmann(Pairwise):
     def start(self, split: Split) -> None:
         """Begin with the visible units at the frequencies of the data."""
         self.bias[: self.visible] = mean_of(split).flatten().clamp(0.001, 0.999).logit()
+
+    def remarks(self, split: Split) -> list[str]:
+        return of_gray_values(split)
 
     # -- the distribution -----------------------------------------------------------------------------------------
 

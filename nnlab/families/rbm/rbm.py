@@ -12,7 +12,7 @@ from nnlab.data.dataset import Split
 from nnlab.data.feed import evaluation_batch
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.rbm.energy import EnergyModel, Statistics
-from nnlab.families.rbm.units import Choice, visible_units
+from nnlab.families.rbm.units import Choice, of_gray_values, visible_units
 from nnlab.model import Latent
 from nnlab.nn.mlp import Width
 from nnlab.nn.precise import doubled
@@ -68,12 +68,8 @@ class RBM(EnergyModel):
         self.visible_bias.copy_(self.base_bias)
 
     def remarks(self, split: Split) -> list[str]:
-        if not self.units.binary or split.bits or split.sampled:
-            return []
-        return [
-            "Bernoulli visible units take gray values as probabilities of a 1; a likelihood is that of bits drawn from them. "
-            "data.binarize=fixed draws them once, model.visible=gaussian has real values"
-        ]
+        said = [*of_gray_values(split), "model.visible=gaussian takes real values as they are"]
+        return [". ".join(said)] if self.units.binary and len(said) > 1 else []
 
     # -- the distribution -----------------------------------------------------------------------------------------
 

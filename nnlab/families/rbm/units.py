@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -107,3 +108,13 @@ def visible_units(choice: Choice, spec: DataSpec) -> Bernoulli | Gaussian:
             f"{spec.name} has {spec.low:g} … {spec.high:g}; use gaussian"
         )
     return Bernoulli() if choice == "bernoulli" else Gaussian(spec)
+
+
+def of_gray_values(split: Split) -> list[str]:
+    """What is to be said of values that are no bits to units that are on or off; nothing of bits."""
+    if split.bits or split.sampled:
+        return []
+    return [
+        "its visible units are on or off and take gray values as probabilities of a 1; a likelihood is that of bits drawn from "
+        "them, and data.binarize=fixed draws them once"
+    ]
