@@ -306,6 +306,48 @@ def test_an_update_leaves_no_graph_and_follows_the_data() -> None:
     assert all(p.grad is None and p.grad_fn is None for p in e.model.parameters())
 
 
+def test_chains_are_many_and_go_on_where_they_were() -> None:
+    trainer = built("model=rbm", "model.hidden=16", "trainer.persistent=true", "trainer.batch_size=70").trainer
+    assert trainer.chains.shape == (70, 64)
+    where = trainer.chains.data_ptr()
+    trainer.model.weight.data *= 20  # a cold machine, whose chains stay near where they are
+    trainer.train(0, 3, lambda: False)
+    before = trainer.chains.clone()
+    trainer.train(3, 1, lambda: False)
+    assert trainer.chains.data_ptr() == where
+    changed = (trainer.chains != before).float().mean().item()
+    strangers = (trainer.chains != before.roll(1, 0)).float().mean().item()
+    assert 0 < changed < 0.9 * strangers
+
+
+def test_certain_units_have_the_likelihood_they_have() -> None:
+    """log(σ + ε) would stop at log ε."""
+    model = RBM(BITS, hidden=1)
+    with torch.no_grad():
+        model.weight.zero_()
+        model.visible_bias.fill_(200.0)
+        v = torch.zeros(5, 6)
+        watched = model.watched(v, model.hidden_field(v), torch.Generator().manual_seed(0), 3)
+    assert watched.tolist() == pytest.approx([1200.0] * 5)
+
+
+def test_a_dbn_of_one_machine_samples_as_the_machine() -> None:
+    dbn = DBN(BITS, hidden=[4], gibbs_steps=5)
+    draws = [model.sample(10, torch.Generator().manual_seed(3)) for model in (dbn, dbn.layers[0])]
+    assert torch.equal(*draws)
+
+
+def test_a_dbn_samples_its_top_machine_seen_through_the_lower_one() -> None:
+    dbn = DBN(BITS, hidden=[5, 4], gibbs_steps=60)
+    low, top = (scrambled(machine, i).float() for i, machine in enumerate(dbn.layers))
+    every = states(5, dtype=torch.float32)
+    with torch.no_grad():
+        p = (-top.free_energy(every)).softmax(0)
+        expected = p @ low.units.mean(low.visible_field(every))
+        found = dbn.sample(20_000, torch.Generator().manual_seed(0)).flatten(1).mean(0)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
 def test_weight_decay_is_for_weights_alone() -> None:
     e = built("model=rbm", "model.hidden=16", "optimizer.weight_decay=0.1")
     groups = {len(p.shape): group["weight_decay"] for group in e.trainer.optimizer.param_groups for p in group["params"]}

@@ -40,7 +40,6 @@ class StatisticsTrainer(GradientTrainer):
 
     uses = frozenset({"optimizer", "augmentation"})
     monitor = Monitor("loss")
-    lower = GradientTrainer.lower | {"free_energy", "free_energy_gap"}
     higher = GradientTrainer.higher | {"log_likelihood", "log_likelihood_reverse"}
 
     def enter(self, stage: int) -> None:
