@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import built, config_of
+from conftest import built, config_of, only_run
 from sklearn.neural_network import BernoulliRBM
 from torch import Tensor
 
@@ -231,7 +231,7 @@ def test_annealed_likelihoods_of_a_run_lie_about_the_exact_one() -> None:
     exact = -e.model.free_energy(v).double().mean().item() - partition.exact_log_z(e.model)
     assert figures["log_likelihood"] == pytest.approx(exact, abs=0.1)
     assert figures["log_likelihood_reverse"] < exact + 3 * figures["log_likelihood_reverse_error"]
-    assert built("model=rbm", "model.hidden=16").trainer.facts["log_likelihood"].startswith("exact")
+    assert built("model=rbm", "model.hidden=16").trainer.facts["likelihood_by"].startswith("counting")
     base = e.data.train.values(e.data.train.rows).flatten(1).mean(0).clamp(0.001, 0.999)
     independent = (v @ base.log() + (1 - v) @ (1 - base).log()).mean().item()
     assert exact > independent + 3, "better than independent pixels"
@@ -420,6 +420,16 @@ def test_a_likelihood_is_read_on_its_schedule() -> None:
     assert "log_likelihood" not in t.evaluate("validation")
     t.train(13, 7, lambda: False)
     assert math.isfinite(t.evaluate("validation")["log_likelihood"])
+
+
+def test_a_run_records_how_its_likelihood_was_found(nnlab) -> None:
+    annealed = ["trainer.likelihood.method=ais", "trainer.likelihood.chains=7", "trainer.likelihood.temperatures=20"]
+    assert nnlab("train", "model=rbm", "model.hidden=8", "data.binarize=fixed", "trainer.epochs=2", *annealed)[0] == 0
+    *before, test = [record for record in only_run().read_metrics() if record["split"] != "train"]
+    assert all("log_likelihood" not in record for record in before)
+    assert (test["likelihood_by"], test["chains"], test["temperatures"]) == ("annealed importance sampling", 7, 20)
+    assert all(math.isfinite(test[name]) for name in ("log_likelihood", "log_likelihood_error", "log_likelihood_reverse_error"))
+    assert only_run().read_summary()["best"].keys() >= {"test/log_likelihood", "test/log_likelihood_reverse"}
 
 
 def test_stages_of_a_dbn_move_only_their_own_machine() -> None:

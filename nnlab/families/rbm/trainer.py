@@ -182,10 +182,10 @@ class RBMTrainer(ContrastiveTrainer):
         if asked.method == "exact":
             partition.refuse_too_many(self.model)
         if asked.method and self.exact:
-            self.facts = {**self.facts, "log_likelihood": "exact, all states of one side counted"}
+            self.facts = {**self.facts, "likelihood_by": "counting all states of one side"}
         elif asked.method:
             annealed = {"chains": asked.chains, "temperatures": asked.temperatures}
-            self.facts = {**self.facts, "log_likelihood": "annealed importance sampling", **annealed}
+            self.facts = {**self.facts, "likelihood_by": "annealed importance sampling", **annealed}
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         done = super().train(step, n, stop)
