@@ -39,6 +39,10 @@ class Model(nn.Module):
     def start(self, split: Split) -> None:
         """Set what is read off the training data once, before the first step. Nothing, unless a model says otherwise."""
 
+    def remarks(self, split: Split) -> list[str]:
+        """What should be known of these training data and this model, a sentence each; said once when a run begins."""
+        return []
+
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Named terms, each (N,) float32, one value an image; the mean of `loss` is what is minimised."""
         raise NotImplementedError
@@ -118,6 +122,14 @@ class Reconstructs(Protocol):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """What the model makes of inputs (N, *shape)."""
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """complete"""
+
+    def complete(self, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """Outputs of inputs (N, *shape) whose values are lost where the mask (N, *shape) is true; the others stay."""
 
 
 @torch.no_grad()

@@ -144,3 +144,23 @@ class Hole(Rectangles):
         top, left = (u[0] * (h - height + 1)).floor(), (u[1] * (w - width + 1)).floor()
         mask = self._inside(top, left, height, width).expand_as(x)
         return x.masked_fill(mask, self.low), mask
+
+
+class Cut(Rectangles):
+    """A part of the image from one side on, set to `low`: what an associative memory completes.
+
+    amount  the share of the image that is lost
+    """
+
+    def __init__(
+        self, spec: DataSpec, *, amount: Share = 0.5, side: Literal["bottom", "top", "left", "right"] = "bottom"
+    ) -> None:
+        super().__init__(spec)
+        self.amount, self.side = amount, side
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        lost = torch.zeros(self.spec.shape[1:], dtype=torch.bool, device=x.device)
+        along = lost if self.side in ("top", "bottom") else lost.T
+        along[: round(self.amount * len(along))] = True
+        mask = (lost if self.side in ("top", "left") else lost.flip(0, 1)).expand_as(x)
+        return x.masked_fill(mask, self.low), mask

@@ -43,6 +43,26 @@ def test_a_frozen_encoder_stays_what_it_was_and_a_fine_tuned_one_moves(nnlab, en
     assert not any(torch.equal(value, before[name.removeprefix("body.0.model.")]) for name, value in tuned.items())
 
 
+def test_a_random_start_has_the_shape_of_the_earlier_run_and_none_of_its_weights(nnlab, encoder: RunFolder) -> None:
+    before = weights(encoder, "best")
+    state = of_encoder(weights(transferred(nnlab, encoder, "model.weights=random")))
+    matrices = {name: value for name, value in state.items() if value.ndim == 2}
+    assert matrices
+    for name, value in matrices.items():
+        assert value.shape == before[name.removeprefix("body.0.model.")].shape
+        assert not torch.isclose(value, before[name.removeprefix("body.0.model.")]).any(0).all()
+
+
+def test_a_deep_belief_network_starts_a_classifier(nnlab) -> None:
+    dbn = ["model=dbn", "model.hidden=[32,16]", "trainer.pretraining.epochs=2", *SHORT, "outputs=earlier"]
+    assert nnlab("train", *dbn)[0] == 0
+    folder = transferred(nnlab, only_run("earlier"), "model.frozen=false", "trainer.epochs=30", "data.few=200")
+    assert folder.read_summary()["final"]["test/accuracy"] > 0.6
+    before, after = weights(only_run("earlier"), "best"), weights(folder)
+    for layer in (0, 1):
+        assert not torch.equal(before[f"layers.{layer}.weight"], after[f"body.0.model.layers.{layer}.weight"])
+
+
 def test_a_head_on_a_frozen_encoder_classifies_its_codes(nnlab, encoder: RunFolder) -> None:
     folder = transferred(nnlab, encoder, "trainer.epochs=30", "optimizer.lr=0.05")
     net, source = package.load(folder.path), package.load(encoder.path)

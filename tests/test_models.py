@@ -177,7 +177,7 @@ def test_capabilities_keep_shapes_and_ranges(model: str) -> None:
 def test_inputs_of_another_shape_are_refused(model: str) -> None:
     net = built(*small(model)).model
     with pytest.raises(ValueError, match=r"expected inputs \(N, 1, 8, 8\), got \(2, 1, 9, 9\)"):
-        net.encode(torch.zeros(2, 1, 9, 9))
+        (net.encode if can(net, Encodes) else net.reconstruct)(torch.zeros(2, 1, 9, 9))
 
 
 def test_losses_are_float32_under_bfloat16(model: str) -> None:
@@ -187,7 +187,18 @@ def test_losses_are_float32_under_bfloat16(model: str) -> None:
     with trainer.precision.step():
         terms = trainer.losses(trainer.feed.batch(trainer.rows(0), trainer.generator))
     assert {term.dtype for term in terms.values()} == {torch.float32}
-    assert {tuple(term.shape) for term in terms.values()} == {(128,)}
+    assert {tuple(term.shape) for term in terms.values()} == {(trainer.batch_size,)}
+
+
+def refused(reason: str, *overrides: str) -> bool:
+    """Whether a model refuses its data for this reason; another one is an error."""
+    try:
+        built(*overrides)
+    except BadInput as error:
+        if reason not in str(error):
+            raise
+        return True
+    return False
 
 
 IMAGES = {"colour, odd sides": (20, 13, 11, 3), "gray, tall": (20, 30, 9), "large": (12, 64, 48, 3)}
@@ -201,7 +212,10 @@ def test_every_noise_on_images_of_any_size(model: str, shape: tuple[int, ...], n
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.savez("own.npz", x_train=images, y_train=np.arange(len(images)) % 3)
     own = ["data=npz", "data.root=.", "data.file=own.npz", "data.test=0.2"]
-    experiment = built(*small(model, *own), *own, f"noise={noise}", *legal(model, *QUIET, "model.clusters=3"))
+    overrides = [*small(model, *own), *own, f"noise={noise}", *legal(model, *QUIET, "model.clusters=3")]
+    if refused("units, each joined to all", *overrides):  # whose weights are the square of an image's size
+        return
+    experiment = built(*overrides)
     experiment.begin()
     trainer = experiment.trainer
     for step in range(2):
@@ -224,6 +238,8 @@ def test_tables_are_learned_or_refused_by_name(model: str, noise: str) -> None:
     if "channels" in config_of(f"model={model}")["model"]:
         with pytest.raises(BadInput, match="convolutions need images, but own is a table"):
             built(*table)
+        return
+    if refused("but own is a table of 4 columns", *table):  # as by units that are on or off
         return
     monitor = trainer_class(model).monitor
     if monitor.higher_is_better:  # an accuracy moves in steps, too coarse for ten epochs of corrupted rows

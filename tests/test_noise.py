@@ -9,7 +9,7 @@ import torch
 
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
-from nnlab.noise import Darkening, Gaussian, Hole, Masking, NoNoise, SaltPepper
+from nnlab.noise import Cut, Darkening, Gaussian, Hole, Masking, NoNoise, SaltPepper
 
 IMAGE = DataSpec("photos", "image", (3, 12, 10))
 TABLE = DataSpec("columns", "table", (7,), low=-2.0, high=6.0, bounded=False)
@@ -20,10 +20,16 @@ ON_IMAGES = {
     "darkening": Darkening(IMAGE),
     "hole": Hole(IMAGE),
     "hole in the center": Hole(IMAGE, position="center"),
+    "cut": Cut(IMAGE, side="right"),
 }
 ON_TABLES = {"gaussian": Gaussian(TABLE), "salt_pepper": SaltPepper(TABLE), "masking": Masking(TABLE)}
 ALL = [*ON_IMAGES.items(), *ON_TABLES.items()]
 every_noise = pytest.mark.parametrize("noise", [noise for _, noise in ALL], ids=[f"{k}-{n.spec.kind}" for k, n in ALL])
+
+
+def fixed(noise) -> bool:
+    """Whether it always touches the same places."""
+    return isinstance(noise, Cut) or getattr(noise, "position", None) == "center"
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -62,14 +68,14 @@ def test_the_generator_alone_decides(noise):
     assert first.equal(again)
     assert mask.equal(mask_again)
     other, _ = noise(x, seeded(2))
-    assert other.equal(first) == (getattr(noise, "position", None) == "center")
+    assert other.equal(first) == fixed(noise)
 
 
 @every_noise
 def test_consecutive_draws_differ(noise):
     x, generator = clean(noise.spec), seeded()
     once, twice = noise(x, generator)[0], noise(x, generator)[0]
-    assert once.equal(twice) == (getattr(noise, "position", None) == "center")
+    assert once.equal(twice) == fixed(noise)
 
 
 def test_no_noise_is_the_input_itself():
@@ -183,3 +189,14 @@ def test_random_holes_reach_every_corner():
 def test_rectangles_of_a_table_are_refused_with_a_way_out(cls):
     with pytest.raises(BadInput, match="columns is a table of 7 columns; use gaussian, masking or salt_pepper"):
         cls(TABLE)
+
+
+@pytest.mark.parametrize(("side", "lost"), [("bottom", (slice(6, 8), slice(None))), ("left", (slice(None), slice(0, 1)))])
+def test_a_cut_takes_its_share_from_its_side(side: str, lost: tuple[slice, slice]) -> None:
+    spec = DataSpec("own", "image", (2, 8, 4))
+    x = torch.full((3, 2, 8, 4), 0.7)
+    cut, mask = Cut(spec, amount=0.25, side=side)(x, torch.Generator())
+    expected = torch.zeros(8, 4, dtype=torch.bool)
+    expected[lost] = True
+    assert torch.equal(mask, expected.expand(3, 2, 8, 4))
+    assert torch.equal(cut, x.masked_fill(mask, 0.0))

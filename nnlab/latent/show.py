@@ -17,10 +17,13 @@ COMPONENTS_PER_ROW = 9
 ROWS = 32  # coordinates that move in one picture
 
 
-def reconstruction_picture(model: Reconstructs, batch: Batch) -> np.ndarray:
-    """Rows of inputs over their outputs; with a noise, the clean images, what the model was given, and its outputs."""
+def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | None = None) -> np.ndarray:
+    """Rows of inputs over their outputs; with a noise, the clean images, what the model was given, and its outputs.
+
+    output  (N, *shape), by default the reconstructions
+    """
     spec = model.spec
-    rows = {"input": batch.target, "output": model.reconstruct(batch.input)}
+    rows = {"input": batch.target, "output": model.reconstruct(batch.input) if output is None else output}
     if batch.mask is not None:
         rows = {"clean": batch.target, "input": batch.input, "output": rows["output"]}
     tiles, labels = [], []

@@ -57,6 +57,17 @@ class Cosine(Schedule):
         return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(step / total, 1.0)))
 
 
+class Linear(Schedule):
+    """1 − (1 − final) · t/T."""
+
+    def __init__(self, *, final: Annotated[float, Between(0, 1)] = 0.0, **warmup) -> None:
+        super().__init__(**warmup)
+        self.final = final
+
+    def shape(self, step: float, total: float, per_epoch: int) -> float:
+        return 1 - (1 - self.final) * min(step / total, 1.0)
+
+
 class Step(Schedule):
     """factor^⌊t/every⌋, with `every` in epochs."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -76,6 +78,29 @@ def test_limit_bounds_the_training_set_with_its_validation_and_the_test_set(limi
     assert (len(train), len(validation), len(test)) == sizes
     assert not set(train) & set(validation)
     assert all(len(set(part)) == len(part) for part in (train, validation, test))
+
+
+class Thirds(Numbered):
+    """The same with the classes 0, 1, 2, of which the last has four examples alone."""
+
+    def load(self) -> Arrays:
+        arrays = super().load()
+        label = torch.arange(self.n) % 2
+        label[:4] = 2
+        return replace(arrays, y_train=label, y_test=arrays.y_test % 3, classes=("a", "b", "c"))
+
+
+def test_few_are_of_each_class_alike_and_leave_the_other_splits_whole():
+    whole, few, again = (Thirds(few=n, validation=0, seed=1).open(CPU) for n in (None, 11, 11))
+    labels = few.train.labels(few.train.rows)
+    assert sorted(labels.bincount().tolist()) == [3, 4, 4]
+    assert rows(few) == rows(again)
+    assert rows(few)[1:] == rows(whole)[1:]
+    assert set(rows(few)[0]) < set(rows(whole)[0])
+    more = Thirds(few=20, validation=0).open(CPU).train
+    assert sorted(more.labels(more.rows).bincount().tolist()) == [4, 8, 8]
+    with pytest.raises(BadInput, match=r"data.few: 200 of 90 training examples"):
+        Thirds(few=200).open(CPU)
 
 
 def test_validation_counts_within_the_limit():

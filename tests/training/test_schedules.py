@@ -6,10 +6,18 @@ from itertools import pairwise
 
 import pytest
 
-from nnlab.training.schedules import Clock, Constant, Cosine, Schedule, Scheduled, Step
+from nnlab.training.schedules import Clock, Constant, Cosine, Linear, Schedule, Scheduled, Step
 
 CLOCK = Clock(total=400, per_epoch=10)
-ALL = [Constant(), Cosine(), Cosine(final=0.1, warmup=3.0), Step(every=7.0), Step(every=1.5, factor=0.5, warmup=2.5)]
+ALL = [
+    Constant(),
+    Linear(final=0.1),
+    Linear(warmup=2.0),
+    Cosine(),
+    Cosine(final=0.1, warmup=3.0),
+    Step(every=7.0),
+    Step(every=1.5, factor=0.5, warmup=2.5),
+]
 
 
 def factors(schedule: Schedule, clock: Clock = CLOCK, n: int | None = None) -> list[float]:
@@ -78,3 +86,8 @@ def test_step_falls_at_the_first_update_of_each_period(warmup, every, per_epoch,
 def test_the_rate_is_the_base_times_the_factor():
     scheduled = Scheduled(Cosine(warmup=1.0), 3e-4, CLOCK)
     assert [scheduled.rate(step) for step in (0, 10, 205)] == pytest.approx([3e-4 / 11, 3e-4, 1.5e-4])
+
+
+def test_linear_falls_by_equal_steps_to_its_end():
+    seen = [*factors(Linear(final=0.2, warmup=4.0))[40:], 0.2]
+    assert [a - b for a, b in pairwise(seen)] == pytest.approx([0.8 / 360] * 360)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ class Transfer(Classifier):
     earlier run may have learned without labels, or from other classes.
 
     encoder  the earlier run
+    weights  earlier: those that it learned; random: those that its model begins with, to see what the others are worth
     frozen   whether e stays as it was; else it learns with the head
     """
 
@@ -34,6 +36,7 @@ class Transfer(Classifier):
         spec: DataSpec,
         *,
         encoder: Earlier,
+        weights: Literal["earlier", "random"] = "earlier",
         frozen: bool = True,
         hidden: list[Width] = (),
         activation: Activation = "silu",
@@ -47,11 +50,12 @@ class Transfer(Classifier):
         for inputs, outputs in pairwise([body.width, *hidden]):
             layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation](), nn.Dropout(dropout)]
         super().__init__(spec, nn.Sequential(body, *layers), [body.width, *hidden][-1])
-        self.earlier = encoder
+        self.earlier, self.learned = encoder, weights == "earlier"
 
     def start(self, split: Split) -> None:
         encoder = self.body[0]
-        encoder.model.load_state_dict(self.earlier.weights())
+        if self.learned:
+            encoder.model.load_state_dict(self.earlier.weights())
         if code_width(encoder.model) != encoder.width:
             raise BadInput(f"model.encoder: {self.earlier.run} has not come to its last stage; go on with it first")
         generator = torch.Generator(split.rows.device).manual_seed(0)  # of bits that are drawn at each reading

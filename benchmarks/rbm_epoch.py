@@ -1,0 +1,34 @@
+"""Seconds for one epoch of CD-1 of an RBM 784×256 on binary MNIST: 60,000 images, batch 128, rate 0.05; the updates alone.
+
+Each in a process of its own, in turn; the best round counts, after two epochs that do not. The ratio is to scikit-learn's
+BernoulliRBM in float32. The last column, of the training images after the last round, is the negative pseudo-log-likelihood
+in nats an image by 16 bits of each: as many epochs lie behind it in every line.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.measure import Peer, in_turn, table, target
+
+PEERS = ("scikit", "nnlab")  # files in peers/rbm/, the reference first
+IMAGES = 60_000
+REFERENCE = "scikit-learn, float32"
+
+
+def run(rounds: int) -> str:
+    peers = [Peer(f"benchmarks.peers.rbm.{name}") for name in PEERS]
+    try:
+        timings = in_turn({name: partial(peer.run, name) for peer in peers for name in peer.names}, rounds)
+    finally:
+        for peer in peers:
+            peer.close()
+    reference = timings[REFERENCE].seconds
+    rows = [
+        (name, f"{t.seconds:.2f}", f"{IMAGES / t.seconds:,.0f}", f"{t.seconds / reference:.2f}", f"{t.result:.1f}")
+        for name, t in timings.items()
+    ]
+    lines = [
+        target(f"{name} / {REFERENCE}", timings[name].seconds / reference, 0.5) for name in timings if name.startswith("nnlab")
+    ]
+    return "\n".join([table(("", "seconds", "images/s", "ratio", "−log PL"), rows), "", *lines])

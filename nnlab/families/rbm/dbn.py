@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.config.constraints import AtLeast, NonEmpty
+from nnlab.data.dataset import Split
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.rbm.rbm import RBM
+from nnlab.families.rbm.units import Choice
+from nnlab.model import Latent, Model
+from nnlab.nn.mlp import Width
+from nnlab.nn.precise import doubled
+
+
+class DBN(Model):
+    """The deep belief network: RBMs stacked greedily (Hinton, Osindero & Teh 2006, "A fast learning algorithm for deep …").
+
+    p(v, h_1, …, h_L) = p(h_{L−1}, h_L) p(h_{L−2}|h_{L−1}) … p(v|h_1):   the top two layers are an RBM, below them each layer is
+    drawn from the one above by its own RBM's p(v|h)
+
+    Machine l learns from h_{l−1} ~ p(h_{l−1}|h_{l−2}), drawn upwards from the data through the machines before it, which stay
+    as they are. Samples go down from the top machine's Gibbs chain.
+
+    hidden       widths of the hidden layers, from below
+    visible      the units of the lowest machine; those of the others are bits
+    gibbs_steps  of a sample, in the top machine
+    depth        how many machines there are as yet: the model encodes and samples through these alone, and `latent_dim` is
+                 the width of the last of them
+    """
+
+    trainer = "nnlab.families.rbm.trainer:DBNTrainer"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        hidden: Annotated[list[Width], NonEmpty()] = (500, 500),
+        visible: Choice = "auto",
+        gibbs_steps: Annotated[int, AtLeast(2)] = 500,
+    ) -> None:
+        super().__init__(spec)
+        inner = [DataSpec(f"layer {i}", "table", (width,)) for i, width in enumerate(hidden[:-1], start=1)]
+        kinds = [visible, *("bernoulli" for _ in inner)]
+        self.layers = nn.ModuleList(
+            RBM(below, hidden=width, visible=kind, gibbs_steps=gibbs_steps)
+            for below, width, kind in zip([spec, *inner], hidden, kinds, strict=True)
+        )
+        self.use(len(hidden))
+
+    def use(self, depth: int) -> None:
+        """Encode, decode and sample through the first `depth` machines."""
+        self.depth, self.latent_dim = depth, self.layers[depth - 1].latent_dim
+
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor(self.depth)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.use(int(state))
+
+    def start(self, split: Split) -> None:
+        self.layers[0].start(split)
+
+    def start_layer(self, number: int, images: Iterable[Tensor]) -> None:
+        """Begin machine `number` (from 0) with its visible units at the frequencies of what it will learn from."""
+        means = torch.cat([self.means(x.flatten(1), number) for x in images])
+        mean = doubled(means).mean(0).to(means)
+        self.layers[number].start_from(mean, mean * (1 - mean))
+
+    def remarks(self, split: Split) -> list[str]:
+        return self.layers[0].remarks(split)
+
+    def means(self, v: Tensor, layers: int) -> Tensor:
+        """v (N, D) → the means of hidden layer `layers`, from those of the layer below it, and so on."""
+        for rbm in self.layers[:layers]:
+            v = rbm.hidden_field(v).float().sigmoid()
+        return v
+
+    def up(self, v: Tensor, layers: int, generator: torch.Generator) -> Tensor:
+        """v (N, D) → the states of hidden layer `layers`, each layer drawn given the one below."""
+        for rbm in self.layers[:layers]:
+            v = rbm.hidden(v, generator)
+        return v
+
+    def down(self, h: Tensor, layers: int) -> Tensor:
+        """The means of hidden layer `layers` → those of v, (N, *shape)."""
+        for rbm in reversed(self.layers[1:layers]):
+            h = rbm.units.mean(rbm.visible_field(h).float())
+        return self.layers[0].decode(h)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The means of the highest hidden layer, (N, latent_dim)."""
+        return self.means(self.check(x).flatten(1), self.depth)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(N, *shape) of codes (N, latent_dim)."""
+        return self.down(z, self.depth)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+    def score(self, x: Tensor) -> Tensor:
+        """F_1(v), nats, (N,): the free energy under the lowest machine, of which those above refine only the prior."""
+        return self.layers[0].score(self.check(x))
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """E[v|h_1], (n, *shape), of h_1 drawn down from the top machine's chain after `gibbs_steps`."""
+        first, *above = self.layers[: self.depth]
+        top = above[-1] if above else first
+        v = top.gibbs(top.units.sample(top.base_bias.expand(n, -1), generator), top.gibbs_steps - 1, generator)
+        h = top.hidden(v, generator)
+        for rbm in reversed(above):
+            h = rbm.units.sample(rbm.visible_field(h), generator)
+        return first.decode(h)
+
+    def latent(self, batches: Iterable[Batch]) -> Latent:
+        """The mean and the standard deviation of the codes of the batches."""
+        codes = doubled(torch.cat([self.encode(batch.target) for batch in batches]))
+        mean, std = (figure.float().to(self.layers[0].weight.device) for figure in (codes.mean(0), codes.std(0, correction=0)))
+        return Latent(mean, std)
+
+    @property
+    def filters(self) -> Tensor:
+        """(H, *shape) what each unit of the highest layer looks for: its weights, carried down by those below it."""
+        weight = self.layers[self.depth - 1].weight.T
+        for rbm in reversed(self.layers[: self.depth - 1]):
+            weight = weight @ rbm.weight.T
+        return weight.unflatten(1, self.spec.shape)

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.feed import Feed
+from nnlab.data.images import bernoulli
+from nnlab.data.spec import Batch
+from nnlab.evaluation import partition
+from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.families.rbm.energy import Statistics, difference
+from nnlab.families.rbm.options import ContrastiveOptions, StackedContrastiveOptions
+from nnlab.families.rbm.rbm import RBM, centred
+from nnlab.families.rbm.show import chains_picture, filters_picture, gibbs_picture
+from nnlab.latent.plane import plane_pictures
+from nnlab.latent.show import reconstruction_picture, sample_picture
+from nnlab.training.gradient import GradientTrainer
+from nnlab.training.options import period
+from nnlab.training.randomness import aside
+from nnlab.training.trainer import Monitor, Setting, Stage, evaluating
+
+FOLLOWED = 0.01  # share of a batch in the running mean of the hidden units
+COMPARED = 5000  # training examples whose free energy is compared with the validation split's, at the most
+
+
+class Contrast(NamedTuple):
+    """Named terms of a batch, scalars, and the gradient of its mean log-likelihood."""
+
+    terms: dict[str, Tensor]
+    gradient: Statistics
+
+
+class StatisticsTrainer(GradientTrainer):
+    """A gradient that is a difference of statistics: nothing is differentiated, what is sampled least of all."""
+
+    uses = frozenset({"optimizer", "augmentation"})
+    monitor = Monitor("loss")
+    higher = GradientTrainer.higher | {"log_likelihood", "log_likelihood_reverse"}
+
+    def enter(self, stage: int) -> None:
+        super().enter(stage)
+        spare_biases(self.player.optimizer)
+
+    @abstractmethod
+    def contrast(self, batch: Batch) -> Contrast:
+        """What a batch says."""
+
+    @property
+    def machine(self) -> nn.Module:
+        """What learns."""
+        return self.model
+
+    @torch.no_grad()
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        with self.precision.step():
+            terms, gradient = self.contrast(batch)
+        for name, value in gradient.items():
+            self.machine.get_parameter(name).grad = value.neg_()
+        self.descend()
+        return terms
+
+
+def spare_biases(optimizer: torch.optim.Optimizer) -> None:
+    """Weight decay is for weights: what is no matrix moves into a group without it."""
+    (group,) = optimizer.param_groups
+    if group.get("weight_decay"):
+        biases = [p for p in group["params"] if p.ndim < 2]
+        group["params"] = [p for p in group["params"] if p.ndim >= 2]
+        optimizer.add_param_group({**group, "params": biases, "weight_decay": 0.0})
+
+
+class ContrastiveTrainer(StatisticsTrainer):
+    """Contrastive divergence, from the data (Hinton 2002) or in persistent chains (Tieleman 2008).
+
+    An update is one positive phase, E[h|v] of the batch, and one negative, `k` Gibbs steps; both enter with their means of h.
+    `chains` (M, D) are where the persistent chains are, `hidden_mean` (H,) is the running mean of E[h|v].
+    """
+
+    options = ContrastiveOptions
+    learns = "by contrastive divergence"
+
+    def __init__(self, setting: Setting) -> None:
+        self.settings: ContrastiveOptions = setting.options
+        super().__init__(setting)
+
+    @property
+    def machine(self) -> RBM:
+        return self.model
+
+    def visible(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """(N, D) what the machine learns from."""
+        return self.model.check(batch.target).flatten(1)
+
+    def enter(self, stage: int) -> None:
+        super().enter(stage)
+        visible, hidden = self.machine.weight.shape
+        self.hidden_mean = torch.full((hidden,), 0.5, device=self.device)
+        self.chains = torch.zeros((self.settings.chains, visible), device=self.device) if self.settings.persistent else None
+
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        if step == 0 and self.chains is not None:
+            self.chains.copy_(partition.drawn_from_base(self.machine, len(self.chains), self.generator))
+        return super().train(step, n, stop)
+
+    def contrast(self, batch: Batch) -> Contrast:
+        rbm, generator = self.machine, self.generator
+        v = self.visible(batch, generator)
+        field = rbm.hidden_field(v)
+        terms = {"loss": rbm.watched(v, field, generator, bits=1).mean()}
+        h = field.sigmoid_()
+        activity = h.mean(0)
+        self.hidden_mean.lerp_(activity, FOLLOWED)
+        fantasy = self.fantasy(h)
+        gradient = difference(rbm.statistics(v, h), rbm.statistics(fantasy, rbm.hidden_field(fantasy).sigmoid_()))
+        if self.settings.centred:
+            gradient = centred(gradient, rbm.units.scaled(rbm.units.mean(rbm.base_bias)), self.hidden_mean)
+        if self.settings.sparsity_cost:
+            self.add_sparsity(gradient, rbm.units.scaled(v).mean(0), activity)
+        if "units.log_sigma" in gradient and rbm.units.shared:
+            gradient["units.log_sigma"] /= v.shape[1]  # a sum over the pixels, where the others have one number each
+        return Contrast(terms, gradient)
+
+    def fantasy(self, h: Tensor) -> Tensor:
+        """(N, D) the visible states that stand for the model's; `h` (N, H) are the means of the positive phase."""
+        rbm, k, generator = self.machine, self.settings.k, self.generator
+        if self.chains is not None:
+            return self.chains.copy_(rbm.gibbs(self.chains, k, generator))
+        drawn = torch.rand(h.shape, device=h.device, generator=generator).lt_(h)
+        return rbm.gibbs(rbm.units.sample(rbm.visible_field(drawn), generator), k - 1, generator)
+
+    def add_sparsity(self, gradient: Statistics, visible_mean: Tensor, activity: Tensor) -> None:
+        """What brings each unit's mean activity (H,) over the batch nearer to its target (Hinton 2012, 11)."""
+        pull = self.settings.sparsity_cost * (self.settings.sparsity_target - activity)
+        gradient["hidden_bias"] += pull
+        gradient["weight"].addr_(visible_mean, pull)
+
+    def changes(self) -> Iterator[Tensor]:
+        yield from super().changes()
+        yield self.hidden_mean
+        if self.chains is not None:
+            yield self.chains
+
+    def state(self) -> dict:
+        return {**super().state(), "chains": self.chains, "hidden_mean": self.hidden_mean}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        self.hidden_mean.copy_(state["hidden_mean"])
+        if self.chains is not None:
+            self.chains.copy_(state["chains"])
+
+    # -- figures and pictures -------------------------------------------------------------------------------------
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        v = self.visible(batch, generator)
+        own = self.machine.loss(Batch(v, v.unflatten(1, self.machine.spec.shape)), generator)
+        energy = {"free_energy": self.machine.free_energy(v)}
+        return {**own, **energy, **reconstruction_figures(self.model, batch, self.model.spec)}
+
+    def measure(self, split: str) -> dict[str, float]:
+        """Also by how much more free energy the split has than training examples: 0 where nothing is learned by heart."""
+        figures = super().measure(split)
+        train = self.data.train
+        if split != "train":
+            feed, total = Feed(train, self.noise), 0.0
+            rows = train.spread(COMPARED)
+            with aside(self.seed, self.device) as generator, evaluating(self.model):
+                for batch in feed.in_order(generator, rows):
+                    total += self.machine.free_energy(self.visible(batch, generator)).sum(dtype=torch.float32).item()
+            figures["free_energy_gap"] = figures["free_energy"] - total / len(rows)
+        return figures
+
+
+class RBMTrainer(ContrastiveTrainer):
+    """One machine; also its likelihood, exactly or by annealing, at the end and on a schedule."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        asked = setting.options.likelihood
+        self.made = 0  # steps
+        self.likelihood_every = period(asked.every, self.steps_per_epoch)
+        self.exact = asked.method == "exact" or (asked.method == "auto" and partition.countable(self.model) is not None)
+        if asked.method == "exact":
+            partition.refuse_too_many(self.model)
+        if asked.method and self.exact:
+            self.facts = {**self.facts, "likelihood_by": "counting all states of one side"}
+        elif asked.method:
+            annealed = {"chains": asked.chains, "temperatures": asked.temperatures}
+            self.facts = {**self.facts, "likelihood_by": "annealed importance sampling", **annealed}
+
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        done = super().train(step, n, stop)
+        self.made = step + done
+        return done
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        figures = super().evaluate(split)
+        due = self.likelihood_every and (self.made % self.likelihood_every == 0 or self.made == self.stages[-1].steps)
+        return {**figures, **self.likelihood(split)} if split == "test" or due else figures
+
+    def likelihood(self, split: str) -> dict[str, float]:
+        """Mean log p over a split, nats; by annealing also its standard error, and both again in reverse."""
+        asked, rbm = self.settings.likelihood, self.model
+        if asked.method is None:
+            return {}
+        feed = Feed(self.data.split(split), self.noise)
+        with aside(self.seed, self.device) as generator, evaluating(rbm):
+            free_energy = torch.cat([rbm.free_energy(self.drawn(batch, generator)) for batch in feed.in_order(generator)])
+            mean = -free_energy.double().mean().item()
+            if self.exact:
+                return {"log_likelihood": mean - partition.exact_log_z(rbm)}
+            found = partition.ais(rbm, asked.chains, asked.temperatures, generator)
+            figures = {"log_likelihood": mean - found.log_z, "log_likelihood_error": found.standard_error}
+            if asked.reverse:
+                start = torch.cat([self.drawn(b, generator) for b in feed.in_order(generator, feed.split.spread(asked.chains))])
+                found = partition.reverse_from_data(rbm, start, asked.temperatures, generator)
+                figures |= {"log_likelihood_reverse": mean - found.log_z, "log_likelihood_reverse_error": found.standard_error}
+        return figures
+
+    def drawn(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """(N, D) states: of gray values that stand for probabilities, bits."""
+        v = self.visible(batch, generator)
+        return bernoulli(v, generator) if self.model.units.binary else v
+
+    def show(self) -> dict[str, np.ndarray]:
+        with self.viewing() as view:
+            if self.model.spec.kind == "table":
+                return plane_pictures(self.model, view.batches, view.generator)
+            pictures = {
+                "filters": filters_picture(self.model),
+                "gibbs": gibbs_picture(self.model, view.generator),
+                "sample": sample_picture(self.model, 64, view.generator),
+                "reconstruction": reconstruction_picture(self.model, view.few),
+            }
+            if self.chains is not None and self.made:
+                pictures["chains"] = chains_picture(self.model, self.chains)
+            return pictures
+
+
+class DBNTrainer(ContrastiveTrainer):
+    """A stage a machine, from below; `trainer.epochs` and `optimizer` are the top one's.
+
+    The figures of a stage: `loss` and `free_energy` of its machine on what it learns from, `mse` and `psnr` of the image
+    through the machines so far.
+    """
+
+    options = StackedContrastiveOptions
+    learns = "by contrastive divergence, machine after machine"
+
+    def plan(self, options: StackedContrastiveOptions) -> list[Stage]:
+        self.pretraining = options.pretraining
+        epochs = self.pretraining.of(len(self.model.layers) - 1)
+        lower = [Stage(f"layer_{i}", n * self.steps_per_epoch) for i, n in enumerate(epochs, start=1)]
+        return [*lower, *super().plan(options)]
+
+    @property
+    def machine(self) -> RBM:
+        return self.model.layers[self.stage]
+
+    def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
+        last = stage == len(self.stages) - 1
+        return self.machine.parameters(), self.optimizer_node if last else self.pretraining.optimizer
+
+    def enter(self, stage: int) -> None:
+        self.model.use(stage + 1)
+        super().enter(stage)
+
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        if step == 0 and self.stage:  # the machine below has just been learned
+            with aside(self.seed, self.device) as generator, evaluating(self.model):
+                batches = Feed(self.data.train, self.noise).in_order(generator)
+                self.model.start_layer(self.stage, (batch.target for batch in batches))
+        return super().train(step, n, stop)
+
+    def visible(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        return self.model.up(self.model.check(batch.target).flatten(1), self.stage, generator)
+
+    def terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        v = self.visible(batch, generator)
+        return self.machine.loss(Batch(v, v.unflatten(1, self.machine.spec.shape)), generator)
+
+    def show(self) -> dict[str, np.ndarray]:
+        """The pictures of a machine's stage stay beside those of the next."""
+        model, prefix = self.model, "" if self.stage == len(self.stages) - 1 else f"layer_{self.stage + 1}_"
+        with self.viewing() as view:
+            if model.spec.kind == "table":
+                return plane_pictures(model, view.batches, view.generator)
+            pictures = {
+                "filters": filters_picture(model),
+                "sample": sample_picture(model, 64, view.generator),
+                "reconstruction": reconstruction_picture(model, view.few),
+            }
+            return {prefix + name: picture for name, picture in pictures.items()}
