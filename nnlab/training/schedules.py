@@ -83,15 +83,3 @@ class Step(Schedule):
 
     def shape(self, step: float, total: float, per_epoch: int) -> float:
         return self.decay ** math.floor(step / (self.every * per_epoch) + 1e-9)
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """An optimizer's rate over the course of a stage."""
-
-    schedule: Schedule
-    base: float
-    clock: Clock
-
-    def rate(self, step: int) -> float:
-        return self.base * self.schedule.factor(step, self.clock)

@@ -350,7 +350,7 @@ def test_a_dbn_samples_its_top_machine_seen_through_the_lower_one() -> None:
 
 def test_weight_decay_is_for_weights_alone() -> None:
     e = built("model=rbm", "model.hidden=16", "optimizer.weight_decay=0.1")
-    groups = {len(p.shape): group["weight_decay"] for group in e.trainer.optimizer.param_groups for p in group["params"]}
+    groups = {len(p.shape): group["weight_decay"] for group in e.trainer.player.optimizer.param_groups for p in group["params"]}
     assert groups == {2: 0.1, 1: 0.0}
 
 

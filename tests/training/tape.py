@@ -22,7 +22,9 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        self.calls.append((function, args, kwargs or {}, result))
+        # an alias, since a later squeeze_ changes the shape of the result itself
+        kept = [x.detach() if isinstance(x, Tensor) else x for x in tree_leaves(result)]
+        self.calls.append((function, args, kwargs or {}, kept))
         return result
 
     @torch.no_grad()
@@ -30,7 +32,7 @@ class Tape(TorchDispatchMode):
         """Do it all again, each result into the memory that it had."""
         for function, args, kwargs, result in self.calls:
             again = function(*args, **kwargs)
-            for old, new in zip(tree_leaves(result), tree_leaves(again), strict=True):
+            for old, new in zip(result, tree_leaves(again), strict=True):
                 if isinstance(old, Tensor) and old.numel() and old.data_ptr() != new.data_ptr():
                     old.copy_(new)
 

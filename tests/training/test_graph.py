@@ -20,7 +20,8 @@ from nnlab.training.scheduled import Scheduled
 from nnlab.training.schedules import Cosine
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
-MODELS = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "fcnn", "cnn"]
+MODELS = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "fcnn", "cnn", "rbm", "dbn"]
+NOISY = MODELS[:5]
 SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
 
 
@@ -53,7 +54,7 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 0.0) -
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_captured_step_is_the_eager_step(taped, model):
-    noise = [] if model in ("fcnn", "cnn") else ["noise=masking"]
+    noise = ["noise=masking"] if model in NOISY else ["trainer.persistent=true"] if model in ("rbm", "dbn") else []
     eager, captured = (trainer(f"model={model}", *noise, f"trainer.graph={choice}") for choice in ("none", "always"))
     steps = 2 * eager.steps_per_epoch + 2  # over two ends of epochs, whose last batches are smaller
     assert len(eager.data.train) % eager.batch_size

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from nnlab.training.schedules import Clock, Constant, Cosine, Linear, Schedule, Scheduled, Step
+from nnlab.training.scheduled import Scheduled
+from nnlab.training.schedules import Clock, Constant, Cosine, Linear, Schedule, Step
 
 CLOCK = Clock(total=400, per_epoch=10)
 ALL = [
@@ -84,8 +85,8 @@ def test_step_falls_at_the_first_update_of_each_period(warmup, every, per_epoch,
 
 
 def test_the_rate_is_the_base_times_the_factor():
-    scheduled = Scheduled(Cosine(warmup=1.0), 3e-4, CLOCK)
-    assert [scheduled.rate(step) for step in (0, 10, 205)] == pytest.approx([3e-4 / 11, 3e-4, 1.5e-4])
+    scheduled = Scheduled(3e-4, Cosine(warmup=1.0))
+    assert [scheduled.at(step, CLOCK) for step in (0, 10, 205)] == pytest.approx([3e-4 / 11, 3e-4, 1.5e-4])
 
 
 def test_linear_falls_by_equal_steps_to_its_end():
