@@ -1,4 +1,4 @@
-"""Seconds for one epoch of CD-1 of an RBM 784×256 on binary MNIST: 60,000 images, batch 128, rate 0.05; the updates alone.
+"""Seconds for one epoch, a Gibbs step an update, of an RBM 784×256 on binary MNIST: 60,000 images, batch 128, rate 0.05; the updates alone.
 
 Each in a process of its own, in turn; the best round counts, after two epochs that do not. The ratio is to scikit-learn's
 BernoulliRBM in float32. The last column, of the training images after the last round, is the negative pseudo-log-likelihood
