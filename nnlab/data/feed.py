@@ -43,6 +43,11 @@ class Feed:
         corrupted, mask = self.noise(clean, generator)
         return Batch(input=corrupted, target=clean, mask=mask, label=self.split.labels(rows))
 
+    def stored(self, rows: Tensor) -> Batch:
+        """The batch of these rows as they are stored, neither cast nor scaled; of clean data that are not drawn anew."""
+        x = self.split.x.index_select(0, rows)
+        return Batch(input=x, target=x, label=self.split.labels(rows), scale=self.split.scale)
+
     def order(self, seed: int, epoch: int) -> Tensor:
         """(n,) the rows in the order of an epoch: a permutation that depends on the seed and the epoch alone.
 
