@@ -1,4 +1,4 @@
-"""How well a map of units keeps what is near near, by distances d (N, U) of examples to units under the metric that trained it."""
+"""How well a map keeps what is near near, by distances d (N, U) of examples to units under the metric that trained it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Distances of points to units: (N, D) and (U, D) → (N, U), in the type of the points.
 
-    euclidean  (Σ_j (x_j − w_j)²)^½                cosine     1 − ⟨x, w⟩/(‖x‖ ‖w‖); 1 where one of them is zero
-    manhattan  Σ_j |x_j − w_j|                     dot        1 − ⟨x, w⟩, the raw product
-    supremum   max_j |x_j − w_j|                   minkowski  (Σ_j v_j |x_j − w_j|^p)^(1/p), weights v ≥ 0
+euclidean  (Σ_j (x_j − w_j)²)^½                cosine     1 − ⟨x, w⟩/(‖x‖ ‖w‖); 1 where one of them is zero
+manhattan  Σ_j |x_j − w_j|                     dot        1 − ⟨x, w⟩, the raw product
+supremum   max_j |x_j − w_j|                   minkowski  (Σ_j v_j |x_j − w_j|^p)^(1/p), weights v ≥ 0
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Form(ABC):
 
     @abstractmethod
     def factor(self, covariances: Tensor, d: int) -> tuple[Tensor, Tensor]:
-        """What stands for L⁻¹ (1/σ of the forms without correlations), and log |Σ_k|, (K,) or (1,); NaN where Σ_k is singular."""
+        """What stands for L⁻¹ (1/σ where there are no correlations), and log |Σ_k|, (K,) or (1,); NaN where Σ_k is singular."""
 
     @abstractmethod
     def whitened(self, means: Tensor, factor: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ class Spherical(Diagonal):
 
 
 class Full(Form):
-    """Any Σ_k: y = L_k⁻¹ x − L_k⁻¹ m_k for all k by one product, and Σ_k = L_k (Σ_n r yyᵀ / n_k − δδᵀ) L_kᵀ, δ the mean of y."""
+    """Any Σ_k: y = L_k⁻¹(x − m_k) for all k by one product, then Σ_k = L_k (Σ_n r yyᵀ / n_k − δδᵀ) L_kᵀ, δ the mean of y."""
 
     digits = 1e8
 

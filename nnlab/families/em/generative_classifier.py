@@ -14,7 +14,7 @@ from nnlab.training.passes import PassModel, Statistics
 
 
 class GenerativeClassifier(PassModel):
-    """One mixture of Gaussians a class, and Bayes' rule (Hastie & Tibshirani 1996, "Discriminant analysis by Gaussian mixtures"):
+    """One mixture of Gaussians a class, and Bayes' rule (Hastie & Tibshirani 1996, "Discriminant analysis by …"):
 
     p(c|x) = p(c) p(x|c) / Σ_c' p(c') p(x|c'),   p(c) the classes' shares of the training set
 

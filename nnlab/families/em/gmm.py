@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.dataset import Split
-from nnlab.data.spec import DataSpec
+from nnlab.data.feed import evaluation_batch
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.errors import BadInput
+from nnlab.families.ae.pca import PCA
 from nnlab.families.em.covariances import FORMS, Made
 from nnlab.families.em.mixture import Mixture
 from nnlab.nn.precise import doubled
@@ -23,6 +26,8 @@ class GMM(Mixture):
     covariance      full: any Σ_k; tied: one Σ for all; diagonal; spherical: σ²_k I
     regularisation  added to every variance, in squared units of the data. A likelihood depends on it and is quoted with it;
                     with more than 0 a pass need not raise the likelihood to the last digit
+    principal       the mixture is one of the first so many principal components of x, and so are its densities; its means and
+                    samples are given as the x that they stand for
     precision       of the products of the E-step. float32 gives way to float64 by itself where a component is so narrow and so
                     far from the data's mean that float32 would lose it
 
@@ -35,6 +40,7 @@ class GMM(Mixture):
         *,
         covariance: Literal["full", "tied", "diagonal", "spherical"] = "full",
         regularisation: Annotated[float, AtLeast(0)] = 1e-3,
+        principal: Annotated[int, AtLeast(1)] | None = None,
         precision: Number = "float32",
         **mixture,
     ) -> None:
@@ -42,7 +48,11 @@ class GMM(Mixture):
         self.covariance, self.regularisation = covariance, regularisation
         self.form = FORMS[covariance]()
         self.dtype = getattr(torch, precision)
-        k, d = self.components, spec.features
+        if principal is not None and principal > spec.features:
+            raise BadInput(f"model.principal: {principal} principal components of {spec.features} features")
+        self.pca = None if principal is None else PCA(spec, latent_dim=principal)
+        k, d = self.components, principal or spec.features
+        self.width = d
         ones = torch.ones(d, dtype=torch.float64)
         self.offsets = nn.Parameter(torch.zeros(k, d, dtype=torch.float64), requires_grad=False)
         self.covariances = nn.Parameter(self.form.spread(ones, k).clone(), requires_grad=False)
@@ -52,14 +62,31 @@ class GMM(Mixture):
 
     @property
     def means(self) -> Tensor:
-        return (self.origin + self.offsets).float()
+        return self.shown((self.origin + self.offsets).float())
+
+    def shown(self, z: Tensor) -> Tensor:
+        """(N, D) what points of the mixture stand for."""
+        return z if self.pca is None else self.pca.decode(z).flatten(1)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """The points of the mixture that inputs (N, D) are."""
+        return x if self.pca is None else self.pca.encode(x.unflatten(1, self.spec.shape))
 
     @property
     def free(self) -> int:
         return self.offsets.numel() + self.form.free(*self.offsets.shape)
 
     def prepare(self, split: Split) -> None:
-        some = doubled(split.values(split.spread(1000)).flatten(1))
+        if self.pca is not None:
+            if self.width > len(split):
+                raise BadInput(f"model.principal: {self.width} principal components of {len(split)} examples")
+            self.pca.start(split)
+            sums = None
+            for rows in split.rows.split(evaluation_batch(split)):
+                x = split.values(rows)
+                sums = self.pca.accumulate(Batch(input=x, target=x), sums)
+            self.pca.finish(sums)
+        some = doubled(self.seen(split.values(split.spread(1000)).flatten(1)))
         self.origin.copy_(some.mean(0))
         self.variances.copy_(some.var(0, correction=0) + max(self.regularisation, 1e-12))
         self.covariances.copy_(self.form.spread(self.variances, self.components))
@@ -68,7 +95,7 @@ class GMM(Mixture):
         """L⁻¹ and log |Σ| in float64, and what points are multiplied by in the type of the E-step; made once a pass."""
         state = (self.offsets._version, self.covariances._version, self.offsets.device)
         if self._factors is None or self._factors[0] != state:
-            factor, log_det = self.form.factor(self.covariances, self.spec.features)
+            factor, log_det = self.form.factor(self.covariances, self.width)
             far = self.form.whitened(self.offsets, factor).square().max()
             dtype = torch.float64 if far > self.form.digits else self.dtype
             made = tuple(part.to(dtype) for part in self.form.prepare(self.offsets, factor))
@@ -78,11 +105,11 @@ class GMM(Mixture):
     def expand(self, x: Tensor) -> Made:
         made = self.factors()[2]
         dtype = made[0].dtype
-        return self.form.expand(x.flatten(1).to(dtype) - self.origin.to(dtype), made)
+        return self.form.expand(self.seen(x.flatten(1)).to(dtype) - self.origin.to(dtype), made)
 
     def log_components(self, points: Made) -> Tensor:
         _, log_det, made = self.factors()
-        constant = self.spec.features * math.log(2 * math.pi) + log_det
+        constant = self.width * math.log(2 * math.pi) + log_det
         return (self.form.squares(points, made) + constant.to(made[0].dtype)) * -0.5
 
     def sums(self, points: Made, r: Tensor) -> Statistics:
@@ -91,7 +118,7 @@ class GMM(Mixture):
     def maximise(self, sums: Statistics) -> Tensor:
         positive = {**sums, "n": sums["n"].clamp(min=1e-300)}
         offsets, covariances = self.form.update(positive, self.offsets, self.factors()[0], self.regularisation)
-        _, log_det = self.form.factor(covariances, self.spec.features)
+        _, log_det = self.form.factor(covariances, self.width)
         usable = log_det.isfinite() & offsets.isfinite().all(1)  # (K,): a tied covariance is that of all
         self.offsets.copy_(torch.where(usable[:, None], offsets, self.offsets))
         keep = usable.any() if self.covariance == "tied" else usable.view(-1, *[1] * (covariances.dim() - 1))
@@ -99,7 +126,7 @@ class GMM(Mixture):
         return ~usable
 
     def renew(self, which: Tensor, points: Tensor) -> None:
-        self.offsets[which] = doubled(points - self.origin)
+        self.offsets[which] = doubled(self.seen(points) - self.origin)
         fresh = self.form.spread(self.variances, self.components)
         if self.covariance != "tied":
             self.covariances[which] = fresh[which]
@@ -108,7 +135,7 @@ class GMM(Mixture):
 
     def draw(self, component: Tensor, generator: torch.Generator | None) -> Tensor:
         factor = self.factors()[0]
-        z = torch.randn(len(component), self.spec.features, device=component.device, generator=generator).to(factor.dtype)
+        z = torch.randn(len(component), self.width, device=component.device, generator=generator).to(factor.dtype)
         if self.covariance in ("diagonal", "spherical"):
             away = z / factor[component]
         elif self.covariance == "tied":
@@ -118,7 +145,7 @@ class GMM(Mixture):
             for k, inverse in enumerate(factor):
                 mine = component == k
                 away[mine] = torch.linalg.solve_triangular(inverse, z[mine].T, upper=False).T
-        return self.origin + self.offsets[component] + away
+        return self.shown((self.origin + self.offsets[component] + away).float())
 
     def scales(self) -> Tensor:
         """(K, D, D) float64: L_k with Σ_k = L_k L_kᵀ, whatever the form."""

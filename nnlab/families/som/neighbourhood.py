@@ -1,8 +1,8 @@
 """How much of a step a unit takes part in that stands at a distance d from the winner, within a radius σ.
 
-    gaussian     exp(−d²/2σ²)                    bubble  1 where d ≤ σ, else 0
-    mexican_hat  (1 − d²/σ²) exp(−d²/2σ²): units beyond σ are pushed away
-    none         the winner alone
+gaussian     exp(−d²/2σ²)                    bubble  1 where d ≤ σ, else 0
+mexican_hat  (1 − d²/σ²) exp(−d²/2σ²): units beyond σ are pushed away
+none         the winner alone
 """
 
 from __future__ import annotations

@@ -84,6 +84,6 @@ class MapOptions(Options):
         super().__init__(batch_size=batch_size, **cadences)
         self.epochs, self.update, self.rate, self.radius = epochs, update, rate, radius
         if update == "batch" and rate is not None:
-            raise BadInput("trainer.rate: has no use, a batch update takes units all the way; choose trainer=som_batch, without one")
+            raise BadInput("trainer.rate: has no use, a batch update takes units all the way; choose trainer=som_batch")
         if update != "batch" and rate is None:
             raise BadInput(f"trainer.rate: {update} updates need one; choose trainer=som or trainer=som_online")

@@ -78,7 +78,7 @@ def prototypes(model: SOM) -> np.ndarray:
 
 
 def ridges(model: SOM) -> Tensor:
-    """(U,) the mean distance of each unit to its neighbours on the lattice, under the map's own metric (Ultsch & Siemon 1990)."""
+    """(U,) the mean distance of each unit to its neighbours on the lattice, by the map's own metric (Ultsch & Siemon 1990)."""
     d, near = model.measure(model.units), model.next_to
     return (d * near).sum(1) / near.sum(1)
 
@@ -109,7 +109,7 @@ def component_planes(model: SOM) -> np.ndarray:
 
 
 def class_map(lattice: Lattice, winners: Tensor, labels: Tensor | None, classes: tuple[str, ...]) -> np.ndarray:
-    """Each unit in the colour of the class that it wins most often, the area of the dark part being how often it wins at all."""
+    """Each unit in the colour of the class that it wins most often; the area of the dark part says how often it wins at all."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 

@@ -55,12 +55,12 @@ class MapTrainer(Trainer):
         model, problems = self.model, []
         if options.update == "batch" and not model.averages:
             problems.append(
-                f"trainer.update: the best unit under {model.distance} is no mean, so there is no batch rule; choose trainer=som "
-                f"(mini_batch) or trainer=som_online, or one of the distances {', '.join(AVERAGES)}"
+                f"trainer.update: the best unit under {model.distance} is no mean, so there is no batch rule; choose "
+                f"trainer=som (mini_batch) or trainer=som_online, or one of the distances {', '.join(AVERAGES)}"
             )
         if options.update != "online" and model.neighbourhood == "mexican_hat":
             problems.append(
-                f"trainer.update: a mexican_hat also pushes away, of which {options.update} has no mean; choose trainer=som_online"
+                f"trainer.update: a mexican_hat also pushes away, which has no {options.update} rule; choose trainer=som_online"
             )
         if model.neighbourhood == "none" and options.radius is not None:
             problems.append("trainer.radius: has no use without a neighbourhood; leave trainer= out, or choose trainer=wta")
@@ -123,11 +123,11 @@ class MapTrainer(Trainer):
     # -- figures and pictures -------------------------------------------------------------------------------------
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        d = self.model.distances(batch.target)
+        d, squared = self.model.distances(batch.target), self.model.distance not in ("dot", "cosine")
         return {
             "quantization_error": d.amin(1),
             "topographic_error": topographic_error(d, self.model.next_to),
-            "distortion": distortion(d, self.model.spread(self.last_radius), squared=self.model.distance not in ("dot", "cosine")),
+            "distortion": distortion(d, self.model.spread(self.last_radius), squared),
             **reconstruction_figures(self.model, batch, self.model.spec),
         }
 

@@ -14,7 +14,7 @@ NEAR_ONE = 1 - 1e-7  # a step of 1 would forget without a remainder, whose logar
 
 
 def online(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
-    """w_j ← w_j + α h_{j,l(x)} (x − w_j), one example of (N, D) after the other. Returns their distances to the winner, (N,)."""
+    """w_j ← w_j + α h_{j,l(x)} (x − w_j), example after example of (N, D). Returns their distances to the winner, (N,)."""
     found = torch.empty(len(x), device=x.device)
     shares = rate * h
     for i, example in enumerate(x.split(1)):
