@@ -25,6 +25,10 @@ class Footage:
         self.looks: list[dict[str, Tensor]] = []
         self.frames: list[np.ndarray] = []
 
+    def note(self) -> None:
+        """Keep what the model is now, to be drawn at the next look."""
+        self.looks.append(self._now())
+
     def look(self) -> Film:
         """Keep what the model is now, and return the film so far."""
         now = self._now()

@@ -29,7 +29,7 @@ class GenerativeClassifier(PassModel):
         spec: DataSpec,
         *,
         components: Annotated[int, AtLeast(1)] = 3,
-        covariance: Literal["full", "tied", "diagonal", "spherical"] = "full",
+        covariance: Literal["full", "tied", "diagonal", "spherical"] = "diagonal",
         regularisation: Annotated[float, AtLeast(0)] = 1e-2,
         start: Literal["k_means", "random"] = "k_means",
         tolerance: Annotated[float, AtLeast(0)] = 1e-3,

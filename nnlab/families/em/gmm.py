@@ -17,6 +17,7 @@ from nnlab.families.em.mixture import Mixture
 from nnlab.nn.precise import doubled
 from nnlab.training.passes import Statistics
 
+LARGEST = 2**30  # bytes of covariances: an M-step holds several times as much
 Number = Literal["float32", "float64"]
 
 
@@ -38,7 +39,7 @@ class GMM(Mixture):
         self,
         spec: DataSpec,
         *,
-        covariance: Literal["full", "tied", "diagonal", "spherical"] = "full",
+        covariance: Literal["full", "tied", "diagonal", "spherical"] = "diagonal",
         regularisation: Annotated[float, AtLeast(0)] = 1e-3,
         principal: Annotated[int, AtLeast(1)] | None = None,
         precision: Number = "float32",
@@ -53,6 +54,12 @@ class GMM(Mixture):
         self.pca = None if principal is None else PCA(spec, latent_dim=principal)
         k, d = self.components, principal or spec.features
         self.width = d
+        bytes_taken = 8 * math.prod(self.form.shape(k, d))
+        if bytes_taken > LARGEST:
+            raise BadInput(
+                f"model.covariance: {covariance} covariances of {k} components of {d} features take {bytes_taken / 2**30:.1f} GiB; "
+                "choose diagonal, or a number of principal components with model.principal"
+            )
         ones = torch.ones(d, dtype=torch.float64)
         self.offsets = nn.Parameter(torch.zeros(k, d, dtype=torch.float64), requires_grad=False)
         self.covariances = nn.Parameter(self.form.spread(ones, k).clone(), requires_grad=False)
@@ -89,6 +96,8 @@ class GMM(Mixture):
         some = doubled(self.seen(split.values(split.spread(1000)).flatten(1)))
         self.origin.copy_(some.mean(0))
         self.variances.copy_(some.var(0, correction=0) + max(self.regularisation, 1e-12))
+        # K components share the data's variance: as wide as the data themselves they would all be alike at first
+        self.variances.div_(self.components)
         self.covariances.copy_(self.form.spread(self.variances, self.components))
 
     def factors(self) -> tuple[Tensor, Tensor, Made]:

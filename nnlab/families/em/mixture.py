@@ -147,7 +147,7 @@ class Mixture(PassModel):
         count = sums["n"].sum()
         likelihood = sums["log_likelihood"] / count
         bound = likelihood + self.penalty().to(count) / count
-        before = self.bound.to(bound)
+        before = self.bound.clone()
         self.bound.copy_(bound)
         broken = self.maximise(sums) | (sums["n"] < min(LEAST, float(count) / self.components)).to(self.weights.device)
         weights = (sums["n"] / count).to(self.weights)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,6 +42,11 @@ class ClusterTrainer(PassTrainer):
         self.points: list[Tensor] = []
         self.every = 1
         self.footage = Footage(self.model, self.frame)
+
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        if step == 0 and is_plane(self.model.spec):
+            self.footage.note()  # a film begins with the beginning
+        return super().train(step, n, stop)
 
     def remember(self, batch: Batch, clusters: Tensor) -> None:
         begin = -sum(map(len, self.clusters)) % self.every

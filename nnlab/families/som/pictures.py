@@ -111,7 +111,7 @@ def component_planes(model: SOM) -> np.ndarray:
 def class_map(lattice: Lattice, winners: Tensor, labels: Tensor | None, classes: tuple[str, ...]) -> np.ndarray:
     """Each unit in the colour of the class that it wins most often; the area of the dark part says how often it wins at all."""
     from matplotlib.colors import to_rgb
-    from matplotlib.patches import Patch
+    from matplotlib.patches import Rectangle
 
     hits = torch.bincount(winners, minlength=lattice.size).numpy()
     size = np.sqrt(hits / max(hits.max(), 1))
@@ -129,7 +129,7 @@ def class_map(lattice: Lattice, winners: Tensor, labels: Tensor | None, classes:
             fill(axes, cells(lattice, 0.97 * size), facecolors=mine, edgecolors="none")
             if len(classes) <= NAMED:
                 for name, colour in zip(classes, palette, strict=True):
-                    axes.add_patch(Patch(color=colour, label=name, visible=False))
+                    axes.add_patch(Rectangle((0, 0), 0, 0, color=colour, label=name, linewidth=0))
         axes.set_xlabel(f"{len(winners):,} examples; the fullest unit wins {hits.max():,}, {int((hits == 0).sum())} win none")
     return drawn.pixels
 

@@ -23,6 +23,8 @@ from nnlab.training.passes import Statistics
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Monitor, Setting, Trainer, evaluating
 
+CELLS = 16  # units up to which the plane is cut into their cells: of more one sees nothing but borders
+
 
 class MapTrainer(Trainer):
     """One step: the winners of one batch, in an order drawn anew each epoch, and the step of their neighbourhoods.
@@ -92,6 +94,8 @@ class MapTrainer(Trainer):
 
     @torch.no_grad()
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        if step == 0 and is_plane(self.model.spec):
+            self.footage.note()  # a film begins with the beginning
         for i in range(step, step + n):
             if stop():
                 return i - step
@@ -154,8 +158,9 @@ class MapTrainer(Trainer):
                 pictures["map"] = prototypes(model)
                 pictures["reconstruction"] = reconstruction_picture(model, view.few)
             elif is_plane(spec):
-                unnamed = ("",) * model.lattice.size
-                pictures["cells"] = regions_plot(spec, joint(view.batches), model.assign, unnamed, model.units)
+                if model.lattice.size <= CELLS:
+                    unnamed = ("",) * model.lattice.size
+                    pictures["cells"] = regions_plot(spec, joint(view.batches), model.assign, unnamed, model.units)
             else:
                 pictures["components"] = component_planes(model)
         if is_plane(spec):
