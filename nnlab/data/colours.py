@@ -47,12 +47,14 @@ class Colours(Table):
             raise BadInput(f"data.file: {self.file} is no image that can be read ({one_line(error)})") from error
 
     def size(self) -> int:
-        width, height = self.image().size
+        with self.image() as image:
+            width, height = image.size
         return min(width * height, self.pixels) * 3 * 4
 
     def load(self) -> Arrays:
         try:
-            image = self.image().convert("RGB")
+            with self.image() as stored:
+                image = stored.convert("RGB")
         except OSError as error:
             raise BadInput(f"data.file: {self.file} is no image that can be read ({one_line(error)})") from error
         x = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(-1, 3)

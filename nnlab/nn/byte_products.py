@@ -35,9 +35,9 @@ def takes(x: Tensor) -> bool:
     return x.dtype == torch.uint8 and x.device.type == "cpu" and x.shape[1] < EXACT and quick()
 
 
-def signed(x: Tensor) -> Tensor:
-    """Bytes (N, D) → b − 128 as int8."""
-    return x.bitwise_xor(MIDDLE).view(torch.int8)
+def signed(x: Tensor, middle: int = MIDDLE) -> Tensor:
+    """Bytes (N, D) → b − 128 as int8; or with a middle of 0 as they are, where all are less than 128."""
+    return x.bitwise_xor(MIDDLE).view(torch.int8) if middle else x.view(torch.int8)
 
 
 def in_fixed_point(c: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,7 @@ class GenerativeClassifier(PassModel):
         components: Annotated[int, AtLeast(1)] = 3,
         covariance: Literal["full", "tied", "diagonal", "spherical"] = "diagonal",
         regularisation: Annotated[float, AtLeast(0)] = 1e-2,
-        start: Literal["k_means", "random"] = "k_means",
+        start: Literal["k_means", "random"] = "random",
         tolerance: Annotated[float, AtLeast(0)] = 1e-3,
     ) -> None:
         super().__init__(spec)

@@ -57,7 +57,7 @@ class GMM(Mixture):
         bytes_taken = 8 * math.prod(self.form.shape(k, d))
         if bytes_taken > LARGEST:
             raise BadInput(
-                f"model.covariance: {covariance} covariances of {k} components of {d} features take {bytes_taken / 2**30:.1f} GiB; "
+                f"model.covariance: {k} {covariance} ones of {d} features take {bytes_taken / 2**30:.1f} GiB; "
                 "choose diagonal, or a number of principal components with model.principal"
             )
         ones = torch.ones(d, dtype=torch.float64)

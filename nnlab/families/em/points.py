@@ -84,23 +84,24 @@ class Values(Points):
 
 
 class ByteValues(Points):
-    """As bytes about the middle of their range, x = scale · (b + 128); their sums are exact.
+    """As signed bytes b about the middle m of their range, x = scale · (b + m); their sums are exact.
 
     ‖x − c‖² − ‖x − o‖² = ‖c − o‖² + 2 ⟨o, c − o⟩ − 2 ⟨x, c − o⟩ about the origin o, all but the last the same for every x
     """
 
     def __init__(self, stored: Tensor, scale: float, origin: Tensor) -> None:
-        self.bytes, self.scale, self.origin = byte_products.signed(stored), scale, origin
+        self.middle = MIDDLE if 1 / scale >= MIDDLE else 0  # values end at 1: bits and few levels stay below the middle
+        self.bytes, self.scale, self.origin = byte_products.signed(stored, self.middle), scale, origin
 
     def values(self, rows: Tensor) -> Tensor:
-        return (self.bytes[rows].to(torch.float32) + MIDDLE) * self.scale
+        return (self.bytes[rows].to(torch.float32) + self.middle) * self.scale
 
     def squares(self) -> Tensor:
-        middle = self.origin / self.scale - MIDDLE
+        middle = self.origin / self.scale - self.middle
         return (self.bytes.to(torch.float32) - middle).square_().sum(1) * self.scale**2
 
     def prepared(self, centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        middle = self.origin.double() / self.scale - MIDDLE
+        middle = self.origin.double() / self.scale - self.middle
         about = (centres.double() - self.origin) / self.scale
         parts, step = byte_products.in_fixed_point(about)
         constant = about.square().sum(1) + 2 * about @ middle
@@ -111,5 +112,5 @@ class ByteValues(Points):
 
     def sums(self, member: Tensor, rows: Tensor) -> Tensor:
         total = torch._int_mm(member.to(torch.int8), self.bytes[rows]).double()
-        middle = MIDDLE * self.scale - self.origin.double()
+        middle = self.middle * self.scale - self.origin.double()
         return total.mul_(self.scale).addcmul_(member.sum(1, dtype=torch.float64)[:, None], middle)

@@ -174,7 +174,7 @@ class MixtureTrainer(ClusterTrainer):
 class GenerativeClassifierTrainer(PassTrainer):
     """EM's passes of each class's mixture; accuracy and calibration, beside logistic regression on the same features."""
 
-    monitor = Monitor("loss")
+    monitor = Monitor("log_likelihood", higher_is_better=True)
     lower = frozenset({"loss", "calibration_error"})
     higher = frozenset({"accuracy", "log_likelihood", "bound"})
 
@@ -199,6 +199,7 @@ class GenerativeClassifierTrainer(PassTrainer):
     def measure(self, split: str) -> dict[str, float]:
         logits, labels = self.outputs(split)
         means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
+        means["log_likelihood"] = (logits - self.model.shares.log().cpu()).gather(1, labels[:, None]).double().mean().item()
         means["calibration_error"] = expected_calibration_error(logits.softmax(1), labels)
         return means | (self.logistic(split) if split == "test" else {})
 
