@@ -134,8 +134,8 @@ def class_map(lattice: Lattice, winners: Tensor, labels: Tensor | None, classes:
     return drawn.pixels
 
 
-def lattice_plot(model: SOM, batch: Batch) -> np.ndarray:
-    """The points of the plane, and the units with lines between those that are neighbours on the lattice."""
+def lattice_plot(model: SOM, batch: Batch, edges: bool = True) -> np.ndarray:
+    """The points of the plane, and the units; with `edges`, lines between those that are neighbours on the lattice."""
     from matplotlib.collections import LineCollection
 
     spec = model.spec
@@ -143,7 +143,8 @@ def lattice_plot(model: SOM, batch: Batch) -> np.ndarray:
     label = None if batch.label is None else batch.label.cpu().numpy()
     with canvas(spec.column_names, xy) as drawn:
         scatter(drawn.axes, Points(xy, label), spec.classes, alpha=0.35)
-        lines = LineCollection(units[model.lattice.edges().numpy()], colors=INK, linewidths=1.1, alpha=0.8, zorder=3)
-        drawn.axes.add_collection(lines, autolim=False)
+        if edges:
+            lines = LineCollection(units[model.lattice.edges().numpy()], colors=INK, linewidths=1.1, alpha=0.8, zorder=3)
+            drawn.axes.add_collection(lines, autolim=False)
         drawn.axes.scatter(*units.T, s=22, color=INK, edgecolors="white", linewidths=0.6, label="units", zorder=4)
     return drawn.pixels

@@ -128,16 +128,22 @@ class MapTrainer(Trainer):
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         d, squared = self.model.distances(batch.target), self.model.distance not in ("dot", "cosine")
+        # without a neighbourhood nothing makes neighbours of a lattice alike
+        ordered = {"topographic_error": topographic_error(d, self.model.next_to)} if self.ordered else {}
         return {
             "quantization_error": d.amin(1),
-            "topographic_error": topographic_error(d, self.model.next_to),
+            **ordered,
             "distortion": distortion(d, self.model.spread(self.last_radius), squared),
             **reconstruction_figures(self.model, batch, self.model.spec),
         }
 
+    @property
+    def ordered(self) -> bool:
+        return self.model.neighbourhood != "none"
+
     def frame(self) -> np.ndarray:
         with self.viewing() as view:
-            return lattice_plot(self.model, joint(view.batches))
+            return lattice_plot(self.model, joint(view.batches), edges=self.ordered)
 
     def winners(self) -> tuple[Tensor, Tensor | None]:
         """The winners and labels of the validation split, if there is one, on the CPU."""
@@ -151,7 +157,7 @@ class MapTrainer(Trainer):
         model, spec = self.model, self.model.spec
         winners, labels = self.winners()
         pictures = {"hits": class_map(model.lattice, winners, labels, spec.classes)}
-        if not model.lattice.chain:
+        if self.ordered and not model.lattice.chain:
             pictures["u_matrix"] = u_matrix(model)
         with self.viewing() as view:
             if spec.kind == "image":
