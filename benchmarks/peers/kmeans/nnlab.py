@@ -26,7 +26,7 @@ def passes(batch: int, bytes_too: bool) -> Callable[[], float]:
         trainer.sums = None
         trainer.train(0, trainer.total_steps, lambda: False)
         trainer.meter.look()
-        sums = None
+        sums = trainer.sums  # what the passes remember
         with torch.no_grad():
             for rows in train.rows.split(batch):
                 sums = model.accumulate(trainer.batch(rows), sums)

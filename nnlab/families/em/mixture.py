@@ -126,18 +126,19 @@ class Mixture(PassModel):
 
     def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
         points = self.expand(batch.target)
-        joint = self.log_joint(points)
-        log_p = joint.logsumexp(1)
-        r = (joint - log_p[:, None]).exp_()
+        log_p, r = evidence(self.log_joint(points))
         own = {"n": r.sum(0), "log_likelihood": log_p.sum(dtype=torch.float64), **self.sums(points, r)}
         total = added({name: value for name, value in (sums or {}).items() if not name.startswith("far")}, own)
         return {**total, **self.farthest(batch.target.flatten(1), log_p, sums)}
 
     def farthest(self, x: Tensor, log_p: Tensor, sums: Statistics | None) -> Statistics:
         """The K least likely examples so far: where a component that collapses may begin anew."""
+        known = sums is not None and "far" in sums
+        if known and len(sums["far"]) == self.components and -log_p.min() <= sums["far"][-1]:
+            return {name: sums[name] for name in ("far", "far_points")}
         least = (-log_p).topk(min(self.components, len(x)))
         far, points = least.values, x[least.indices]
-        if sums is not None and "far" in sums:
+        if known:
             both = torch.cat([sums["far"], far])
             best = both.topk(min(self.components, len(both)))
             far, points = best.values, torch.cat([sums["far_points"], points])[best.indices]
@@ -190,6 +191,18 @@ class Mixture(PassModel):
         component = torch.multinomial(self.weights.float(), n, replacement=True, generator=generator)
         x = self.draw(component, generator).float().unflatten(1, self.spec.shape)
         return x.clamp(self.spec.low, self.spec.high) if self.spec.bounded else x
+
+
+def evidence(joint: Tensor) -> tuple[Tensor, Tensor]:
+    """log Σ_k exp, (N,), and the softmax, (N, K), of log w_k p_k(x), (N, K): with one exp for both.
+
+    Computed with the examples along the rows, (K, N), where few components are added up many examples at once.
+    """
+    columns = joint.T.contiguous()
+    largest = columns.amax(0)
+    r = columns.sub_(largest).exp_()
+    total = r.sum(0)
+    return total.log() + largest, r.div_(total).T
 
 
 def added(total: Statistics, own: Statistics) -> Statistics:

@@ -12,7 +12,7 @@ from nnlab.latent.plane import points
 from nnlab.pictures import titled, to_pixels
 from nnlab.plots import INK, Points, blank, canvas, marks, scatter
 
-WRITTEN = 40  # clusters up to which a confusion holds its numbers
+WRITTEN = 30  # clusters up to which a confusion holds its numbers
 AROUND = (1.0, 2.0)  # standard deviations that ellipses are drawn at
 
 
@@ -52,11 +52,11 @@ def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str,
     with blank(("cluster", "class"), height=6.0) as drawn:
         axes = drawn.axes
         axes.imshow(share, cmap="Blues", vmin=0, vmax=max(share.max(), 1), aspect="auto")
-        axes.set_title(f"{pure:.1%} of {counts.sum():,} belong to the largest class of their cluster")
+        axes.set_title(f"purity {pure:.1%} of {counts.sum():,}")
         axes.set_yticks(range(len(classes)), classes)
         if len(order) <= WRITTEN:
             size = min(12.0, 260 / max(len(order), 1))
-            axes.set_xticks(range(len(order)), order, size=min(12, 1.4 * size))
+            axes.set_xticks(range(len(order)), order, size=min(12, 1.2 * size))
             for (row, column), value in np.ndenumerate(share):
                 if value >= 1:
                     dark = value > share.max() / 2

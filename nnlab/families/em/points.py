@@ -98,7 +98,7 @@ class ByteValues(Points):
 
     def squares(self) -> Tensor:
         middle = self.origin / self.scale - self.middle
-        return (self.bytes.to(torch.float32) - middle).square_().sum(1) * self.scale**2
+        return (self.bytes - middle).norm(dim=1).mul_(self.scale).square_()
 
     def prepared(self, centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         middle = self.origin.double() / self.scale - self.middle
