@@ -47,11 +47,8 @@ class Feed:
         """The batch of these rows, in ascending order, as they are stored, neither cast nor scaled; of clean data that are
         not drawn anew. On the CPU rows that follow one another are not copied.
         """
-        x, n = self.split.x, len(rows)
-        if rows.device.type == "cpu" and rows[-1] - rows[0] == n - 1:
-            x = x[rows[0] : rows[0] + n]
-        else:
-            x = x.index_select(0, rows)
+        together = rows.device.type == "cpu" and rows[-1] - rows[0] == len(rows) - 1
+        x = self.split.x[rows[0] : rows[-1] + 1] if together else self.split.x.index_select(0, rows)
         return Batch(input=x, target=x, label=self.split.labels(rows), scale=self.split.scale)
 
     def order(self, seed: int, epoch: int) -> Tensor:

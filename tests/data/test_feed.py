@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import built
 
 from nnlab.data.dataset import Split
 from nnlab.data.feed import Feed, mix
