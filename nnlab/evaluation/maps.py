@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 
-def topographic_error(d: Tensor, next_to: Tensor) -> Tensor:
-    """(N,) 1 where an example's two nearest units are no neighbours on the lattice, (U, U) bool (Kiviluoto 1996)."""
+def topographic_error(d: Tensor, around: Tensor) -> Tensor:
+    """(N,) 1 where of an example's two nearest units one is not around the other, (U, U) bool (Kiviluoto 1996).
+
+    On a rectangular lattice a unit has eight around it, as MiniSom counts them, too.
+    """
     first, second = d.topk(2, dim=1, largest=False).indices.unbind(1)
-    return (~next_to[first, second]).to(d)
+    return (~around[first, second]).to(d)
 
 
 def distortion(d: Tensor, h: Tensor, squared: bool) -> Tensor:

@@ -18,7 +18,7 @@ class Lattice:
     hexagonal  every second row is shifted by half a unit
     periodic   the right edge is joined to the left and the top to the bottom: a ring, or a torus
 
-    positions (U, 2) as (across, down); distances (U, U); neighbours (U, U) bool
+    positions (U, 2) as (across, down); distances (U, U); neighbours (U, U) bool, around (U, U) bool with the diagonal ones
     """
 
     def __init__(self, rows: int, columns: int, kind: Kind = "rectangular", periodic: bool = False) -> None:
@@ -33,6 +33,7 @@ class Lattice:
             apart = torch.minimum(apart, (size - apart).abs())
         self.distances = apart.square().sum(2).sqrt().float()
         self.neighbours = (self.distances < 1.01) & (self.distances > 0)
+        self.around = (self.distances < 1.5) & (self.distances > 0)
 
     @property
     def size(self) -> int:

@@ -55,6 +55,7 @@ class SOM(Model):
         self.distance, self.p, self.neighbourhood, self.how = distance, p, neighbourhood, start
         self.units = nn.Parameter(torch.zeros(rows * columns, spec.features), requires_grad=False)
         fixed = {"apart": self.lattice.distances, "positions": self.lattice.positions, "next_to": self.lattice.neighbours}
+        fixed["around"] = self.lattice.around
         for name, value in fixed.items():
             self.register_buffer(name, value, persistent=False)
         stretch = None if weights is None else torch.tensor(weights, dtype=torch.float32)

@@ -129,7 +129,7 @@ class MapTrainer(Trainer):
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         d, squared = self.model.distances(batch.target), self.model.distance not in ("dot", "cosine")
         # without a neighbourhood nothing makes neighbours of a lattice alike
-        ordered = {"topographic_error": topographic_error(d, self.model.next_to)} if self.ordered else {}
+        ordered = {"topographic_error": topographic_error(d, self.model.around)} if self.ordered else {}
         return {
             "quantization_error": d.amin(1),
             **ordered,
