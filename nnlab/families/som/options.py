@@ -54,7 +54,7 @@ class Radius(Decay):
         self,
         *,
         start: Annotated[float, MoreThan(0)] | None = None,
-        end: Annotated[float, MoreThan(0)] = 0.5,
+        end: Annotated[float, MoreThan(0)] = 0.8,
         **shape,
     ) -> None:
         super().__init__(start=start, end=end, **shape)
