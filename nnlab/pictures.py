@@ -15,6 +15,7 @@ TILE = 48  # a smaller image is enlarged to about so many pixels, each pixel a s
 GAP = 2
 BACKGROUND, INK = 255, 40
 FONT_SIZE = 13
+FRAME, REST = 300, 2000  # milliseconds of each picture of a film, and of its last
 
 
 def to_pixels(images: Tensor, spec: DataSpec) -> np.ndarray:
@@ -80,10 +81,24 @@ def directions(weights: Tensor) -> np.ndarray:
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
 
 
+class Film(np.ndarray):
+    """A picture (H, W, 3) with those that came before it: where a picture is written, a film is written as an animation."""
+
+    frames: list[np.ndarray]
+
+    @classmethod
+    def of(cls, frames: list[np.ndarray]) -> Film:
+        film = frames[-1].view(cls)
+        film.frames = list(frames)
+        return film
+
+
 def png(picture: np.ndarray) -> bytes:
-    """The picture as the bytes of a PNG file."""
+    """The picture as the bytes of a PNG file; of a film an animated one, which ends with a rest on its last picture."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
+    first, *others = [Image.fromarray(np.asarray(frame)) for frame in getattr(picture, "frames", [picture])]
+    moving = {"save_all": True, "append_images": others, "duration": [FRAME] * len(others) + [REST], "loop": 0}
+    first.save(buffer, format="PNG", **(moving if others else {}))
     return buffer.getvalue()
 
 

@@ -43,6 +43,14 @@ class Feed:
         corrupted, mask = self.noise(clean, generator)
         return Batch(input=corrupted, target=clean, mask=mask, label=self.split.labels(rows))
 
+    def stored(self, rows: Tensor) -> Batch:
+        """The batch of these rows, in ascending order, as they are stored, neither cast nor scaled; of clean data that are
+        not drawn anew. On the CPU rows that follow one another are not copied.
+        """
+        together = rows.device.type == "cpu" and rows[-1] - rows[0] == len(rows) - 1
+        x = self.split.x[rows[0] : rows[-1] + 1] if together else self.split.x.index_select(0, rows)
+        return Batch(input=x, target=x, label=self.split.labels(rows), scale=self.split.scale)
+
     def order(self, seed: int, epoch: int) -> Tensor:
         """(n,) the rows in the order of an epoch: a permutation that depends on the seed and the epoch alone.
 

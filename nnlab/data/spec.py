@@ -77,12 +77,14 @@ class Batch:
     target  (N, *shape) the clean data; the same tensor as `input` without noise
     mask    (N, *shape) bool, true where the noise touched the input; None without noise
     label   (N,) int64; None without labels
+    scale   what a stored value is multiplied by: 1, but where a model asked for images as the bytes that are stored
     """
 
     input: Tensor
     target: Tensor
     mask: Tensor | None = None
     label: Tensor | None = None
+    scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.target)

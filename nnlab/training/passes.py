@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ class PassModel(Model):
     """
 
     converged = False
+    reads_bytes: ClassVar[bool] = False
+    """Whether `accumulate` takes images as the bytes that are stored, times `batch.scale`."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
@@ -34,6 +37,12 @@ class PassModel(Model):
     @abstractmethod
     def finish(self, sums: Statistics) -> dict[str, Tensor]:
         """Update the model from the statistics of a whole pass. Returns named terms, scalars, for the record."""
+
+    def keep(self, sums: Statistics) -> Statistics | None:
+        """What of a pass's statistics the next one begins with: what its rows, read in the same order, made then.
+
+        Nothing, unless a model says otherwise; and nothing where the values are drawn anew at each reading.
+        """
 
 
 class PassTrainer(Trainer):
@@ -68,11 +77,18 @@ class PassTrainer(Trainer):
                 return i - step
             position = i % self.steps_per_epoch
             rows = self.data.train.rows[position * self.batch_size : (position + 1) * self.batch_size]
-            self.sums = self.model.accumulate(self.feed.batch(rows, self.generator), self.sums)
+            self.sums = self.model.accumulate(self.batch(rows), self.sums)
             if position == self.steps_per_epoch - 1:
                 self.meter.add(self.model.finish(self.sums), len(self.data.train))
-                self.sums, self._converged = None, bool(self.model.converged)
+                self.sums = None if self.feed.split.sampled else self.model.keep(self.sums)
+                self._converged = bool(self.model.converged)
         return n
+
+    def batch(self, rows: Tensor) -> Batch:
+        split = self.feed.split
+        if self.model.reads_bytes and split.x.dtype == torch.uint8 and not split.sampled:
+            return self.feed.stored(rows)
+        return self.feed.batch(rows, self.generator)
 
     def state(self) -> dict:
         return {**super().state(), "sums": self.sums, "converged": self._converged}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from conftest import built
 
 from nnlab.data.dataset import Split
 from nnlab.data.feed import Feed, mix
@@ -87,3 +88,12 @@ def test_mix_changes_half_the_bits_from_one_number_to_the_next():
     changed = [(mix(0, i) ^ mix(0, i + 1)).bit_count() for i in range(1000)]
     assert abs(sum(changed) / 1000 - 63 / 2) < 1
     assert (mix(0, 1) ^ mix(1, 0)).bit_count() > 15
+
+
+def test_stored_rows_are_the_values_uncast() -> None:
+    experiment = built("model=kmeans", "data=digits")
+    split, feed = experiment.data.train, experiment.trainer.feed
+    for rows in (split.rows[:50], split.rows[3:9], torch.arange(20, 40)):
+        batch = feed.stored(rows)
+        assert batch.target.dtype == torch.uint8
+        assert torch.equal(batch.target * batch.scale, split.values(rows))

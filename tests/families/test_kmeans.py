@@ -23,6 +23,7 @@ def test_from_the_same_start_the_inertia_is_scikit_learns(batch: int) -> None:
     experiment = built("model=kmeans", "model.clusters=20", f"trainer.batch_size={batch}", "data.validation=0")
     model, trainer, x = experiment.model, experiment.trainer, points(experiment)
     model.start(experiment.data.train)
+    model.starts.add_(1e-3 * torch.randn_like(model.starts))  # of digits two are often equally near a third, and either may win
     passes = 20
     peer = Peer(20, init=model.centres.numpy().copy(), n_init=1, max_iter=passes, tol=0, algorithm="lloyd").fit(x)
     trainer.train(0, passes * trainer.steps_per_epoch, lambda: False)
@@ -97,3 +98,78 @@ def test_a_split_is_read_once_for_all_its_figures(monkeypatch: pytest.MonkeyPatc
 def test_more_clusters_than_points_are_refused(nnlab) -> None:
     status, _, error = nnlab("train", "model=kmeans", "data=iris", "model.clusters=1000")
     assert (status, error) == (2, "nnlab: model.clusters: 1000 clusters of 108 points\n")
+
+
+def lloyd(x: np.ndarray, centres: np.ndarray, passes: int) -> np.ndarray:
+    """In float64, cluster by cluster."""
+    for _ in range(passes):
+        label = ((x[:, None] - centres) ** 2).sum(2).argmin(1)
+        centres = np.stack([x[label == j].mean(0) for j in range(len(centres))])
+    return centres
+
+
+@pytest.mark.parametrize("binarize", ["none", "fixed"])
+@pytest.mark.parametrize("quick", [True, False])
+def test_bytes_and_floats_find_the_same_centres(quick: bool, binarize: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnlab.nn.byte_products.quick", lambda: quick)
+    experiment = built("model=kmeans", "data.validation=0", f"data.binarize={binarize}", "trainer.batch_size=300")
+    model, trainer, x = experiment.model, experiment.trainer, points(experiment)
+    model.start(experiment.data.train)
+    model.starts.add_(1e-3 * torch.randn_like(model.starts))  # no two centres equally near: bytes often tie
+    expected = lloyd(x.astype(np.float64), model.centres.double().numpy(), 6)
+    trainer.train(0, 6 * trainer.steps_per_epoch, lambda: False)
+    np.testing.assert_allclose(model.centres, expected, atol=1e-6)
+
+
+def test_what_is_drawn_anew_at_each_reading_is_added_up_anew() -> None:
+    experiment = built("model=kmeans", "model.clusters=1", "data.validation=0", "data.binarize=dynamic", "model.tolerance=0")
+    model, trainer, seen = experiment.model, experiment.trainer, []
+    experiment.begin()
+    accumulate = model.accumulate
+    model.accumulate = lambda batch, sums: seen.append(batch.target.double().flatten(1)) or accumulate(batch, sums)
+    for step in range(2):
+        seen.clear()
+        trainer.train(step * trainer.steps_per_epoch, trainer.steps_per_epoch, lambda: False)
+        np.testing.assert_allclose(model.centres[0], torch.cat(seen).mean(0), atol=1e-6)
+
+
+def test_of_several_starts_the_one_with_the_least_inertia_is_kept() -> None:
+    alone = []
+    experiment = built("model=kmeans", "model.n_init=5", "model.start=random")
+    model, trainer = experiment.model, experiment.trainer
+    experiment.begin()
+    starts = model.starts.clone()
+    trainer.train(0, 10 * trainer.steps_per_epoch, lambda: False)
+    for start in starts:
+        one = built("model=kmeans", "model.start=random")
+        one.begin()
+        one.model.starts.copy_(start[None])
+        one.trainer.train(0, 10 * one.trainer.steps_per_epoch, lambda: False)
+        alone.append(one.trainer.evaluate("train")["inertia"])
+    assert len(set(alone)) > 1
+    assert trainer.evaluate("train")["inertia"] == pytest.approx(min(alone), rel=1e-6)
+
+
+def test_narrow_clusters_far_from_the_origin_are_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 600)
+    np.savez(
+        "far.npz", x_train=(1000 + 0.05 * label[:, None] + rng.normal(0, 0.005, (600, 4))).astype(np.float32), y_train=label
+    )
+    options = ["data=npz", "data.root=.", "data.file=far.npz", "data.standardize=false"]
+    experiment = built("model=kmeans", "model.clusters=3", "model.tolerance=0", "trainer.epochs=20", *options)
+    experiment.begin()
+    experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
+    assert experiment.trainer.evaluate("test")["ari"] == 1
+
+
+def test_both_criteria_and_what_an_archive_saves() -> None:
+    experiment = built("model=kmeans", "model.clusters=7")
+    experiment.begin()
+    model, part = experiment.model, experiment.data.validation
+    figures = experiment.trainer.evaluate("validation")
+    x, centres = part.values(part.rows).flatten(1).double(), model.centres.double()
+    pairs = [torch.dist(centres[i], centres[j]) for i, j in itertools.permutations(range(7), 2)]
+    assert figures["within"] == pytest.approx(torch.cdist(x, centres).amin(1).mean().item(), rel=1e-5)
+    assert figures["between"] == pytest.approx(float(np.mean(pairs)), rel=1e-4)
+    assert figures["saved"] == pytest.approx(1 - (len(x) * 3 / 8 + 7 * 64) / (len(x) * 64))

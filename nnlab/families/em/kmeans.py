@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.dataset import Split
-from nnlab.data.feed import evaluation_batch
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
+from nnlab.families.em.points import Points
+from nnlab.families.em.start import plus_plus, random_rows
+from nnlab.nn.distances import squared_euclidean
 from nnlab.nn.precise import doubled
 from nnlab.training.passes import PassModel, Statistics
 
@@ -21,12 +23,16 @@ class KMeans(PassModel):
 
     start      k_means++: each next centre is drawn with probability proportional to its squared distance from those before;
                random: any k distinct points
+    n_init     starts that descend side by side, in the same passes; the one with the least inertia is the model
     tolerance  the passes end when no centre moves by more than this (δ of the lectures), in the data's units
 
     A cluster that has lost all its points begins anew at the point farthest from its centre.
+
+    A pass remembers where each point was: the next one corrects the sums Σ x by the points that went elsewhere, which are few.
     """
 
     trainer = "nnlab.families.em.trainer:KMeansTrainer"
+    reads_bytes = True
 
     def __init__(
         self,
@@ -34,12 +40,20 @@ class KMeans(PassModel):
         *,
         clusters: Annotated[int, AtLeast(1)] = 10,
         start: Literal["k_means++", "random"] = "k_means++",
+        n_init: Annotated[int, AtLeast(1)] = 1,
         tolerance: Annotated[float, AtLeast(0)] = 1e-4,
     ) -> None:
         super().__init__(spec)
-        self.clusters, self.how, self.tolerance = clusters, start, tolerance
-        self.centres = nn.Parameter(torch.zeros(clusters, spec.features), requires_grad=False)
+        self.clusters, self.how, self.n_init, self.tolerance = clusters, start, n_init, tolerance
+        self.starts = nn.Parameter(torch.zeros(n_init, clusters, spec.features), requires_grad=False)
+        self.register_buffer("best", torch.zeros((), dtype=torch.int64))
         self.register_buffer("origin", torch.zeros(spec.features))
+        self._prepared: tuple | None = None
+
+    @property
+    def centres(self) -> Tensor:
+        """(k, D) of the best start so far."""
+        return self.starts[self.best]
 
     def start(self, split: Split) -> None:
         if self.clusters > len(split):
@@ -47,71 +61,107 @@ class KMeans(PassModel):
         # distances are taken about a point near the mean, where ‖x‖² − 2x·c + ‖c‖² cancels least
         self.origin.copy_(split.values(split.spread(1000)).flatten(1).mean(0))
         if self.how == "random":
-            chosen = torch.randperm(len(split))[: self.clusters].to(split.rows.device)
-            self.centres.copy_(split.values(split.rows[chosen]).flatten(1))
+            for start in self.starts:
+                start.copy_(split.values(random_rows(split, self.clusters)).flatten(1))
         else:
-            self._plus_plus(split)
-
-    def _plus_plus(self, split: Split) -> None:
-        n, device = len(split), split.rows.device
-        nearest = torch.full((n,), torch.inf, dtype=torch.float64)
-        chosen = torch.randint(n, (1,)).to(device)
-        for j in range(self.clusters):
-            self.centres[j] = split.values(split.rows[chosen]).flatten()
-            for place, rows in zip(
-                range(0, n, evaluation_batch(split)), split.rows.split(evaluation_batch(split)), strict=True
-            ):
-                x = split.values(rows).flatten(1)
-                part = nearest[place : place + len(rows)]
-                part.copy_(torch.minimum(part, (x - self.centres[j]).square().sum(1).cpu()))
-            # inverse transform sampling: multinomial takes at most 2²⁴ weights
-            cumulative = nearest.cumsum(0)
-            chosen = torch.searchsorted(cumulative, cumulative[-1:] * torch.rand(1, dtype=torch.float64))
-            chosen = chosen.clamp(max=n - 1).to(device)
+            self.starts.copy_(plus_plus(split, self.clusters, self.n_init))
 
     def distances(self, x: Tensor) -> Tensor:
         """(N, k) squared Euclidean distances of inputs to the centres."""
-        x, centres = self.check(x).flatten(1) - self.origin, self.centres - self.origin
-        products = torch.addmm(centres.square().sum(1), x, centres.T, alpha=-2)
-        return (products + x.square().sum(1, keepdim=True)).clamp(min=0)
+        return squared_euclidean(self.check(x).flatten(1) - self.origin, self.centres - self.origin)
 
     def assign(self, x: Tensor) -> Tensor:
         """(N,) the nearest centre of each input."""
         return self.distances(x).argmin(1)
 
     def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
-        nearest, label = self.distances(batch.target).min(1)
-        x = batch.target.flatten(1)
-        member = doubled(nn.functional.one_hot(label, self.clusters).float())
-        far = nearest.topk(min(self.clusters, len(nearest)))
-        own = {
-            "n": member.sum(0),
-            "x": member.T @ doubled(x - self.origin),
-            "inertia": doubled(nearest).sum(),
-            "far": far.values,
-            "far_points": x[far.indices],
+        """n (R, k), x (R, k, D) of each of R starts, Σ x about the points' own origin; inertia (R,).
+
+        label (R, N) and square (N,) are those of the whole pass, filled in from `place` on; far (R, k) and far_points
+        (R, k, D) the candidates for clusters that are found empty.
+        """
+        points = Points.of(batch, self.origin)
+        sums = sums or self.nothing(points)
+        place, end = int(sums["place"]), int(sums["place"]) + len(batch)
+        if sums["square"].shape[0] < end:  # the first pass
+            sums["square"] = torch.cat([sums["square"], points.squares()])
+            unknown = sums["label"].new_full((self.n_init, len(batch)), -1)
+            sums["label"] = torch.cat([sums["label"], unknown], dim=1)
+        square, label = sums["square"][place:end], sums["label"][:, place:end]
+        for r, centres in enumerate(self.prepared(points)):
+            nearest, now = points.nearest(*centres)
+            nearest = (nearest + square).clamp_(min=0)
+            sums["inertia"][r] += doubled(nearest).sum()
+            count, total = points.moves(label[r], now, self.clusters)
+            sums["n"][r] += count
+            sums["x"][r] += total
+            label[r] = now
+            self.remember_far(sums, r, nearest, points)
+        sums["place"] += len(batch)
+        return sums
+
+    def prepared(self, points: Points) -> list[tuple[Tensor, ...]]:
+        """Each start's centres as such points multiply them, made once a pass."""
+        state = (type(points), self.starts._version)
+        if self._prepared is None or self._prepared[0] != state:
+            self._prepared = state, [points.prepared(centres) for centres in self.starts]
+        return self._prepared[1]
+
+    def nothing(self, points: Points) -> Statistics:
+        r, k, d = self.starts.shape
+        device = self.starts.device
+        zeros = {"n": (r, k), "x": (r, k, d), "inertia": (r,)}
+        return {
+            **{name: doubled(torch.zeros(shape, device=device)) for name, shape in zeros.items()},
+            "place": torch.zeros((), dtype=torch.int64),
+            "label": torch.empty(r, 0, dtype=torch.int64, device=device),
+            "square": torch.empty(0, device=device),
+            "far": torch.full((r, k), -1.0, device=device),
+            "far_points": torch.zeros(r, k, d, device=device),
         }
-        if sums is None:
-            return own
-        total = {name: sums[name] + own[name] for name in ("n", "x", "inertia")}
-        both = torch.cat([sums["far"], own["far"]]).topk(min(self.clusters, len(sums["far"]) + len(own["far"])))
-        return {**total, "far": both.values, "far_points": torch.cat([sums["far_points"], own["far_points"]])[both.indices]}
+
+    def remember_far(self, sums: Statistics, r: int, nearest: Tensor, points: Points) -> None:
+        """Keep the k points farthest from their centres, of those before and of this batch."""
+        if nearest.max() <= sums["far"][r, -1]:
+            return
+        few = nearest.topk(min(self.clusters, len(nearest)))
+        both = torch.cat([sums["far"][r], few.values])
+        far = both.topk(self.clusters)
+        beyond = far.indices - self.clusters  # places among this batch's few
+        new = (beyond >= 0).nonzero().flatten()
+        kept = sums["far_points"][r][far.indices.clamp(max=self.clusters - 1)]
+        kept[new] = points.values(few.indices[beyond[new]])
+        sums["far"][r], sums["far_points"][r] = far.values, kept
 
     def finish(self, sums: Statistics) -> dict[str, Tensor]:
-        before = self.centres.clone()
+        before = self.starts.clone()
+        means = sums["x"] / sums["n"].clamp(min=1)[..., None]
+        self.starts.copy_(doubled(self.origin) + means)
         empty = (sums["n"] == 0).to(before.device)
-        self.centres.copy_(self.origin + (sums["x"] / sums["n"].clamp(min=1)[:, None]).to(self.origin))
-        self.centres[empty] = sums["far_points"][: int(empty.sum())]
-        moved = (self.centres - before).norm(dim=1).max()
-        self.converged = bool(moved <= self.tolerance)
-        return {"inertia": sums["inertia"].cpu(), "moved": moved.cpu().double(), "empty": empty.sum().cpu().double()}
+        for r in range(self.n_init):
+            self.starts[r, empty[r]] = sums["far_points"][r, : int(empty[r].sum())]
+        moved = (self.starts - before).norm(dim=2).amax(1)
+        self.best.copy_(sums["inertia"].argmin())
+        self.converged = bool((moved <= self.tolerance).all())
+        best = int(self.best)
+        return {
+            "inertia": sums["inertia"][best].cpu(),
+            "moved": moved[best].cpu().double(),
+            "empty": empty[best].sum().cpu().double(),
+        }
+
+    def keep(self, sums: Statistics) -> Statistics:
+        """Where the points are, and the sums that follow from it; inertia and the farthest points are counted anew."""
+        for name, begin in (("inertia", 0), ("place", 0), ("far", -1)):
+            sums[name].fill_(begin)
+        return sums
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, k) Euclidean distances to the centres."""
         return self.distances(x).sqrt()
 
     def score(self, x: Tensor) -> Tensor:
-        """min_j ‖x − c_j‖², (N,)."""
+        """min_j ‖x − c_j‖², (N,): the squared distance from the nearest centre."""
         return self.distances(x).amin(1)
 
     def reconstruct(self, x: Tensor) -> Tensor:

@@ -1,53 +1,236 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.charts import confusion_chart
+from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
-from nnlab.evaluation.clustering import agreement
+from nnlab.errors import BadInput
+from nnlab.evaluation.calibration import expected_calibration_error
+from nnlab.evaluation.clustering import SILHOUETTES, agreement, criteria, saved, silhouette
+from nnlab.evaluation.probe import Features, accuracy
 from nnlab.evaluation.reconstruction import reconstruction_figures
-from nnlab.latent.plane import is_plane, joint
+from nnlab.families.em.gmm import GMM
+from nnlab.families.em.pictures import clusters_chart, ellipses_plot, means_picture
+from nnlab.film import Footage
+from nnlab.latent.plane import is_plane, joint, sample_plot
 from nnlab.latent.regions import regions_plot
-from nnlab.latent.show import reconstruction_picture
+from nnlab.latent.show import reconstruction_picture, sample_picture
+from nnlab.nn.distances import euclidean
 from nnlab.pictures import grid
 from nnlab.training.passes import PassTrainer
-from nnlab.training.trainer import Monitor, Setting
+from nnlab.training.randomness import aside
+from nnlab.training.trainer import Monitor, Setting, evaluating
+
+DRAWN = 100  # samples in a picture
+LOGISTIC = 5000  # examples that logistic regression learns from, at the most: seconds on two cores
 
 
-class KMeansTrainer(PassTrainer):
-    """Lloyd's passes; inertia, and the clusters' agreement with the classes; a picture of the prototypes, or of the plane."""
+class ClusterTrainer(PassTrainer):
+    """What clusters and mixtures are measured by: agreement with the classes, silhouette; a film of what happens in a plane."""
 
-    monitor = Monitor("inertia")
-    lower = PassTrainer.lower | {"inertia"}
-    higher = PassTrainer.higher | {"nmi", "ari"}
+    higher = PassTrainer.higher | {"nmi", "ari", "silhouette"}
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.clusters: list[Tensor] = []  # that `figures` found, batch by batch: `measure` reads a split once
+        # what `figures` found, batch by batch, so that `measure` reads a split once: clusters, and some of the points
+        self.clusters: list[Tensor] = []
+        self.points: list[Tensor] = []
+        self.every = 1
+        self.footage = Footage(self.model, self.frame)
+
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        if step == 0 and is_plane(self.model.spec):
+            self.footage.note()  # a film begins with the beginning
+        return super().train(step, n, stop)
+
+    def remember(self, batch: Batch, clusters: Tensor) -> None:
+        begin = -sum(map(len, self.clusters)) % self.every
+        self.points.append(batch.target[begin :: self.every])
+        self.clusters.append(clusters)
+
+    def measure(self, split: str) -> dict[str, float]:
+        self.clusters.clear()
+        self.points.clear()
+        part = self.data.split(split)
+        self.every = max(1, -(-len(part) // SILHOUETTES))
+        figures, labels = super().measure(split), part.labels(part.rows)
+        clusters = torch.cat(self.clusters)
+        figures |= silhouette(torch.cat(self.points), clusters[:: self.every])
+        return figures if labels is None else {**figures, **agreement(clusters, labels)}
+
+    def state(self) -> dict:
+        return {**super().state(), "footage": self.footage.state()}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        self.footage.restore(state["footage"])
+
+    def frame(self) -> np.ndarray:
+        """The model over the points of the plane."""
+        raise NotImplementedError
+
+    def confusion(self, k: int) -> dict[str, np.ndarray]:
+        """Of clusters with classes, of the validation split if there is one."""
+        part = self.data.validation if len(self.data.validation) else self.data.train
+        labels = part.labels(part.rows)
+        if labels is None or not self.model.spec.classes:
+            return {}
+        with aside(self.seed, self.device) as generator, evaluating(self.model):
+            found = [self.model.assign(batch.target) for batch in Feed(part, self.noise).in_order(generator)]
+        return {"confusion": clusters_chart(torch.cat(found), labels, k, self.model.spec.classes)}
+
+
+class KMeansTrainer(ClusterTrainer):
+    """Lloyd's passes; inertia, both criteria of clustering, and what an archive of prototypes saves.
+
+    within, between  the mean distance of an example from its centre, and of the centres from each other
+    saved            the share of the volume if prototypes replace the examples
+    """
+
+    monitor = Monitor("inertia")
+    lower = ClusterTrainer.lower | {"inertia", "within"}
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         nearest, clusters = self.model.distances(batch.target).min(1)
-        self.clusters.append(clusters)
-        return {"inertia": nearest, **reconstruction_figures(self.model, batch, self.model.spec)}
+        self.remember(batch, clusters)
+        figures = {"inertia": nearest, "within": nearest.sqrt()}
+        return {**figures, **reconstruction_figures(self.model, batch, self.model.spec)}
 
     def measure(self, split: str) -> dict[str, float]:
         """The inertia is a sum over the split, as the field has it; the rest are means."""
-        self.clusters.clear()
-        figures, part = super().measure(split), self.data.split(split)
-        figures["inertia"] *= len(part)
-        labels = part.labels(part.rows)
-        return figures if labels is None else {**figures, **agreement(torch.cat(self.clusters), labels)}
+        figures, n, k = super().measure(split), len(self.data.split(split)), self.model.clusters
+        figures["inertia"] *= n
+        if k > 1:
+            figures["between"] = euclidean(self.model.centres, self.model.centres).sum().item() / (k * (k - 1))
+        return {**figures, "saved": saved(n, self.model.spec.features, k)}
+
+    def frame(self) -> np.ndarray:
+        model, unnamed = self.model, ("",) * self.model.clusters
+        with self.viewing() as view:
+            return regions_plot(model.spec, joint(view.batches), model.assign, unnamed, model.centres)
 
     def show(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
+        if is_plane(spec):
+            return {"clusters": self.footage.look(), **self.confusion(model.clusters)}
+        if spec.kind == "table":
+            return self.confusion(model.clusters)
         with self.viewing() as view:
-            if is_plane(spec):
-                unnamed = ("",) * model.clusters
-                return {"clusters": regions_plot(spec, joint(view.batches), model.assign, unnamed, model.centres)}
-            if spec.kind == "table":
-                return {}
-            return {
+            pictures = {
                 "prototypes": grid(model.centres.unflatten(1, spec.shape), spec),
                 "reconstruction": reconstruction_picture(model, view.few),
             }
+        return {**pictures, **self.confusion(model.clusters)}
+
+
+class MixtureTrainer(ClusterTrainer):
+    """EM's passes; the likelihood, quoted with what regularises it, and the criteria that choose the number of components."""
+
+    monitor = Monitor("log_likelihood", higher_is_better=True)
+    lower = ClusterTrainer.lower | {"bic", "aic"}
+    higher = ClusterTrainer.higher | {"log_likelihood", "bound"}
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        for name in ("regularisation", "prior"):
+            if hasattr(self.model, name):
+                self.facts = {**self.facts, name: getattr(self.model, name)}
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        joint_density = self.model.joint(batch.target)
+        self.remember(batch, joint_density.argmax(1))
+        likelihood = joint_density.logsumexp(1)
+        return {"log_likelihood": likelihood, **reconstruction_figures(self.model, batch, self.model.spec)}
+
+    def measure(self, split: str) -> dict[str, float]:
+        figures, n = super().measure(split), len(self.data.split(split))
+        free = self.model.free + self.model.components - 1
+        return {**figures, **criteria(n * figures["log_likelihood"], n, free)}
+
+    def frame(self) -> np.ndarray:
+        with self.viewing() as view:
+            return ellipses_plot(self.model, joint(view.batches))
+
+    def show(self) -> dict[str, np.ndarray]:
+        model, spec = self.model, self.model.spec
+        pictures = self.confusion(model.components)
+        with self.viewing() as view:
+            if spec.kind == "image":
+                pictures["means"] = means_picture(model.means, model.weights, spec)
+                pictures["sample"] = sample_picture(model, DRAWN, view.generator)
+                pictures["reconstruction"] = reconstruction_picture(model, view.few)
+            elif is_plane(spec):
+                pictures["sample"] = sample_plot(model, joint(view.batches), view.generator)
+        if is_plane(spec) and isinstance(model, GMM):
+            pictures["ellipses"] = self.footage.look()
+        return pictures
+
+
+class GenerativeClassifierTrainer(PassTrainer):
+    """EM's passes of each class's mixture; accuracy and calibration, beside logistic regression on the same features."""
+
+    monitor = Monitor("log_likelihood", higher_is_better=True)
+    lower = frozenset({"loss", "calibration_error"})
+    higher = frozenset({"accuracy", "log_likelihood", "bound"})
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.facts = {**self.facts, "regularisation": self.model.regularisation}
+        if self.data.test.y is None:
+            name = self.model.spec.name
+            raise BadInput(f"data: the test examples of {name} have no labels, by which a classifier is measured; add them")
+
+    def outputs(self, split: str) -> tuple[Tensor, Tensor]:
+        """log p(x, c), (N, classes), and labels (N,) of a split, on the CPU."""
+        feed = Feed(self.data.split(split), self.noise)
+        with aside(self.seed, self.device) as generator, evaluating(self.model):
+            found = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.in_order(generator)]
+        logits, labels = zip(*found, strict=True)
+        return torch.cat(logits), torch.cat(labels)
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return classification(self.model.logits(batch.input), batch.label)
+
+    def measure(self, split: str) -> dict[str, float]:
+        logits, labels = self.outputs(split)
+        means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
+        means["log_likelihood"] = (logits - self.model.shares.log().cpu()).gather(1, labels[:, None]).double().mean().item()
+        means["calibration_error"] = expected_calibration_error(logits.softmax(1), labels)
+        return means | (self.logistic(split) if split == "test" else {})
+
+    def logistic(self, split: str) -> dict[str, float]:
+        """The accuracy of logistic regression, which learns from at most 5,000 of the training examples."""
+        train, test = self.data.train, self.data.split(split)
+        rows = train.spread(LOGISTIC)
+        values, labels = train.values(rows).flatten(1).cpu().numpy(), train.labels(rows).cpu().numpy()
+        if len(np.unique(labels)) < 2:
+            return {}
+        scale = float(values.astype(np.float64).var(0).mean() ** 0.5)
+        given = Features(values, values.mean(0, dtype=np.float64).astype(np.float32), scale)
+        seen = given.scaled(test.values(test.rows).flatten(1).cpu().numpy())
+        right, _ = accuracy(given.scaled(values), labels, seen, test.labels(test.rows).cpu().numpy())
+        return {"logistic_accuracy": right}
+
+    def show(self) -> dict[str, np.ndarray]:
+        spec = self.model.spec
+        logits, labels = self.outputs("validation" if len(self.data.validation) else "train")
+        pictures = {"confusion": confusion_chart(logits.argmax(1), labels, spec.classes)}
+        with self.viewing() as view:
+            if spec.kind == "image":
+                pictures["sample"] = sample_picture(self.model, DRAWN, view.generator)
+            elif is_plane(spec):
+                pictures["decision_regions"] = regions_plot(spec, joint(view.batches), self.model.classify, spec.classes)
+        return pictures
+
+
+def classification(logits: Tensor, label: Tensor) -> dict[str, Tensor]:
+    """−log p(label|x) in nats, and whether the likeliest class is the right one; each (N,)."""
+    return {
+        "loss": torch.nn.functional.cross_entropy(logits, label, reduction="none"),
+        "accuracy": (logits.argmax(1) == label).float(),
+    }

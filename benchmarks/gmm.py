@@ -1,0 +1,32 @@
+"""Seconds for ten of EM's passes over Fashion-MNIST, ten Gaussians from the same start, regularisation 1e-3.
+
+Each in a process of its own, in turn; the best round counts. The bound is in nats an example, that of the last pass.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmarks.measure import Peer, in_turn, table, target
+from benchmarks.peers.gmm import CASES
+
+
+def run(rounds: int) -> str:
+    peers = [Peer(f"benchmarks.peers.gmm.{name}") for name in ("scikit_learn", "nnlab")]
+    try:
+        timings = in_turn({name: partial(peer.run, name) for peer in peers for name in peer.names}, rounds)
+    finally:
+        for peer in peers:
+            peer.close()
+    rows, targets = [], []
+    for case in CASES.values():
+        for number in ("float32", "float64"):
+            theirs, ours = timings[f"{case}: scikit-learn, {number}"], timings[f"{case}: nnlab, {number}"]
+            ratio, difference = ours.seconds / theirs.seconds, abs(ours.result / theirs.result - 1)
+            rows.append(
+                (f"{case}, {number}", f"{theirs.seconds:.2f}", f"{ours.seconds:.2f}", f"{ratio:.2f}", f"{difference:.0e}")
+            )
+            if number == "float32":
+                targets.append(target(f"{case}: nnlab / scikit-learn", ratio, 0.4))
+    header = ("", "scikit-learn, s", "nnlab, s", "ratio", "difference of the bound")
+    return "\n".join([table(header, rows), "", *targets])

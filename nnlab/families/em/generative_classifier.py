@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.config.constraints import AtLeast
+from nnlab.data.dataset import Split
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.errors import BadInput
+from nnlab.families.em.gmm import GMM
+from nnlab.training.passes import PassModel, Statistics
+
+
+class GenerativeClassifier(PassModel):
+    """One mixture of Gaussians a class, and Bayes' rule (Hastie & Tibshirani 1996, "Discriminant analysis by …"):
+
+    p(c|x) = p(c) p(x|c) / Σ_c' p(c') p(x|c'),   p(c) the classes' shares of the training set
+
+    components  of each class's mixture; the other options are those of `gmm`
+    loss = −log p(label|x), nats an example
+    """
+
+    trainer = "nnlab.families.em.trainer:GenerativeClassifierTrainer"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        components: Annotated[int, AtLeast(1)] = 3,
+        covariance: Literal["full", "tied", "diagonal", "spherical"] = "diagonal",
+        regularisation: Annotated[float, AtLeast(0)] = 1e-2,
+        start: Literal["k_means", "random"] = "random",
+        tolerance: Annotated[float, AtLeast(0)] = 1e-3,
+    ) -> None:
+        super().__init__(spec)
+        if len(spec.classes) < 2:
+            has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
+            raise BadInput(f"model: a classifier learns from classes, but {spec.name} {has}")
+        self.components, self.regularisation = components, regularisation
+        options = {"covariance": covariance, "regularisation": regularisation, "start": start, "tolerance": tolerance}
+        self.mixtures = nn.ModuleList([GMM(spec, components=components, **options) for _ in spec.classes])
+        self.shares = nn.Parameter(torch.full((len(spec.classes),), 1 / len(spec.classes)), requires_grad=False)
+
+    def start(self, split: Split) -> None:
+        labels, problems = split.labels(split.rows), []
+        for c, (name, mixture) in enumerate(zip(self.spec.classes, self.mixtures, strict=True)):
+            rows = split.rows[labels == c]
+            if not len(rows):
+                problems.append(f"data: no example of class {name} to train on; leave it out with data.classes, or add some")
+            elif len(rows) < self.components:
+                problems.append(f"model.components: {self.components} components of {len(rows)} examples of class {name}")
+            else:
+                mixture.start(Split(split.x, split.y, rows, split.scale, split.sampled))
+            self.shares[c] = len(rows) / len(split)
+        if problems:
+            raise BadInput(*problems)
+
+    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+        """The statistics of each class's mixture, under its number."""
+        total = dict(sums or {})
+        for c, mixture in enumerate(self.mixtures):
+            mine = (batch.label == c).nonzero().flatten()
+            if len(mine):
+                x, prefix = batch.target[mine], f"{c}/"
+                before = {name.removeprefix(prefix): value for name, value in total.items() if name.startswith(prefix)}
+                after = mixture.accumulate(Batch(input=x, target=x), before or None)
+                total |= {prefix + name: value for name, value in after.items()}
+        return total
+
+    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+        """The mean over all examples of log p(x|label) and its bound."""
+        told: dict[str, Tensor] = {}
+        for c, (share, mixture) in enumerate(zip(self.shares.cpu().double(), self.mixtures, strict=True)):
+            prefix = f"{c}/"
+            own = mixture.finish({name.removeprefix(prefix): v for name, v in sums.items() if name.startswith(prefix)})
+            for name, value in own.items():
+                told[name] = told.get(name, 0.0) + (value if name == "collapsed" else share * value)
+        self.converged = all(mixture.converged for mixture in self.mixtures)
+        return told
+
+    def features(self, x: Tensor) -> Tensor:
+        """log p(x|c), nats, (N, classes)."""
+        return torch.stack([mixture.log_likelihood(x) for mixture in self.mixtures], dim=1)
+
+    def decide(self, features: Tensor) -> Tensor:
+        """p(c|x), (N, classes), of log p(x|c)."""
+        return (features + self.shares.log()).softmax(1)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """log p(x, c), nats, (N, classes)."""
+        return self.features(self.check(x)) + self.shares.log()
+
+    def classify(self, x: Tensor) -> Tensor:
+        """p(c|x), (N, classes)."""
+        return self.decide(self.features(self.check(x)))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """log p(x|c), nats, (N, classes): what it decides by."""
+        return self.features(self.check(x))
+
+    def score(self, x: Tensor) -> Tensor:
+        """−log p(x), nats, (N,)."""
+        return -self.logits(x).logsumexp(1)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
+        x = torch.empty(n, *self.spec.shape, device=self.shares.device)
+        for c, mixture in enumerate(self.mixtures):
+            mine = (label == c).nonzero().flatten()
+            if len(mine):
+                x[mine] = mixture.sample(len(mine), generator)
+        return x

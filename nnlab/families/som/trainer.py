@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.feed import Feed
+from nnlab.data.spec import Batch
+from nnlab.errors import BadInput
+from nnlab.evaluation.maps import distortion, topographic_error
+from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.families.som import updates
+from nnlab.families.som.options import MapOptions
+from nnlab.families.som.pictures import class_map, component_planes, lattice_plot, prototypes, u_matrix
+from nnlab.families.som.som import AVERAGES, SOM
+from nnlab.film import Footage
+from nnlab.latent.plane import is_plane, joint
+from nnlab.latent.regions import regions_plot
+from nnlab.latent.show import reconstruction_picture
+from nnlab.training.passes import Statistics
+from nnlab.training.randomness import aside
+from nnlab.training.trainer import Monitor, Setting, Trainer, evaluating
+
+CELLS = 16  # units up to which the plane is cut into their cells: of more one sees nothing but borders
+
+
+class MapTrainer(Trainer):
+    """One step: the winners of one batch, in an order drawn anew each epoch, and the step of their neighbourhoods.
+
+    Online and mini-batch updates move the units in every step, a batch update at the end of an epoch. Rate and radius follow
+    their schedules from the first step to the last.
+    """
+
+    options = MapOptions
+    learns = "by the winners of competitions"
+    monitor = Monitor("quantization_error")
+    lower = Trainer.lower | {"quantization_error", "topographic_error", "distortion"}
+    model: SOM
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        options = setting.options
+        self.check(options)
+        self.update, self.rate = options.update, options.rate
+        longer = max(self.model.lattice.rows, self.model.lattice.columns)
+        self.radius = options.radius and options.radius.of(longer)
+        self.facts = {**self.facts, "distance": self.model.distance, "distortion_radius": self.last_radius}
+        self.absent = {torch.float64} if self.device.type == "mps" else set()
+        self.sums: Statistics | None = None
+        self._order: tuple[int, Tensor] | None = None
+        self.footage = Footage(self.model, self.frame)
+
+    def check(self, options: MapOptions) -> None:
+        """Raise BadInput where the model and its way of learning do not go together."""
+        model, problems = self.model, []
+        if options.update == "batch" and not model.averages:
+            problems.append(
+                f"trainer.update: the best unit under {model.distance} is no mean, so there is no batch rule; choose "
+                f"trainer=som (mini_batch) or trainer=som_online, or one of the distances {', '.join(AVERAGES)}"
+            )
+        if options.update != "online" and model.neighbourhood == "mexican_hat":
+            problems.append(
+                f"trainer.update: a mexican_hat also pushes away, which has no {options.update} rule; choose trainer=som_online"
+            )
+        if model.neighbourhood == "none" and options.radius is not None:
+            problems.append("trainer.radius: has no use without a neighbourhood; leave trainer= out, or choose trainer=wta")
+        if model.neighbourhood != "none" and options.radius is None:
+            problems.append(f"trainer.radius: a {model.neighbourhood} neighbourhood needs one; choose trainer=som")
+        if problems:
+            raise BadInput(*problems)
+
+    # -- learning -------------------------------------------------------------------------------------------------
+
+    @property
+    def last_radius(self) -> float:
+        return self.radius.end if self.radius else 0.0
+
+    def share(self, step: int) -> float:
+        """How much of the run is over before a step; of batch updates, before its epoch."""
+        unit = self.steps_per_epoch if self.update == "batch" else 1
+        return (step // unit) / max(self.stages[0].steps // unit - 1, 1)
+
+    def rates(self, step: int) -> dict[str, float]:
+        t = self.share(step)
+        return {name: decay.at(t) for name, decay in (("rate", self.rate), ("radius", self.radius)) if decay}
+
+    def rows(self, step: int) -> Tensor:
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            self._order = (epoch, self.feed.order(self.seed, epoch))
+        return self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
+
+    @torch.no_grad()
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        if step == 0 and is_plane(self.model.spec):
+            self.footage.note()  # a film begins with the beginning
+        for i in range(step, step + n):
+            if stop():
+                return i - step
+            x = self.feed.batch(self.rows(i), self.generator).target.flatten(1)
+            self.meter.add({"quantization_error": self.move(i, x).mean()}, len(x))
+        return n
+
+    def move(self, step: int, x: Tensor) -> Tensor:
+        """Make a step with examples (N, D). Returns their distances to the winner before it, (N,)."""
+        now = self.rates(step)
+        if self.update == "batch":
+            self.sums, found = updates.gather(self.model, x, self.sums)
+            if (step + 1) % self.steps_per_epoch == 0:
+                updates.batch(self.model, self.sums, self.model.spread(now.get("radius", 0.0)))
+                self.sums = None
+            return found
+        rule = updates.online if self.update == "online" else updates.mini_batch
+        return rule(self.model, x, self.model.spread(now.get("radius", 0.0)), now["rate"])
+
+    def state(self) -> dict:
+        return {**super().state(), "sums": self.sums, "footage": self.footage.state()}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        sums = state["sums"]
+        self.sums = None if sums is None else {n: v if v.dtype in self.absent else v.to(self.device) for n, v in sums.items()}
+        self.footage.restore(state["footage"])
+
+    # -- figures and pictures -------------------------------------------------------------------------------------
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        d, squared = self.model.distances(batch.target), self.model.distance not in ("dot", "cosine")
+        # without a neighbourhood nothing makes neighbours of a lattice alike
+        ordered = {"topographic_error": topographic_error(d, self.model.around)} if self.ordered else {}
+        return {
+            "quantization_error": d.amin(1),
+            **ordered,
+            "distortion": distortion(d, self.model.spread(self.last_radius), squared),
+            **reconstruction_figures(self.model, batch, self.model.spec),
+        }
+
+    @property
+    def ordered(self) -> bool:
+        return self.model.neighbourhood != "none"
+
+    def frame(self) -> np.ndarray:
+        with self.viewing() as view:
+            return lattice_plot(self.model, joint(view.batches), edges=self.ordered)
+
+    def winners(self) -> tuple[Tensor, Tensor | None]:
+        """The winners and labels of the validation split, if there is one, on the CPU."""
+        part = self.data.validation if len(self.data.validation) else self.data.train
+        with aside(self.seed, self.device) as generator, evaluating(self.model):
+            found = [self.model.assign(batch.target).cpu() for batch in Feed(part, self.noise).in_order(generator)]
+        labels = part.labels(part.rows)
+        return torch.cat(found), None if labels is None else labels.cpu()
+
+    def show(self) -> dict[str, np.ndarray]:
+        model, spec = self.model, self.model.spec
+        winners, labels = self.winners()
+        pictures = {"hits": class_map(model.lattice, winners, labels, spec.classes)}
+        if self.ordered and not model.lattice.chain:
+            pictures["u_matrix"] = u_matrix(model)
+        with self.viewing() as view:
+            if spec.kind == "image":
+                pictures["map"] = prototypes(model)
+                pictures["reconstruction"] = reconstruction_picture(model, view.few)
+            elif is_plane(spec):
+                if model.lattice.size <= CELLS:
+                    unnamed = ("",) * model.lattice.size
+                    pictures["cells"] = regions_plot(spec, joint(view.batches), model.assign, unnamed, model.units)
+            else:
+                pictures["components"] = component_planes(model)
+        if is_plane(spec):
+            pictures["unfolding"] = self.footage.look()
+        return pictures

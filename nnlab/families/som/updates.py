@@ -1,0 +1,73 @@
+"""The three ways a map learns: example after example, by mini-batches, and by whole passes. h (U, U) is the neighbourhood."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from nnlab.families.som.som import SOM
+from nnlab.nn.precise import doubled
+from nnlab.training.passes import Statistics
+
+NEAR_ONE = 1 - 1e-7  # a step of 1 would forget without a remainder, whose logarithm there is not
+
+
+def online(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
+    """w_j ← w_j + α h_{j,l(x)} (x − w_j), example after example of (N, D). Returns their distances to the winner, (N,)."""
+    found = torch.empty(len(x), device=x.device)
+    shares = rate * h
+    for i, example in enumerate(x.split(1)):
+        found[i], winner = (part[0] for part in model.measure(example).min(1))
+        model.place(torch.lerp(model.units, example, shares.index_select(0, winner[None]).T))
+    return found
+
+
+def mini_batch(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
+    """What the online rule comes to if the winners l of N examples are found together and no order is preferred.
+
+    w_j ← k_j w_j + (1 − k_j) Σ_x h_{j,l(x)} x / Σ_x h_{j,l(x)},   k_j = Π_x (1 − α h_{j,l(x)})
+
+    k_j is exactly what N online steps leave of a unit; N = 1 is the online rule itself. Of the examples only the number n_l and
+    the sum S_l of each unit's own are needed. Returns the distances to the winner, (N,).
+    """
+    least, winner = model.measure(x).min(1)
+    count, total = own(winner, x, len(h))
+    kept = ((-rate * h).clamp(min=-NEAR_ONE).log1p() @ count).exp()
+    weight = h @ count
+    reached = weight > torch.finfo(weight.dtype).tiny
+    mean = (h @ total) / torch.where(reached, weight, 1.0)[:, None]
+    model.place(torch.lerp(model.units, mean, torch.where(reached, 1 - kept, 0.0)[:, None]))
+    return least
+
+
+def own(winner: Tensor, x: Tensor, units: int) -> tuple[Tensor, Tensor]:
+    """How many of the examples (N, D) each unit wins, (U,), and their sum, (U, D)."""
+    count = torch.zeros(units, dtype=x.dtype, device=x.device).index_add_(0, winner, x.new_ones(len(x)))
+    return count, torch.zeros(units, x.shape[1], dtype=x.dtype, device=x.device).index_add_(0, winner, x)
+
+
+def gather(model: SOM, x: Tensor, sums: Statistics | None) -> tuple[Statistics, Tensor]:
+    """The statistics of a pass with a batch's (N, D) added, float64, and the distances to the winner, (N,).
+
+    Under cosine the directions of the examples are summed up, and their lengths.
+    """
+    least, winner = model.measure(x).min(1)
+    count, total = own(winner, doubled(normalize(x) if model.distance == "cosine" else x), len(model.units))
+    length = torch.zeros_like(count).index_add_(0, winner.to(count.device), doubled(x.norm(dim=1)))
+    batch = {"n": count, "x": total, "length": length}
+    return {name: sums[name] + value if sums else value for name, value in batch.items()}, least
+
+
+def batch(model: SOM, sums: Statistics, h: Tensor) -> None:
+    """w_j ← Σ_x h_{j,l(x)} x / Σ_x h_{j,l(x)}: the unit that minimises Σ_x h d². A unit that no winner is near stays.
+
+    Under cosine the mean direction at the mean length; under dot of length 1.
+    """
+    h = h.to(sums["x"])
+    weight = h @ sums["n"]
+    reached = weight > torch.finfo(torch.float32).tiny
+    mean = (h @ sums["x"]) / torch.where(reached, weight, 1.0)[:, None]
+    if model.distance == "cosine":
+        mean = normalize(mean) * (h @ sums["length"] / torch.where(reached, weight, 1.0))[:, None]
+    model.place(torch.where(reached[:, None], mean, model.units.to(mean)).to(model.units))

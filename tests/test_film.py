@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+from conftest import built
+from PIL import Image
+
+from nnlab.film import MOST, Footage
+from nnlab.pictures import Film, png
+
+
+def footage(model) -> Footage:
+    """The first weight as a gray picture."""
+    return Footage(model, lambda: np.full((4, 4, 3), int(model.units[0, 0]), np.uint8))
+
+
+def test_a_film_is_written_as_an_animation_that_ends_in_its_own_picture() -> None:
+    frames = [np.full((4, 6, 3), value, np.uint8) for value in (10, 20, 30)]
+    film = Film.of(frames)
+    assert film.shape == (4, 6, 3)
+    assert (film == 30).all()
+    with Image.open(io.BytesIO(png(film))) as read:
+        assert read.n_frames == 3
+        for i, frame in enumerate(frames):
+            read.seek(i)
+            np.testing.assert_array_equal(np.asarray(read.convert("RGB")), frame)
+    with Image.open(io.BytesIO(png(frames[0]))) as read:
+        assert getattr(read, "n_frames", 1) == 1
+
+
+def test_a_resumed_film_holds_what_was_seen_before_and_leaves_the_model_as_it_is() -> None:
+    model = built("model=som").model
+    whole = footage(model)
+    for value in (1, 2):
+        model.units.fill_(value)
+        whole.look()
+    resumed = footage(model)
+    resumed.restore(whole.state())
+    for film in (whole, resumed):
+        model.units.fill_(3)
+        assert [int(frame[0, 0, 0]) for frame in film.look().frames] == [1, 2, 3]
+        assert torch.equal(model.units, torch.full_like(model.units, 3))
+
+
+def test_a_long_film_leaves_pictures_out_but_neither_end() -> None:
+    model = built("model=som").model
+    film = footage(model)
+    for value in range(3 * MOST):
+        model.units.fill_(value)
+        last = film.look()
+    assert len(last.frames) <= MOST + 1
+    assert (last.frames[0] == 0).all()
+    assert (last == 3 * MOST - 1).all()
