@@ -94,11 +94,15 @@ class Film(np.ndarray):
 
 
 def png(picture: np.ndarray) -> bytes:
-    """The picture as the bytes of a PNG file; of a film an animated one, which ends with a rest on its last picture."""
+    """The picture as the bytes of a PNG file; of a film an animated one, which ends with a rest on its last picture.
+
+    Where animations do not move, that last one is what is seen.
+    """
     buffer = io.BytesIO()
-    first, *others = [Image.fromarray(np.asarray(frame)) for frame in getattr(picture, "frames", [picture])]
-    moving = {"save_all": True, "append_images": others, "duration": [FRAME] * len(others) + [REST], "loop": 0}
-    first.save(buffer, format="PNG", **(moving if others else {}))
+    frames = [Image.fromarray(np.asarray(frame)) for frame in getattr(picture, "frames", [picture])]
+    durations = [FRAME] * (len(frames) - 1) + [REST]
+    moving = {"save_all": True, "default_image": True, "append_images": frames, "duration": durations, "loop": 0}
+    frames[-1].save(buffer, format="PNG", **(moving if len(frames) > 1 else {}))
     return buffer.getvalue()
 
 

@@ -22,10 +22,11 @@ def test_a_film_is_written_as_an_animation_that_ends_in_its_own_picture() -> Non
     assert film.shape == (4, 6, 3)
     assert (film == 30).all()
     with Image.open(io.BytesIO(png(film))) as read:
-        assert read.n_frames == 3
-        for i, frame in enumerate(frames):
+        assert read.default_image  # the first picture of the file, seen where animations do not move
+        for i, frame in enumerate([frames[-1], *frames]):
             read.seek(i)
             np.testing.assert_array_equal(np.asarray(read.convert("RGB")), frame)
+        assert read.n_frames == 4
     with Image.open(io.BytesIO(png(frames[0]))) as read:
         assert getattr(read, "n_frames", 1) == 1
 
