@@ -74,8 +74,8 @@ class Split:
 
     def values(self, rows: Tensor) -> Tensor:
         """(n, *shape) float32: the rows of `x`, gathered and cast."""
-        values = self.x.index_select(0, rows).to(torch.float32)
-        return values if self.scale == 1 else values.mul_(self.scale)
+        values = self.x.index_select(0, rows)
+        return values.to(torch.float32) if self.scale == 1 else values * self.scale  # a byte times a number is a float32
 
     def labels(self, rows: Tensor) -> Tensor | None:
         return None if self.y is None else self.y.index_select(0, rows)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nnlab.errors import BadInput
-from nnlab.nn.precise import doubled, softplus
+from nnlab.nn.precise import doubled
 
 MOST = 20  # units whose 2ⁿ states are enumerated
 BLOCK = 2**22  # values of float64 that are held at once
@@ -109,7 +109,7 @@ def anneal(machine: Machine, v: Tensor, path: Tensor, generator: torch.Generator
     own = machine.visible_bias - base
     for before, now in pairwise(path.tolist()):
         field = machine.hidden_field(v)
-        change = softplus(now * field).sub_(softplus(before * field)).sum(1)
+        change = functional.softplus(now * field).sub_(functional.softplus(before * field)).sum(1)
         total += change.add_(machine.units.scaled(v) @ own, alpha=now - before)
         h = torch.rand(field.shape, device=v.device, generator=generator).lt_(field.mul_(now).sigmoid_())
         v = machine.units.sample(torch.lerp(base, machine.visible_field(h), now), generator)

@@ -58,7 +58,7 @@ class VariationalAutoencoder(Model):
     def elbo(self, batch: Batch, generator: torch.Generator) -> Elbo:
         mean, log_variance = self.posterior(batch.input)
         noise = torch.randn(mean.shape, device=mean.device, generator=generator)
-        z = mean + (0.5 * log_variance).exp() * noise
+        z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
         reconstruction = -self.likelihood.log_prob(self.decoder(z).float(), batch.target)
         return Elbo(reconstruction, gaussian_kl(mean, log_variance))
 
