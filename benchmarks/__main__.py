@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME …] [--rounds N]: run benchmarks and print their tables; all of them make RESULTS.md."""
+"""python -m benchmarks [NAME …] [--rounds N]: run benchmarks, print their tables, and renew their parts of RESULTS.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ import benchmarks
 from benchmarks import measure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+HEAD = """# Benchmarks
+
+nnlab beside others on the same work, in one run: what counts are the ratios. Under each table stands when it was made, on which
+machine and under what load. Figures for a GPU were not measured yet."""
 
 
 def names() -> list[str]:
@@ -30,15 +34,19 @@ def main() -> None:
     if unknown:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(names())}")
 
-    command = " ".join(["python -m benchmarks", *asked.names, f"--rounds {asked.rounds}"])
-    sections = [f"# Benchmarks\n\nMade by `{command}`. {measure.machine()}"]
-    print(sections[0])
+    found = sections(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in asked.names or names():
         module = importlib.import_module(f"benchmarks.{name}")
-        sections.append(f"## {name}\n\n{module.__doc__.strip()}\n\n{module.run(asked.rounds)}")
-        print(f"\n{sections[-1]}", flush=True)
-    if not asked.names:  # a part would leave the rest of the file from another day
-        RESULTS.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+        made = f"`python -m benchmarks {name} --rounds {asked.rounds}`. {measure.machine()}"
+        found[name] = f"## {name}\n\n{module.__doc__.strip()}\n\n{module.run(asked.rounds)}\n\n{made}"
+        print(f"\n{found[name]}", flush=True)
+        RESULTS.write_text("\n\n".join([HEAD, *(found[name] for name in names() if name in found)]) + "\n", encoding="utf-8")
+
+
+def sections(text: str) -> dict[str, str]:
+    """What a file of results says of each benchmark, by its name."""
+    parts = text.split("\n## ")[1:]
+    return {part.splitlines()[0]: f"## {part.strip()}" for part in parts}
 
 
 if __name__ == "__main__":

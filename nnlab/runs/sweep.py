@@ -8,6 +8,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from nnlab.runs import gallery
 from nnlab.runs.find import as_typed, find
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.table import aligned, figure, worst_first
@@ -30,8 +31,11 @@ def show() -> None:
     if not runs:
         return
     lines = [("job", "status", "best figure", "overrides")]
-    lines += [(f.path.name, s.get("status", "?"), figure(s), overrides(f)) for s, f in runs]
+    lines += [(f.path.name, s.get("status", "?"), figure(s), " ".join(typed(f))) for s, f in runs]
     print(f"\n{as_typed(Root.path)}, the best last\n{aligned(lines)}")
+    shown = gallery.side_by_side(pictures(Root.path), Root.path / "images")
+    if shown:
+        print(f"side by side: {as_typed(Root.path)}/images ({', '.join(path.stem for path in shown)})")
     done = [(status, folder) for status, folder in runs if status.get("status") == "completed" and status.get("best")]
     tensorboard = f"curves: nnlab tensorboard {as_typed(Root.path)}"
     if len({(status.get("model"), status.get("data")) for status, _ in done}) > 1:
@@ -40,7 +44,19 @@ def show() -> None:
         print(f"best: {as_typed(done[-1][1].path)}    {tensorboard}" if done else tensorboard)
 
 
-def overrides(folder: RunFolder) -> str:
+def typed(folder: RunFolder) -> list[str]:
     """What was typed for a job of a sweep."""
     path = folder.path / ".hydra" / "overrides.yaml"
-    return " ".join(OmegaConf.load(path)) if path.exists() else ""
+    return list(OmegaConf.load(path)) if path.exists() else []
+
+
+def pictures(sweep: Path) -> dict[str, Path]:
+    """The folders of pictures of a sweep's jobs that are complete, in the order of their numbers, by what tells them apart."""
+    complete = [folder for folder in find(sweep) if folder.read_status().get("status") == "completed"]
+    complete.sort(key=lambda folder: (len(folder.path.name), folder.path.name))
+    said = [typed(folder) for folder in complete]
+    common = set.intersection(*map(set, said)) if said else set()
+    return {
+        "  ".join(word for word in words if word not in common) or folder.path.name: folder.images
+        for folder, words in zip(complete, said, strict=True)
+    }
