@@ -5,19 +5,12 @@ Each in a process of its own, in turn; the best round counts. The bound is in na
 
 from __future__ import annotations
 
-from functools import partial
-
-from benchmarks.measure import Peer, in_turn, table, target
+from benchmarks.measure import race, table, target
 from benchmarks.peers.gmm import CASES
 
 
 def run(rounds: int) -> str:
-    peers = [Peer(f"benchmarks.peers.gmm.{name}") for name in ("scikit_learn", "nnlab")]
-    try:
-        timings = in_turn({name: partial(peer.run, name) for peer in peers for name in peer.names}, rounds)
-    finally:
-        for peer in peers:
-            peer.close()
+    timings, _ = race(["gmm.scikit_learn", "gmm.nnlab"], rounds)
     rows, targets = [], []
     for case in CASES.values():
         for number in ("float32", "float64"):

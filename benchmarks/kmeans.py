@@ -6,20 +6,13 @@ reading for the inertia; scikit-learn has the images as float32. Where the CPU m
 
 from __future__ import annotations
 
-from functools import partial
-
-from benchmarks.measure import Peer, in_turn, table, target
+from benchmarks.measure import race, table, target
 
 REFERENCE = "scikit-learn, float32"
 
 
 def run(rounds: int) -> str:
-    peers = [Peer(f"benchmarks.peers.kmeans.{name}") for name in ("scikit_learn", "nnlab")]
-    try:
-        timings = in_turn({name: partial(peer.run, name) for peer in peers for name in peer.names}, rounds)
-    finally:
-        for peer in peers:
-            peer.close()
+    timings, _ = race(["kmeans.scikit_learn", "kmeans.nnlab"], rounds)
     reference = timings[REFERENCE]
     rows = [
         (

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +83,18 @@ def in_turn(jobs: dict[str, Callable[[], Timing]], rounds: int) -> dict[str, Tim
             seconds = min(timing.seconds, best[name].seconds) if name in best else timing.seconds
             best[name] = Timing(seconds, timing.result)
     return best
+
+
+def race(modules: Sequence[str], rounds: int) -> tuple[dict[str, Timing], list[str]]:
+    """Every variant of some peers, modules under benchmarks.peers, timed in turn; and a line on each that is not installed."""
+    peers = {module: Peer(f"benchmarks.peers.{module}") for module in modules}
+    try:
+        timings = in_turn({name: partial(peer.run, name) for peer in peers.values() for name in peer.names}, rounds)
+    finally:
+        for peer in peers.values():
+            peer.close()
+    skipped = [f"- {module}: skipped; `pip install {peer.missing}`" for module, peer in peers.items() if peer.missing]
+    return timings, skipped
 
 
 def call(command: Sequence[str], status: int = 0, **environment: str) -> None:

@@ -7,9 +7,7 @@ pseudo-log-likelihood of 2,000 training images, in nats an image by 16 bits of e
 
 from __future__ import annotations
 
-from functools import partial
-
-from benchmarks.measure import Peer, in_turn, table, target
+from benchmarks.measure import race, table, target
 
 PEERS = ("scikit", "nnlab")  # files in peers/rbm/, the reference first
 IMAGES = 60_000
@@ -17,12 +15,7 @@ REFERENCE = "scikit-learn, float32"
 
 
 def run(rounds: int) -> str:
-    peers = [Peer(f"benchmarks.peers.rbm.{name}") for name in PEERS]
-    try:
-        timings = in_turn({name: partial(peer.run, name) for peer in peers for name in peer.names}, rounds)
-    finally:
-        for peer in peers:
-            peer.close()
+    timings, _ = race([f"rbm.{name}" for name in PEERS], rounds)
     reference = timings[REFERENCE].seconds
     rows = [
         (name, f"{t.seconds:.2f}", f"{IMAGES / t.seconds:,.0f}", f"{t.seconds / reference:.2f}", f"{t.result:.1f}")

@@ -7,9 +7,7 @@ same work.
 
 from __future__ import annotations
 
-from functools import partial
-
-from benchmarks.measure import Peer, Timing, in_turn, table, target
+from benchmarks.measure import Timing, race, table, target
 from benchmarks.peers.vae.handwritten import DEVICE
 
 PEERS = ("handwritten", "flushed", "nnlab", "pythae", "dataloader", "lightning")  # files in peers/vae/, the reference first
@@ -18,15 +16,7 @@ REFERENCE = "hand-written loop, float32"
 
 
 def run(rounds: int) -> str:
-    peers = [Peer(f"benchmarks.peers.vae.{name}") for name in PEERS]
-    skipped = [
-        f"- {name}: skipped; `pip install {peer.missing}`" for name, peer in zip(PEERS, peers, strict=True) if peer.missing
-    ]
-    try:
-        timings = in_turn({name: partial(peer.run, name) for peer in peers for name in peer.names}, rounds)
-    finally:
-        for peer in peers:
-            peer.close()
+    timings, skipped = race([f"vae.{name}" for name in PEERS], rounds)
     reference = timings[REFERENCE].seconds
     rows = [
         (name, f"{t.seconds:.2f}", f"{IMAGES / t.seconds:,.0f}", f"{t.seconds / reference:.2f}", f"{t.result:.1f}")

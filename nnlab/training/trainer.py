@@ -181,9 +181,9 @@ class Trainer(ABC):
 
     # -- figures and pictures -------------------------------------------------------------------------------------
 
-    @abstractmethod
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named figures of a batch, each (N,), one value an image."""
+        """Named figures of a batch, each (N,), one value an image: what `measure` takes the means of."""
+        raise NotImplementedError
 
     @abstractmethod
     def show(self) -> dict[str, np.ndarray]:

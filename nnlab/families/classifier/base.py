@@ -56,7 +56,7 @@ class Classifier(Model):
 
 
 def classification(logits: Tensor, label: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy in nats, and whether the likeliest class is the right one; each (N,)."""
+    """Cross-entropy −log p(label|x) in nats, and whether the likeliest class is the right one; each (N,)."""
     return {
         "loss": functional.cross_entropy(logits, label, reduction="none"),
         "accuracy": (logits.argmax(1) == label).float(),

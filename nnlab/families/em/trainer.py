@@ -6,14 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.charts import confusion_chart
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
-from nnlab.errors import BadInput
-from nnlab.evaluation.calibration import expected_calibration_error
 from nnlab.evaluation.clustering import SILHOUETTES, agreement, criteria, saved, silhouette
 from nnlab.evaluation.probe import Features, accuracy
 from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.families.classifier.deciding import Deciding
 from nnlab.families.em.gmm import GMM
 from nnlab.families.em.pictures import clusters_chart, ellipses_plot, means_picture
 from nnlab.film import Footage
@@ -171,37 +169,22 @@ class MixtureTrainer(ClusterTrainer):
         return pictures
 
 
-class GenerativeClassifierTrainer(PassTrainer):
+class GenerativeClassifierTrainer(Deciding, PassTrainer):
     """EM's passes of each class's mixture; accuracy and calibration, beside logistic regression on the same features."""
 
     monitor = Monitor("log_likelihood", higher_is_better=True)
-    lower = frozenset({"loss", "calibration_error"})
-    higher = frozenset({"accuracy", "log_likelihood", "bound"})
+    higher = Deciding.higher | {"log_likelihood", "bound"}
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         self.facts = {**self.facts, "regularisation": self.model.regularisation}
-        if self.data.test.y is None:
-            name = self.model.spec.name
-            raise BadInput(f"data: the test examples of {name} have no labels, by which a classifier is measured; add them")
-
-    def outputs(self, split: str) -> tuple[Tensor, Tensor]:
-        """log p(x, c), (N, classes), and labels (N,) of a split, on the CPU."""
-        feed = Feed(self.data.split(split), self.noise)
-        with aside(self.seed, self.device) as generator, evaluating(self.model):
-            found = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.in_order(generator)]
-        logits, labels = zip(*found, strict=True)
-        return torch.cat(logits), torch.cat(labels)
-
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return classification(self.model.logits(batch.input), batch.label)
 
     def measure(self, split: str) -> dict[str, float]:
+        """Also the mean log p(x|c) of each example's own class, nats; on the test split what logistic regression reaches."""
         logits, labels = self.outputs(split)
-        means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
-        means["log_likelihood"] = (logits - self.model.shares.log().cpu()).gather(1, labels[:, None]).double().mean().item()
-        means["calibration_error"] = expected_calibration_error(logits.softmax(1), labels)
-        return means | (self.logistic(split) if split == "test" else {})
+        own = (logits - self.model.shares.log().cpu()).gather(1, labels[:, None])
+        figures = {**super().measure(split), "log_likelihood": own.double().mean().item()}
+        return figures | (self.logistic(split) if split == "test" else {})
 
     def logistic(self, split: str) -> dict[str, float]:
         """The accuracy of logistic regression, which learns from at most 5,000 of the training examples."""
@@ -218,19 +201,10 @@ class GenerativeClassifierTrainer(PassTrainer):
 
     def show(self) -> dict[str, np.ndarray]:
         spec = self.model.spec
-        logits, labels = self.outputs("validation" if len(self.data.validation) else "train")
-        pictures = {"confusion": confusion_chart(logits.argmax(1), labels, spec.classes)}
+        pictures = {"confusion": self.confusion(*self.outputs(self.seen))}
         with self.viewing() as view:
             if spec.kind == "image":
                 pictures["sample"] = sample_picture(self.model, DRAWN, view.generator)
             elif is_plane(spec):
                 pictures["decision_regions"] = regions_plot(spec, joint(view.batches), self.model.classify, spec.classes)
         return pictures
-
-
-def classification(logits: Tensor, label: Tensor) -> dict[str, Tensor]:
-    """−log p(label|x) in nats, and whether the likeliest class is the right one; each (N,)."""
-    return {
-        "loss": torch.nn.functional.cross_entropy(logits, label, reduction="none"),
-        "accuracy": (logits.argmax(1) == label).float(),
-    }
