@@ -10,7 +10,8 @@ from benchmarks.peers.som import EPOCHS, RADIUS, SIDE, quality
 
 if __name__ == "__main__":
     shape = [f"model.rows={SIDE}", f"model.columns={SIDE}"]
-    cadence = [f"trainer.epochs={EPOCHS}", f"trainer.radius.start={RADIUS}"]
+    end = RADIUS / 3  # where MiniSom's decay, 1 / (1 + 2t), ends
+    cadence = [f"trainer.epochs={EPOCHS}", f"trainer.radius.start={RADIUS}", f"trainer.radius.end={end:.3f}"]
     experiment = assembled("model=som", "data=fashion_mnist", *shape, *cadence)
     experiment.begin()
     trainer, train = experiment.trainer, experiment.data.train
