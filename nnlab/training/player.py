@@ -34,7 +34,7 @@ class Player:
             how["capturable"] = True
         learning = [parameter for parameter in parameters if parameter.requires_grad]
         self.optimizer = build(node, torch.optim.Optimizer, learning, place="optimizer", **how)
-        self._rate = torch.tensor(self._base, device=device) if on_device else None
+        self._rate = torch.tensor(float(self._base), device=device) if on_device else None
         self._place_rate()
 
     def _place_rate(self) -> None:

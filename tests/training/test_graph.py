@@ -78,6 +78,14 @@ def test_a_schedule_of_the_rate_is_alive_in_a_captured_step(taped, optimizer):
     assert not same(weights, train(constant, 12), 2e-6)
 
 
+def test_a_rate_that_is_a_whole_number_may_become_a_part_of_it(taped):
+    common = ("model=ae", "optimizer=sgd", "optimizer.lr=1", "optimizer.momentum=0", "optimizer/schedule=cosine")
+    clipped = ("trainer.gradient_clip=0.01", "optimizer.schedule.warmup=1")
+    eager, captured = (trainer(*common, *clipped, f"trainer.graph={choice}") for choice in ("none", "always"))
+    assert same(train(eager, 8), train(captured, 8), 2e-6)
+    assert not captured.remarks
+
+
 class Warming(AE):
     """The loss of an autoencoder times a scheduled weight."""
 
