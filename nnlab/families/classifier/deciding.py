@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.charts import confusion_chart
+from nnlab.data.feed import Feed
+from nnlab.errors import BadInput
+from nnlab.evaluation.calibration import expected_calibration_error
+from nnlab.families.classifier.base import classification
+from nnlab.training.randomness import aside
+from nnlab.training.trainer import Setting, Trainer, evaluating
+
+
+class Deciding(Trainer):
+    """What models that give each class a logit are measured by: the loss, accuracy and calibration of a split as a whole."""
+
+    lower = frozenset({"loss", "calibration_error"})
+    higher = frozenset({"accuracy"})
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        if self.data.test.y is None:
+            name = self.model.spec.name
+            raise BadInput(f"data: the test examples of {name} have no labels, by which a classifier is measured; add them")
+
+    def outputs(self, split: str) -> tuple[Tensor, Tensor]:
+        """Logits (N, classes) and labels (N,) of a split, on the CPU."""
+        feed = Feed(self.data.split(split), self.noise)
+        with aside(self.seed, self.device) as generator, evaluating(self.model):
+            found = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.in_order(generator)]
+        logits, labels = zip(*found, strict=True)
+        return torch.cat(logits), torch.cat(labels)
+
+    def measure(self, split: str) -> dict[str, float]:
+        logits, labels = self.outputs(split)
+        means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
+        return {**means, "calibration_error": expected_calibration_error(logits.softmax(1), labels)}
+
+    @property
+    def seen(self) -> str:
+        """The split that pictures are of."""
+        return "validation" if len(self.data.validation) else "train"
+
+    def confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
+        return confusion_chart(logits.argmax(1), labels, self.model.spec.classes)
