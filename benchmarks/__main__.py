@@ -14,7 +14,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = """# Benchmarks
 
 nnlab beside others on the same work, in one run: what counts are the ratios. Under each table stands when it was made, on which
-machine and under what load. Figures for a GPU were not measured yet."""
+machine and under what load; a GPU was used where that line names one."""
 
 
 def names() -> list[str]:

@@ -45,6 +45,13 @@ class PassModel(Model):
         """
 
 
+def brought(sums: Statistics | None, device: torch.device) -> Statistics | None:
+    """A checkpoint's statistics on a device; those in float64 lie on the CPU where the device (Metal) has none."""
+    if sums is None:
+        return None
+    return {n: v if device.type == "mps" and v.dtype == torch.float64 else v.to(device) for n, v in sums.items()}
+
+
 class PassTrainer(Trainer):
     """One step: the statistics of one batch; the last step of a pass also updates the model.
 
@@ -58,7 +65,6 @@ class PassTrainer(Trainer):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.absent = {torch.float64} if self.device.type == "mps" else set()
         self.sums: Statistics | None = None
         self._converged = False
 
@@ -95,9 +101,7 @@ class PassTrainer(Trainer):
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        sums = state["sums"]
-        # sums in float64 lie on the CPU where the device has no float64
-        self.sums = None if sums is None else {n: v if v.dtype in self.absent else v.to(self.device) for n, v in sums.items()}
+        self.sums = brought(state["sums"], self.device)
         self._converged = state["converged"]
 
 

@@ -19,7 +19,7 @@ from nnlab.film import Footage
 from nnlab.latent.plane import is_plane, joint
 from nnlab.latent.regions import regions_plot
 from nnlab.latent.show import reconstruction_picture
-from nnlab.training.passes import Statistics
+from nnlab.training.passes import Statistics, brought
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Monitor, Setting, Trainer, evaluating
 
@@ -47,7 +47,6 @@ class MapTrainer(Trainer):
         longer = max(self.model.lattice.rows, self.model.lattice.columns)
         self.radius = options.radius and options.radius.of(longer)
         self.facts = {**self.facts, "distance": self.model.distance, "distortion_radius": self.last_radius}
-        self.absent = {torch.float64} if self.device.type == "mps" else set()
         self.sums: Statistics | None = None
         self._order: tuple[int, Tensor] | None = None
         self.footage = Footage(self.model, self.frame)
@@ -120,8 +119,7 @@ class MapTrainer(Trainer):
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        sums = state["sums"]
-        self.sums = None if sums is None else {n: v if v.dtype in self.absent else v.to(self.device) for n, v in sums.items()}
+        self.sums = brought(state["sums"], self.device)
         self.footage.restore(state["footage"])
 
     # -- figures and pictures -------------------------------------------------------------------------------------
