@@ -38,8 +38,10 @@ class GradientTrainer(Trainer):
         self.precision = Precision(options.precision, self.device, self.model)
         self.optimizer_node = setting.optimizer
         self.graph = Graphed.wanted(options.graph, self.device)
-        if options.compile == "auto" and self.device.type == "cuda":  # on a CPU it was not seen to pay
+        if options.compile == "auto" and self.device.type == "cuda":
             self.losses = torch.compile(self.losses)
+        elif options.compile == "auto":
+            self.remarks.append(f"trainer.compile: nothing is compiled on {self.device.type}, where it was not seen to pay")
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
         self.enter(0)
 

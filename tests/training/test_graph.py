@@ -232,6 +232,13 @@ def test_on_a_gpu_a_resumed_run_ends_in_the_same_bits():
     assert same(train(second, 20, at=7), train(whole, 20))
 
 
+def test_compiling_where_it_does_not_pay_is_not_silently_left_out():
+    assert trainer("model=ae").remarks == []
+    assert trainer("model=ae", "trainer.compile=auto").remarks == [
+        "trainer.compile: nothing is compiled on cpu, where it was not seen to pay"
+    ]
+
+
 def test_a_graph_is_wanted_where_there_is_a_gpu_and_nobody_said_none():
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     assert [Graphed.wanted(choice, gpu) for choice in ("auto", "always", "none")] == [True, True, False]
