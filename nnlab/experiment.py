@@ -50,7 +50,7 @@ class Experiment:
 
     @property
     def parameters(self) -> int:
-        return sum(p.numel() for p in self.model.parameters())
+        return self.model.size
 
 
 def assemble(config: Mapping) -> Experiment:

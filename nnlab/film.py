@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from nnlab.model import Model
-from nnlab.pictures import Film
+from nnlab.pictures import Film, tiled
 
 MOST = 48  # pictures; where there are more, every second is left out
 
@@ -50,3 +51,26 @@ class Footage:
 
     def restore(self, looks: list[dict[str, Tensor]]) -> None:
         self.looks, self.frames = list(looks), []
+
+
+class Reel:
+    """The same images each time one looked, as they were then: a film of a model whose own states are too large to keep."""
+
+    def __init__(self) -> None:
+        self.looks: list[Tensor] = []
+
+    def look(self, pixels: np.ndarray) -> None:
+        """Keep (N, H, W, 3) uint8."""
+        gray = (pixels == pixels[..., :1]).all()
+        self.looks.append(torch.from_numpy(np.ascontiguousarray(pixels[..., :1] if gray else pixels)))
+        if len(self.looks) > MOST:
+            del self.looks[1::2]
+
+    def film(self) -> Film:
+        return Film.of([tiled(np.broadcast_to(look.numpy(), (*look.shape[:3], 3))) for look in self.looks])
+
+    def state(self) -> list[Tensor]:
+        return list(self.looks)
+
+    def restore(self, looks: list[Tensor]) -> None:
+        self.looks = list(looks)

@@ -29,6 +29,11 @@ class Model(nn.Module):
         super().__init__()
         self.spec = spec
 
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return sum(p.numel() for p in self.parameters())
+
     def check(self, x: Tensor) -> Tensor:
         """The inputs themselves. Raises ValueError unless they are (N, *shape)."""
         if x.shape[1:] != self.spec.shape:
@@ -92,6 +97,14 @@ class Samples(Protocol):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """New examples (n, *shape)."""
+
+
+@runtime_checkable
+class SamplesClasses(Protocol):
+    """draw examples of a class"""
+
+    def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A new example (*shape) of each of the classes (n,) int64: (n, *shape)."""
 
 
 @runtime_checkable

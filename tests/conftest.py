@@ -19,7 +19,11 @@ from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
 
 torch.set_flush_denormal(True)  # before the first parallel product, as in a run: threads take it over when they start
-SMALL = {"model.hidden": {list: "[32]", int: "16"}, "model.channels": {list: "[4,8]"}, "model.latent_dim": {int: "4"}}
+SMALL = {
+    "model.hidden": {list: "[32]", int: "16"},
+    "model.channels": {list: "[4,8]", str: "[4,8]"},
+    "model.latent_dim": {int: "4"},
+}
 QUIET = ["trainer.show_every=never", "trainer.precision=float32"]
 
 

@@ -48,13 +48,13 @@ def training_examples(config: dict) -> int:
     """How many there are. Raises BadInput where there is nothing to try."""
     from nnlab.experiment import assemble
     from nnlab.training import device
-    from nnlab.training.options import GradientOptions
+    from nnlab.training.options import UpdateOptions
 
     found = device.resolve(config["device"])
     if found.type != "cuda":
         raise BadInput(f"fit: tries what a GPU's memory holds, but the device is {found}")
     experiment = assemble({**config, "trainer": {**config["trainer"], "batch_size": 1}})
-    if not isinstance(experiment.options, GradientOptions):
+    if not isinstance(experiment.options, UpdateOptions):
         kind = f"{type(experiment.model).__name__} learns {experiment.trainer.learns}"
         raise BadInput(f"fit: {kind}; its trainer.batch_size only bounds the memory of what is looked at together")
     return len(experiment.data.train)

@@ -9,7 +9,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.latent.interpolation import between, interpolate
 from nnlab.latent.traversal import manifold, traverse
-from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples
+from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses
 from nnlab.pictures import BACKGROUND, GAP, directions, grid, sheet, titled, to_pixels
 
 PER_ROW = 12
@@ -36,6 +36,14 @@ def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | N
 
 def sample_picture(model: Samples, n: int, generator: torch.Generator) -> np.ndarray:
     return grid(model.sample(n, generator), model.spec)
+
+
+def class_picture(model: SamplesClasses, each: int, generator: torch.Generator) -> np.ndarray:
+    """A row a class, its name in the margin, with so many new examples each."""
+    spec = model.spec
+    label = torch.arange(len(spec.classes), device=generator.device).repeat_interleave(each)
+    images = model.sample_class(label, generator).unflatten(0, (len(spec.classes), each))
+    return sheet(to_pixels(images, spec), list(spec.classes))
 
 
 def traversal_picture(

@@ -49,10 +49,10 @@ class EventFile:
         image = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
         self._add(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
-    def text(self, name: str, text: str) -> None:
+    def text(self, name: str, text: str, step: int = 0) -> None:
         from torch.utils.tensorboard.summary import text as summary
 
-        self._add(summary(name, text), 0)
+        self._add(summary(name, text), step)
 
     def hparams(self, parameters: dict[str, float | str | bool], figures: dict[str, float], step: int) -> None:
         """The hyper-parameters with the final figures, in this file and not in a folder of their own."""

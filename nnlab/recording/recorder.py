@@ -66,8 +66,8 @@ class Recorder:
         self.events.image(name, picture, png, step)
         self.events.flush()
 
-    def text(self, name: str, text: str) -> None:
-        self.post(lambda: self.events.text(name, text))
+    def text(self, name: str, text: str, *, step: int = 0) -> None:
+        self.post(lambda: self.events.text(name, text, step))
         self.post(self.events.flush)
 
     def hparams(self, parameters: dict, figures: dict[str, float], *, step: int) -> None:

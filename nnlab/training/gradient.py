@@ -1,4 +1,4 @@
-"""Learning by the gradient of a batch's mean loss: one player, one optimizer."""
+"""Learning by the gradient of a batch's mean loss: one player, one optimizer. What learns by several begins here, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nnlab.data.spec import Batch
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.graph import Graphed
-from nnlab.training.options import GradientOptions
+from nnlab.training.options import GradientOptions, UpdateOptions
 from nnlab.training.player import Player
 from nnlab.training.precision import Precision
 from nnlab.training.scheduled import Scheduled
@@ -33,7 +33,7 @@ class GradientTrainer(Trainer):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        options: GradientOptions = setting.options
+        options: UpdateOptions = setting.options
         self.gradient_clip = options.gradient_clip
         self.precision = Precision(options.precision, self.device, self.model)
         self.optimizer_node = setting.optimizer
@@ -49,13 +49,25 @@ class GradientTrainer(Trainer):
         """What learns in a stage, and the node of the optimizer that it learns by."""
         return self.model.parameters(), self.optimizer_node
 
+    def learners(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
+        """The same of each player by its name, in the order of their moves. One alone has no name."""
+        return {"": self.learner(stage)}
+
     def enter(self, stage: int) -> None:
         super().enter(stage)
-        parameters, node = self.learner(stage)
         self.clock = Clock(self.stages[stage].steps, self.steps_per_epoch)
-        self.player = Player(node, parameters, self.clock, self.device, on_device=self.graph)
+        self.players = {
+            name: Player(node, parameters, self.clock, self.device, on_device=self.graph)
+            for name, (parameters, node) in self.learners(stage).items()
+        }
         self._order: tuple[int, Tensor] | None = None
         self._graphed: Graphed | None = None
+
+    @property
+    def player(self) -> Player:
+        """The only one."""
+        (player,) = self.players.values()
+        return player
 
     # -- the order of the data, and what is scheduled -------------------------------------------------------------
 
@@ -71,15 +83,15 @@ class GradientTrainer(Trainer):
         return self.order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
 
     def rates(self, step: int) -> dict[str, float]:
-        """The learning rate, and what the model schedules."""
-        return {"lr": self.player.rate(step), **{name: m.at(step, self.clock) for name, m in self.scheduled.items()}}
+        """Each player's learning rate, and what is scheduled."""
+        rates = {f"{name}_lr".lstrip("_"): player.rate(step) for name, player in self.players.items()}
+        return {**rates, **{name: m.at(step, self.clock) for name, m in self.scheduled.items()}}
 
     def set_rates(self, values: Iterable[float | Tensor]) -> None:
         """What `rates` gives, in its order, as numbers or as scalars on the device."""
-        rate, *others = values
-        self.player.set_rate(rate)
-        for module, value in zip(self.scheduled.values(), others, strict=True):
-            module.set(value)
+        setters = [player.set_rate for player in self.players.values()] + [m.set for m in self.scheduled.values()]
+        for setter, value in zip(setters, values, strict=True):
+            setter(value)
 
     # -- the step -------------------------------------------------------------------------------------------------
 
@@ -113,15 +125,14 @@ class GradientTrainer(Trainer):
 
     def descend(self) -> None:
         """A step of the optimizer along the gradients, which are used up by it."""
-        if self.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
-        self.player.descend()
+        self.player.descend(self.gradient_clip)
 
     def changes(self) -> Iterator[Tensor]:
         """Every tensor that an update changes and the next one reads."""
         yield from self.model.parameters()
         yield from self.model.buffers()
-        yield from self.player.changes()
+        for player in self.players.values():
+            yield from player.changes()
 
     def diagnose(self, step: int) -> str | None:
         batch = self.feed.batch(self.rows(step), self.generator)
@@ -129,8 +140,10 @@ class GradientTrainer(Trainer):
             return first_not_finite(self.model, lambda: self.losses(batch))
 
     def state(self) -> dict:
-        return {**super().state(), "optimizer": self.player.state()}
+        return {**super().state(), "optimizer": {name: player.state() for name, player in self.players.items()}}
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        self.player.restore(state["optimizer"])
+        saved = state["optimizer"]
+        for name, player in self.players.items():
+            player.restore(saved.get(name, saved))  # of an older run it is the only player's

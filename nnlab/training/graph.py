@@ -76,7 +76,7 @@ class Graphed:
         self.terms: Tensor | None = None  # (steps, terms)
         self.launches: dict[tuple[int, int], Launch] = {}  # by updates and rows a batch
         self.at: tuple[int, int] | None = None  # epoch and position that the device is ready for
-        self.eager = t.player.unfit  # why, if it is
+        self.eager = next((player.unfit for player in t.players.values() if player.unfit), None)  # why, if it is
         if self.eager:
             self.tell()
 
@@ -112,7 +112,7 @@ class Graphed:
             return
         t = self.trainer
         if self.at is None or self.at[0] != epoch:
-            order = t.order(epoch)
+            order = t.order(epoch)[: self.rows.numel()]
             self.rows.view(-1)[: len(order)].copy_(order)
             first = epoch * t.steps_per_epoch
             values = [list(t.rates(first + i).values()) for i in range(t.steps_per_epoch)]

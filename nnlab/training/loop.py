@@ -140,10 +140,16 @@ class Loop:
             self._updating = began
         self.progress.step += done
         self.progress.epoch_images = self.step % self.trainer.steps_per_epoch * self.trainer.batch_size
-        while self.trainer.remarks:
-            self.console.line(self.trainer.remarks.pop(0))
+        self.tell_remarks(self.progress.step)
         self.settle()
         return done
+
+    def tell_remarks(self, step: int) -> None:
+        """What the trainer wants to be known."""
+        while self.trainer.remarks:
+            text = self.trainer.remarks.pop(0)
+            self.console.line(text)
+            self.recorder.text("remarks", text, step=step)
 
     def events(self) -> None:
         every, step, end = self.every, self.step, self.stage.steps
@@ -183,7 +189,7 @@ class Loop:
         p.epoch_seconds += time.perf_counter() - self._updating
         self._updating = None
         if self.step % self.trainer.steps_per_epoch == 0:
-            p.rates.append(len(self.trainer.data.train) / p.epoch_seconds)
+            p.rates.append(self.trainer.images_per_epoch / p.epoch_seconds)
             p.epoch_seconds = 0.0
 
     def take_in(self, fetched: Fetched | None) -> None:
@@ -207,6 +213,8 @@ class Loop:
         p, means = self.progress, self.trainer.meter.window.take()
         if means:
             self.record("train", {**means, **rates}, step=step, epoch=epoch)
+            self.trainer.heed(means)
+            self.tell_remarks(step)
             seconds = p.epoch_seconds + (time.perf_counter() - self._updating if self._updating else 0.0)
             self.console.progress(step, means, images / seconds if images and seconds else p.rates[-1])
 

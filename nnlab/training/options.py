@@ -98,13 +98,20 @@ class Options:
         self.save_every, self.keep_every = save_every, keep_every
         self.early_stopping = EarlyStopping()
 
+    @property
+    def images_per_step(self) -> int:
+        """What a step learns from."""
+        return self.batch_size
+
     def length(self, steps_per_epoch: int) -> int:
         """Steps of the last stage, which in most runs is the only one."""
         return self.steps or self.epochs * steps_per_epoch
 
 
-class GradientOptions(Options):
-    """Of learning by the gradient of a batch."""
+class UpdateOptions(Options):
+    """Of learning update after update."""
+
+    compile: str = "none"
 
     def __init__(
         self,
@@ -113,15 +120,21 @@ class GradientOptions(Options):
         steps: Annotated[int, AtLeast(1)] | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         graph: Literal["auto", "none", "always"] = "auto",
-        compile: Literal["none", "auto"] = "none",
         gradient_clip: Annotated[float, MoreThan(0)] | None = None,
-        early_stopping: EarlyStopping,
         **cadences,
     ) -> None:
         super().__init__(**cadences)
         self.epochs, self.steps = epochs, steps
-        self.precision, self.graph, self.compile = precision, graph, compile
+        self.precision, self.graph = precision, graph
         self.gradient_clip = gradient_clip
+
+
+class GradientOptions(UpdateOptions):
+    """Of learning by the gradient of a batch."""
+
+    def __init__(self, *, compile: Literal["none", "auto"] = "none", early_stopping: EarlyStopping, **updates) -> None:
+        super().__init__(**updates)
+        self.compile = compile
         self.early_stopping = early_stopping
 
 

@@ -32,8 +32,8 @@ class Player:
         self.unfit = None if not on_device or how or "capturable" in takes else f"{cls.__name__} counts its steps in Python"
         if on_device and "capturable" in takes:
             how["capturable"] = True
-        learning = [parameter for parameter in parameters if parameter.requires_grad]
-        self.optimizer = build(node, torch.optim.Optimizer, learning, place="optimizer", **how)
+        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self.optimizer = build(node, torch.optim.Optimizer, self.parameters, place="optimizer", **how)
         self._rate = torch.tensor(float(self._base), device=device) if on_device else None
         self._place_rate()
 
@@ -55,8 +55,18 @@ class Player:
         else:
             self._rate.fill_(rate)
 
-    def descend(self) -> None:
-        """A step along the gradients, which are used up by it."""
+    def gradient_norm(self) -> Tensor:
+        """The Euclidean norm of all gradients as one vector, a scalar."""
+        norms = torch._foreach_norm([p.grad for p in self.parameters if p.grad is not None])
+        return torch.stack(norms).norm()
+
+    def descend(self, clip: float | None = None) -> None:
+        """A step along the gradients, which are used up by it.
+
+        clip  the largest norm of all gradients as one vector
+        """
+        if clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
 

@@ -103,13 +103,16 @@ class Trainer(ABC):
     """Figures of which less is better, and more; a family adds its own. The summary keeps the best of each."""
     facts: ClassVar[dict] = {}
     """How the figures are estimated, for their records."""
+    whole_batches: ClassVar[bool] = False
+    """Whether the examples that are left at the end of an epoch, too few for a batch, wait for another epoch."""
     precision: object = "float32"
 
     def __init__(self, setting: Setting) -> None:
         self.model, self.data, self.noise = setting.model, setting.data, setting.noise
         self.device, self.seed = setting.device, setting.seed
-        self.batch_size = setting.options.batch_size
-        self.steps_per_epoch = -(-len(self.data.train) // self.batch_size)
+        self.batch_size = setting.options.images_per_step
+        whole, rest = divmod(len(self.data.train), self.batch_size)
+        self.steps_per_epoch = whole + (rest > 0 and not (whole and self.whole_batches))
         self.stages = self.plan(setting.options)
         self.stage = 0
         self.feed = Feed(self.data.train, self.noise, setting.augmentation)
@@ -136,6 +139,10 @@ class Trainer(ABC):
         """Of all stages, if none ends early."""
         return sum(stage.steps for stage in self.stages)
 
+    @property
+    def images_per_epoch(self) -> int:
+        return min(len(self.data.train), self.steps_per_epoch * self.batch_size)
+
     def enter(self, stage: int) -> None:
         """Make ready for a stage."""
         self.stage = stage
@@ -155,6 +162,9 @@ class Trainer(ABC):
     def rates(self, step: int) -> dict[str, float]:
         """Scheduled numbers of a step of the stage, for the record."""
         return {}
+
+    def heed(self, means: dict[str, float]) -> None:  # noqa: B027 (most have nothing to say)
+        """Told the means of the terms as they are recorded; what it has to say of them goes to `remarks`. Nothing by default."""
 
     def diagnose(self, step: int) -> str | None:
         """The first layer with a value that is not finite in step number `step`, with the weights before it."""

@@ -20,7 +20,7 @@ from nnlab.training.scheduled import Scheduled
 from nnlab.training.schedules import Cosine
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
-MODELS = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "fcnn", "cnn", "rbm", "dbn"]
+MODELS = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "fcnn", "cnn", "rbm", "dbn", "gan", "dcgan"]
 NOISY = MODELS[:5]
 SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
 
@@ -60,7 +60,8 @@ def test_a_captured_step_is_the_eager_step(taped, model):
     assert len(eager.data.train) % eager.batch_size
     assert same(train(eager, steps), train(captured, steps), 2e-6)  # a rate in float32 is not quite the one in float64
     assert not captured.remarks
-    assert set(captured._graphed.launches) == {(1, 48), (2, 48), (1, len(eager.data.train) % 48)}
+    rest = set() if eager.whole_batches else {(1, len(eager.data.train) % 48)}
+    assert set(captured._graphed.launches) == {(1, 48), (2, 48)} | rest
     eager.meter.look(), captured.meter.look()
     assert captured.meter.window.take() == pytest.approx(eager.meter.window.take(), rel=1e-4)
 

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.gan.base import Play
+from nnlab.families.gan.latent import FromNoise, Prior
+from nnlab.families.gan.networks import Channels, Normalization, bounded_slope, chosen, conv_discriminator, conv_generator
+from nnlab.nn.mlp import Width
+
+
+class DCGAN(FromNoise):
+    """The deep convolutional GAN (Radford et al. 2016, "Unsupervised representation learning with deep convolutional GANs").
+
+    min_G max_D E log D(x) + E log(1 − D(G(z))),   z (latent_dim,) from the prior
+
+    channels       of the discriminator's layers, each halving the image; the generator has them in reverse
+    normalization  of the discriminator's layers; the generator's are batch-normalised
+    spectral_norm  divide the discriminator's weights by their largest singular values (Miyato et al. 2018)
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: Width = 100,
+        prior: Prior = "gaussian",
+        channels: Channels = "auto",
+        normalization: Normalization = "batch",
+        spectral_norm: bool = False,
+    ) -> None:
+        widths = chosen(channels, spec)
+        discriminator = conv_discriminator(spec, widths, normalization)
+        super().__init__(
+            spec,
+            generator=conv_generator(spec, latent_dim, widths),
+            discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
+        )
+        self.latent_dim, self.prior = latent_dim, prior
+
+    def play(self, batch: Batch, generator: torch.Generator) -> Play:
+        return Play(real=(batch.target,), fake=(self.generator(self.noise(len(batch), generator)),))
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        return self.discriminator(self.check(x)).float().squeeze(1)

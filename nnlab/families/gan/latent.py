@@ -1,0 +1,46 @@
+"""The noise that a generator starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import sqrt
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch
+from nnlab.families.gan.base import Adversarial
+from nnlab.model import Latent
+
+Prior = Literal["gaussian", "uniform"]
+
+
+def drawn(prior: Prior, n: int, dim: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    """(n, dim) of N(0, I), or uniform within (−1, 1)."""
+    if prior == "gaussian":
+        return torch.randn((n, dim), device=device, generator=generator)
+    return torch.rand((n, dim), device=device, generator=generator).mul_(2).sub_(1)
+
+
+class FromNoise(Adversarial):
+    """Base of the models with x = G(z), z from a prior: what they draw and how they decode."""
+
+    latent_dim: int
+    prior: Prior
+
+    def noise(self, n: int, generator: torch.Generator | None) -> Tensor:
+        """(n, latent_dim) from the prior."""
+        return drawn(self.prior, n, self.latent_dim, self.averaged.updates.device, generator)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z), (N, *shape), by the averaged generator."""
+        return self.averaged["generator"](z)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return self.decode(self.noise(n, generator))
+
+    def latent(self, batches: Iterable[Batch]) -> Latent:
+        """The prior."""
+        zero = torch.zeros(self.latent_dim, device=self.averaged.updates.device)
+        return Latent(zero, zero + (1.0 if self.prior == "gaussian" else 1 / sqrt(3)))

@@ -1,0 +1,170 @@
+"""Networks of the game: convolutional and fully connected, for images of any size and number of channels.
+
+The convolutional ones follow Radford et al. 2016 ("Unsupervised representation learning with deep convolutional GANs"): strided
+convolutions, batch normalisation in all layers but the generator's last and the discriminator's first, ReLU in the generator
+and LeakyReLU in the discriminator, weights from N(0, 0.02²). All see and make values about the middle of the data's range.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import log2, prod
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from nnlab.config.constraints import NonEmpty
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+from nnlab.nn.conv import KERNEL, PADDING, STRIDE, sides
+from nnlab.nn.mlp import Width
+
+Channels = Literal["auto"] | Annotated[list[Width], NonEmpty()]
+Normalization = Literal["batch", "none"]
+
+FIRST, SLOPE, INITIAL = 64, 0.2, 0.02  # channels of the first layer; LeakyReLU's slope; s.d. of the weights
+SMALLEST, LARGEST = 8, 64  # sides that `auto` is for
+BASE = 4  # the least side of what the generator begins with, if `auto` says how many layers there are
+
+
+class Centre(nn.Module):
+    """x ↦ (2x − high − low)/(high − low), of values within bounds; those without are left as they are."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.middle, self.half = (spec.low + spec.high) / 2, (spec.high - spec.low) / 2 or 1.0
+        self.bounded = spec.bounded
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.middle) / self.half if self.bounded else x
+
+
+class Squash(nn.Module):
+    """a ↦ middle + half · tanh a, within the data's bounds; where they have none a itself. float32."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.middle, self.half = (spec.low + spec.high) / 2, (spec.high - spec.low) / 2 or 1.0
+        self.bounded = spec.bounded
+
+    def forward(self, a: Tensor) -> Tensor:
+        a = a.float()
+        return self.middle + self.half * a.tanh() if self.bounded else a
+
+
+def chosen(channels: Channels, spec: DataSpec) -> list[int]:
+    """The channels of the discriminator's layers, each halving the image: `auto` halves it to 4 … 7 pixels, 64 channels first.
+
+    Raises BadInput if an image is too small or too large for `auto`, or has not so many halves as there are channels.
+    """
+    if channels == "auto":
+        layers = 1
+        if spec.kind == "image":
+            h, w = spec.shape[1:]
+            if min(h, w) < SMALLEST or max(h, w) > LARGEST:
+                raise BadInput(
+                    f"model.channels: auto is for sides of {SMALLEST} to {LARGEST} pixels, but {spec.name} has {h}×{w}; "
+                    f"the nearest that it reaches: {nearest(h, w)}. Change the images' size, or give a list such as [64,128]"
+                )
+            layers = max(1, int(log2(min(h, w) / BASE)))
+        channels = [FIRST * 2**i for i in range(layers)]
+    sides(spec, len(channels))
+    return list(channels)
+
+
+def nearest(h: int, w: int) -> str:
+    """The size within reach that is nearest to a picture's, with its proportions where these can be kept."""
+    factor = LARGEST / max(h, w) if max(h, w) > LARGEST else SMALLEST / min(h, w)
+    h, w = (min(LARGEST, max(SMALLEST, round(side * factor))) for side in (h, w))
+    return f"{h}×{w}"
+
+
+def started(network: nn.Module) -> nn.Module:
+    """Weights from N(0, 0.02²), those of batch normalisation from N(1, 0.02²), biases zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, INITIAL)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, INITIAL)
+        if getattr(module, "bias", None) is not None:
+            nn.init.zeros_(module.bias)
+    return network
+
+
+def bounded_slope(network: nn.Module) -> nn.Module:
+    """Each layer's weight divided by its largest singular value σ(W), by one power iteration an update (Miyato et al. 2018)."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+            spectral_norm(module)
+    return network
+
+
+def conv_generator(spec: DataSpec, inputs: int, channels: list[int]) -> nn.Sequential:
+    """(N, inputs) → (N, C, H, W)."""
+    size = sides(spec, len(channels))
+    widths = [*reversed(channels), spec.shape[0]]
+    first = widths[0] * prod(size[-1])
+    layers: list[nn.Module] = [nn.Linear(inputs, first, bias=False), nn.Unflatten(1, (widths[0], *size[-1]))]
+    layers += [nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    last = len(widths) - 2
+    for i, ((before, width), larger) in enumerate(zip(pairwise(widths), reversed(size[:-1]), strict=True)):
+        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        layers += [nn.ConvTranspose2d(before, width, KERNEL, STRIDE, PADDING, output_padding=odd, bias=i == last)]
+        if i < last:
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+    return started(nn.Sequential(*layers, Squash(spec)))
+
+
+def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization, beside: int = 0) -> nn.Sequential:
+    """(N, C + beside, H, W) → (N, channels[-1], h, w): the discriminator without its last layer.
+
+    beside  channels that come with the image
+    """
+    layers: list[nn.Module] = [Centre(spec)] if not beside else []
+    for i, (before, width) in enumerate(pairwise([spec.shape[0] + beside, *channels])):
+        normalized = normalization == "batch" and i > 0
+        layers += [nn.Conv2d(before, width, KERNEL, STRIDE, PADDING, bias=not normalized)]
+        layers += [nn.BatchNorm2d(width)] if normalized else []
+        layers += [nn.LeakyReLU(SLOPE)]
+    return started(nn.Sequential(*layers))
+
+
+def conv_features(spec: DataSpec, channels: list[int]) -> int:
+    """The number of values that `conv_body` gives for an image."""
+    return channels[-1] * prod(sides(spec, len(channels))[-1])
+
+
+def conv_discriminator(spec: DataSpec, channels: list[int], normalization: Normalization) -> nn.Sequential:
+    """(N, C, H, W) → (N, 1)."""
+    head = started(nn.Linear(conv_features(spec, channels), 1))
+    return nn.Sequential(*conv_body(spec, channels, normalization), nn.Flatten(), head)
+
+
+def mlp_generator(spec: DataSpec, inputs: int, hidden: list[int]) -> nn.Sequential:
+    """(N, inputs) → (N, *shape), with the discriminator's hidden widths in reverse."""
+    widths = [inputs, *reversed(hidden)]
+    layers: list[nn.Module] = []
+    for before, width in pairwise(widths):
+        layers += [nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], spec.features), nn.Unflatten(1, spec.shape), Squash(spec))
+
+
+def mlp_discriminator(inputs: int, hidden: list[int], outputs: int = 1) -> nn.Sequential:
+    """(N, …) of `inputs` values → (N, outputs)."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before, width in pairwise([inputs, *hidden]):
+        layers += [nn.Linear(before, width), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers, nn.Linear([inputs, *hidden][-1], outputs))
+
+
+def normalizes(network: nn.Module) -> bool:
+    """Whether what a network says of one example depends on the others of its batch."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+
+
+def interpolated(real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """ε x + (1 − ε) x̃ of (N, …), with ε (N,) of its own for each example."""
+    share = share.view(-1, *[1] * (real.ndim - 1))
+    return torch.lerp(fake, real, share)

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.feed import Feed
+from nnlab.data.spec import Batch
+from nnlab.errors import BadInput
+from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.families.gan.base import Adversarial, Objects, Play
+from nnlab.families.gan.health import Health
+from nnlab.families.gan.networks import interpolated
+from nnlab.families.gan.objectives import OBJECTIVES, accuracies
+from nnlab.families.gan.options import GameOptions
+from nnlab.film import Reel
+from nnlab.latent.plane import plane_pictures
+from nnlab.latent.show import class_picture, motion, reconstruction_picture
+from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, can
+from nnlab.pictures import tiled, to_pixels
+from nnlab.training.diagnosis import first_not_finite
+from nnlab.training.gradient import GradientTrainer
+from nnlab.training.randomness import aside
+from nnlab.training.scheduled import Scheduled
+from nnlab.training.schedules import Linear
+from nnlab.training.trainer import Setting, evaluating
+
+FILMED = 64  # samples from the same noise, picture after picture
+PER_CLASS = 8
+
+
+class GameTrainer(GradientTrainer):
+    """The game: the discriminator's updates, then one of those who play against it, each with an optimizer of its own.
+
+    The samples of the discriminator's last update are those that the generator then learns by: they are made once.
+    """
+
+    options = GameOptions
+    learns = "by a game of networks against each other"
+    uses = frozenset({"optimizer", "augmentation"})
+    whole_batches = True  # batch normalisation of the few that are left would be of these few
+
+    def __init__(self, setting: Setting) -> None:
+        self.rules: GameOptions = setting.options
+        super().__init__(setting)
+        own = self.rules.discriminator
+        self.refuse(setting.model)
+        self.objective = OBJECTIVES[self.rules.objective](own.label_smoothing)
+        if own.instance_noise:
+            half_range = (self.model.spec.high - self.model.spec.low) or 1.0
+            self.scheduled["instance_noise"] = Scheduled(own.instance_noise * half_range, Linear()).to(self.device)
+        self.health = Health()
+        self.reel = Reel()
+        self.made = 0  # steps
+
+    def refuse(self, model: Adversarial) -> None:
+        """Raises BadInput for a game that the model cannot play, naming those that it can."""
+        own, objective = self.rules.discriminator, self.rules.objective
+        name = type(model).__name__
+        if own.gradient_penalty and model.mixes:
+            raise BadInput(
+                f"trainer.discriminator.gradient_penalty: the discriminator of {name} normalises over the batch, so its answer "
+                "to an example has no gradient of its own; add model.normalization=none, or leave the penalty out"
+            )
+        bounded = any(hasattr(m, "parametrizations") for m in model.discriminator.modules())
+        if objective == "wasserstein" and not own.gradient_penalty and not bounded:
+            able = ", ".join(known for known in OBJECTIVES if known != "wasserstein")
+            how = "model.normalization=none trainer=wgan_gp" if model.mixes else "trainer=wgan_gp"
+            raise BadInput(
+                f"trainer.objective: wasserstein needs a critic of bounded slope, which {name} has not; "
+                f"give {how}, which adds a gradient penalty, or use {able}"
+            )
+
+    def learners(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
+        nodes = {"discriminator": self.rules.discriminator.optimizer or self.optimizer_node}
+        return {
+            name: (chain.from_iterable(part.parameters() for part in parts), nodes.get(name, self.optimizer_node))
+            for name, parts in self.model.players().items()
+        }
+
+    # -- the step -------------------------------------------------------------------------------------------------
+
+    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        done = super().train(step, n, stop)
+        self.made = step + done
+        return done
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        with self.precision.step():
+            parts = split(batch, min(self.rules.discriminator.steps, len(batch)))
+            for part in parts[:-1]:
+                with torch.no_grad():
+                    play = self.play(part)
+                self.learn_to_tell(play)
+            play = self.play(parts[-1])
+            terms = self.learn_to_tell(play)
+            terms |= self.answer(play)
+        if self.rules.average:
+            self.model.follow(self.rules.average)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def play(self, batch: Batch) -> Play:
+        with self.precision.forward():
+            play = self.model.play(batch, self.generator)
+        return replace(play, real=self.disturbed(play.real), fake=self.disturbed(play.fake))
+
+    def disturbed(self, objects: Objects) -> Objects:
+        """With the instance noise on the first of them, what there is to see."""
+        noise = self.scheduled.get("instance_noise")
+        if noise is None:
+            return objects
+        first, *rest = objects
+        drawn = torch.randn(first.shape, device=first.device, generator=self.generator)
+        return (torch.addcmul(first, drawn, noise.value), *rest)
+
+    def learn_to_tell(self, play: Play) -> dict[str, Tensor]:
+        """An update of the discriminator."""
+        real, fake = (tuple(part.detach() for part in objects) for objects in (play.real, play.fake))
+        with self.precision.forward():
+            r, f = self.model.discriminate(*real), self.model.discriminate(*fake)
+            also = self.model.also(play)
+        loss = self.objective.data(r).mean() + self.objective.samples(f).mean()
+        said_of_data, said_of_samples = accuracies(self.objective, r, f)
+        terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples, **also}
+        weight = self.rules.discriminator.gradient_penalty
+        if weight:
+            terms["gradient_penalty"] = self.penalty(real, fake)
+            loss = loss + weight * terms["gradient_penalty"]
+        terms["diversity"] = spread(fake[0]) / spread(real[0]).clamp(min=1e-12)
+        self.move("discriminator", sum(also.values(), loss), terms)
+        return terms
+
+    def penalty(self, real: Objects, fake: Objects) -> Tensor:
+        """In float32: a gradient's norm to three digits would be a penalty to two."""
+        share = torch.rand(len(real[0]), device=self.device, generator=self.generator)
+        return slope_penalty(self.model.discriminate, real, fake, share)
+
+    def answer(self, play: Play) -> dict[str, Tensor]:
+        """An update of each of those who play against it, all from where they are now."""
+        with self.precision.forward():
+            answer = self.model.answer(play, self.objective)
+        terms, left = dict(answer.terms), len(answer.losses)
+        for name, loss in answer.losses.items():
+            left -= 1
+            loss.backward(inputs=self.players[name].parameters, retain_graph=left > 0)
+        for name in answer.losses:
+            self.descend_player(name, terms)
+        return terms
+
+    def move(self, name: str, loss: Tensor, terms: dict[str, Tensor]) -> None:
+        """One player learns; the others' gradients are not even computed."""
+        loss.backward(inputs=self.players[name].parameters)
+        self.descend_player(name, terms)
+
+    def descend_player(self, name: str, terms: dict[str, Tensor]) -> None:
+        terms[f"{name}_gradient"] = self.players[name].gradient_norm()
+        self.players[name].descend(self.gradient_clip)
+
+    def diagnose(self, step: int) -> str | None:
+        batch = self.feed.batch(self.rows(step), self.generator)
+
+        def round_of_the_game() -> None:
+            play = self.play(split(batch, min(self.rules.discriminator.steps, len(batch)))[0])
+            self.model.discriminate(*play.real)
+            self.model.discriminate(*play.fake)
+
+        with torch.no_grad(), self.precision.step():
+            return first_not_finite(self.model, round_of_the_game)
+
+    def heed(self, means: dict[str, float]) -> None:
+        self.remarks += self.health.look(means, judges=self.objective.threshold is not None)
+
+    def state(self) -> dict:
+        return {**super().state(), "made": self.made, "health": self.health.state(), "reel": self.reel.state()}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        self.made = state["made"]
+        self.health.restore(state["health"])
+        self.reel.restore(state["reel"])
+
+    # -- figures and pictures -------------------------------------------------------------------------------------
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """What the discriminator says of examples that it has not learned from, and of samples; how well it reconstructs."""
+        play = self.model.play(batch, generator)
+        r, f = self.model.discriminate(*play.real), self.model.discriminate(*play.fake)[: len(batch)]
+        threshold = self.objective.threshold
+        told = {} if threshold is None else {"real_accuracy": (r > threshold).float(), "fake_accuracy": (f < threshold).float()}
+        if can(self.model, Reconstructs):
+            told |= reconstruction_figures(self.model, batch, self.model.spec)
+        return {"real_score": r, "fake_score": f, **told}
+
+    def measure(self, split: str) -> dict[str, float]:
+        figures = super().measure(split)
+        with aside(self.seed, self.device) as generator, evaluating(self.model):
+            return figures | self.model.measured(self.batches(split, generator), generator)
+
+    def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:
+        return Feed(self.data.split(split), self.noise).in_order(generator)
+
+    def show(self) -> dict[str, np.ndarray]:
+        model = self.model
+        with self.viewing() as view:
+            if model.spec.kind == "table":
+                return plane_pictures(model, view.batches, view.generator)
+            samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
+            self.reel.look(samples)
+            pictures = {"sample": tiled(samples)}
+            if self.made == self.stages[-1].steps:
+                pictures["sample_history"] = self.reel.film()
+            if can(model, SamplesClasses):
+                pictures["classes"] = class_picture(model, PER_CLASS, view.generator)
+            if can(model, Reconstructs):
+                pictures["reconstruction"] = reconstruction_picture(model, view.few)
+            if can(model, Encodes) and can(model, Decodes):
+                pictures |= motion(model, model.latent(view.batches))
+            return pictures | model.pictures(view.few, view.generator)
+
+
+def split(batch: Batch, parts: int) -> list[Batch]:
+    """A batch in so many parts, as equal as can be."""
+    names = ("input", "target", "mask", "label")
+    pieces = {name: getattr(batch, name).tensor_split(parts) for name in names if getattr(batch, name) is not None}
+    return [Batch(**{name: piece[i] for name, piece in pieces.items()}) for i in range(parts)]
+
+
+def slope_penalty(discriminate: Callable[..., Tensor], real: Objects, fake: Objects, share: Tensor) -> Tensor:
+    """E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) x̃ with ε (N,), a scalar (Gulrajani et al. 2017).
+
+    Of a pair the gradient is by both; what is no real number (a label) is the same for x and x̃.
+    """
+    between = [
+        interpolated(a, b[: len(a)], share).requires_grad_() if a.is_floating_point() else a
+        for a, b in zip(real, fake, strict=True)
+    ]
+    moved = [x for x in between if x.requires_grad]
+    gradients = torch.autograd.grad(discriminate(*between).sum(), moved, create_graph=True)
+    norm = torch.cat([g.flatten(1) for g in gradients], 1).norm(dim=1)
+    return (norm - 1).square().mean()
+
+
+def spread(x: Tensor) -> Tensor:
+    """Σ_j Var x_j over a batch (N, …): half the mean squared distance between two of its examples."""
+    return x.flatten(1).var(0, correction=0).sum()

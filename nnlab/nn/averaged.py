@@ -1,0 +1,59 @@
+"""Running averages of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+WARM_UP = 10  # the average of the first updates forgets faster: after t of them its decay is at most (1 + t)/(WARM_UP + t)
+OF_THE_WEIGHTS = ("_u", "_v")  # singular vectors that spectral normalisation keeps: an average of them would be none
+
+
+class Averaged(nn.ModuleDict):
+    """Copies of modules whose weights follow theirs, θ̄ ← d θ̄ + (1 − d) θ (Polyak & Juditsky 1992; Yazıcı et al. 2019).
+
+    So do the means and variances that batch normalisation has seen. The copies learn nothing and are always in evaluation mode.
+    """
+
+    updates: Tensor
+
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        super().__init__({name: deepcopy(module) for name, module in modules.items()})
+        self.requires_grad_(False).eval()
+        self.register_buffer("updates", torch.zeros(()))
+        self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
+
+    def train(self, mode: bool = True) -> Averaged:
+        return super().train(False)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> Averaged:
+        self._pairs = None  # other tensors on another device
+        return super()._apply(fn, recurse)
+
+    @torch.no_grad()
+    def follow(self, modules: Mapping[str, nn.Module], decay: float) -> None:
+        """A step of the averages towards the modules of the same names, whose tensors must stay the same ones."""
+        if self._pairs is None:
+            self._pairs = self._paired(modules)
+        averages, weights, copied = self._pairs
+        self.updates += 1
+        step = torch._foreach_sub(weights, averages)
+        torch._foreach_mul_(step, 1 - ((1 + self.updates) / (WARM_UP + self.updates)).clamp(max=decay))
+        torch._foreach_add_(averages, step)
+        for copy, value in copied:
+            copy.copy_(value)
+
+    def _paired(self, modules: Mapping[str, nn.Module]) -> tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]]:
+        averages, weights, copied = [], [], []
+        for name, module in modules.items():
+            own = self[name].state_dict()
+            for key, value in module.state_dict().items():
+                if value.is_floating_point() and not key.endswith(OF_THE_WEIGHTS):
+                    averages.append(own[key])
+                    weights.append(value)
+                else:
+                    copied.append((own[key], value))
+        return averages, weights, copied
