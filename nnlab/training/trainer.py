@@ -164,7 +164,7 @@ class Trainer(ABC):
         return {}
 
     def heed(self, means: dict[str, float]) -> None:  # noqa: B027 (most have nothing to say)
-        """Told the means of the terms as they are recorded; what it has to say of them goes to `remarks`. Nothing by default."""
+        """Told the means of the terms as they are recorded; what it has to say of them goes to `remarks`."""
 
     def diagnose(self, step: int) -> str | None:
         """The first layer with a value that is not finite in step number `step`, with the weights before it."""

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from nnlab.data.spec import Batch, DataSpec
-from nnlab.families.gan.base import Play
-from nnlab.families.gan.latent import FromNoise, Prior
+from nnlab.data.spec import DataSpec
+from nnlab.families.gan.latent import Plain, Prior
 from nnlab.families.gan.networks import Channels, Normalization, bounded_slope, chosen, conv_discriminator, conv_generator
 from nnlab.nn.mlp import Width
 
 
-class DCGAN(FromNoise):
+class DCGAN(Plain):
     """The deep convolutional GAN (Radford et al. 2016, "Unsupervised representation learning with deep convolutional GANs").
 
     min_G max_D E log D(x) + E log(1 − D(G(z))),   z (latent_dim,) from the prior
@@ -38,9 +34,3 @@ class DCGAN(FromNoise):
             discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
         )
         self.latent_dim, self.prior = latent_dim, prior
-
-    def play(self, batch: Batch, generator: torch.Generator) -> Play:
-        return Play(real=(batch.target,), fake=(self.generator(self.noise(len(batch), generator)),))
-
-    def discriminate(self, x: Tensor) -> Tensor:
-        return self.discriminator(self.check(x)).float().squeeze(1)

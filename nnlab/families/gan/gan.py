@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from nnlab.data.spec import Batch, DataSpec
-from nnlab.families.gan.base import Play
-from nnlab.families.gan.latent import FromNoise, Prior
+from nnlab.data.spec import DataSpec
+from nnlab.families.gan.latent import Plain, Prior
 from nnlab.families.gan.networks import Centre, mlp_discriminator, mlp_generator
 from nnlab.nn.mlp import Width
 
 
-class GAN(FromNoise):
+class GAN(Plain):
     """The generative adversarial network (Goodfellow et al. 2014, "Generative adversarial nets"), fully connected.
 
     min_G max_D E log D(x) + E log(1 − D(G(z))),   z (latent_dim,) from the prior
@@ -29,9 +27,3 @@ class GAN(FromNoise):
         discriminator = nn.Sequential(Centre(spec), mlp_discriminator(spec.features, hidden))
         super().__init__(spec, generator=mlp_generator(spec, latent_dim, hidden), discriminator=discriminator)
         self.latent_dim, self.prior = latent_dim, prior
-
-    def play(self, batch: Batch, generator: torch.Generator) -> Play:
-        return Play(real=(batch.target,), fake=(self.generator(self.noise(len(batch), generator)),))
-
-    def discriminate(self, x: Tensor) -> Tensor:
-        return self.discriminator(self.check(x)).float().squeeze(1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
-from nnlab.families.gan.base import Adversarial
+from nnlab.families.gan.base import Adversarial, Play
 from nnlab.model import Latent
 
 Prior = Literal["gaussian", "uniform"]
@@ -44,3 +44,13 @@ class FromNoise(Adversarial):
         """The prior."""
         zero = torch.zeros(self.latent_dim, device=self.averaged.updates.device)
         return Latent(zero, zero + (1.0 if self.prior == "gaussian" else 1 / sqrt(3)))
+
+
+class Plain(FromNoise):
+    """Base of the models whose discriminator sees the example, and nothing else."""
+
+    def play(self, batch: Batch, generator: torch.Generator) -> Play:
+        return Play(real=(batch.target,), fake=(self.generator(self.noise(len(batch), generator)),))
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        return self.discriminator(self.check(x)).float().squeeze(1)

@@ -18,6 +18,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from nnlab.config.constraints import NonEmpty
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
+from nnlab.nn.attention import SelfAttention
 from nnlab.nn.conv import KERNEL, PADDING, STRIDE, sides
 from nnlab.nn.mlp import Width
 
@@ -88,7 +89,7 @@ def started(network: nn.Module) -> nn.Module:
             nn.init.normal_(module.weight, 0.0, INITIAL)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.normal_(module.weight, 1.0, INITIAL)
-        if getattr(module, "bias", None) is not None:
+        if isinstance(getattr(module, "bias", None), nn.Parameter):
             nn.init.zeros_(module.bias)
     return network
 
@@ -101,8 +102,11 @@ def bounded_slope(network: nn.Module) -> nn.Module:
     return network
 
 
-def conv_generator(spec: DataSpec, inputs: int, channels: list[int]) -> nn.Sequential:
-    """(N, inputs) → (N, C, H, W)."""
+def conv_generator(spec: DataSpec, inputs: int, channels: list[int], *, attends: bool = False) -> nn.Sequential:
+    """(N, inputs) → (N, C, H, W).
+
+    attends  with self-attention over the largest map before the image
+    """
     size = sides(spec, len(channels))
     widths = [*reversed(channels), spec.shape[0]]
     first = widths[0] * prod(size[-1])
@@ -111,16 +115,20 @@ def conv_generator(spec: DataSpec, inputs: int, channels: list[int]) -> nn.Seque
     last = len(widths) - 2
     for i, ((before, width), larger) in enumerate(zip(pairwise(widths), reversed(size[:-1]), strict=True)):
         odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        layers += [SelfAttention(before)] if attends and i == last else []
         layers += [nn.ConvTranspose2d(before, width, KERNEL, STRIDE, PADDING, output_padding=odd, bias=i == last)]
         if i < last:
             layers += [nn.BatchNorm2d(width), nn.ReLU()]
     return started(nn.Sequential(*layers, Squash(spec)))
 
 
-def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization, beside: int = 0) -> nn.Sequential:
+def conv_body(
+    spec: DataSpec, channels: list[int], normalization: Normalization, *, beside: int = 0, attends: bool = False
+) -> nn.Sequential:
     """(N, C + beside, H, W) → (N, channels[-1], h, w): the discriminator without its last layer.
 
-    beside  channels that come with the image
+    beside   channels that come with the image, all of them as the network is to see them
+    attends  with self-attention over the largest map after the image
     """
     layers: list[nn.Module] = [Centre(spec)] if not beside else []
     for i, (before, width) in enumerate(pairwise([spec.shape[0] + beside, *channels])):
@@ -128,6 +136,7 @@ def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization,
         layers += [nn.Conv2d(before, width, KERNEL, STRIDE, PADDING, bias=not normalized)]
         layers += [nn.BatchNorm2d(width)] if normalized else []
         layers += [nn.LeakyReLU(SLOPE)]
+        layers += [SelfAttention(width)] if attends and i == 0 else []
     return started(nn.Sequential(*layers))
 
 
@@ -136,10 +145,12 @@ def conv_features(spec: DataSpec, channels: list[int]) -> int:
     return channels[-1] * prod(sides(spec, len(channels))[-1])
 
 
-def conv_discriminator(spec: DataSpec, channels: list[int], normalization: Normalization) -> nn.Sequential:
+def conv_discriminator(
+    spec: DataSpec, channels: list[int], normalization: Normalization, *, attends: bool = False
+) -> nn.Sequential:
     """(N, C, H, W) → (N, 1)."""
     head = started(nn.Linear(conv_features(spec, channels), 1))
-    return nn.Sequential(*conv_body(spec, channels, normalization), nn.Flatten(), head)
+    return nn.Sequential(*conv_body(spec, channels, normalization, attends=attends), nn.Flatten(), head)
 
 
 def mlp_generator(spec: DataSpec, inputs: int, hidden: list[int]) -> nn.Sequential:

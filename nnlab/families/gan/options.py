@@ -28,12 +28,12 @@ class Discriminator:
         self,
         *,
         steps: Annotated[int, AtLeast(1)] = 1,
-        optimizer: Mapping | None = None,
+        optimizer: Mapping,
         gradient_penalty: Annotated[float, AtLeast(0)] = 0.0,
         label_smoothing: Annotated[float, Between(0, 0.5)] = 0.0,
         instance_noise: Annotated[float, AtLeast(0)] = 0.0,
     ) -> None:
-        self.steps, self.optimizer = steps, optimizer or {}
+        self.steps, self.optimizer = steps, optimizer
         self.gradient_penalty, self.label_smoothing = gradient_penalty, label_smoothing
         self.instance_noise = instance_noise
 

@@ -99,8 +99,7 @@ class GameTrainer(GradientTrainer):
             play = self.play(parts[-1])
             terms = self.learn_to_tell(play)
             terms |= self.answer(play)
-        if self.rules.average:
-            self.model.follow(self.rules.average)
+        self.model.follow(self.rules.average)
         return {name: term.detach() for name, term in terms.items()}
 
     def play(self, batch: Batch) -> Play:
