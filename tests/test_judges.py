@@ -48,7 +48,7 @@ def judged(model: nn.Module, net: nn.Module, split: str = "test") -> dict[str, f
     data = built("model=fcnn").data
     feed = Feed(data.split(split), NoNoise(data.spec))
     with torch.inference_mode():
-        return Judge(net, data.spec, "known").figures(model, feed, torch.Generator().manual_seed(0))
+        return Judge(net, data.spec, "known").figures(model, feed, feed.split.rows, torch.Generator().manual_seed(0))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from nnlab.model import Classifies, Model, Reconstructs, Samples, can
 from nnlab.noise import NoNoise
 
 FEWEST = 10  # examples of a split without which nothing is said of samples
+GLANCE = 2000  # examples that are looked at in the course of a run; at its end all of the test split
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
 
 LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence"})
@@ -60,7 +61,7 @@ class Judge:
 
     def __init__(self, model: nn.Module, spec: DataSpec, name: str, source: Earlier | None = None) -> None:
         self.model, self.spec, self.name, self.source = model.eval().requires_grad_(False), spec, name, source
-        self._real: dict[int, Seen] = {}
+        self._real: dict[tuple[int, int], Seen] = {}
 
     def fill(self, weights: dict[str, Tensor] | None = None) -> None:
         """Take over these weights, or those of the earlier run. Raises BadInput if that run is gone or has changed."""
@@ -93,28 +94,27 @@ class Judge:
                 seen.probabilities.append(self.model.decide(features))
         return seen
 
-    def figures(self, model: Model, feed: Feed, generator: torch.Generator) -> dict[str, float]:
-        """How a model's samples and reconstructions compare with a split, as many samples as it has examples."""
+    def figures(self, model: Model, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+        """How a model's samples and reconstructions compare with these rows of a split, as many samples as rows."""
         figures = {}
-        if can(model, Samples) and len(feed.split) >= FEWEST:
-            figures |= self.of_samples(model, feed, generator)
+        if can(model, Samples) and len(rows) >= FEWEST:
+            figures |= self.of_samples(model, feed, rows, generator)
         if can(model, Reconstructs) and can(self.model, Classifies) and feed.split.y is not None:
-            figures |= self.of_reconstructions(model, feed, generator)
+            figures |= self.of_reconstructions(model, feed, rows, generator)
         return figures
 
-    def real(self, split: Split) -> Seen:
-        """The split itself, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
-        if id(split) not in self._real:
+    def real(self, split: Split, rows: Tensor) -> Seen:
+        """The examples themselves, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
+        if (id(split), len(rows)) not in self._real:
             generator = torch.Generator(split.rows.device).manual_seed(0)
-            every = -(-len(split) // PAIRS)
-            clean = Feed(split, NoNoise(self.spec))
-            self._real[id(split)] = self.look((batch.target for batch in clean.in_order(generator)), every)
-        return self._real[id(split)]
+            batches = Feed(split, NoNoise(self.spec)).in_order(generator, rows)
+            self._real[id(split), len(rows)] = self.look((batch.target for batch in batches), -(-len(rows) // PAIRS))
+        return self._real[id(split), len(rows)]
 
-    def of_samples(self, model: Samples, feed: Feed, generator: torch.Generator) -> dict[str, float]:
+    def of_samples(self, model: Samples, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
         """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold."""
-        n, size = len(feed.split), evaluation_batch(feed.split)
-        real = self.real(feed.split)
+        n, size = len(rows), evaluation_batch(feed.split)
+        real = self.real(feed.split, rows)
         fake = self.look((model.sample(min(size, n - start), generator) for start in range(0, n, size)), -(-n // PAIRS))
         if not fake.finite:
             return {"frechet_distance": float("nan")}
@@ -130,11 +130,11 @@ class Judge:
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
 
-    def of_reconstructions(self, model: Reconstructs, feed: Feed, generator: torch.Generator) -> dict[str, float]:
+    def of_reconstructions(self, model: Reconstructs, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
         """How many reconstructions are seen as the class of their input, beside the judge's accuracy on the inputs."""
-        label = feed.split.labels(feed.split.rows)
-        outputs = [self.model.classify(self.sees(model.reconstruct(batch.input))) for batch in feed.in_order(generator)]
+        label = feed.split.labels(rows)
+        outputs = [self.model.classify(self.sees(model.reconstruct(batch.input))) for batch in feed.in_order(generator, rows)]
         return {
             "class_agreement": class_agreement(torch.cat(outputs), label),
-            "judge_accuracy": class_agreement(torch.cat(self.real(feed.split).probabilities), label),
+            "judge_accuracy": class_agreement(torch.cat(self.real(feed.split, rows).probabilities), label),
         }

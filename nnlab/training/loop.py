@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from nnlab.evaluation.judge import GLANCE
 from nnlab.recording.console import Console, figures
 from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
@@ -220,7 +221,7 @@ class Loop:
 
     def evaluate(self) -> bool:
         """Figures on the validation split. Returns whether the monitored one is the best so far."""
-        values = self.trainer.evaluate("validation")
+        values = self.trainer.evaluate("validation", judged=GLANCE)
         self.check_finite("validation", values)
         self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.facts)
         monitor, p = self.trainer.monitor, self.progress

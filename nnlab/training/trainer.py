@@ -199,13 +199,18 @@ class Trainer(ABC):
     def show(self) -> dict[str, np.ndarray]:
         """Named pictures (H, W, 3) uint8 of the model as it is, without effect on training."""
 
-    def evaluate(self, split: str) -> dict[str, float]:
-        """All figures of a split, the judge's among them, without effect on training."""
+    def evaluate(self, split: str, judged: int | None = None) -> dict[str, float]:
+        """All figures of a split, the judge's among them, without effect on training.
+
+        judged  how many of the examples the judge compares with, at even distances; by default all
+        """
         figures = self.measure(split)
         if self.judge:
             feed = Feed(self.data.split(split), self.noise)
+            rows = feed.split.rows if judged is None else feed.split.spread(judged)
+            self.facts = {**self.facts, "judge_examples": len(rows)}
             with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
-                figures |= self.judge.figures(self.model, feed, generator)
+                figures |= self.judge.figures(self.model, feed, rows, generator)
         return figures
 
     def measure(self, split: str) -> dict[str, float]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from nnlab.training.scheduled import Scheduled
 from nnlab.training.schedules import Linear
 from nnlab.training.trainer import Setting, evaluating
 
+ANSWERS = 2000  # examples of a split that the discriminator is asked about, at the most
 FILMED = 64  # samples from the same noise, picture after picture
 PER_CLASS = 8
 
@@ -42,6 +44,7 @@ class GameTrainer(GradientTrainer):
     options = GameOptions
     learns = "by a game of networks against each other"
     uses = frozenset({"optimizer", "augmentation"})
+    facts: ClassVar[dict] = {"answers_of": ANSWERS}
     whole_batches = True  # batch normalisation of the few that are left would be of these few
 
     def __init__(self, setting: Setting) -> None:
@@ -185,19 +188,26 @@ class GameTrainer(GradientTrainer):
     # -- figures and pictures -------------------------------------------------------------------------------------
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """What the discriminator says of examples that it has not learned from, and of samples; how well it reconstructs."""
-        play = self.model.play(batch, generator)
-        r, f = self.model.discriminate(*play.real), self.model.discriminate(*play.fake)[: len(batch)]
-        threshold = self.objective.threshold
-        told = {} if threshold is None else {"real_accuracy": (r > threshold).float(), "fake_accuracy": (f < threshold).float()}
-        if can(self.model, Reconstructs):
-            told |= reconstruction_figures(self.model, batch, self.model.spec)
-        return {"real_score": r, "fake_score": f, **told}
+        return reconstruction_figures(self.model, batch, self.model.spec)
 
     def measure(self, split: str) -> dict[str, float]:
-        figures = super().measure(split)
+        figures = super().measure(split) if can(self.model, Reconstructs) else {}
         with aside(self.seed, self.device) as generator, evaluating(self.model):
+            figures |= self.answers(split, generator)
             return figures | self.model.measured(self.batches(split, generator), generator)
+
+    def answers(self, split: str, generator: torch.Generator) -> dict[str, float]:
+        """What the discriminator says of ANSWERS examples that it may not have learned from, and of as many samples."""
+        feed = Feed(self.data.split(split), self.noise)
+        answers: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for batch in feed.in_order(generator, feed.split.spread(ANSWERS)):
+            play = self.model.play(batch, generator)
+            for said, seen in zip(answers, (play.real, play.fake), strict=True):
+                said.append(self.model.discriminate(*seen))
+        r, f = map(torch.cat, answers)
+        told = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
+        figures = {"real_score": r.mean(), "fake_score": f.mean(), **told}
+        return dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
 
     def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:
         return Feed(self.data.split(split), self.noise).in_order(generator)

@@ -198,8 +198,8 @@ class RBMTrainer(ContrastiveTrainer):
         self.made = step + done
         return done
 
-    def evaluate(self, split: str) -> dict[str, float]:
-        figures = super().evaluate(split)
+    def evaluate(self, split: str, judged: int | None = None) -> dict[str, float]:
+        figures = super().evaluate(split, judged)
         due = self.likelihood_every and (self.made % self.likelihood_every == 0 or self.made == self.stages[-1].steps)
         return {**figures, **self.likelihood(split)} if split == "test" or due else figures
 

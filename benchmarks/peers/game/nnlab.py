@@ -1,0 +1,30 @@
+"""nnlab's game, driven as its loop drives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.peers.game.handwritten import BATCH, DEVICE, PRECISIONS, STEPS
+from nnlab.config.names import composed, plain
+from nnlab.experiment import assemble
+
+
+def loop(precision: str) -> Callable[[], float]:
+    """STEPS updates of both; gives the discriminator's mean loss."""
+    chosen = ["model=dcgan", "data=mnist", "data.validation=0", f"trainer.batch_size={BATCH}"]
+    experiment = assemble(plain(composed([*chosen, f"trainer.precision={precision}", f"device={DEVICE.type}"])))
+    experiment.begin()
+    trainer, step = experiment.trainer, 0
+
+    def some() -> float:
+        nonlocal step
+        step += trainer.train(step, STEPS, lambda: False)
+        if trainer.meter.look():
+            raise RuntimeError("a loss that is not finite")
+        return trainer.meter.window.take()["discriminator_loss"]
+
+    return some
+
+
+def prepare() -> dict[str, Callable[[], float]]:
+    return {f"nnlab, {precision}": loop(precision) for precision in PRECISIONS}
