@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import ClassVar
@@ -200,10 +201,11 @@ class GameTrainer(GradientTrainer):
         """What the discriminator says of ANSWERS examples that it may not have learned from, and of as many samples."""
         feed = Feed(self.data.split(split), self.noise)
         answers: tuple[list[Tensor], list[Tensor]] = ([], [])
-        for batch in feed.in_order(generator, feed.split.spread(ANSWERS)):
-            play = self.model.play(batch, generator)
-            for said, seen in zip(answers, (play.real, play.fake), strict=True):
-                said.append(self.model.discriminate(*seen))
+        with as_it_plays(self.model.discriminator):
+            for batch in feed.in_order(generator, feed.split.spread(ANSWERS)):
+                play = self.model.play(batch, generator)
+                for said, seen in zip(answers, (play.real, play.fake), strict=True):
+                    said.append(self.model.discriminate(*seen))
         r, f = map(torch.cat, answers)
         told = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
         figures = {"real_score": r.mean(), "fake_score": f.mean(), **told}
@@ -236,6 +238,21 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     names = ("input", "target", "mask", "label")
     pieces = {name: getattr(batch, name).tensor_split(parts) for name in names if getattr(batch, name) is not None}
     return [Batch(**{name: piece[i] for name, piece in pieces.items()}) for i in range(parts)]
+
+
+@contextmanager
+def as_it_plays(discriminator: nn.Module) -> Iterator[None]:
+    """A discriminator that normalises over batches is asked as it was trained, by batches of one kind: their mixture, which its
+    running means are of, is nothing that it has ever judged. What it keeps of batches is as before afterwards.
+    """
+    kept, was = [(buffer, buffer.clone()) for buffer in discriminator.buffers()], discriminator.training
+    discriminator.train()
+    try:
+        yield
+    finally:
+        discriminator.train(was)
+        for buffer, before in kept:
+            buffer.copy_(before)
 
 
 def slope_penalty(discriminate: Callable[..., Tensor], real: Objects, fake: Objects, share: Tensor) -> Tensor:
