@@ -16,14 +16,14 @@ from nnlab.evaluation.frechet import Moments, frechet_distance
 from nnlab.evaluation.kernel import kernel_distance
 from nnlab.evaluation.manifold import precision_recall
 from nnlab.evaluation.modes import class_agreement, class_divergence, class_shares, mode_coverage
-from nnlab.model import Classifies, Model, Reconstructs, Samples, can
+from nnlab.model import Classifies, Model, Reconstructs, Samples, SamplesClasses, can
 from nnlab.noise import NoNoise
 
 FEWEST = 10  # examples of a split without which nothing is said of samples
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
 
 LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence"})
-HIGHER = frozenset({"precision", "recall", "mode_coverage", "class_agreement"})
+HIGHER = frozenset({"precision", "recall", "mode_coverage", "least_class_share", "requested_accuracy", "class_agreement"})
 
 
 @dataclass
@@ -112,10 +112,14 @@ class Judge:
         return self._real[id(split)]
 
     def of_samples(self, model: Samples, feed: Feed, generator: torch.Generator) -> dict[str, float]:
-        """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold."""
+        """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold.
+
+        A model that draws by class is asked for as many examples of each as the split has.
+        """
         n, size = len(feed.split), evaluation_batch(feed.split)
         real = self.real(feed.split)
-        fake = self.look((model.sample(min(size, n - start), generator) for start in range(0, n, size)), -(-n // PAIRS))
+        asked = self.asked(model, feed.split, n)
+        fake = self.look(samples(model, n, size, generator, asked), -(-n // PAIRS))
         if not fake.finite:
             return {"frechet_distance": float("nan")}
         figures = {
@@ -126,9 +130,18 @@ class Judge:
         if fake.probabilities:
             said, shares = torch.cat(fake.probabilities), class_shares(torch.cat(real.probabilities))
             figures["mode_coverage"] = float(mode_coverage(said, shares))
+            figures["least_class_share"] = class_shares(said)[shares > 0].min().item()
+            if asked is not None:
+                figures["requested_accuracy"] = class_agreement(said, asked)
             if (shares > 0).all():  # a split so small that it lacks a class has no finite one
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
+
+    def asked(self, model: Model, split: Split, n: int) -> Tensor | None:
+        """(n,) the classes to ask a model for, if it draws by class and the judge tells classes apart."""
+        if not (can(model, SamplesClasses) and can(self.model, Classifies)):
+            return None
+        return split.labels(split.spread(n))
 
     def of_reconstructions(self, model: Reconstructs, feed: Feed, generator: torch.Generator) -> dict[str, float]:
         """How many reconstructions are seen as the class of their input, beside the judge's accuracy on the inputs."""
@@ -138,3 +151,12 @@ class Judge:
             "class_agreement": class_agreement(torch.cat(outputs), label),
             "judge_accuracy": class_agreement(torch.cat(self.real(feed.split).probabilities), label),
         }
+
+
+def samples(model: Samples, n: int, size: int, generator: torch.Generator, asked: Tensor | None = None) -> Iterator[Tensor]:
+    """n examples (…, *shape) in batches of `size`; of the classes (n,) that are asked for, if any are."""
+    for start in range(0, n, size):
+        if asked is None:
+            yield model.sample(min(size, n - start), generator)
+        else:
+            yield model.sample_class(asked[start : start + size], generator)
