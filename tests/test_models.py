@@ -15,7 +15,6 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 import nnlab as package
 from nnlab.config import search
 from nnlab.config.build import target
-from nnlab.data.feed import Feed
 from nnlab.errors import BadInput, Interrupted
 from nnlab.experiment import carry_out, write_config
 from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, can
@@ -199,11 +198,11 @@ def test_capabilities_keep_shapes_and_ranges(model: str) -> None:
 
 def test_inputs_of_another_shape_are_refused(model: str) -> None:
     experiment = built(*small(model))
-    net, beside = experiment.model, ()
-    entrance = net.encode if can(net, Encodes) else net.reconstruct if can(net, Reconstructs) else net.discriminate
-    if entrance == getattr(net, "discriminate", None):  # which may see more than the image, a label for one
-        data, generator = experiment.data.train, torch.Generator().manual_seed(0)
-        beside = net.play(Feed(data, experiment.noise).batch(data.rows[:2], generator), generator).real[1:]
+    net, trainer, beside = experiment.model, experiment.trainer, ()
+    entrance = net.encode if can(net, Encodes) else net.reconstruct if can(net, Reconstructs) else None
+    if entrance is None:  # a discriminator, which may see more than the image: a label
+        batch = trainer.feed.batch(trainer.rows(0)[:2], trainer.generator)
+        entrance, beside = net.discriminate, net.play(batch, trainer.generator).real[1:]
     with pytest.raises(ValueError, match=r"expected inputs \(N, 1, 8, 8\), got \(2, 1, 9, 9\)"):
         entrance(torch.zeros(2, 1, 9, 9), *beside)
 
