@@ -38,12 +38,18 @@ def sample_picture(model: Samples, n: int, generator: torch.Generator) -> np.nda
     return grid(model.sample(n, generator), model.spec)
 
 
-def class_picture(model: SamplesClasses, each: int, generator: torch.Generator) -> np.ndarray:
-    """A row a class, its name in the margin, with so many new examples each."""
+def class_picture(model: SamplesClasses, each: int, generator: torch.Generator, classes: list[int] | None = None) -> np.ndarray:
+    """A row a class, its name in the margin, with so many new examples each; of all classes, unless some are given.
+
+    Of one class alone the examples make a sheet, nearly square.
+    """
     spec = model.spec
-    label = torch.arange(len(spec.classes), device=generator.device).repeat_interleave(each)
-    images = model.sample_class(label, generator).unflatten(0, (len(spec.classes), each))
-    return sheet(to_pixels(images, spec), list(spec.classes))
+    classes = list(range(len(spec.classes))) if classes is None else classes
+    label = torch.tensor(classes, device=generator.device).repeat_interleave(each)
+    images = model.sample_class(label, generator)
+    if len(classes) == 1:
+        return grid(images, spec)
+    return sheet(to_pixels(images.unflatten(0, (len(classes), each)), spec), [spec.classes[i] for i in classes])
 
 
 def traversal_picture(

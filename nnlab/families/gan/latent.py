@@ -23,6 +23,11 @@ def drawn(prior: Prior, n: int, dim: int, device: torch.device, generator: torch
     return torch.rand((n, dim), device=device, generator=generator).mul_(2).sub_(1)
 
 
+def one_hot(label: Tensor, classes: int) -> Tensor:
+    """(N,) int64 → (N, classes) float32. torch's own looks at the values first, for which a step would have to wait."""
+    return (label[:, None] == torch.arange(classes, device=label.device)).float()
+
+
 class FromNoise(Adversarial):
     """Base of the models with x = G(z), z from a prior: what they draw and how they decode."""
 
