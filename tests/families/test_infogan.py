@@ -89,8 +89,10 @@ def gradients(loss: torch.Tensor, net: InfoGAN) -> dict[str, bool]:
 def test_who_learns_from_what() -> None:
     net = infogan()
     play = net.play(batch(), seeded())
-    (discriminators,) = net.also(play).values()
-    assert gradients(discriminators, net) == {"generator": False, "body": True, "head": False, "posterior": True}
+    fake = (play.fake[0].detach(),)
+    _, said, besides = net.tell(play.real, fake, play)
+    assert torch.equal(said, net.discriminate(*fake))
+    assert gradients(besides["information_loss"], net) == {"generator": False, "body": True, "head": False, "posterior": True}
     answer = net.answer(play, NonSaturating())
     assert gradients(answer.terms["generator_loss"], net) == {"generator": True, "body": True, "head": True, "posterior": False}
     assert gradients(answer.losses["generator"], net) == dict.fromkeys(("generator", "body", "head", "posterior"), True)
@@ -107,7 +109,8 @@ def test_the_generators_loss_is_the_games_less_the_weighted_information() -> Non
     game = objective.generator(net.discriminate(*play.fake)).mean()
     information = 0.7 * terms["categorical_information"] + 0.3 * terms["continuous_information"]
     assert torch.allclose(answer.losses["generator"], game - information, atol=1e-6)
-    assert torch.allclose(net.also(play)["information_loss"], -information, atol=1e-6)
+    *_, besides = net.tell(play.real, play.fake, play)
+    assert torch.allclose(besides["information_loss"], -information, atol=1e-6)
 
 
 def test_codes_are_drawn_as_the_entropies_say() -> None:

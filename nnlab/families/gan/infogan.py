@@ -12,7 +12,7 @@ from torch.nn import functional
 from nnlab.config.constraints import AtLeast, MoreThan
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.evaluation.clustering import agreement
-from nnlab.families.gan.base import Adversarial, Answer, Play
+from nnlab.families.gan.base import Adversarial, Answer, Objects, Play
 from nnlab.families.gan.latent import Prior, drawn, one_hot
 from nnlab.families.gan.networks import (
     SLOPE,
@@ -125,9 +125,10 @@ class InfoGAN(Adversarial):
         density = -0.5 * ((s - mean) / sd).square() - sd.log() - 0.5 * log(2 * pi)
         return categorical, (log(2) + density).sum(1).mean()  # log 2: the entropy of U(−1, 1)
 
-    def also(self, play: Play) -> dict[str, Tensor]:
-        features = self.features(play.fake[0].detach())
-        return {"information_loss": self.ignorance(*self.information(features, **play.kept))}
+    def tell(self, real: Objects, fake: Objects, play: Play) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        features = self.features(*fake)
+        loss = self.ignorance(*self.information(features, **play.kept))
+        return self.discriminate(*real), self.told(features), {"information_loss": loss}
 
     def answer(self, play: Play, objective: Objective) -> Answer:
         features = self.features(*play.fake)

@@ -125,8 +125,7 @@ class GameTrainer(GradientTrainer):
         """An update of the discriminator."""
         real, fake = (tuple(part.detach() for part in objects) for objects in (play.real, play.fake))
         with self.precision.forward():
-            r, f = self.model.discriminate(*real), self.model.discriminate(*fake)
-            also = self.model.also(play)
+            r, f, also = self.model.tell(real, fake, play)
         loss = self.objective.data(r).mean() + self.objective.samples(f).mean()
         said_of_data, said_of_samples = accuracies(self.objective, r, f)
         terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples, **also}
