@@ -77,7 +77,9 @@ def test_the_figures_are_of_the_whole_split() -> None:
 
 def test_the_game_brings_the_codes_to_the_prior() -> None:
     def learned(weight: int) -> dict[str, float]:
-        trained = trainer("model=aae", "model.latent_dim=4", f"model.weight={weight}", "optimizer.lr=1e-3", "trainer.average=0.99")
+        trained = trainer(
+            "model=aae", "model.latent_dim=4", f"model.weight={weight}", "optimizer.lr=1e-3", "trainer.average=0.99"
+        )
         trained.train(0, 500, lambda: False)
         return trained.measure("train")
 
@@ -93,3 +95,13 @@ def test_codes_of_a_uniform_prior_stay_where_its_draws_are() -> None:
     with evaluating(trained.model):
         codes = trained.model.encode(100 * trained.data.train.values(trained.data.train.rows[:50]))
     assert codes.abs().max() <= 1
+
+
+def test_noise_on_codes_is_in_units_of_their_prior_not_of_the_images() -> None:
+    trained = trainer("model=aae", "trainer.discriminator.instance_noise=0.5")
+    play = round_of(trained)
+    trained.generator.manual_seed(1)
+    trained.set_rates(trained.rates(0).values())
+    noisy = trained.disturbed((torch.zeros(20_000, 8),))[0]
+    assert noisy.std().item() == pytest.approx(0.5 * 2.0, rel=0.02)
+    assert not torch.equal(play.fake[0], trained.model.encoder(play.kept["target"]))

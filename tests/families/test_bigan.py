@@ -62,7 +62,9 @@ def test_both_of_a_pair_are_seen() -> None:
 
 
 def test_an_encoder_learned_by_the_game_alone_reconstructs() -> None:
-    trained = trainer("model=bigan", "model.hidden=[128,128]", "model.latent_dim=8", "optimizer.lr=1e-3", "trainer.average=0.99")
+    trained = trainer(
+        "model=bigan", "model.hidden=[128,128]", "model.latent_dim=8", "optimizer.lr=1e-3", "trainer.average=0.99"
+    )
     split = trained.data.train
     x = split.values(split.rows[:500])
 

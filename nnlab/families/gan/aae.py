@@ -31,6 +31,7 @@ class AAE(Coded):
 
     parts: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     maker: ClassVar[str] = "decoder"
+    extent: ClassVar[float] = 2.0  # of codes: what the uniform prior's draws span, and one s.d. of the Gaussian's to each side
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class AAE(Coded):
         *,
         latent_dim: Width = 8,
         prior: Prior = "gaussian",
-        weight: Annotated[float, AtLeast(0)] = 1.0,
+        weight: Annotated[float, AtLeast(0)] = 5.0,
         hidden: list[Width] = (512, 256),
         activation: Activation = "silu",
     ) -> None:

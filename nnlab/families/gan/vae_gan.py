@@ -20,7 +20,7 @@ from nnlab.nn.precise import doubled
 
 
 class VAEGAN(Coded):
-    """VAE and GAN with a decoder in common (Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric").
+    """VAE and GAN with one decoder (Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric").
 
     q(z|x) = N(μ(x), diag σ²(x));   x̃ = d(z) of z from q(z|x), x_p = d(z_p) of z_p from N(0, I)
     L_prior = KL(q(z|x) ‖ N(0, I)) and L_llike = −log N(D_l(x); D_l(x̃), I) + const = ½ ‖D_l(x) − D_l(x̃)‖², nats an image,
