@@ -176,6 +176,7 @@ def test_each_trouble_is_said_once() -> None:
     won = told(*[{"real_accuracy": 1.0, "fake_accuracy": 1.0}] * 30)
     assert len(won) == 1
     assert "has won outright" in won[0]
+    assert told(*[{"diversity": 3.0}] * 20, *[{"diversity": 1.1}] * 20) == []  # codes that come back to their prior's width
     collapsed = told(*[{}] * 20, *[{"diversity": 0.2}] * 20)
     assert len(collapsed) == 1
     assert "of the data's variance they have 20%, after 90%" in collapsed[0]

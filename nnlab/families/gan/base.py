@@ -83,6 +83,11 @@ class Adversarial(Model):
         """Whether what D says of one example depends on the others of its batch: its gradient then has no norm of its own."""
         return normalizes(self.discriminator)
 
+    @property
+    def extent(self) -> float:
+        """How wide the values lie that the discriminator sees: the unit of the noise on them."""
+        return (self.spec.high - self.spec.low) or 1.0
+
     def follow(self, decay: float) -> None:
         """A step of the averages towards the weights."""
         self.averaged.follow({name: getattr(self, name) for name in self.parts}, decay)

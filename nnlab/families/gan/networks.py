@@ -153,6 +153,12 @@ def conv_discriminator(
     return nn.Sequential(*conv_body(spec, channels, normalization, attends=attends), nn.Flatten(), head)
 
 
+def conv_inverse(spec: DataSpec, outputs: int, channels: list[int]) -> nn.Sequential:
+    """(N, C, H, W) → (N, outputs): an encoder of the discriminator's layers, batch-normalised."""
+    head = started(nn.Linear(conv_features(spec, channels), outputs))
+    return nn.Sequential(*conv_body(spec, channels, "batch"), nn.Flatten(), head)
+
+
 def mlp_generator(spec: DataSpec, inputs: int, hidden: list[int]) -> nn.Sequential:
     """(N, inputs) → (N, *shape), with the discriminator's hidden widths in reverse."""
     widths = [inputs, *reversed(hidden)]
@@ -168,6 +174,14 @@ def mlp_discriminator(inputs: int, hidden: list[int], outputs: int = 1) -> nn.Se
     for before, width in pairwise([inputs, *hidden]):
         layers += [nn.Linear(before, width), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Linear([inputs, *hidden][-1], outputs))
+
+
+def mlp_inverse(spec: DataSpec, outputs: int, hidden: list[int]) -> nn.Sequential:
+    """(N, *shape) → (N, outputs): an encoder, batch-normalised as the generator is."""
+    layers: list[nn.Module] = [Centre(spec), nn.Flatten()]
+    for before, width in pairwise([spec.features, *hidden]):
+        layers += [nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers, nn.Linear([spec.features, *hidden][-1], outputs))
 
 
 def normalizes(network: nn.Module) -> bool:

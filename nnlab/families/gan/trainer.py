@@ -56,8 +56,7 @@ class GameTrainer(GradientTrainer):
         self.refuse(setting.model)
         self.objective = OBJECTIVES[self.rules.objective](own.label_smoothing)
         if own.instance_noise:
-            half_range = (self.model.spec.high - self.model.spec.low) or 1.0
-            self.scheduled["instance_noise"] = Scheduled(own.instance_noise * half_range, Linear()).to(self.device)
+            self.scheduled["instance_noise"] = Scheduled(own.instance_noise * self.model.extent, Linear()).to(self.device)
         self.health = Health()
         self.reel = Reel()
         self.made = 0  # steps
