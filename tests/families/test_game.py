@@ -152,7 +152,7 @@ def test_a_size_out_of_reach_is_refused_with_the_nearest(size: tuple[int, int], 
 @pytest.mark.parametrize("side", range(8, 65, 7))
 def test_every_side_from_8_to_64_has_its_layers(side: int) -> None:
     layers = len(chosen("auto", DataSpec("own", "image", (3, side, 64))))
-    assert 4 <= side // 2**layers < 8
+    assert 3 <= side // 2**layers < 6
 
 
 # -- health -------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ Normalization = Literal["batch", "none"]
 
 FIRST, SLOPE, INITIAL = 64, 0.2, 0.02  # channels of the first layer; LeakyReLU's slope; s.d. of the weights
 SMALLEST, LARGEST = 8, 64  # sides that `auto` is for
-BASE = 4  # the least side of what the generator begins with, if `auto` says how many layers there are
+BASE = 3  # the least side of what the generator begins with, if `auto` says how many layers there are
 
 
 class Centre(nn.Module):
@@ -56,7 +56,7 @@ class Squash(nn.Module):
 
 
 def chosen(channels: Channels, spec: DataSpec) -> list[int]:
-    """The channels of the discriminator's layers, each halving the image: `auto` halves it to 4 … 7 pixels, 64 channels first.
+    """The channels of the discriminator's layers, each halving the image: `auto` halves it to 3 … 5 pixels, 64 channels first.
 
     Raises BadInput if an image is too small or too large for `auto`, or has not so many halves as there are channels.
     """
