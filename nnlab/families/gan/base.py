@@ -70,10 +70,6 @@ class Adversarial(Model):
         """D, (N,): the larger, the more likely data."""
         raise NotImplementedError
 
-    def tell(self, real: Objects, fake: Objects, play: Play) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """D of data and of samples, which carry no gradient, and what else the discriminator minimises, scalars by name."""
-        return self.discriminate(*real), self.discriminate(*fake), {}
-
     def answer(self, play: Play, objective: Objective) -> Answer:
         loss = objective.generator(self.discriminate(*play.fake)).mean()
         return Answer({"generator": loss}, {"generator_loss": loss})

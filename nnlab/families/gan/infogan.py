@@ -12,7 +12,7 @@ from torch.nn import functional
 from nnlab.config.constraints import AtLeast, MoreThan
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.evaluation.clustering import agreement
-from nnlab.families.gan.base import Adversarial, Answer, Objects, Play
+from nnlab.families.gan.base import Adversarial, Answer, Play
 from nnlab.families.gan.latent import Prior, drawn, one_hot
 from nnlab.families.gan.networks import (
     SLOPE,
@@ -44,8 +44,10 @@ class InfoGAN(Adversarial):
     c  a category of `categories`, all equally likely;  s  (continuous,) from U(−1, 1)
     L_c = H(c) + E log Q(c|G(z, c, s)) ≤ I(c; G(z, c, s)), nats, and L_s likewise of s
 
-    Q(c|x) and Q(s_i|x) = N(μ_i(x), σ_i(x)²) are two layers of their own upon the discriminator's features, and as in the
-    authors' code the features learn to tell the codes, too. No label is used.
+    Q(c|x) and Q(s_i|x) = N(μ_i(x), σ_i(x)²) are two layers of their own upon the discriminator's features. The features learn
+    by the game alone, as the equation says. In the authors' code they learn to tell the codes, too: they then soon tell any
+    ten kinds of image apart, and the categories stay what they happened to be at the start instead of becoming the data's.
+    No label is used.
 
     categorical_weight, continuous_weight   λ_c and λ_s
     channels, normalization, spectral_norm  as in `dcgan`
@@ -125,21 +127,12 @@ class InfoGAN(Adversarial):
         density = -0.5 * ((s - mean) / sd).square() - sd.log() - 0.5 * log(2 * pi)
         return categorical, (log(2) + density).sum(1).mean()  # log 2: the entropy of U(−1, 1)
 
-    def tell(self, real: Objects, fake: Objects, play: Play) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        features = self.features(*fake)
-        loss = self.ignorance(*self.information(features, **play.kept))
-        return self.discriminate(*real), self.told(features), {"information_loss": loss}
-
     def answer(self, play: Play, objective: Objective) -> Answer:
         features = self.features(*play.fake)
         loss = objective.generator(self.told(features)).mean()
         categorical, continuous = self.information(features, **play.kept)
         terms = {"generator_loss": loss, "categorical_information": categorical, "continuous_information": continuous}
-        return Answer({"generator": loss + self.ignorance(categorical, continuous)}, terms)
-
-    def ignorance(self, categorical: Tensor, continuous: Tensor) -> Tensor:
-        """−λ_c L_c − λ_s L_s."""
-        return -self.weights[0] * categorical - self.weights[1] * continuous
+        return Answer({"generator": loss - self.weights[0] * categorical - self.weights[1] * continuous}, terms)
 
     # -- what it can do -------------------------------------------------------------------------------------------
 

@@ -124,16 +124,16 @@ class GameTrainer(GradientTrainer):
         """An update of the discriminator."""
         real, fake = (tuple(part.detach() for part in objects) for objects in (play.real, play.fake))
         with self.precision.forward():
-            r, f, also = self.model.tell(real, fake, play)
+            r, f = self.model.discriminate(*real), self.model.discriminate(*fake)
         loss = self.objective.data(r).mean() + self.objective.samples(f).mean()
         said_of_data, said_of_samples = accuracies(self.objective, r, f)
-        terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples, **also}
+        terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples}
         weight = self.rules.discriminator.gradient_penalty
         if weight:
             terms["gradient_penalty"] = self.penalty(real, fake)
             loss = loss + weight * terms["gradient_penalty"]
         terms["diversity"] = spread(fake[0]) / spread(real[0]).clamp(min=1e-12)
-        self.move("discriminator", sum(also.values(), loss), terms)
+        self.move("discriminator", loss, terms)
         return terms
 
     def penalty(self, real: Objects, fake: Objects) -> Tensor:
