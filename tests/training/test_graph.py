@@ -57,7 +57,8 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 0.0) -
 def test_a_captured_step_is_the_eager_step(taped, model):
     noise = ["noise=masking"] if model in NOISY else ["trainer.persistent=true"] if model in ("rbm", "dbn") else []
     eager, captured = (trainer(f"model={model}", *noise, f"trainer.graph={choice}") for choice in ("none", "always"))
-    set_rates = eager.set_rates  # in float32, as the captured one's: where a gradient is next to nothing Adam magnifies the rest
+    # its rate in float32, as the captured one's: where a gradient is next to nothing, Adam magnifies what rounding leaves
+    set_rates = eager.set_rates
     eager.set_rates = lambda rates: set_rates([torch.tensor(rate).item() for rate in rates])
     steps = 2 * eager.steps_per_epoch + 2  # over two ends of epochs, whose last batches are smaller
     assert len(eager.data.train) % eager.batch_size
