@@ -57,9 +57,12 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 0.0) -
 def test_a_captured_step_is_the_eager_step(taped, model):
     noise = ["noise=masking"] if model in NOISY else ["trainer.persistent=true"] if model in ("rbm", "dbn") else []
     eager, captured = (trainer(f"model={model}", *noise, f"trainer.graph={choice}") for choice in ("none", "always"))
+    # its rate in float32, as the captured one's: where a gradient is next to nothing, Adam magnifies what rounding leaves
+    set_rates = eager.set_rates
+    eager.set_rates = lambda rates: set_rates([torch.tensor(rate).item() for rate in rates])
     steps = 2 * eager.steps_per_epoch + 2  # over two ends of epochs, whose last batches are smaller
     assert len(eager.data.train) % eager.batch_size
-    assert same(train(eager, steps), train(captured, steps), 2e-6)  # a rate in float32 is not quite the one in float64
+    assert same(train(eager, steps), train(captured, steps), 2e-6)
     assert not captured.remarks
     rest = set() if eager.whole_batches else {(1, len(eager.data.train) % 48)}
     assert set(captured._graphed.launches) == {(1, 48), (2, 48)} | rest

@@ -46,6 +46,7 @@ class GameTrainer(GradientTrainer):
     learns = "by a game of networks against each other"
     uses = frozenset({"optimizer", "augmentation"})
     facts: ClassVar[dict] = {"answers_of": ANSWERS}
+    lower = GradientTrainer.lower | {"code_mean", "code_deviation", "code_correlation"}
     higher = GradientTrainer.higher | {"nmi", "ari"}
     whole_batches = True  # batch normalisation of the few that are left would be of these few
 
