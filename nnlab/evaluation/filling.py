@@ -14,8 +14,9 @@ def interpolated(x: Tensor, lost: Tensor) -> Tensor:
     their variances ab/(a + b), a where there is but one: what a random walk pinned to the known values has, so that the
     nearer pair counts for more. With no known value in its row and column it stays as it is.
     """
-    estimates = [along(x, lost), *(part.mT for part in along(x.mT, lost.mT))]
-    row, row_weight, column, column_weight = *estimates[0], *estimates[1:]
+    known = x.masked_fill(lost, 0)  # what lies below the mask has no bearing, whatever it is
+    row, row_weight = along(known, lost)
+    column, column_weight = (part.mT for part in along(known.mT, lost.mT))
     weight = row_weight + column_weight
     filled = (row * row_weight + column * column_weight) / weight.clamp(min=torch.finfo(x.dtype).tiny)
     return torch.where(lost & (weight > 0), filled, x)

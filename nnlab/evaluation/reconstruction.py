@@ -32,9 +32,7 @@ def psnr(error: Tensor, spec: DataSpec) -> Tensor:
     return -10 * torch.log10(relative.clamp(min=1e-10))
 
 
-def reconstruction_figures(
-    model: Reconstructs, batch: Batch, spec: DataSpec, mean: Tensor | None = None
-) -> dict[str, Tensor]:
+def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
     """`mse` and `psnr` of the reconstruction, of images also `ssim`; with a noise what is gained on the input.
 
     mean  (*shape) of the training set

@@ -27,7 +27,7 @@ class LinearAE(Autoencoder):
 
     def __init__(self, spec: DataSpec, *, latent_dim: Width = 16) -> None:
         if latent_dim > spec.features:
-            raise BadInput(f"model.latent_dim: a linear code of {latent_dim} numbers holds {spec.features} features whole")
+            raise BadInput(f"model.latent_dim: {latent_dim} numbers to hold {spec.features} features")
         forth, back = nn.Linear(spec.features, latent_dim), nn.Linear(latent_dim, spec.features)
         nn.init.orthogonal_(forth.weight)
         nn.init.zeros_(back.weight)

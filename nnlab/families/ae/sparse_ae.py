@@ -49,7 +49,7 @@ class SparseAE(Autoencoder):
         target: Annotated[float, Between(0.001, 0.999)] | None = None,
     ) -> None:
         if target is not None and penalty != "kl":
-            raise BadInput(f"model.target: {penalty} draws a code to zero, not to a rate; leave it none, or use model.penalty=kl")
+            raise BadInput(f"model.target: {penalty} draws to zero, not to a rate; leave it none, or use model.penalty=kl")
         rates = penalty == "kl"
         encoder = mlp_encoder(spec, hidden, latent_dim, activation).append(nn.Sigmoid() if rates else nn.ReLU())
         decoder = nn.Sequential(Atoms(latent_dim, spec.features), nn.Unflatten(1, spec.shape))

@@ -134,6 +134,8 @@ class RestorationTrainer(AutoencoderTrainer):
         if isinstance(self.noise, NoNoise):
             name = type(self.model).__name__
             self.remarks.append(f"{name} without a noise learns to pass its input on; add noise=gaussian, noise=hole, …")
+
+
 class StackedTrainer(AutoencoderTrainer):
     """A stage a layer, then one for all of them.
 

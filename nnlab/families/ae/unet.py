@@ -15,7 +15,7 @@ from nnlab.nn.unet import UNetwork
 
 
 class UNet(Model):
-    """From a corrupted image to a clean one, with skip connections (Ronneberger et al. 2015, "U-Net: …"; for images Mao et al. 2016).
+    """From a corrupted image to a clean one, with skip connections (Ronneberger et al. 2015, "U-Net: …"; Mao et al. 2016).
 
     x̂ = σ(u(x̃))          (without σ where data are not within [0, 1])
     loss = Σ (x̂ − x)², the squared error summed over the image, where x is clean and x̃ what the noise left of it
@@ -23,7 +23,7 @@ class UNet(Model):
     u  a convolutional encoder and decoder, each of whose levels also hands what it sees to the other side: nothing has to be
        squeezed through a code, so that detail survives, and there is no code to speak of
 
-    It gives the image itself and not what is to be added to x̃: behind σ most of a black ground is black, which is worth a decibel.
+    It gives the image itself and not what is to be added to x̃: behind σ a black ground is black, which is worth a decibel.
 
     channels  of the levels, the image's own size first; each level has half the sides of the one before
     """
