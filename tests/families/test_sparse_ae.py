@@ -45,8 +45,25 @@ def test_an_image_is_the_constant_and_the_sum_of_its_atoms_of_length_one(penalty
     assert (code >= 0).all()
     assert atoms.shape == (50, *SPEC.shape)
     torch.testing.assert_close(atoms.flatten(1).norm(dim=1), torch.ones(50))
-    constant = model.decode(torch.zeros(1, 50))
-    torch.testing.assert_close(model.reconstruct(x), constant + torch.einsum("nj,jchw->nchw", code, atoms))
+    torch.testing.assert_close(model.decode(torch.zeros(1, 50))[0], model.constant)
+    torch.testing.assert_close(model.reconstruct(x), model.constant + torch.einsum("nj,jchw->nchw", code, atoms))
+
+
+def test_no_unit_of_a_wide_code_falls_silent_for_ever() -> None:
+    """The share of units that any of the test images wakes."""
+    experiment = built(*WIDE, "model.weight=0.1")
+    experiment.begin()
+    experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
+    test = experiment.data.test
+    code = experiment.model.requires_grad_(False).encode(test.values(test.rows))
+    assert (code >= ACTIVE).any(0).float().mean() > 0.9
+
+
+def test_the_code_is_of_what_an_image_has_beyond_the_constant() -> None:
+    model, x = SparseAE(SPEC, latent_dim=50).requires_grad_(False), images()
+    before = model.encode(x)
+    model.decoder[0].bias.add_(0.3)
+    torch.testing.assert_close(model.encode(x + 0.3), before, rtol=1e-4, atol=1e-5)
 
 
 def test_long_columns_are_no_way_around_the_penalty() -> None:

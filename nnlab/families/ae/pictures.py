@@ -34,5 +34,5 @@ def decomposition_picture(model: SparseAE, batch: Batch) -> np.ndarray:
         seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, some, whole)]
         tiles += [*seen[:2], directions(model.atoms[places[i]]), *seen[2:]]
         titles += ["image", "c", *(f"{h:.2f}" for h in strength[i].tolist())]
-        titles += [f"c + {strength.shape[1]}", f"all {active[i]}"]
+        titles += [f"{strength.shape[1]} atoms", f"all {active[i]}"]
     return titled(np.concatenate(tiles), titles, strength.shape[1] + 4)

@@ -20,7 +20,7 @@ ACTIVE = 0.1  # from here on a unit counts as active: without it the image would
 class SparseAE(Autoencoder):
     """The image as a sum of few of many atoms (Olshausen & Field 1996; Ng 2011, "Sparse autoencoder").
 
-    h = s(f(x)) ≥ 0,   x̂ = c + Σ_j h_j d_j,   ‖d_j‖ = 1
+    h = s(f(x − c)) ≥ 0,   x̂ = c + Σ_j h_j d_j,   ‖d_j‖ = 1
 
     loss = Σ (x̂ − x)² + weight · ω(h),   x clean, summed over the image
     l1  ω = Σ_j h_j                            s = relu
@@ -29,6 +29,9 @@ class SparseAE(Autoencoder):
 
     The atoms d_j, the decoder's columns, are of length 1: otherwise a penalty would be met by small codes and long atoms, as
     many of them as ever. `latent_dim` may be larger than x is long.
+
+    f reads x less c, which begins as the data's mean (as Bricken et al. 2023, "Towards monosemanticity", subtract it): of a code
+    of x itself nine units in ten fall silent for ever, since what all images share swamps what a step teaches each of them.
 
     hidden  widths of f's layers; none is one linear map
     target  ρ; of `kl` alone, where none stands for 0.05
@@ -58,6 +61,15 @@ class SparseAE(Autoencoder):
         self.target = RATE if target is None else target
         if rates:  # each unit begins with the rate that it is to keep
             nn.init.constant_(encoder[-2].bias, torch.tensor(self.target).logit().item())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """h, (N, latent_dim)."""
+        return self.encoder(self.check(x) - self.constant).float()
+
+    @property
+    def constant(self) -> Tensor:
+        """c, (*shape)."""
+        return self.decoder[0].bias.view(self.spec.shape)
 
     @property
     def atoms(self) -> Tensor:

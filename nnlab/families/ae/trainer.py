@@ -23,7 +23,7 @@ from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
 from nnlab.training.passes import OnePassTrainer
 from nnlab.training.randomness import aside
-from nnlab.training.trainer import Monitor, Setting, Stage, Trainer
+from nnlab.training.trainer import Monitor, Setting, Stage, Trainer, View
 
 WIDEST = 4096  # side of the matrix whose eigenvectors are found beside the learning
 
@@ -47,10 +47,11 @@ class Reconstructing(Trainer):
         with self.viewing() as view:
             if self.model.spec.kind == "table":
                 return plane_pictures(self.model, view.batches, view.generator)
-            pictures = {"reconstruction": reconstruction_picture(self.model, view.few)}
-            if can(self.model, Decodes):
-                pictures |= motion(self.model, self.model.latent(view.batches))
-            return pictures
+            return {"reconstruction": reconstruction_picture(self.model, view.few), **self.pictures(view)}
+
+    def pictures(self, view: View) -> dict[str, np.ndarray]:
+        """Of images, beside their reconstruction."""
+        return motion(self.model, self.model.latent(view.batches)) if can(self.model, Decodes) else {}
 
 
 class AutoencoderTrainer(Reconstructing, GradientTrainer):
@@ -106,14 +107,12 @@ class SparseTrainer(AutoencoderTrainer):
         active = self.model.active(self.model.encode(batch.input))
         return {**super().figures(batch, generator), "active_units": active}
 
-    def show(self) -> dict[str, np.ndarray]:
-        pictures = super().show()
-        if self.model.spec.kind == "image":
-            with self.viewing() as view:
-                codes = torch.cat([self.model.encode(batch.input) for batch in view.batches])
-                pictures["dictionary"] = dictionary_picture(self.model, codes)
-                pictures["decomposition"] = decomposition_picture(self.model, view.few)
-        return pictures
+    def pictures(self, view: View) -> dict[str, np.ndarray]:
+        codes = torch.cat([self.model.encode(batch.input) for batch in view.batches])
+        return {
+            "dictionary": dictionary_picture(self.model, codes),
+            "decomposition": decomposition_picture(self.model, view.few),
+        }
 
 
 class ContractiveTrainer(AutoencoderTrainer):
@@ -177,8 +176,5 @@ class StackedTrainer(AutoencoderTrainer):
 class PCATrainer(Reconstructing, OnePassTrainer):
     """One pass; also the components as pictures: of faces, the eigenfaces."""
 
-    def show(self) -> dict[str, np.ndarray]:
-        pictures = super().show()
-        if self.model.spec.kind == "image":
-            pictures["components"] = components_picture(self.model)
-        return pictures
+    def pictures(self, view: View) -> dict[str, np.ndarray]:
+        return {**super().pictures(view), "components": components_picture(self.model)}
