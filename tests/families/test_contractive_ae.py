@@ -85,6 +85,16 @@ def test_the_heavier_the_penalty_the_smaller_the_jacobian() -> None:
     assert norms[0] > norms[1] > norms[2] > 0
 
 
+@pytest.mark.parametrize("hidden", ["[]", "[9]"])
+def test_it_begins_by_giving_the_mean_back(hidden: str) -> None:
+    experiment = built("model=contractive_ae", f"model.hidden={hidden}")
+    experiment.begin()
+    train = experiment.data.train
+    mean = train.values(train.rows).mean(0, keepdim=True)
+    expected = mean.clamp(0.01, 0.99)
+    torch.testing.assert_close(experiment.model.reconstruct(mean), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("hidden", [[], [9]])
 def test_the_way_back_has_the_weights_of_the_way_there(hidden: list[int]) -> None:
     model = model_of(hidden, "sigmoid")

@@ -21,7 +21,7 @@ SLOPES = {"sigmoid": lambda h: h * (1 - h), "tanh": lambda h: 1 - h * h}  # s'(a
 class ContractiveAE(Autoencoder):
     """A code that changes little where the data do (Rifai et al. 2011, "Contractive auto-encoders").
 
-    h_0 = x,   h_l = s(W_l h_{l−1} + b_l),   f(x) = h_L,   s = σ or tanh
+    h_0 = x − μ,   h_l = s(W_l h_{l−1} + b_l),   f(x) = h_L,   s = σ or tanh,   μ the mean of the training set
     x̂ = σ(W_1ᵀ s(W_2ᵀ … s(W_Lᵀ h_L + c_L) …) + c_1)          (without the outermost σ where data are not within [0, 1])
 
     loss = Σ (x̂ − x)² + weight · ‖J‖²,   J = ∂f/∂x,   ‖J‖² the sum of its squares
@@ -30,7 +30,8 @@ class ContractiveAE(Autoencoder):
 
     One layer: ‖J‖² = Σ_j s'_j² ‖W_j‖², W_j the rows of W and s' the slopes of s. Several: an unbiased estimate by one v of
     random signs, E_v ‖vᵀ J‖² = ‖J‖² (Hutchinson 1990), one more way back through the encoder where the sum itself would take
-    `latent_dim` of them. The figure `jacobian` is the sum itself.
+    `latent_dim` of them. The figure `jacobian` is the sum itself. Without μ, which bears on neither, W learns several times
+    slower: all images have most of it in common.
 
     hidden  widths of the layers before the code; none, as in the paper, is one layer
     """
@@ -53,9 +54,18 @@ class ContractiveAE(Autoencoder):
         super().__init__(spec, encoder, decoder, latent_dim=latent_dim)
         self.squash, self.slope, self.weight = squash, SLOPES[activation], weight
 
+        self.register_buffer("mean", torch.zeros(spec.shape))
+
     @torch.no_grad()
     def start(self, split: Split) -> None:
-        self.decoder[0].biases[0].copy_(self._output_for(mean_of(split)).flatten())
+        """Measure μ, and set c_1 so that the mean's own code gives it back."""
+        self.mean.copy_(mean_of(split))
+        given = self.decoder(self.encoder(torch.zeros_like(self.mean[None])))[0]
+        self.decoder[0].biases[0].add_((self._output_for(self.mean) - given).flatten())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """f(x), (N, latent_dim)."""
+        return self.encoder(self.check(x) - self.mean).float()
 
     @property
     def layers(self) -> list[nn.Linear]:
@@ -63,7 +73,7 @@ class ContractiveAE(Autoencoder):
 
     def hidden(self, x: Tensor) -> list[Tensor]:
         """h_1 … h_L, each (N, width)."""
-        h, found = self.check(x).flatten(1), []
+        h, found = (self.check(x) - self.mean).flatten(1), []
         for layer in self.layers:
             h = self.squash(layer(h)).float()
             found.append(h)

@@ -30,8 +30,8 @@ class SparseAE(Autoencoder):
     The atoms d_j, the decoder's columns, are of length 1: otherwise a penalty would be met by small codes and long atoms, as
     many of them as ever. `latent_dim` may be larger than x is long.
 
-    f reads x less c, which begins as the data's mean (as Bricken et al. 2023, "Towards monosemanticity", subtract it): of a code
-    of x itself nine units in ten fall silent for ever, since what all images share swamps what a step teaches each of them.
+    f reads x less c, which begins as the data's mean (as in Bricken et al. 2023, "Towards monosemanticity"): of a code of x
+    itself nine units in ten fall silent for ever, since what all images share swamps what a step teaches each of them.
 
     hidden  widths of f's layers; none is one linear map
     target  ρ; of `kl` alone, where none stands for 0.05
@@ -48,7 +48,7 @@ class SparseAE(Autoencoder):
         latent_dim: Width = 1024,
         activation: Activation = "relu",
         penalty: Penalty = "l1",
-        weight: Annotated[float, AtLeast(0)] = 0.1,
+        weight: Annotated[float, AtLeast(0)] = 0.3,
         target: Annotated[float, Between(0.001, 0.999)] | None = None,
     ) -> None:
         if target is not None and penalty != "kl":
