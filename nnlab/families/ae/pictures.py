@@ -23,7 +23,8 @@ def dictionary_picture(model: SparseAE, codes: Tensor) -> np.ndarray:
 def decomposition_picture(model: SparseAE, batch: Batch) -> np.ndarray:
     """A row an image: c, its strongest atoms with their coefficients h, the sum of these, and the sum of all."""
     spec = model.spec
-    images = batch.input[torch.linspace(0, len(batch) - 1, min(ROWS, len(batch))).round().long()]
+    order = torch.arange(len(batch)) if batch.label is None else batch.label.argsort(stable=True)  # so that classes differ
+    images = batch.input[order[torch.linspace(0, len(batch) - 1, min(ROWS, len(batch))).round().long()]]
     codes = model.encode(images)
     strength, places = codes.topk(min(TERMS, model.latent_dim), dim=1)
     few = torch.zeros_like(codes).scatter(1, places, strength)
