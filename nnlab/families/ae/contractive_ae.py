@@ -15,6 +15,7 @@ from nnlab.nn.mlp import Width
 from nnlab.nn.start import mean_of
 
 SQUASHING = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+GAINS = {"sigmoid": 4.0, "tanh": 1.0}  # one over the largest slope
 SLOPES = {"sigmoid": lambda h: h * (1 - h), "tanh": lambda h: 1 - h * h}  # s'(a), of h = s(a)
 
 
@@ -48,6 +49,8 @@ class ContractiveAE(Autoencoder):
         weight: Annotated[float, AtLeast(0)] = 0.1,
     ) -> None:
         layers = [nn.Linear(*sizes) for sizes in pairwise([spec.features, *hidden, latent_dim])]
+        for layer in layers:  # signals keep their size on the way there and back (Glorot & Bengio 2010)
+            nn.init.xavier_uniform_(layer.weight, gain=GAINS[activation])
         squash = SQUASHING[activation]()
         encoder = nn.Sequential(nn.Flatten(), *(part for layer in layers for part in (layer, squash)))
         decoder = nn.Sequential(Mirror(layers, squash), nn.Unflatten(1, spec.shape))
