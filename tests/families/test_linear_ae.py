@@ -66,3 +66,12 @@ def test_with_a_noise_it_is_not_compared_with_what_it_is_not_to_become() -> None
 def test_a_code_longer_than_the_data_is_refused(nnlab) -> None:
     status, _, error = nnlab("train", "model=linear_ae", "model.latent_dim=65")
     assert (status, error) == (2, "nnlab: model.latent_dim: 65 numbers to hold 64 features\n")
+
+
+def test_what_would_take_too_long_to_solve_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnlab.families.ae.trainer.WIDEST", 63)
+    experiment = built(*LEARNING)
+    experiment.begin()
+    (remark,) = experiment.trainer.remarks
+    assert remark == "not compared with the principal components of 1,295 examples of 64 values"
+    assert not {"pca_mse", "principal_angle"} & set(experiment.trainer.evaluate("validation"))
