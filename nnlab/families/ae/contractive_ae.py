@@ -31,8 +31,10 @@ class ContractiveAE(Autoencoder):
 
     One layer: ‖J‖² = Σ_j s'_j² ‖W_j‖², W_j the rows of W and s' the slopes of s. Several: an unbiased estimate by one v of
     random signs, E_v ‖vᵀ J‖² = ‖J‖² (Hutchinson 1990), one more way back through the encoder where the sum itself would take
-    `latent_dim` of them. The figure `jacobian` is the sum itself. Without μ, which bears on neither, W learns several times
-    slower: all images have most of it in common.
+    `latent_dim` of them. The figure `jacobian` is the sum itself.
+
+    To subtract μ changes nothing that a bias could not, but W learns several times as fast, since all images have most of μ
+    in common.
 
     hidden  widths of the layers before the code; none, as in the paper, is one layer
     """
