@@ -113,18 +113,18 @@ def check_picture(path: Path | None) -> None:
 
 
 def write_picture(picture, output: Path | None, folder: RunFolder, name: str, figures: dict | None = None) -> int:
-    """Save a picture, and the figures that belong to it, and say where."""
+    """Save a picture, before it the figures that belong to it as JSON beside it, and say where."""
     from nnlab import pictures
 
     check_picture(output)
     path = output or folder.images / f"{name}.png"
+    if figures is not None:
+        write_figures(figures, path)
     try:
         pictures.save(picture, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
-    if figures is not None:
-        write_figures(figures, path)
     return 0
 
 
@@ -132,6 +132,7 @@ def write_figures(figures: dict, path: Path) -> None:
     """Figures as JSON beside the file that they are of, and say where."""
     beside = path.with_suffix(".json")
     try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise BadInput(explain(error, beside)) from error

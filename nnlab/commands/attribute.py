@@ -20,8 +20,9 @@ from nnlab.commands.arguments import (
 from nnlab.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
+    import numpy as np
     import torch
     from torch import Tensor
 
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 def main(argv: list[str]) -> int:
     made = parser(
         "attribute",
-        "What the codes e(X) + t · S decode to, where S leads from the mean code of the images without an attribute (--minus) to "
-        "the mean code of those with it (--plus). S is measured on the training split and given to images that it has not seen, "
-        "those of --split. A SELECTION is classes by name, or else by number (sneaker or 3,5), or a file of indices into the "
-        "split: whole numbers, one a line in a .txt, or an array in a .npy.",
+        "What the codes e(X) + t · S decode to, where S leads from the mean code of the images without an attribute (--minus) "
+        "to the mean code of those with it (--plus). S is measured on the training split and given to other images, those of "
+        "--split. A SELECTION is classes by name, or else by number (sneaker or 3,5), or a file of indices into the split: "
+        "whole numbers, one a line in a .txt, or an array in a .npy.",
         "attribute last --plus trouser --minus t-shirt/top",
         "attribute last --plus 1 --minus 0 --strength 0.5,1,1.5 --judge auto",
         "attribute last --plus smiling.txt --minus sad.txt --apply-to faces.npy --strength=-1,0,1",
@@ -53,8 +54,8 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "--judge",
         metavar="JUDGE",
-        help="says which images are seen as the classes of --plus: auto (a classifier trained once a dataset) or RUN; by default "
-        "the run's own, if it has one",
+        help="says which images are seen as the classes of --plus: auto (a classifier trained once a dataset) or RUN; by "
+        "default the run's own, if it has one",
     )
     add_split(made, "test")
     add_output(made, "attribute")
@@ -65,20 +66,24 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import clean, judge_of, open_able, open_data, take
+    from nnlab.commands.trained import judge_of, open_able, open_data
     from nnlab.model import Decodes, Encodes
 
     run = open_able(asked, "attribute", Encodes, Decodes)
     require_image(run.model, "attribute")
     data = open_data(run)
-    task = read(asked, data)
-    judge = judge_of(run, data, asked.judge) if task.plus.classes is not None else None
-    rows = task.applied.rows(take(data, asked.split), asked.split)
+    plus, minus, applied = chosen(asked, data)
+    judge = judge_of(run, data, asked.judge) if plus.selection.classes else None
     with torch.inference_mode():
-        direction = task.direction(run, data)
-        batches = clean(data.split(asked.split), data.spec, rows)
-        figures = measured(run, task, asked, direction, batches, judge)
-        picture = drawn(run, data, asked, direction, rows)
+        direction = leading(run, minus, plus)
+        rows = measured(run, asked.strength, direction, applied, {"plus": plus, "minus": minus}, judge)
+        picture = drawn(run, asked, direction, applied)
+    figures = {
+        **run.facts,
+        **{"plus": plus.facts, "minus": minus.facts, "applied": applied.facts},
+        **({"judge": judge.name} if judge else {}),
+        **{"length": direction.norm().item(), "input": rows[0], "strengths": rows[1:]},
+    }
     print(summary(figures))
     return write_picture(picture, asked.output, run.folder, "attribute", figures)
 
@@ -88,36 +93,36 @@ def check(asked: Namespace) -> None:
     check_picture(asked.output)
     for option, count in (("--strength", len(asked.strength)), ("-n", asked.n)):
         if count > MOST_STEPS:
-            raise BadInput(f"{option}: {count} are too many for a picture, which holds {MOST_STEPS}")
+            raise BadInput(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")
     if asked.judge == "inception":
         raise BadInput("--judge inception: it knows other classes than these data have; give auto, or the run of a classifier")
 
 
-@dataclass
-class Task:
-    """Whom to learn an attribute from, and whom to give it."""
+@dataclass(frozen=True)
+class Group:
+    """Images that were selected: `rows` (n,) of the array of a split."""
 
-    plus: Selection
-    minus: Selection
-    applied: Selection
+    selection: Selection
+    data: Data
+    split: str
+    rows: Tensor
 
-    def direction(self, run: OpenRun, data: Data) -> Tensor:
-        """S (d,): the mean code of plus less the mean code of minus, over the training split."""
-        import torch
+    @property
+    def facts(self) -> dict:
+        return {"selection": self.selection.typed, "name": self.selection.name, "split": self.split, "n": len(self.rows)}
 
+    def batches(self) -> Iterator[Batch]:
         from nnlab.commands.trained import clean
-        from nnlab.latent.codes import moments
 
-        with_it, without = (chosen.rows(data.train, "train") for chosen in (self.plus, self.minus))
-        if torch.equal(with_it, without):
-            raise BadInput("--plus, --minus: the same images, between which nothing leads anywhere; choose others")
-        self.counts = len(with_it), len(without)
-        means = [moments(run.model, clean(data.train, data.spec, rows))[0] for rows in (with_it, without)]
-        return means[0] - means[1]
+        return clean(self.data.split(self.split), self.data.spec, self.rows)
 
 
-def read(asked: Namespace, data: Data) -> Task:
-    """The selections. Raises BadInput if one is none, or it is not said whom to give the attribute."""
+def chosen(asked: Namespace, data: Data) -> tuple[Group, Group, Group]:
+    """Those with the attribute, those without it, those who are given it.
+
+    Raises BadInput if a selection is none or empty, or it is not said whom to give the attribute.
+    """
+    from nnlab.commands.trained import take
     from nnlab.data.selection import selection
 
     plus, minus = selection(asked.plus, "--plus", data.spec), selection(asked.minus, "--minus", data.spec)
@@ -125,43 +130,45 @@ def read(asked: Namespace, data: Data) -> Task:
         raise BadInput(f"--apply-to: needed, since {asked.minus} lists training images; give classes, or indices of --split")
     if asked.judge is not None and plus.classes is None:
         raise BadInput(f"--judge {asked.judge}: tells classes apart, and {asked.plus} is none; leave it out")
-    return Task(plus, minus, minus if asked.apply_to is None else selection(asked.apply_to, "--apply-to", data.spec))
+    applied = minus if asked.apply_to is None else selection(asked.apply_to, "--apply-to", data.spec)
+    places = ((plus, "train"), (minus, "train"), (applied, asked.split))
+    groups = tuple(Group(each, data, split, each.rows(take(data, split), split)) for each, split in places)
+    if set(groups[0].rows.tolist()) == set(groups[1].rows.tolist()):
+        raise BadInput("--plus, --minus: the same images, between which nothing leads anywhere; choose others")
+    return groups
+
+
+def leading(run: OpenRun, minus: Group, plus: Group) -> Tensor:
+    """S (d,), from the mean code of one group to that of another."""
+    from nnlab.latent.codes import moments
+
+    return moments(run.model, plus.batches())[0] - moments(run.model, minus.batches())[0]
 
 
 def measured(
-    run: OpenRun, task: Task, asked: Namespace, direction: Tensor, batches: Iterable[Batch], judge: Judge | None
-) -> dict:
-    """What was asked, and of each strength the mean squared error to the image, and which classes a judge sees."""
+    run: OpenRun, strengths: list[float], direction: Tensor, applied: Group, named: dict[str, Group], judge: Judge | None
+) -> list[dict]:
+    """Of the images themselves, and of each strength the mean squared error to them; of both which classes a judge sees."""
     from nnlab.evaluation.reconstruction import mse
     from nnlab.latent.codes import shift
 
-    targets = {name: chosen.classes for name, chosen in (("plus", task.plus), ("minus", task.minus)) if chosen.classes}
-    sums = [dict.fromkeys(["mse", *(f"judged_{name}" for name in targets if judge)], 0.0) for _ in [None, *asked.strength]]
-    n = 0
+    classes = {f"judged_{name}": group.selection.classes for name, group in named.items() if judge and group.selection.classes}
+    rows = [dict.fromkeys(classes, 0.0), *({"strength": t, "mse": 0.0, **dict.fromkeys(classes, 0.0)} for t in strengths)]
+    n = len(applied.rows)
 
-    def add(sums: dict[str, float], outputs: Tensor, images: Tensor) -> None:
-        sums["mse"] += mse(outputs, images).double().sum().item()
-        seen = judge.model.classify(judge.sees(outputs)).argmax(1) if judge else None
-        for name, classes in targets.items() if judge else ():
-            sums[f"judged_{name}"] += among(seen, classes)
+    def see(outputs: Tensor, into: dict) -> None:
+        seen = judge.model.classify(judge.sees(outputs)).argmax(1) if classes else None
+        for name, some in classes.items():
+            into[name] += among(seen, some) / n
 
-    for batch in batches:
+    for batch in applied.batches():
+        see(batch.target, rows[0])
         codes = run.model.encode(batch.target)
-        add(sums[0], batch.target, batch.target)
-        for strength, into in zip(asked.strength, sums[1:], strict=True):
-            add(into, shift(run.model, codes, direction, direction.new_tensor([strength]))[:, 0], batch.target)
-        n += len(batch)
-    given, *rows = ({name: total / n for name, total in each.items()} for each in sums)
-    del given["mse"]
-    return {
-        **run.facts,
-        "plus": {"selection": asked.plus, "name": task.plus.name, "split": "train", "n": task.counts[0]},
-        "minus": {"selection": asked.minus, "name": task.minus.name, "split": "train", "n": task.counts[1]},
-        "applied": {"selection": task.applied.typed, "name": task.applied.name, "split": asked.split, "n": n, **given},
-        **({"judge": judge.name} if judge else {}),
-        "length": direction.norm().item(),
-        "strengths": [{"strength": strength, **row} for strength, row in zip(asked.strength, rows, strict=True)],
-    }
+        for row in rows[1:]:
+            outputs = shift(run.model, codes, direction, direction.new_tensor([row["strength"]]))[:, 0]
+            row["mse"] += mse(outputs, batch.target).double().sum().item() / n
+            see(outputs, row)
+    return rows
 
 
 def among(seen: torch.Tensor, classes: tuple[int, ...]) -> int:
@@ -179,24 +186,23 @@ def summary(figures: dict) -> str:
         f"{figures['length']:.4g}; given to {applied['n']:,} of {applied['name']} of the {applied['split']} split"
     ]
     for row in figures["strengths"]:
-        seen = [f"{row[f'judged_{key}']:.1%} seen as {figures[key]['name']}" for key in ("plus", "minus") if f"judged_{key}" in row]
-        lines.append(f"{row['strength']:g} S: {', '.join([*seen, 'mse {:.5g} to the input'.format(row['mse'])])}")
+        judged = {figures[key]["name"]: row.get(f"judged_{key}") for key in ("plus", "minus")}
+        seen = [f"{share:.1%} seen as {name}" for name, share in judged.items() if share is not None]
+        lines.append(f"{row['strength']:g} S: {', '.join([*seen, 'mse'])} {row['mse']:.5g} to the input")
     return "\n".join(lines)
 
 
-def drawn(run: OpenRun, data: Data, asked: Namespace, direction: Tensor, rows: Tensor):
+def drawn(run: OpenRun, asked: Namespace, direction: Tensor, applied: Group) -> np.ndarray:
     """The picture of some of the images, at even distances."""
     import torch
 
-    from nnlab.commands.trained import clean, titles
+    from nnlab.commands.trained import images_at, titles
     from nnlab.data.inputs import spread
     from nnlab.latent.codes import shift
     from nnlab.latent.show import attribute_picture
 
-    split = data.split(asked.split)
-    few = rows[torch.from_numpy(spread(len(rows), asked.n)).to(rows.device)]
-    (batch,) = clean(split, data.spec, few)
-    places = torch.searchsorted(split.rows, few).tolist()  # rows stand in the order of the file
-    strengths = direction.new_tensor(asked.strength)
-    shifted = shift(run.model, run.model.encode(batch.target), direction, strengths)
-    return attribute_picture(run.model, batch.target, shifted, asked.strength, titles(places, batch, data.spec))
+    few = applied.rows[torch.from_numpy(spread(len(applied.rows), asked.n)).to(applied.rows.device)]
+    places = torch.searchsorted(applied.data.split(applied.split).rows, few).tolist()  # a split is in the order of the file
+    batch = images_at(applied.data, applied.split, places, "--apply-to")
+    shifted = shift(run.model, run.model.encode(batch.target), direction, direction.new_tensor(asked.strength))
+    return attribute_picture(run.model, batch.target, shifted, asked.strength, titles(places, batch, applied.data.spec))

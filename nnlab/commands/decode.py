@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def main(argv: list[str]) -> int:
     made = parser(
         "decode",
-        "What a file of codes that nnlab encode wrote stands for: an .npz with an array x, of images (N, C, H, W) or of rows in the "
-        "units of the table, or a folder of PNG, named as the files that were encoded.",
+        "What a file of codes that nnlab encode wrote stands for: an .npz with an array x, of images (N, C, H, W) or of rows "
+        "in the units of the table, or a folder of PNG, named as the files that were encoded.",
         "decode last codes.npz -o images.npz",
         "decode last photos.npz -o photos_again",
     )
@@ -72,11 +72,11 @@ def refuse_others(run: OpenRun, file: CodeFile) -> None:
     from nnlab.earlier import fingerprint
     from nnlab.training import checkpoint
 
-    own = fingerprint(run.state["trainer"]["model"])
+    own, folder = fingerprint(run.state["trainer"]["model"]), run.folder.checkpoints
     if file.fingerprint != own:
-        folder = run.folder.checkpoints
-        others = (name for name in checkpoint.available(folder) if name != run.checkpoint and checkpoint.is_whole(folder / f"{name}.pt"))
-        fits = [name for name in others if fingerprint(checkpoint.load(folder, name)["trainer"]["model"]) == file.fingerprint]
+        others = (name for name in checkpoint.available(folder) if checkpoint.is_whole(folder / f"{name}.pt"))
+        states = ((name, checkpoint.load(folder, name)["trainer"]["model"]) for name in others)
+        fits = [name for name, state in states if fingerprint(state) == file.fingerprint]
         remedy = f"add --checkpoint {fits[0]}" if fits else "give the run that encoded them"
         raise BadInput(
             f"{file.path}: its codes are of other weights (fingerprint {file.fingerprint}) than the checkpoint "

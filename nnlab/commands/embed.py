@@ -12,8 +12,6 @@ from nnlab.recording.projector import POINTS
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
-    import torch
-
     from nnlab.data.inputs import Inputs
     from nnlab.latent.embedding import Sample
     from nnlab.loading import OpenRun

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
         "--codes",
         choices=KINDS,
         default="float32",
-        help="how a code is stored; float32, the default, decodes to the model's very reconstruction, uint8 is a quarter as large",
+        help="how a code is stored; float32, the default, decodes to the model's very reconstruction, uint8 takes a quarter",
     )
     made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
     add_split(made, "test", use="instead of IMAGES")

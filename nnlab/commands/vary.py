@@ -33,8 +33,8 @@ LARGEST = 100.0  # scale
 def main(argv: list[str]) -> int:
     made = parser(
         "vary",
-        "New examples near image X: what the codes e(X) + e′ decode to, where e′ is a draw of s · N(0, σ²), and σ is the standard "
-        "deviation of each coordinate over the codes of the training split. The larger s, the less they are like X.",
+        "New examples near image X: what the codes e(X) + e′ decode to, where e′ is a draw of s · N(0, σ²), and σ is the "
+        "standard deviation of each coordinate over the codes of the training split. The larger s, the less they are like X.",
         "vary last --index 3",
         "vary last --index 42 --scale 0.5 -n 30 --seed 7 -o shoes.png",
         "vary last --index 42 --split train --scale 0.1,0.5,1",
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
         output = run.model.decode(code)[0]
         varied = vary(run.model, code[0], std, scales, noise)
         picture = variation_picture(run.model, given.target[0], output, varied, asked.scale)
-        figures = measured(run, data, asked, given, output, varied, (scales[:, None, None] * std * noise))
+        figures = measured(run, data, asked, given, output, varied, scales[:, None, None] * std * noise)
     return write_picture(picture, asked.output, run.folder, "variation", figures)
 
 
@@ -82,10 +82,9 @@ def check(asked: Namespace) -> None:
     wrong = [scale for scale in asked.scale if not 0 < scale <= LARGEST]
     if wrong:
         problems.append(f"--scale: expected numbers > 0 and at most {LARGEST:g}, got {wrong[0]:g}")
-    if asked.n > MOST_STEPS:
-        problems.append(f"-n: expected a whole number between 1 and {MOST_STEPS}, got {asked.n}")
-    if len(asked.scale) > MOST_STEPS:
-        problems.append(f"--scale: {len(asked.scale)} of them; a picture holds {MOST_STEPS} rows")
+    for option, count in (("--scale", len(asked.scale)), ("-n", asked.n)):
+        if count > MOST_STEPS:
+            problems.append(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")
     if problems:
         raise BadInput(*problems)
     check_picture(asked.output)

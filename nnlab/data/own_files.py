@@ -112,9 +112,7 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
     with readable(path), opened(path, name) as (_, shape, dtype, _):
         check_fits(path, name, shape, dtype, reader.spec)
     if given is not None and given.shape != shape[:1]:
-        raise BadInput(
-            f"{path}: {ARRAYS[name]} has shape {given.shape}; expected one label a row of {name}, {shape[:1]}"
-        )
+        raise BadInput(f"{path}: {ARRAYS[name]} has shape {given.shape}; expected one label a row of {name}, {shape[:1]}")
     labels, classes = (None, ()) if given is None else numbered(given, reader.spec)
     places = spread(shape[0], most)
 
@@ -173,8 +171,7 @@ def check_fits(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype, s
         raise BadInput(f"{path}: {name} has shape {shape}; this model takes {shapes(spec)}")
     if scale != 1 and not spec.in_unit_interval:
         raise BadInput(
-            f"{path}: {name} holds bytes, which stand for 0 … 1, but the model learned from values "
-            f"{spec.low:g} … {spec.high:g}"
+            f"{path}: {name} holds bytes, which stand for 0 … 1, but the model learned from values {spec.low:g} … {spec.high:g}"
         )
 
 

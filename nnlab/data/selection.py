@@ -48,9 +48,7 @@ class Selection:
     def _inside(self, n: int, split_name: str) -> np.ndarray:
         beyond = self.places[(self.places < 0) | (self.places >= n)]
         if len(beyond):
-            raise BadInput(
-                f"{self.option} {self.typed}: it lists {beyond[0]}; the {split_name} split has examples 0 … {n - 1}"
-            )
+            raise BadInput(f"{self.option} {self.typed}: it lists {beyond[0]}; the {split_name} split has examples 0 … {n - 1}")
         return self.places
 
 
