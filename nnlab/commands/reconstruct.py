@@ -26,8 +26,8 @@ def main(argv: list[str]) -> int:
     made = parser(
         "reconstruct",
         "A picture of inputs and what the model makes of them, corrupted as in training or by another noise. A model that can "
-        "complete is told which values are lost. How near the outputs are is printed, of many images. Your own images are taken "
-        "as they are, unless you type a noise.",
+        "complete is told which values are lost. How near the outputs are is printed, of many images. Your own images are "
+        "taken as they are, unless you type a noise.",
         "reconstruct last",
         "reconstruct last --split train -n 36",
         "reconstruct last --noise hole noise.size=0.5 -o filled.png",

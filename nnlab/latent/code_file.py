@@ -6,13 +6,14 @@ codes        (N, d) float32, float16 or uint8
 offset, scale  (d,) float32, of uint8 alone: a coordinate is offset + scale · code
 shape        of an example
 fingerprint  (1,) of the weights that encoded them, without which they mean nothing
-names        of the files that were encoded, if they were files: UTF-8, with a zero byte between two
+names        of the files that were encoded, if they were files: UTF-8, with a zero byte between two, deflated
 """
 
 from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from nnlab.recording.archive import archive, write_array
 Kind = Literal["float32", "float16", "uint8"]
 KINDS: tuple[str, ...] = get_args(Kind)
 STEPS = 255  # of a byte
+LONGEST = 4096  # bytes of a path, with the zero byte after it
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def write(
         if coding.offset is not None:
             known |= {"offset": coding.offset, "scale": coding.scale}
         if names:
-            known["names"] = np.frombuffer("\0".join(names).encode(), np.uint8)
+            known["names"] = np.frombuffer(zlib.compress("\0".join(names).encode()), np.uint8)
         for name, array in known.items():
             write_array(into, name, len(array), [array])
 
@@ -133,7 +135,8 @@ def coding_of(dtype: np.dtype, width: int, known: dict[str, np.ndarray]) -> Codi
 def names_of(known: dict[str, np.ndarray], count: int) -> list[str]:
     if "names" not in known:
         return []
-    names = known["names"].tobytes().decode().split("\0")
+    inflated = zlib.decompressobj().decompress(known["names"].tobytes(), LONGEST * count)  # of a stranger's it may be endless
+    names = inflated.decode().split("\0")
     if len(names) != count:
         raise ValueError(f"{len(names)} names of {count} codes")
     return names
