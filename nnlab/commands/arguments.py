@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import textwrap
 from pathlib import Path
 
 from nnlab.config.constraints import SEED
@@ -13,7 +14,7 @@ from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
 
 SPLITS = ("train", "validation", "test")
-
+WIDTH = 80  # of a paragraph of a page of help
 
 MOST_STEPS = 100  # images side by side in a picture that one can still look at
 
@@ -23,7 +24,7 @@ def parser(verb: str, description: str, *examples: str, run: bool = True) -> arg
     shown = "\n".join(f"  nnlab {example}" for example in examples)
     made = argparse.ArgumentParser(
         f"nnlab {verb}",
-        description=description,
+        description=textwrap.fill(description, WIDTH),
         epilog=f"examples:\n{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nnlab.latent.code_file import Coding
     from nnlab.loading import OpenRun
 
-KINDS = ("float32", "float16", "uint8")
+KINDS = ("float32", "float16", "uint8")  # as nnlab.latent.code_file has them, which imports torch
 
 
 def main(argv: list[str]) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnlab.commands import encode
 from nnlab.errors import BadInput
 from nnlab.latent.code_file import KINDS, Coding, read, write
 
@@ -30,6 +31,10 @@ def saved(kind: str = "float32", names: list[str] | None = None, path: str = "co
     how = coding(kind, z)
     write(Path(path), (how.pack(part) for part in np.array_split(z, 4)), len(z), how, (1, 8, 8), MARK, names or [])
     return z
+
+
+def test_every_kind_can_be_asked_for():
+    assert encode.KINDS == KINDS
 
 
 def test_float32_is_exact():
