@@ -156,7 +156,7 @@ def test_a_class_without_an_example_in_a_split_is_told(nnlab, trained):
     error = nnlab("attribute", "last", "--plus", "a", "--minus", "b")[2]
     assert error == "nnlab: --minus b: the test split has no example of b\n"
     assert nnlab("attribute", "last", "--plus", "b", "--minus", "a")[0] == 0
-    np.savez("mine.npz", x_train=x, y_train=["a"] * 39 + ["b"], x_test=x[:3], y_test=["a"] * 3)
+    np.savez("mine.npz", x_train=x, y_train=["b"] + ["a"] * 39, x_test=x[:3], y_test=["a"] * 3)
     trained("data=npz", "data.root=.", "data.file=mine.npz", "data.limit=10")
     held = open_run("last").experiment.data.train
     assert not (held.labels(held.rows) == 1).any()
