@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_split, check_archive, parser, write_figures
+from nnlab.commands.arguments import add_model, add_split, check_archive, parser, write_figures, write_picture
 from nnlab.errors import BadInput
 from nnlab.runs.find import as_typed
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import torch
 
     from nnlab.data.inputs import Inputs
+    from nnlab.data.spec import DataSpec
     from nnlab.latent.code_file import Coding
     from nnlab.loading import OpenRun
 
+SHOWN = 24  # images of the picture
 KINDS = ("float32", "float16", "uint8")  # as nnlab.latent.code_file has them, which imports torch
 
 
@@ -28,7 +30,8 @@ def main(argv: list[str]) -> int:
     made = parser(
         "encode",
         "Your own images, or a split, as codes in a file, with what they cost: bytes in, bytes out, and how near to the images "
-        "nnlab decode comes with them. Whoever decodes them needs the same run.",
+        "nnlab decode comes with them: figures as JSON beside the file, and images/encoding.png of the run. Whoever decodes "
+        "them needs the same run.",
         "encode last photos -o photos.npz",
         "encode last --split test -o codes.npz",
         "encode last mine.npz -o codes.npz --codes uint8",
@@ -51,6 +54,7 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.trained import open_able, open_inputs, open_own
+    from nnlab.data.inputs import spread
     from nnlab.earlier import fingerprint
     from nnlab.latent import code_file
     from nnlab.model import Decodes, Encodes
@@ -61,15 +65,17 @@ def main(argv: list[str]) -> int:
         own = asked.images is not None
         inputs = open_own(run, asked.images, generator) if own else open_inputs(run, asked.split or "test", generator)
         coding = code_file.Coding(asked.codes) if asked.codes != "uint8" else by_bytes(run, inputs)
-        errors = Errors()
+        decoded = Decoded(spread(len(inputs), SHOWN))
         mark = fingerprint(run.state["trainer"]["model"])
         names = inputs.keys.tolist() if inputs.keys.dtype.kind == "U" else []
-        packed = packing(run, inputs, coding, errors)
+        packed = packing(run, inputs, coding, decoded)
         code_file.write(asked.output, packed, len(inputs), coding, run.model.spec.shape, mark, names)
-    figures = {**run.facts, "fingerprint": mark, **measured(run, asked, inputs, errors)}
+    figures = {**run.facts, "fingerprint": mark, **measured(run, asked, inputs, decoded)}
     print(summary(figures))
-    print(as_typed(asked.output))
+    if run.model.spec.kind == "image":
+        write_picture(decoded.picture(run), None, run.folder, "encoding")
     write_figures(figures, asked.output)
+    print(as_typed(asked.output))
     return 0
 
 
@@ -83,11 +89,42 @@ def check(asked: Namespace) -> None:
 
 
 @dataclass
-class Errors:
-    """Sums over the images: of the mean squared error a pixel, and of the PSNR in dB."""
+class Decoded:
+    """What the stored codes decode to: the sums over all examples of the squared error a value and of the PSNR, dB, and some
+    of the examples with their outputs, for a picture.
 
+    places  (m,) which, ascending
+    """
+
+    places: np.ndarray
     mse: float = 0.0
     psnr: float = 0.0
+    images: list[torch.Tensor] = field(default_factory=list)
+    outputs: list[torch.Tensor] = field(default_factory=list)
+
+    def add(self, images: torch.Tensor, outputs: torch.Tensor, start: int, spec: DataSpec) -> None:
+        """Examples (n, *shape), the first of them at `start`."""
+        import numpy as np
+
+        from nnlab.evaluation.reconstruction import mse, psnr
+
+        error = mse(outputs, images)
+        self.mse += error.double().sum().item()
+        self.psnr += psnr(error, spec).double().sum().item()
+        low, high = np.searchsorted(self.places, [start, start + len(images)])
+        mine = (self.places[low:high] - start).tolist()
+        self.images.append(images[mine])
+        self.outputs.append(outputs[mine])
+
+    def picture(self, run: OpenRun) -> np.ndarray:
+        """Some images over what they are decoded to."""
+        import torch
+
+        from nnlab.data.spec import Batch
+        from nnlab.latent.show import reconstruction_picture
+
+        images = torch.cat(self.images)
+        return reconstruction_picture(run.model, Batch(images, images), torch.cat(self.outputs))
 
 
 def encoded(run: OpenRun, inputs: Inputs) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
@@ -120,12 +157,10 @@ def by_bytes(run: OpenRun, inputs: Inputs) -> Coding:
     return Coding.of_bytes(low, high)
 
 
-def packing(run: OpenRun, inputs: Inputs, coding: Coding, errors: Errors) -> Iterator[np.ndarray]:
-    """Codes as they are stored, batch by batch; `errors` takes in how far what they decode to is from the images."""
+def packing(run: OpenRun, inputs: Inputs, coding: Coding, decoded: Decoded) -> Iterator[np.ndarray]:
+    """Codes as they are stored, batch by batch; `decoded` takes in what becomes of them."""
     import numpy as np
     import torch
-
-    from nnlab.evaluation.reconstruction import mse, psnr
 
     start = 0
     for images, codes in encoded(run, inputs):
@@ -133,14 +168,12 @@ def packing(run: OpenRun, inputs: Inputs, coding: Coding, errors: Errors) -> Ite
         if packed.dtype == np.float16:
             check_finite(packed, inputs, start, "goes beyond float16, which ends at 65,504; leave --codes out")
         output = run.model.decode(torch.from_numpy(coding.unpack(packed)).to(images.device))
-        error = mse(output, images)
-        errors.mse += error.double().sum().item()
-        errors.psnr += psnr(error, run.model.spec).double().sum().item()
+        decoded.add(images, output, start, run.model.spec)
         start += len(images)
         yield packed
 
 
-def measured(run: OpenRun, asked: Namespace, inputs: Inputs, errors: Errors) -> dict:
+def measured(run: OpenRun, asked: Namespace, inputs: Inputs, decoded: Decoded) -> dict:
     """Bytes in, uncompressed at the model's size, and bytes out; beside them what one's own files take as they are.
 
     Whoever decodes needs the model, too, once for all files: `model_bytes`.
@@ -154,7 +187,7 @@ def measured(run: OpenRun, asked: Namespace, inputs: Inputs, errors: Errors) -> 
         paths = [asked.images] if one else [asked.images / name for name in inputs.keys]
         figures["bytes_of_files"] = sum(path.stat().st_size for path in paths)
     figures["model_bytes"] = sum(weight.numel() * weight.element_size() for weight in run.model.state_dict().values())
-    return {**figures, "mse": errors.mse / n, "psnr": errors.psnr / n}
+    return {**figures, "mse": decoded.mse / n, "psnr": decoded.psnr / n}
 
 
 def summary(figures: dict) -> str:
