@@ -114,10 +114,32 @@ def interpolation_picture(
         middle = alternating(middle, to_pixels(between(start, end, shares), spec))
         left, right = (alternating(images, np.full_like(images, BACKGROUND)) for images in (left, right))
         names = [row for name in names for row in (f"{name}\nby codes", "by pixels")]
-    parts = [sheet(left, names, ["A"]), sheet(middle, None, [f"{alpha:.2g}" for alpha in shares.tolist()])]
-    parts.append(sheet(right, None, ["B"]))
-    gap = np.full((len(parts[0]), 4 * GAP, 3), BACKGROUND, np.uint8)  # what is given stands apart from what is made
-    return np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
+    middle = sheet(middle, None, [f"{alpha:.2g}" for alpha in shares.tolist()])
+    return beside(sheet(left, names, ["A"]), middle, sheet(right, None, ["B"]))
+
+
+def variation_picture(model: Model, image: Tensor, output: Tensor, varied: Tensor, scales: list[float]) -> np.ndarray:
+    """The image X and its output beside a row of variations for each scale.
+
+    image, output  (*shape)
+    varied         (k, n, *shape), as `codes.vary` makes them
+    """
+    given = to_pixels(torch.stack([image, output])[None], model.spec)
+    given = np.concatenate([given, np.full((len(scales) - 1, *given.shape[1:]), BACKGROUND, np.uint8)])
+    made = sheet(to_pixels(varied, model.spec), [f"s = {scale:g}" for scale in scales], [""] * varied.shape[1])
+    return beside(sheet(given, None, ["input", "output"]), made)
+
+
+def attribute_picture(model: Model, images: Tensor, shifted: Tensor, strengths: list[float], names: list[str]) -> np.ndarray:
+    """A row an image: itself (N, *shape), and what its code decodes to, shifted (N, k, *shape) by every strength."""
+    made = sheet(to_pixels(shifted, model.spec), None, [f"{strength:g} S" if strength else "0" for strength in strengths])
+    return beside(sheet(to_pixels(images[:, None], model.spec), names, ["input"]), made)
+
+
+def beside(*parts: np.ndarray) -> np.ndarray:
+    """Sheets of the same height in a row: what is given stands apart from what is made."""
+    gap = np.full((len(parts[0]), 4 * GAP, 3), BACKGROUND, np.uint8)
+    return np.concatenate([part for each in parts for part in (each, gap)][:-1], axis=1)
 
 
 def alternating(above: np.ndarray, below: np.ndarray) -> np.ndarray:
