@@ -45,9 +45,7 @@ class InfoGAN(Adversarial):
     L_c = H(c) + E log Q(c|G(z, c, s)) ≤ I(c; G(z, c, s)), nats, and L_s likewise of s
 
     Q(c|x) and Q(s_i|x) = N(μ_i(x), σ_i(x)²) are two layers of their own upon the discriminator's features. The features learn
-    by the game alone, as the equation says. In the authors' code they learn to tell the codes, too: they then soon tell any
-    ten kinds of image apart, and the categories stay what they happened to be at the start instead of becoming the data's.
-    No label is used.
+    by the game alone, as the equation says; in the authors' code they learn to tell the codes, too. No label is used.
 
     categorical_weight, continuous_weight   λ_c and λ_s
     channels, normalization, spectral_norm  as in `dcgan`
