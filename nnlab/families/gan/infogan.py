@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import log, pi, sqrt
+from math import log, pi
 from typing import Annotated
 
 import numpy as np
@@ -30,7 +30,7 @@ from nnlab.latent.show import ROWS
 from nnlab.nn.mlp import Width
 from nnlab.pictures import sheet, to_pixels
 
-HIDDEN = 128  # units between the discriminator's features and what is said of the codes: the paper's
+READING = 128  # units between the discriminator's features and what is said of the codes: the paper's
 LEAST_SD = 0.05  # of Q(s|x), against the codes' own 0.58: a density without width would be infinite
 COLUMNS, REACH = 11, 2.0  # of a picture of motion: codes are drawn within ±1, and mean something beyond (the paper's figure 2)
 
@@ -48,6 +48,8 @@ class InfoGAN(Adversarial):
     by the game alone, as the equation says; in the authors' code they learn to tell the codes, too. No label is used.
 
     categorical_weight, continuous_weight   λ_c and λ_s
+    hidden  units of a fully connected layer of both networks, between the smallest map and the rest: what an image is as a
+            whole, by which a category becomes a class; without it the codes speak of parts
     channels, normalization, spectral_norm  as in `dcgan`
     """
 
@@ -62,19 +64,21 @@ class InfoGAN(Adversarial):
         categorical_weight: Annotated[float, MoreThan(0)] = 1.0,
         continuous_weight: Annotated[float, MoreThan(0)] = 0.1,
         channels: Channels = "auto",
+        hidden: Width = 1024,
         normalization: Normalization = "batch",
         spectral_norm: bool = False,
     ) -> None:
         widths = chosen(channels, spec)
-        features = conv_features(spec, widths)
-        body = nn.Sequential(*conv_body(spec, widths, normalization), nn.Flatten())
-        discriminator = nn.Sequential(body, started(nn.Linear(features, 1)))
+        layers = [*conv_body(spec, widths, normalization), nn.Flatten()]
+        layers += [nn.Linear(conv_features(spec, widths), hidden, bias=normalization == "none")]
+        layers += [nn.BatchNorm1d(hidden)] if normalization == "batch" else []
+        discriminator = started(nn.Sequential(nn.Sequential(*layers, nn.LeakyReLU(SLOPE)), nn.Linear(hidden, 1)))
         told = categories + 2 * continuous
         super().__init__(
             spec,
-            generator=conv_generator(spec, latent_dim + categories + continuous, widths),
+            generator=conv_generator(spec, latent_dim + categories + continuous, widths, hidden=hidden),
             discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
-            posterior=started(nn.Sequential(nn.Linear(features, HIDDEN), nn.LeakyReLU(SLOPE), nn.Linear(HIDDEN, told))),
+            posterior=started(nn.Sequential(nn.Linear(hidden, READING), nn.LeakyReLU(SLOPE), nn.Linear(READING, told))),
         )
         self.latent_dim, self.prior = latent_dim, prior
         self.categories, self.continuous = categories, continuous
@@ -93,11 +97,8 @@ class InfoGAN(Adversarial):
         return z, c, drawn("uniform", n, self.continuous, device, generator)
 
     def coded(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
-        """What the generator begins with, (N, latent_dim + categories + continuous), the one of c as √categories.
-
-        Its coordinates are then as large as the noise's, E x² = 1, and the category is not lost among them from the start.
-        """
-        return torch.cat([z, sqrt(self.categories) * one_hot(c, self.categories), s], 1)
+        """What the generator begins with, (N, latent_dim + categories + continuous), c as a vector of zeros and a one."""
+        return torch.cat([z, one_hot(c, self.categories), s], 1)
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
         z, c, s = self.drawn(len(batch), generator)

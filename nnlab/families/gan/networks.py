@@ -102,16 +102,21 @@ def bounded_slope(network: nn.Module) -> nn.Module:
     return network
 
 
-def conv_generator(spec: DataSpec, inputs: int, channels: list[int], *, attends: bool = False) -> nn.Sequential:
+def conv_generator(
+    spec: DataSpec, inputs: int, channels: list[int], *, hidden: int | None = None, attends: bool = False
+) -> nn.Sequential:
     """(N, inputs) → (N, C, H, W).
 
+    hidden   units of a fully connected layer before the smallest map; None is no such layer
     attends  with self-attention over the largest map before the image
     """
     size = sides(spec, len(channels))
     widths = [*reversed(channels), spec.shape[0]]
-    first = widths[0] * prod(size[-1])
-    layers: list[nn.Module] = [nn.Linear(inputs, first, bias=False), nn.Unflatten(1, (widths[0], *size[-1]))]
-    layers += [nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    layers: list[nn.Module] = []
+    if hidden:
+        layers += [nn.Linear(inputs, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
+    layers += [nn.Linear(hidden or inputs, widths[0] * prod(size[-1]), bias=False)]
+    layers += [nn.Unflatten(1, (widths[0], *size[-1])), nn.BatchNorm2d(widths[0]), nn.ReLU()]
     last = len(widths) - 2
     for i, ((before, width), larger) in enumerate(zip(pairwise(widths), reversed(size[:-1]), strict=True)):
         odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
