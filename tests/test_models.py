@@ -74,7 +74,8 @@ def test_the_monitored_figure_gets_better(model: str) -> None:
 def test_a_player_comes_nearer_to_the_data(model: str) -> None:
     if trainer_class(model).monitor is not None:
         pytest.skip("it has a figure that means better")
-    experiment = built(*small(model), *legal(model, *QUIET, "trainer.batch_size=100", "optimizer.lr=2e-3"))
+    fast = ["optimizer.lr=1e-3", "trainer.discriminator.optimizer.lr=1e-3"]  # at its own size: a game of dwarfs goes nowhere
+    experiment = built(f"model={model}", *legal(model, *QUIET, "trainer.batch_size=64", *fast))
     experiment.begin()
     data = experiment.data.train
     data = data.values(data.rows[:1000]).flatten(1)
@@ -85,8 +86,8 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
         return (samples.flatten(1).mean(0) - data.mean(0)).norm().item()
 
     first = distance()
-    experiment.trainer.train(0, 150, lambda: False)
-    assert distance() < 0.7 * first
+    experiment.trainer.train(0, 300, lambda: False)
+    assert distance() < 0.6 * first
 
 
 def test_the_same_config_gives_the_same_bits(model: str) -> None:

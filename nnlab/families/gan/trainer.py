@@ -132,7 +132,8 @@ class GameTrainer(GradientTrainer):
         weight = self.rules.discriminator.gradient_penalty
         if weight:
             terms["gradient_penalty"] = self.penalty(real, fake)
-            loss = loss + weight * terms["gradient_penalty"]
+            terms["weighted_penalty"] = weight * terms["gradient_penalty"]
+            loss = loss + terms["weighted_penalty"]
         terms["diversity"] = spread(fake[0]) / spread(real[0]).clamp(min=1e-12)
         self.move("discriminator", loss, terms)
         return terms
