@@ -365,4 +365,4 @@ def test_a_model_that_cannot_encode_is_refused(nnlab, trained, monkeypatch):
     monkeypatch.setattr(KMeans, "encode", None)
     status, _, error = nnlab("embed", "last")
     assert status == 2
-    assert error.startswith("nnlab: embed: KMeans cannot encode; models that can: ae, ")
+    assert error.startswith("nnlab: embed: KMeans cannot encode; models that can: aae, ae, ")

@@ -96,7 +96,7 @@ def test_models_and_data_of_which_there_is_no_picture(nnlab, trained):
     typed = ["--from", "0", "--to", "1"]
     assert "interpolate: Moons is a table of 2 columns, of which there is no picture" in nnlab("interpolate", "last", *typed)[2]
     trained(model="kmeans")
-    assert "interpolate: KMeans cannot decode a code; models that can: ae, " in nnlab("interpolate", "last", *typed)[2]
+    assert "interpolate: KMeans cannot decode a code; models that can: aae, ae, " in nnlab("interpolate", "last", *typed)[2]
 
 
 def test_traverse_refuses_a_split_that_has_no_effect(nnlab, trained):

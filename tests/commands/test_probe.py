@@ -124,4 +124,4 @@ def test_a_model_that_cannot_encode_is_refused(nnlab, trained, monkeypatch) -> N
     monkeypatch.delattr(PCA, "encode")
     status, _, error = nnlab("probe", "last")
     assert status == 2
-    assert error.startswith("nnlab: probe: PCA cannot encode; models that can: ae, ")
+    assert error.startswith("nnlab: probe: PCA cannot encode; models that can: aae, ae, ")

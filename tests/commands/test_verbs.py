@@ -125,7 +125,7 @@ def test_what_is_made_from_codes_takes_a_model_that_decodes(nnlab, typed: list[s
     nnlab("train", "model=kmeans", "trainer.epochs=1", "trainer.show_every=never")
     status, _, error = nnlab(typed[0], "last", *typed[1:])
     assert status == 2
-    assert error.startswith(f"nnlab: {typed[0]}: KMeans cannot decode a code; models that can: ae, conv_ae, ")
+    assert error.startswith(f"nnlab: {typed[0]}: KMeans cannot decode a code; models that can: aae, ae, ")
     assert len(error.splitlines()) == 1
     assert "kmeans" not in error
 

@@ -55,7 +55,7 @@ def test_a_verb_that_needs_a_code_says_who_has_one(nnlab):
     assert nnlab("train", *SMALL, "noise=gaussian", "trainer.steps=2")[0] == 0
     status, _, error = nnlab("embed", "last")
     assert status == 2
-    assert error.startswith("nnlab: embed: UNet cannot encode; models that can: ae,")
+    assert error.startswith("nnlab: embed: UNet cannot encode; models that can: aae, ae,")
     assert "unet" not in error
     assert nnlab("reconstruct", "last")[0] == 0
 
