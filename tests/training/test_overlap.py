@@ -72,7 +72,7 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_the_checkpoint_is_of
     def slow(state: dict, path) -> None:
         assert over.wait(60)
         steps.append(state["progress"]["step"])
-        weights = state["trainer"]["optimizer"]["state"][0]["step"] if state["trainer"]["optimizer"]["state"] else 0
+        weights = state["trainer"]["optimizer"][""]["state"][0]["step"] if state["trainer"]["optimizer"][""]["state"] else 0
         assert weights == steps[-1]  # Adam's count of steps: the state is of one moment
         save(state, path)
 
