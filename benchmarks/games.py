@@ -17,9 +17,9 @@ from nnlab.runs.folder import RunFolder
 RUNS = {
     "gan": ["trainer.epochs=90"],
     "dcgan": ["trainer.epochs=16"],
-    "sagan": ["trainer.epochs=6"],
+    "sagan": ["trainer.epochs=4"],
     "cgan": ["trainer.epochs=10"],
-    "infogan": ["trainer.epochs=4"],
+    "infogan": ["trainer.epochs=3"],
     "bigan": ["trainer.epochs=12", "trainer.batch_size=128"],
     "aae": [],
     "vae_gan": ["trainer.epochs=3"],
@@ -38,7 +38,6 @@ COLUMNS = {
     "nmi": ("test/nmi", "{:.2f}"),
     "minutes": ("minutes", "{:.1f}"),
 }
-PARTS = ("model", "data", "trainer", "optimizer", "seed", "judge")
 
 
 def run(rounds: int) -> str:
@@ -57,11 +56,17 @@ def figures_of(model: str, overrides: list[str]) -> dict[str, float]:
 
 
 def same(folder: RunFolder, chosen: list[str]) -> bool:
-    """Whether a run is of this config, wherever its data and its judge lie."""
-    mine, other = plain(composed(chosen)), folder.read_config()
-    for config in (mine, other):
-        config["data"]["root"], config["judge"] = None, None
-    return all(json.dumps(mine[part], sort_keys=True) == json.dumps(other[part], sort_keys=True) for part in PARTS)
+    """Whether a run is of this config, wherever its data lie and however often one looked."""
+    mine, other = (bearing(config) for config in (plain(composed(chosen)), folder.read_config()))
+    return mine == other
+
+
+def bearing(config: dict) -> str:
+    """What of a config bears on the figures."""
+    trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
+    data = {key: value for key, value in config["data"].items() if key != "root"}
+    parts = {part: config[part] for part in ("model", "optimizer", "seed")}
+    return json.dumps({**parts, "trainer": trainer, "data": data}, sort_keys=True)
 
 
 def cells(figures: dict[str, float]) -> list[str]:

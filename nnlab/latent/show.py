@@ -72,7 +72,12 @@ def traversal_picture(
         [f"s.d. {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
     )
     rows = [f"z{i}\n{carried[i]}" for i in coordinates]
-    return sheet(to_pixels(images, model.spec), rows, [f"{v:+.1f}" if abs(v) > 0.05 else "0" for v in values.tolist()])
+    return sheet(to_pixels(images, model.spec), rows, signed(values))
+
+
+def signed(values: Tensor) -> list[str]:
+    """Of each number its sign and a digit behind the point, as a title of a column; of zero neither."""
+    return [f"{v:+.1f}" if abs(v) > 0.05 else "0" for v in values.tolist()]
 
 
 def manifold_picture(model: Decodes, latent: Latent) -> np.ndarray:

@@ -26,7 +26,7 @@ from nnlab.families.gan.networks import (
     started,
 )
 from nnlab.families.gan.objectives import Objective
-from nnlab.latent.show import ROWS
+from nnlab.latent.show import ROWS, signed
 from nnlab.nn.mlp import Width
 from nnlab.pictures import sheet, to_pixels
 
@@ -165,7 +165,7 @@ class InfoGAN(Adversarial):
         for i in range(self.continuous):
             moving = torch.zeros_like(s)
             moving[:, i] = values
-            pictures[f"motion_{i + 1}"] = self.by_category(still, moving, shown, [f"{value:+.1f}" for value in values.tolist()])
+            pictures[f"motion_{i + 1}"] = self.by_category(still, moving, shown, signed(values))
         return pictures
 
     def by_category(self, z: Tensor, s: Tensor, shown: int, columns: list[str]) -> np.ndarray:
