@@ -9,6 +9,7 @@ from nnlab.commands.train import check_before
 from nnlab.config import names
 from nnlab.errors import BadInput
 
+LEAST = 2  # examples: of one alone no batch normalisation has a variance
 FINE = 1 / 32  # of the answer: a closer one would not outlast the next allocation
 
 
@@ -27,18 +28,21 @@ def main(argv: list[str]) -> int:
     config = {**config, "judge": "none"}  # it looks after the training step
     size = largest(lambda size: fits(config, size), most=training_examples(config))
     if size == 0:
-        raise BadInput("fit: not even a batch of one example fits; take a smaller model")
+        raise BadInput(f"fit: not even a batch of {LEAST} examples fits; take a smaller model")
     print(f"trainer.batch_size={size}")
     return 0
 
 
 def largest(fits: Callable[[int], bool], most: int) -> int:
-    """The largest number up to `most` that fits, within a share FINE of it: doubled until one does not, then bisected."""
-    good, size = 0, 1
+    """The largest number from LEAST to `most` that fits, within a share FINE of it: doubled until one does not, then bisected.
+
+    0 if none does.
+    """
+    good, size = 0, LEAST
     while good < most and fits(min(size, most)):
         good, size = min(size, most), 2 * size
     bad = min(size, most + 1)
-    while bad - good > max(1, FINE * good):
+    while good and bad - good > max(1, FINE * good):
         middle = (good + bad) // 2
         good, bad = (middle, bad) if fits(middle) else (good, middle)
     return good
@@ -53,7 +57,7 @@ def training_examples(config: dict) -> int:
     found = device.resolve(config["device"])
     if found.type != "cuda":
         raise BadInput(f"fit: tries what a GPU's memory holds, but the device is {found}")
-    experiment = assemble({**config, "trainer": {**config["trainer"], "batch_size": 1}})
+    experiment = assemble({**config, "trainer": {**config["trainer"], "batch_size": LEAST}})
     if not isinstance(experiment.options, UpdateOptions):
         kind = f"{type(experiment.model).__name__} learns {experiment.trainer.learns}"
         raise BadInput(f"fit: {kind}; its trainer.batch_size only bounds the memory of what is looked at together")

@@ -129,6 +129,7 @@ def test_each_objective_finds_a_gaussian(objective: str) -> None:
     ("overrides", "said"),
     [
         (["trainer.objective=wasserstein"], "give model.normalization=none trainer=wgan_gp, .* or use minimax, non_saturating"),
+        (["trainer.batch_size=1"], "batches of 2 or more"),
         (["trainer=wgan_gp"], "normalises over the batch"),
         (["trainer.discriminator.gradient_penalty=10"], "normalises over the batch"),
         (

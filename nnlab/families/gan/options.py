@@ -54,6 +54,8 @@ class GameOptions(UpdateOptions):
         **updates,
     ) -> None:
         super().__init__(**updates)
+        if self.batch_size < 2:
+            raise BadInput("trainer.batch_size: a game is played by batches of 2 or more, over which networks normalise")
         self.objective, self.discriminator, self.average = objective, discriminator, average
         if discriminator.label_smoothing and objective not in SMOOTHED:
             raise BadInput(

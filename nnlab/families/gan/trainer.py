@@ -96,7 +96,7 @@ class GameTrainer(GradientTrainer):
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         with self.precision.step():
-            parts = split(batch, min(self.rules.discriminator.steps, len(batch)))
+            parts = self.parts(batch)
             for part in parts[:-1]:
                 with torch.no_grad():
                     play = self.play(part)
@@ -106,6 +106,10 @@ class GameTrainer(GradientTrainer):
             terms |= self.answer(play)
         self.model.follow(self.rules.average)
         return {name: term.detach() for name, term in terms.items()}
+
+    def parts(self, batch: Batch) -> list[Batch]:
+        """One for each update of the discriminator; fewer, if there are not two examples for each."""
+        return split(batch, max(1, min(self.rules.discriminator.steps, len(batch) // 2)))
 
     def play(self, batch: Batch) -> Play:
         with self.precision.forward():
@@ -168,7 +172,7 @@ class GameTrainer(GradientTrainer):
         batch = self.feed.batch(self.rows(step), self.generator)
 
         def round_of_the_game() -> None:
-            play = self.play(split(batch, min(self.rules.discriminator.steps, len(batch)))[0])
+            play = self.play(self.parts(batch)[0])
             self.model.discriminate(*play.real)
             self.model.discriminate(*play.fake)
 
