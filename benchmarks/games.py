@@ -18,7 +18,7 @@ RUNS = {
     "gan": ["trainer.epochs=90"],
     "dcgan": ["trainer.epochs=16"],
     "sagan": ["trainer.epochs=4"],
-    "cgan": ["trainer.epochs=10"],
+    "cgan": ["trainer.epochs=5"],
     "infogan": ["trainer.epochs=3"],
     "bigan": ["trainer.epochs=12", "trainer.batch_size=128"],
     "aae": [],
