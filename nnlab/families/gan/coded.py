@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
 from nnlab.families.gan.latent import FromNoise, Prior
+from nnlab.latent.codes import moments
 from nnlab.model import Latent
-from nnlab.nn.precise import doubled
 
 
 class Coded(FromNoise):
@@ -25,10 +24,7 @@ class Coded(FromNoise):
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of the codes of the batches."""
-        codes = torch.cat([self.encode(batch.input) for batch in batches])
-        exact = doubled(codes)
-        mean, std = (figure.float().to(codes.device) for figure in (exact.mean(0), exact.std(0, correction=0)))
-        return Latent(mean, std)
+        return Latent(*moments(self, batches))
 
 
 def within(prior: Prior) -> list[nn.Module]:

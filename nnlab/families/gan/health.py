@@ -38,14 +38,14 @@ class Health:
         if judges and all(min(m["real_accuracy"], m["fake_accuracy"]) > SURE for m in self.seen):
             found["won"] = (
                 "the discriminator has won outright: it tells every sample from data, so that little is left for the generator "
-                "to learn by. Try trainer.discriminator.instance_noise=0.1, label_smoothing=0.1, a smaller rate for it, or "
-                "trainer=wgan_gp with model.normalization=none"
+                "to learn by. Try trainer.discriminator.instance_noise=0.1, or a smaller rate of its own, by "
+                "optimizer@trainer.discriminator.optimizer=adam_gan trainer.discriminator.optimizer.lr=1e-4"
             )
         diversity = [m["diversity"] for m in self.seen]
         if max(diversity[-WINDOW // 2 :]) < FALLEN * self.highest:
             found["collapsed"] = (
                 f"the samples collapse: of the data's variance they have {diversity[-1]:.0%}, after {self.highest:.0%}. "
-                "Try a smaller optimizer.lr, another trainer.objective, or model.spectral_norm=true"
+                "Try a smaller optimizer.lr, another trainer.objective, or model.spectral_norm=true where there is one"
             )
         elif self.records > 2 * WINDOW and self.highest < NEVER:
             found["collapsed"] = (

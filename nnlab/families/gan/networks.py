@@ -97,7 +97,7 @@ def started(network: nn.Module) -> nn.Module:
 def bounded_slope(network: nn.Module) -> nn.Module:
     """Each layer's weight divided by its largest singular value σ(W), by one power iteration an update (Miyato et al. 2018)."""
     for module in list(network.modules()):
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.Embedding):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             spectral_norm(module)
     return network
 
@@ -127,16 +127,13 @@ def conv_generator(
     return started(nn.Sequential(*layers, Squash(spec)))
 
 
-def conv_body(
-    spec: DataSpec, channels: list[int], normalization: Normalization, *, beside: int = 0, attends: bool = False
-) -> nn.Sequential:
-    """(N, C + beside, H, W) → (N, channels[-1], h, w): the discriminator without its last layer.
+def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization, *, attends: bool = False) -> nn.Sequential:
+    """(N, C, H, W) → (N, channels[-1], h, w): the discriminator without its last layer.
 
-    beside   channels that come with the image, all of them as the network is to see them
     attends  with self-attention over the largest map after the image
     """
-    layers: list[nn.Module] = [Centre(spec)] if not beside else []
-    for i, (before, width) in enumerate(pairwise([spec.shape[0] + beside, *channels])):
+    layers: list[nn.Module] = [Centre(spec)]
+    for i, (before, width) in enumerate(pairwise([spec.shape[0], *channels])):
         normalized = normalization == "batch" and i > 0
         layers += [nn.Conv2d(before, width, KERNEL, STRIDE, PADDING, bias=not normalized)]
         layers += [nn.BatchNorm2d(width)] if normalized else []

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -45,7 +44,6 @@ class GameTrainer(GradientTrainer):
     options = GameOptions
     learns = "by a game of networks against each other"
     uses = frozenset({"optimizer", "augmentation"})
-    facts: ClassVar[dict] = {"answers_of": ANSWERS}
     lower = GradientTrainer.lower | {"code_mean", "code_deviation", "code_correlation"}
     higher = GradientTrainer.higher | {"nmi", "ari"}
     whole_batches = True  # batch normalisation of the few that are left would be of these few
@@ -143,7 +141,7 @@ class GameTrainer(GradientTrainer):
         return terms
 
     def penalty(self, real: Objects, fake: Objects) -> Tensor:
-        """In float32: a gradient's norm to three digits would be a penalty to two."""
+        """Outside autocast: a gradient's norm to three digits would be a penalty to two."""
         share = torch.rand(len(real[0]), device=self.device, generator=self.generator)
         return slope_penalty(self.model.discriminate, real, fake, share)
 
@@ -205,9 +203,11 @@ class GameTrainer(GradientTrainer):
     def answers(self, split: str, generator: torch.Generator) -> dict[str, float]:
         """What the discriminator says of ANSWERS examples that it may not have learned from, and of as many samples."""
         feed = Feed(self.data.split(split), self.noise)
+        rows = feed.split.spread(ANSWERS)
+        self.facts = {**self.facts, "answers_of": len(rows)}
         answers: tuple[list[Tensor], list[Tensor]] = ([], [])
         with as_it_plays(self.model.discriminator):
-            for batch in feed.in_order(generator, feed.split.spread(ANSWERS)):
+            for batch in feed.in_order(generator, rows):
                 play = self.model.play(batch, generator)
                 for said, seen in zip(answers, (play.real, play.fake), strict=True):
                     said.append(self.model.discriminate(*seen))
