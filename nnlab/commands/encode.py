@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from argparse import Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from nnlab.commands.arguments import add_model, add_split, check_archive, parser, write_figures, write_picture
 from nnlab.errors import BadInput
@@ -64,12 +65,15 @@ def main(argv: list[str]) -> int:
     with aside(run.config["seed"], run.device) as generator, torch.inference_mode():
         own = asked.images is not None
         inputs = open_own(run, asked.images, generator) if own else open_inputs(run, asked.split or "test", generator)
-        coding = code_file.Coding(asked.codes) if asked.codes != "uint8" else by_bytes(run, inputs)
         decoded = Decoded(spread(len(inputs), SHOWN))
         mark = fingerprint(run.state["trainer"]["model"])
         names = inputs.keys.tolist() if inputs.keys.dtype.kind == "U" else []
-        packed = packing(run, inputs, coding, decoded)
-        code_file.write(asked.output, packed, len(inputs), coding, run.model.spec.shape, mark, names)
+        with tempfile.TemporaryFile() as kept:
+            coding, pairs = code_file.Coding(asked.codes), encoded(run, inputs)
+            if asked.codes == "uint8":
+                coding, pairs = by_bytes(pairs, kept), again(inputs, kept)
+            packed = packing(run, inputs, coding, pairs, decoded)
+            code_file.write(asked.output, packed, len(inputs), coding, run.model.spec.shape, mark, names)
     figures = {**run.facts, "fingerprint": mark, **measured(run, asked, inputs, decoded)}
     print(summary(figures))
     if run.model.spec.kind == "image":
@@ -145,25 +149,41 @@ def check_finite(codes: np.ndarray, inputs: Inputs, start: int, problem: str) ->
         raise BadInput(f"the code of {inputs.keys[start + int(whole.argmin())]} of {inputs.name} {problem}")
 
 
-def by_bytes(run: OpenRun, inputs: Inputs) -> Coding:
-    """Bytes between the least and the greatest value of each coordinate, which a pass over all inputs finds."""
+def by_bytes(pairs: Iterator[tuple[torch.Tensor, np.ndarray]], kept: IO[bytes]) -> Coding:
+    """Bytes between the least and the greatest value of each coordinate, which a pass over all inputs finds.
+
+    kept  takes in the codes (n, d) float32, which `again` reads: nothing is encoded twice, and memory stays flat
+    """
     import numpy as np
 
     from nnlab.latent.code_file import Coding
 
     low, high = np.inf, -np.inf
-    for _, codes in encoded(run, inputs):
+    for _, codes in pairs:
         low, high = np.minimum(low, codes.min(0)), np.maximum(high, codes.max(0))
+        kept.write(codes.tobytes())
     return Coding.of_bytes(low, high)
 
 
-def packing(run: OpenRun, inputs: Inputs, coding: Coding, decoded: Decoded) -> Iterator[np.ndarray]:
+def again(inputs: Inputs, kept: IO[bytes]) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+    """Images once more, with the codes that a first pass has kept."""
+    import numpy as np
+
+    width = kept.tell() // len(inputs)  # bytes of a code
+    kept.seek(0)
+    for batch in inputs.batches:
+        yield batch.input, np.frombuffer(kept.read(width * len(batch)), np.float32).reshape(len(batch), -1)
+
+
+def packing(
+    run: OpenRun, inputs: Inputs, coding: Coding, pairs: Iterator[tuple[torch.Tensor, np.ndarray]], decoded: Decoded
+) -> Iterator[np.ndarray]:
     """Codes as they are stored, batch by batch; `decoded` takes in what becomes of them."""
     import numpy as np
     import torch
 
     start = 0
-    for images, codes in encoded(run, inputs):
+    for images, codes in pairs:
         packed = coding.pack(codes)
         if packed.dtype == np.float16:
             check_finite(packed, inputs, start, "goes beyond float16, which ends at 65,504; leave --codes out")

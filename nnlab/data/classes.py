@@ -12,6 +12,8 @@ from torch import Tensor
 from nnlab.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nnlab.data.dataset import Arrays
     from nnlab.data.spec import DataSpec
 
@@ -53,26 +55,44 @@ def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
     return Chosen(renumbered, train[of_train], test[of_test], test[~of_test], other_classes)
 
 
-def numbers_of(asked: list[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
+def numbers_of(asked: Sequence[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
     """Numbers of the classes of a set of this name that are asked for by number or by name; `place` says where they are."""
-    if not classes:
-        raise BadInput(f"{place}: {name} has no labels to choose by")
-    found = []
+    found: list[int] = []
     for one in asked:
-        number = one if isinstance(one, int) else classes.index(one) if one in classes else None
-        if number is None or not 0 <= number < len(classes):
-            near = difflib.get_close_matches(one, classes, n=1, cutoff=0.5) if isinstance(one, str) else []
-            hint = f"did you mean '{near[0]}'?" if near else f"there are 0 … {len(classes) - 1}: {', '.join(classes[:12])}"
-            raise BadInput(f"{place}: {name} has no class {one!r}; {hint}")
-        if isinstance(one, int) and str(one) in classes and classes.index(str(one)) != number:
-            raise BadInput(
-                f"{place}: {one} is the number of the class '{classes[number]}', but another is called '{one}'; "
-                f"""write names in quotes, as in '{place}=["{one}"]'"""
-            )
+        number = number_of(one, classes, name, place)
         if number in found:
             raise BadInput(f"{place}: '{classes[number]}' is asked for twice")
         found.append(number)
     return found
+
+
+def number_of(one: int | str, classes: tuple[str, ...], name: str, place: str) -> int:
+    """Of a class of that name, in whatever letters where none other differs by their size alone; or else of that number.
+
+    Raises BadInput if there is none, or if the number of one class is the name of another.
+    """
+    if not classes:
+        raise BadInput(f"{place}: {name} has no labels to choose by")
+    if isinstance(one, int):
+        if not 0 <= one < len(classes):
+            raise BadInput(f"{place}: {name} has no class {one}; there are 0 … {len(classes) - 1}: {', '.join(classes[:12])}")
+        if str(one) in classes and classes.index(str(one)) != one:
+            raise BadInput(
+                f"{place}: {one} is the number of the class '{classes[one]}', but another is called '{one}'; "
+                f"""write names in quotes, as in '{place}=["{one}"]'"""
+            )
+        return one
+    if one in classes:
+        return classes.index(one)
+    alike = [number for number, other in enumerate(classes) if other.lower() == one.lower()]
+    if len(alike) == 1:
+        return alike[0]
+    if one.isdecimal() and int(one) < len(classes):
+        return int(one)
+    small = {other.lower(): other for other in classes}
+    near = difflib.get_close_matches(one.lower(), small, n=1, cutoff=0.5)
+    hint = f"did you mean '{small[near[0]]}'?" if near else f"there are 0 … {len(classes) - 1}: {', '.join(classes[:12])}"
+    raise BadInput(f"{place}: {name} has no class '{one}'; {hint}")
 
 
 def need_classes(spec: DataSpec, why: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.data.classes import number_of
 from nnlab.data.dataset import Split
 from nnlab.data.npz import DAMAGED
 from nnlab.data.spec import DataSpec
@@ -65,23 +65,8 @@ def selection(typed: str, option: str, spec: DataSpec) -> Selection:
         raise BadInput(f"{option} {typed}: {spec.name} has no labels to choose by; give a file of indices")
     # a name may hold a comma itself
     parts = [typed] if typed.lower() in (name.lower() for name in spec.classes) else typed.split(",")
-    numbers = dict.fromkeys(number_of(part.strip(), f"{option} {typed}", spec) for part in parts)
+    numbers = dict.fromkeys(number_of(part.strip(), spec.classes, spec.name, f"{option} {typed}") for part in parts)
     return Selection(typed, option, tuple(numbers), None, ", ".join(spec.classes[number] for number in numbers))
-
-
-def number_of(name: str, place: str, spec: DataSpec) -> int:
-    """Of a class: of that name, but for the size of its letters where none other differs by that alone; else of that number."""
-    if name in spec.classes:
-        return spec.classes.index(name)
-    alike = [number for number, other in enumerate(spec.classes) if other.lower() == name.lower()]
-    if len(alike) == 1:
-        return alike[0]
-    if name.isdecimal() and int(name) < len(spec.classes):
-        return int(name)
-    small = {other.lower(): other for other in spec.classes}
-    near = difflib.get_close_matches(name.lower(), small, n=1, cutoff=0.5)
-    hint = f"did you mean '{small[near[0]]}'?" if near else f"there are {', '.join(spec.classes[:12])}"
-    raise BadInput(f"{place}: {spec.name} has no class '{name}'; {hint}")
 
 
 def listed(path: Path, option: str) -> np.ndarray:

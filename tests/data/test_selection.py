@@ -61,7 +61,7 @@ def test_a_name_may_hold_a_comma():
     [
         ("snaeker", "--plus snaeker: clothes has no class 'snaeker'; did you mean 'Sneaker'?"),
         ("trouser,boot", "--plus trouser,boot: clothes has no class 'boot'; did you mean 'Ankle boot'?"),
-        ("4", "--plus 4: clothes has no class '4'; there are T-shirt/top, Trouser, Sneaker, Ankle boot"),
+        ("4", "--plus 4: clothes has no class '4'; there are 0 … 3: T-shirt/top, Trouser, Sneaker, Ankle boot"),
         ("-1", "--plus -1: clothes has no class '-1'; there are"),
         ("", "--plus : clothes has no class ''; there are"),
     ],
