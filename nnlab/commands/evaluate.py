@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from nnlab.commands.arguments import add_model, add_split, parser
+from nnlab.commands.arguments import add_model, add_split, parser, positive
 
 
 def main(argv: list[str]) -> int:
@@ -15,12 +15,14 @@ def main(argv: list[str]) -> int:
         "evaluate last",
         "evaluate last --split validation --checkpoint last",
         "evaluate last --judge auto",
+        "evaluate last --samples 5000",
     )
     made.add_argument(
         "--judge",
         metavar="JUDGE",
         help="compares samples and reconstructions with data: auto (a classifier trained once a dataset), RUN or inception",
     )
+    made.add_argument("--samples", type=positive, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
     add_split(made, "test")
     add_model(made)
     asked = made.parse_args(argv)
@@ -32,6 +34,8 @@ def main(argv: list[str]) -> int:
     run = open_run(asked.run, asked.checkpoint, asked.device)
     if asked.judge is not None:
         choose_judge(run, asked.judge)
+    if asked.samples is not None:
+        choose_samples(run, asked.samples)
     run.judged = True
     trainer = run.experiment.trainer
     n = len(take(trainer.data, asked.split))
@@ -55,3 +59,19 @@ def choose_judge(run, judge: str) -> None:
         raise BadInput(*(problem.replace("judge: ", "--judge: ") for problem in problems))
     run.config = judges.with_judge({**run.config, "device": str(run.device)}, Console(stream=sys.stderr))
     run.state["trainer"].pop("judge", None)  # the weights of the run's own
+
+
+def choose_samples(run, samples: int) -> None:
+    """Another number of samples than the run's own. Raises BadInput where its likelihood is not found by sampling codes."""
+    from nnlab.config import values
+    from nnlab.errors import BadInput
+
+    trainer = run.config["trainer"]
+    if "samples" not in trainer.get("likelihood", {}):
+        raise BadInput(
+            f"--samples: has no use, {type(run.model).__name__} has no likelihood that is estimated by sampling codes"
+        )
+    run.config = {**run.config, "trainer": {**trainer, "likelihood": {**trainer["likelihood"], "samples": samples}}}
+    problems = values.check(run.config)
+    if problems:
+        raise BadInput(*(problem.replace("trainer.likelihood.samples: ", "--samples: ") for problem in problems))
