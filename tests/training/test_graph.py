@@ -20,7 +20,22 @@ from nnlab.training.scheduled import Scheduled
 from nnlab.training.schedules import Cosine
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
-MODELS = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "fcnn", "cnn", "rbm", "dbn", "gan", "dcgan", "beta_vae", "cvae", "iwae"]
+MODELS = [
+    "ae",
+    "conv_ae",
+    "vae",
+    "conv_vae",
+    "stacked_ae",
+    "fcnn",
+    "cnn",
+    "rbm",
+    "dbn",
+    "gan",
+    "dcgan",
+    "beta_vae",
+    "cvae",
+    "iwae",
+]
 NOISY = MODELS[:5]
 SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
 
