@@ -154,7 +154,7 @@ class Gaussian(Likelihood):
 
 
 class DiscretizedLogistic(Likelihood):
-    """P(x|m, s) = σ((x + h − m)/s) − σ((x − h − m)/s): a logistic density over each of 256 levels, whose half width is h = 1/510.
+    """P(x|m, s) = σ((x + h − m)/s) − σ((x − h − m)/s): a logistic density over one of 256 levels, h = 1/510 to each side.
 
     What lies beyond 0 and 1 counts for the first and the last level (Kingma et al. 2016, "Improved variational inference with
     inverse autoregressive flow"; Salimans et al. 2017, "PixelCNN++"). For each value the output has a location m and log s. Of

@@ -17,8 +17,8 @@ class IWAE(VAE):
 
     loss = −log 1/k Σᵢ wᵢ,  wᵢ = p(x, zᵢ)/q(zᵢ|x) of k codes zᵢ = μ + σεᵢ an image,  nats an image
 
-    The bound E log 1/k Σ wᵢ on log p(x) rises with k, from the ELBO at k = 1. Beside it stand the ELBO's parts: `reconstruction`,
-    of the same k codes, and `kl`.
+    The bound E log 1/k Σ wᵢ on log p(x) rises with k, from the ELBO at k = 1. Beside it stand the ELBO's parts: `kl`, and
+    `reconstruction` of the same k codes.
     """
 
     def __init__(self, spec: DataSpec, *, k: Annotated[int, AtLeast(1)] = 5, **vae) -> None:

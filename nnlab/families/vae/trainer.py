@@ -53,8 +53,8 @@ class VAETrainer(GradientTrainer):
         if samples is not None and not likelihood.normalized_over(split):
             if samples != "auto":
                 raise BadInput(
-                    f"trainer.likelihood.samples: {self.model.spec.name} has gray values, of which the Bernoulli likelihood is no "
-                    "density; add data.binarize=dynamic or model.likelihood=continuous_bernoulli, or leave it out"
+                    f"trainer.likelihood.samples: {self.model.spec.name} has gray values, of which the Bernoulli likelihood is "
+                    "no density; add data.binarize=dynamic or model.likelihood=continuous_bernoulli, or leave it out"
                 )
             samples = None
         self.samples, self.chunk = USUAL if samples == "auto" else samples, chunk
