@@ -91,34 +91,34 @@ class ContinuousBernoulli(Likelihood):
         return (2 * a).to(mean)
 
 
-NEAR_ZERO = (
-    0.5  # of a: below it series, whose next term is under 1e-9; above it the closed forms, which lose no more than a digit
-)
+NEAR_ZERO = 0.5  # of |a|: below it series, whose next term is under 1e-8; above it closed forms, which lose a digit at most
+
+
+def sides_of(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where a is near zero; there a², elsewhere 0; and elsewhere |a|, there 1. Each elementwise, and with finite slopes."""
+    near = a.abs() < NEAR_ZERO
+    return near, a.square().masked_fill(~near, 0), a.abs().masked_fill(near, 1)
 
 
 def log_sinhc(a: Tensor) -> Tensor:
     """log(sinh(a)/a), elementwise."""
-    a = a.abs()
-    s = a.clamp(max=NEAR_ZERO).square()
+    near, s, far = sides_of(a)
     series = s * (1 / 6 + s * (-1 / 180 + s * (1 / 2835 - s / 37800)))
-    far = a.clamp(min=NEAR_ZERO)
-    return torch.where(a < NEAR_ZERO, series, far + torch.log(-torch.expm1(-2 * far) / (2 * far)))
+    return torch.where(near, series, far + torch.log(-torch.expm1(-2 * far) / (2 * far)))
 
 
 def langevin(a: Tensor) -> Tensor:
     """coth a − 1/a, elementwise: the slope of log(sinh(a)/a)."""
-    s = a.abs().clamp(max=NEAR_ZERO).square()
+    near, s, far = sides_of(a)
     series = a * (1 / 3 + s * (-1 / 45 + s * (2 / 945 - s * (1 / 4725 - s * 2 / 93555))))
-    far = a.abs().clamp(min=NEAR_ZERO)
-    return torch.where(a.abs() < NEAR_ZERO, series, a.sign() * (1 / torch.tanh(far) - 1 / far))
+    return torch.where(near, series, a.sign() * (1 / torch.tanh(far) - 1 / far))
 
 
 def langevin_slope(a: Tensor) -> Tensor:
     """1/a² − 1/sinh² a, elementwise."""
-    s = a.abs().clamp(max=NEAR_ZERO).square()
+    near, s, far = sides_of(a)
     series = 1 / 3 + s * (-1 / 15 + s * (2 / 189 - s * (1 / 675 - s * 2 / 10395)))
-    far = a.abs().clamp(min=NEAR_ZERO)
-    return torch.where(a.abs() < NEAR_ZERO, series, far**-2 - torch.sinh(far) ** -2)
+    return torch.where(near, series, far**-2 - torch.sinh(far) ** -2)
 
 
 class Gaussian(Likelihood):
