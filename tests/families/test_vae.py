@@ -259,7 +259,7 @@ def test_the_estimate_of_a_run_is_that_of_more_samples_on_the_same_data():
         (["model=vae", "model.sigma=0"], "model.sigma: expected a number > 0 or learned, got 0"),
         (["model=vae", "model.sigma=0.1"], "model.sigma: has no effect under bernoulli"),
         (["model=vae", "data=moons", "model.likelihood=bernoulli"], "model.likelihood: bernoulli needs values within [0, 1]"),
-        (["model=vae", "trainer.likelihood.samples=100"], "trainer.likelihood.samples: digits has gray values"),
+        (["model=vae", "trainer.likelihood.samples=100"], "trainer.likelihood.samples: Digits has gray values"),
         (
             ["model=vae", "trainer.likelihood.samples=1"],
             "trainer.likelihood.samples: expected a whole number ≥ 2 or auto or none",
