@@ -73,7 +73,8 @@ def test_a_captured_step_is_the_eager_step(taped, model):
     eager, captured = (trainer(f"model={model}", *noise, f"trainer.graph={choice}") for choice in ("none", "always"))
     steps = 2 * eager.steps_per_epoch + 2  # over two ends of epochs, whose last batches are smaller
     assert len(eager.data.train) % eager.batch_size
-    assert same(train(eager, steps), train(captured, steps), 2e-6)  # a rate in float32 is not quite the one in float64
+    # a rate in float32 is not quite the one in float64, which Adam makes more of where a gradient is next to nothing
+    assert same(train(eager, steps), train(captured, steps), 1e-5)
     assert not captured.remarks
     rest = set() if eager.whole_batches else {(1, len(eager.data.train) % 48)}
     assert set(captured._graphed.launches) == {(1, 48), (2, 48)} | rest
