@@ -114,7 +114,7 @@ def test_a_conditional_model_is_weighed_given_the_label():
     x, label = torch.randn(30, DIM, generator=generator()), torch.arange(30) % 2
     found = importance_sampled(model, Batch(x, x, label=label), 3000, 1000, generator())
     weight = model.decoder[0].weight
-    mean = model.decoder[0].bias + weight[:, LATENT:].T[label]
+    mean = model.decoder[0].bias + 2 * weight[:, LATENT:].T[label]  # there are two classes
     covariance = weight[:, :LATENT] @ weight[:, :LATENT].T + SIGMA**2 * torch.eye(DIM)
     truth = MultivariateNormal(mean, covariance).log_prob(x).double()
     z = (found.log_likelihood - truth) / found.standard_error

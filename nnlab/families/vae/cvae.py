@@ -16,7 +16,8 @@ class CVAE(Variational):
 
     p(x, z|y) = p(x|z, y) N(z; 0, I),   q(z|x, y) = N(μ(x, y), diag σ²(x, y)),   loss = −ELBO of log p(x|y), nats an image
 
-    Both networks see y as a vector of zeros and a one. What y says z need not: z is what the images of a class differ in.
+    Both networks see y as a vector of zeros and, in its place, the number of classes C: a 1 would be overheard beside the
+    coordinates of z. What y says z need not: z is what the images of a class differ in.
     Where an image comes without its label, the likeliest stands in: argmax_y log p(y) + ELBO(x, y) with z at the posterior's
     mean, p(y) being the classes' shares of the training data.
 
@@ -24,7 +25,7 @@ class CVAE(Variational):
     """
 
     shares: Tensor
-    one_hot: Tensor
+    vectors: Tensor
 
     def __init__(
         self, spec: DataSpec, *, hidden: list[Width] = (1024, 512), activation: Activation = "silu", **variational
@@ -37,7 +38,7 @@ class CVAE(Variational):
         self.encoder = nn.Sequential(*mlp([spec.features + classes, *hidden, 2 * self.latent_dim], activation))
         self.decoder = mlp_decoder(spec, hidden, self.latent_dim + classes, activation, self.likelihood.per_value)
         self.register_buffer("shares", torch.full((classes,), 1 / classes))
-        self.register_buffer("one_hot", torch.eye(classes), persistent=False)
+        self.register_buffer("vectors", classes * torch.eye(classes), persistent=False)  # (C, C), a row a class
 
     def start(self, split: Split) -> None:
         super().start(split)
@@ -45,16 +46,16 @@ class CVAE(Variational):
 
     def posterior(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """μ and log σ² of q(z|x, y), each (N, latent_dim)."""
-        seen = torch.cat([self.check(x).flatten(1), self.one_hot[label]], 1)
+        seen = torch.cat([self.check(x).flatten(1), self.vectors[label]], 1)
         mean, log_variance = self.encoder(seen).float().chunk(2, dim=1)
         return mean, log_variance
 
     def output(self, z: Tensor, label: Tensor) -> Tensor:
-        return self.decoder(torch.cat([z, self.one_hot[label]], 1)).float()
+        return self.decoder(torch.cat([z, self.vectors[label]], 1)).float()
 
     def joint(self, x: Tensor) -> Tensor:
         """log p(y) + ELBO(x, y) of every class, (N, classes), nats."""
-        every = self.one_hot.argmax(1)
+        every = torch.arange(len(self.shares), device=x.device)
         bounds = [-self.negative_elbo(x, label.expand(len(x))) for label in every]
         return torch.stack(bounds, 1) + self.shares.log()
 
