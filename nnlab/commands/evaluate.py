@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_split, parser
+from nnlab.commands.arguments import add_model, add_split, parser, positive
+
+if TYPE_CHECKING:
+    from nnlab.training.trainer import Trainer
 
 
 def main(argv: list[str]) -> int:
@@ -15,12 +19,14 @@ def main(argv: list[str]) -> int:
         "evaluate last",
         "evaluate last --split validation --checkpoint last",
         "evaluate last --judge auto",
+        "evaluate last --samples 5000",
     )
     made.add_argument(
         "--judge",
         metavar="JUDGE",
         help="compares samples and reconstructions with data: auto (a classifier trained once a dataset), RUN or inception",
     )
+    made.add_argument("--samples", type=positive, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
     add_split(made, "test")
     add_model(made)
     asked = made.parse_args(argv)
@@ -34,6 +40,8 @@ def main(argv: list[str]) -> int:
         choose_judge(run, asked.judge)
     run.judged = True
     trainer = run.experiment.trainer
+    if asked.samples is not None:
+        choose_samples(trainer, asked.samples)
     n = len(take(trainer.data, asked.split))
     prefix = named(asked.split, trainer.stages[trainer.stage].name)
     figures = {prefix + name: value for name, value in trainer.evaluate(asked.split).items()}
@@ -55,3 +63,20 @@ def choose_judge(run, judge: str) -> None:
         raise BadInput(*(problem.replace("judge: ", "--judge: ") for problem in problems))
     run.config = judges.with_judge({**run.config, "device": str(run.device)}, Console(stream=sys.stderr))
     run.state["trainer"].pop("judge", None)  # the weights of the run's own
+
+
+def choose_samples(trainer: Trainer, samples: int) -> None:
+    """Another number of samples than the run's own. Raises BadInput where its likelihood is not found by sampling codes."""
+    from nnlab.errors import BadInput
+    from nnlab.model import can
+    from nnlab.training.trainer import EstimatesLikelihood
+
+    if not can(trainer, EstimatesLikelihood):
+        name = type(trainer.model).__name__
+        raise BadInput(f"--samples: has no use, {name} has no likelihood that is estimated by sampling codes")
+    try:
+        trainer.estimate_by(samples)
+    except BadInput as error:
+        raise BadInput(
+            *(problem.replace("trainer.likelihood.samples: ", "--samples: ") for problem in error.problems)
+        ) from error

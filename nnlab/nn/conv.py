@@ -39,10 +39,12 @@ def conv_encoder(spec: DataSpec, channels: list[int], hidden: int, outputs: int,
     return nn.Sequential(*layers, nn.Flatten(), *mlp([channels[-1] * prod(last), hidden, outputs], activation))
 
 
-def conv_decoder(spec: DataSpec, channels: list[int], hidden: int, latent_dim: int, activation: Activation) -> nn.Sequential:
-    """(N, latent_dim) → (N, C, H, W): the encoder's mirror image."""
+def conv_decoder(
+    spec: DataSpec, channels: list[int], hidden: int, latent_dim: int, activation: Activation, per_value: int = 1
+) -> nn.Sequential:
+    """(N, latent_dim) → (N, per_value · C, H, W): the encoder's mirror image."""
     size = sides(spec, len(channels))
-    widths = [*reversed(channels), spec.shape[0]]
+    widths = [*reversed(channels), per_value * spec.shape[0]]
     layers = [
         *mlp([latent_dim, hidden, widths[0] * prod(size[-1])], activation),
         nn.Unflatten(1, (widths[0], *size[-1])),

@@ -3,51 +3,145 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nnlab.config.constraints import MoreThan
+from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
+from nnlab.nn.precise import doubled
 
-Choice = Literal["auto", "bernoulli", "gaussian"]
+Choice = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"]
+Sigma = Annotated[float, MoreThan(0)] | Literal["learned"]
+LEVELS = 256  # of a pixel that is stored as a byte
+START = 0.3  # of the range of the values: what a scale that is learned begins with
 
 
-class Bernoulli(nn.Module):
+class Likelihood(nn.Module):
+    """Values (N, *shape) given outputs (N, per_value · C, …), where C, … is the values' shape.
+
+    per_value  how many numbers of the output say how one value is distributed
+    discrete   whether it gives probabilities to the values that occur, so that bits a dimension mean something
+    """
+
+    per_value: int = 1
+    discrete: bool = False
+
+    def normalized_over(self, split: Split) -> bool:
+        """Whether the values of such a split are all that it distributes its probability over."""
+        return True
+
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
+        """(N,) nats an image."""
+        raise NotImplementedError
+
+    def mean(self, output: Tensor) -> Tensor:
+        """E[x | output], (N, *shape)."""
+        raise NotImplementedError
+
+    def output_for(self, mean: Tensor) -> Tensor:
+        """The output whose mean this is, both of one example (C, …); kept away from certainty, which no gradient leaves."""
+        raise NotImplementedError
+
+
+class Bernoulli(Likelihood):
     """log p(x|l) = Σ x log σ(l) + (1−x) log(1−σ(l)), with a logit l for each value.
 
     For gray values in [0, 1] this is the usual cross-entropy: a bound's worth, not a normalised density.
     """
 
+    discrete = True
+
+    def normalized_over(self, split: Split) -> bool:
+        return split.bits or split.sampled
+
     def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
-        """(N,) nats an image."""
         return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
     def mean(self, logits: Tensor) -> Tensor:
         return logits.sigmoid()
 
     def output_for(self, mean: Tensor) -> Tensor:
-        """The output whose mean this is; kept away from certainty, which no gradient leaves."""
         return mean.clamp(0.01, 0.99).logit()
 
 
-class Gaussian(nn.Module):
-    """log p(x|m) = −½ Σ ((x−m)²/σ² + log 2πσ²), with a mean m for each value and a learned σ.
+class ContinuousBernoulli(Likelihood):
+    """p(x|l) = eˡˣ / ∫₀¹ eˡᵗ dt for gray values in [0, 1] (Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli").
 
-    One σ for an image, one a column for a table. σ ≥ 0.001 of the range, so that a value that never changes cannot make
-    the likelihood infinite.
+    With a = l/2 the integral is eᵃ sinh(a)/a, so log p(x|l) = Σ (2x−1) a − log(sinh(a)/a) and E[x|l] = ½ (1 + coth a − 1/a):
+    the paper's C(λ)·λˣ(1−λ)¹⁻ˣ with λ = σ(l), written so that λ = ½ is no special case.
     """
 
-    def __init__(self, spec: DataSpec) -> None:
+    def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
+        return torch.addcmul(-log_sinhc(logits / 2), x - 0.5, logits).flatten(1).sum(1)
+
+    def mean(self, logits: Tensor) -> Tensor:
+        return 0.5 * (1 + langevin(logits / 2))
+
+    def output_for(self, mean: Tensor) -> Tensor:
+        """By Newton's method on coth a − 1/a = y, from Cohen's (1991) rational start."""
+        y = doubled(2 * mean.clamp(0.01, 0.99) - 1)
+        a = y * (3 - y * y) / (1 - y * y)
+        for _ in range(6):  # of which three suffice
+            a = a - (langevin(a) - y) / langevin_slope(a)
+        return (2 * a).to(mean)
+
+
+NEAR_ZERO = 0.5  # of |a|: below it series, whose next term is under 1e-8; above it closed forms, which lose a digit at most
+
+
+def sides_of(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where a is near zero; there a², elsewhere 0; and elsewhere |a|, there 1. Each elementwise, and with finite slopes."""
+    near = a.abs() < NEAR_ZERO
+    return near, a.square().masked_fill(~near, 0), a.abs().masked_fill(near, 1)
+
+
+def log_sinhc(a: Tensor) -> Tensor:
+    """log(sinh(a)/a), elementwise."""
+    near, s, far = sides_of(a)
+    series = s * (1 / 6 + s * (-1 / 180 + s * (1 / 2835 - s / 37800)))
+    return torch.where(near, series, far + torch.log(-torch.expm1(-2 * far) / (2 * far)))
+
+
+def langevin(a: Tensor) -> Tensor:
+    """coth a − 1/a, elementwise: the slope of log(sinh(a)/a)."""
+    near, s, far = sides_of(a)
+    series = a * (1 / 3 + s * (-1 / 45 + s * (2 / 945 - s * (1 / 4725 - s * 2 / 93555))))
+    return torch.where(near, series, a.sign() * (1 / torch.tanh(far) - 1 / far))
+
+
+def langevin_slope(a: Tensor) -> Tensor:
+    """1/a² − 1/sinh² a, elementwise."""
+    near, s, far = sides_of(a)
+    series = 1 / 3 + s * (-1 / 15 + s * (2 / 189 - s * (1 / 675 - s * 2 / 10395)))
+    return torch.where(near, series, far**-2 - torch.sinh(far) ** -2)
+
+
+class Gaussian(Likelihood):
+    """log p(x|m) = −½ Σ ((x−m)²/σ² + log 2πσ²), with a mean m for each value.
+
+    sigma  σ, in the units that a model sees; or learned: one for an image, one a column for a table, and at least 0.001 of
+           the range, so that a value that never changes cannot make the likelihood infinite
+    """
+
+    log_sigma: Tensor
+
+    def __init__(self, spec: DataSpec, sigma: Sigma = "learned") -> None:
         super().__init__()
         spread = spec.high - spec.low or 1.0
-        self.floor = 1e-3 * spread
-        self.log_sigma = nn.Parameter(torch.full((spec.features if spec.kind == "table" else 1,), math.log(0.3 * spread)))
+        learned = sigma == "learned"
+        self.floor = 1e-3 * spread if learned else 0.0
+        start = torch.full((spec.features if spec.kind == "table" else 1,), math.log(START * spread if learned else sigma))
+        if learned:
+            self.log_sigma = nn.Parameter(start)
+        else:
+            self.register_buffer("log_sigma", start)
 
     def log_prob(self, mean: Tensor, x: Tensor) -> Tensor:
-        """(N,) nats an image."""
         sigma = self.log_sigma.exp() + self.floor
         z = (x - mean).flatten(1) / sigma
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1) - sigma.log().expand(z.shape[1]).sum()
@@ -59,13 +153,68 @@ class Gaussian(nn.Module):
         return mean
 
 
-def likelihood(choice: Choice, spec: DataSpec) -> Bernoulli | Gaussian:
-    """`auto` is Bernoulli for images within [0, 1] and Gaussian for everything else."""
+class DiscretizedLogistic(Likelihood):
+    """P(x|m, s) = σ((x + h − m)/s) − σ((x − h − m)/s): a logistic density over one of 256 levels, h = 1/510 to each side.
+
+    What lies beyond 0 and 1 counts for the first and the last level (Kingma et al. 2016, "Improved variational inference with
+    inverse autoregressive flow"; Salimans et al. 2017, "PixelCNN++"). For each value the output has a location m and log s. Of
+    images within [0, 1]; a value between two levels counts as the nearer one.
+
+    With b − a = 2h/s, log(σ(b) − σ(a)) = log σ(b) + log σ(−a) + log(1 − e⁻²ʰᐟˢ), which does not cancel in the tails.
+    """
+
+    per_value = 2
+    discrete = True
+    least = -7.7  # of log s, the papers' −7 where the range is 2: a tenth of a level
+
+    def parameters_of(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """m and log s of each value, each (N, *shape)."""
+        location, log_scale = output.chunk(2, dim=1)
+        return location, log_scale.clamp(min=self.least)
+
+    def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
+        location, log_scale = self.parameters_of(output)
+        width = 1 / (LEVELS - 1)
+        x = (x / width).round() * width
+        per_scale = (-log_scale).exp()
+        below = F.logsigmoid((x + width / 2 - location) * per_scale)  # log P(X < the level's upper end)
+        above = F.logsigmoid((location - x + width / 2) * per_scale)
+        inside = torch.log(-torch.expm1(-width * per_scale))
+        first, last = x < width / 2, x > 1 - width / 2
+        found = below.masked_fill(last, 0) + above.masked_fill(first, 0) + inside.masked_fill(first | last, 0)
+        return found.flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """∫₀¹ P(X > t) dt = s (log(1 + e^(m/s)) − log(1 + e^((m−1)/s))), which is E[x] to half a level."""
+        location, log_scale = self.parameters_of(output)
+        scale = log_scale.exp()
+        return (scale * (F.softplus(location / scale) - F.softplus((location - 1) / scale))).clamp(0, 1)
+
+    def output_for(self, mean: Tensor) -> Tensor:
+        y, scale = doubled(mean.clamp(0.01, 0.99)), START / 2  # a logistic's s.d. is 1.8 of its scale
+        location = y + scale * torch.log(torch.expm1(-y / scale) / torch.expm1((y - 1) / scale))
+        return torch.cat([location, torch.full_like(location, math.log(scale))]).to(mean)
+
+
+def likelihood(choice: Choice, spec: DataSpec, sigma: Sigma = "learned") -> Likelihood:
+    """`auto` is Bernoulli for images within [0, 1] and Gaussian for everything else.
+
+    Raises BadInput where the data have values that the choice gives no probability, and for a sigma that nothing reads.
+    """
     if choice == "auto":
         choice = "bernoulli" if spec.in_unit_interval and spec.kind == "image" else "gaussian"
-    if choice == "bernoulli" and not spec.in_unit_interval:
+    if choice != "gaussian" and not spec.in_unit_interval:
         raise BadInput(
-            f"model.likelihood: bernoulli needs values within [0, 1], "
-            f"{spec.name} has {spec.low:g} … {spec.high:g}; use gaussian"
+            f"model.likelihood: {choice} needs values within [0, 1], {spec.name} has {spec.low:g} … {spec.high:g}; use gaussian"
         )
-    return Bernoulli() if choice == "bernoulli" else Gaussian(spec)
+    if choice == "discretized_logistic" and spec.kind != "image":
+        raise BadInput(
+            f"model.likelihood: discretized_logistic is of the 256 levels of pixels, {spec.name} is a table; use gaussian"
+        )
+    if choice != "gaussian" and sigma != "learned":
+        raise BadInput(f"model.sigma: has no effect under {choice}; add model.likelihood=gaussian, or leave it out")
+    if choice == "gaussian":
+        return Gaussian(spec, sigma)
+    return {"bernoulli": Bernoulli, "continuous_bernoulli": ContinuousBernoulli, "discretized_logistic": DiscretizedLogistic}[
+        choice
+    ]()

@@ -36,7 +36,9 @@ def mlp_encoder(spec: DataSpec, hidden: list[int], outputs: int, activation: Act
     return nn.Sequential(nn.Flatten(), *mlp([spec.features, *hidden, outputs], activation))
 
 
-def mlp_decoder(spec: DataSpec, hidden: list[int], latent_dim: int, activation: Activation) -> nn.Sequential:
-    """(N, latent_dim) → (N, *shape), with the encoder's hidden widths in reverse."""
-    layers = mlp([latent_dim, *reversed(hidden), spec.features], activation)
-    return nn.Sequential(*layers, nn.Unflatten(1, spec.shape))
+def mlp_decoder(
+    spec: DataSpec, hidden: list[int], latent_dim: int, activation: Activation, per_value: int = 1
+) -> nn.Sequential:
+    """(N, latent_dim) → (N, per_value · C, …) where C, … is the data's shape, with the encoder's hidden widths in reverse."""
+    layers = mlp([latent_dim, *reversed(hidden), per_value * spec.features], activation)
+    return nn.Sequential(*layers, nn.Unflatten(1, (per_value * spec.shape[0], *spec.shape[1:])))

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -86,6 +86,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             yield
     finally:
         model.train(was)
+
+
+class EstimatesLikelihood(Protocol):
+    """A trainer whose figures hold a log-likelihood that is estimated by sampling."""
+
+    def estimate_by(self, samples: int) -> None:
+        """From now on by so many samples an example. Raises BadInput where the model has no likelihood."""
 
 
 class Trainer(ABC):

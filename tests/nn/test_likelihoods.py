@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import distributions
 
+from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
-from nnlab.nn.likelihoods import Bernoulli, Gaussian, likelihood
+from nnlab.nn.likelihoods import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian, likelihood
 
 IMAGE = DataSpec("photos", "image", (2, 3, 4))
 REAL = DataSpec("scans", "image", (1, 3, 4), low=-3.0, high=9.0, bounded=False)
@@ -121,3 +122,137 @@ def test_output_for_is_the_inverse_of_mean(p):
 
 def test_bernoulli_starts_away_from_certainty():
     assert Bernoulli().mean(Bernoulli().output_for(torch.tensor([0.0, 1.0]))).tolist() == pytest.approx([0.01, 0.99])
+
+
+# -- likelihoods of gray values ------------------------------------------------------------------------------------
+
+
+LOGITS = [-60.0, -5.0, -1.0001, -0.9999, -0.1, -1e-4, 0.0, 1e-7, 1e-3, 0.5, 0.9999, 1.0001, 8.0, 90.0]
+
+
+@pytest.mark.parametrize("logit", LOGITS)
+def test_continuous_bernoulli_integrates_to_one_and_to_its_mean(logit):
+    p, x = ContinuousBernoulli(), torch.linspace(0, 1, 100_001, dtype=torch.float64)
+    logits = torch.full((len(x), 1), logit)
+    density = p.log_prob(logits, x.float()[:, None]).double().exp()
+    assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=1e-4)
+    assert p.mean(logits[:1]).item() == pytest.approx(torch.trapezoid(density * x, x).item(), abs=1e-5)
+
+
+def test_continuous_bernoulli_is_torchs_and_so_is_its_gradient():
+    logits = torch.cat([normal(200) * 4, torch.linspace(-1.2, 1.2, 25)]).double()
+    x = torch.rand(len(logits), generator=torch.Generator().manual_seed(0)).double()
+    wide = logits.clone().requires_grad_()
+    expected = distributions.ContinuousBernoulli(logits=wide).log_prob(x)
+    expected.sum().backward()
+    ours = logits.float().requires_grad_()
+    found = ContinuousBernoulli().log_prob(ours[:, None], x.float()[:, None])
+    found.sum().backward()
+    assert torch.allclose(found.double(), expected, atol=1e-5)
+    assert torch.allclose(ours.grad.double(), wide.grad, atol=1e-4)  # torch's own series has two terms
+
+
+def test_the_gradient_of_the_continuous_bernoulli_is_x_less_the_mean():
+    logits = torch.tensor([-30.0, -1.0, -1e-3, 0.0, 1e-6, 0.2, 0.99, 1.01, 40.0])[:, None].requires_grad_()
+    p, x = ContinuousBernoulli(), torch.full((9, 1), 0.3)
+    p.log_prob(logits, x).sum().backward()
+    assert torch.allclose(logits.grad, x - p.mean(logits), atol=2e-6)
+
+
+def logistic_output(location: float, log_scale: float, n: int = 1) -> torch.Tensor:
+    return torch.tensor([location, log_scale]).view(1, 2, 1, 1).expand(n, 2, 1, 1)
+
+
+LEVELS = (torch.arange(256) / 255).view(-1, 1, 1, 1)
+SETTINGS = [(0.5, -2.0), (0.0, -5.0), (1.3, -3.0), (-0.4, -4.0), (0.3, -20.0), (0.7, 1.5), (0.2, -4.5)]
+
+
+@pytest.mark.parametrize(("location", "log_scale"), SETTINGS)
+def test_discretized_logistic_sums_to_one_over_the_levels_and_to_its_mean(location, log_scale):
+    p, output = DiscretizedLogistic(), logistic_output(location, log_scale, 256)
+    chance = p.log_prob(output, LEVELS).double().exp()
+    assert chance.sum().item() == pytest.approx(1, abs=1e-4)
+    expected = (chance * LEVELS.flatten()).sum().item()
+    assert p.mean(output)[0].item() == pytest.approx(expected, abs=1 / 510)
+    if log_scale > -5:
+        assert p.mean(output)[0].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_discretized_logistic_is_the_difference_of_two_sigmoids():
+    location, log_scale = 0.4, -3.0
+    edges = torch.arange(1, 256, dtype=torch.float64) / 255 - 1 / 510
+    cdf = torch.cat([torch.zeros(1), torch.sigmoid((edges - location) / math.exp(log_scale)), torch.ones(1)])
+    found = DiscretizedLogistic().log_prob(logistic_output(location, log_scale, 256), LEVELS)
+    assert torch.allclose(found.double(), cdf.diff().log(), atol=1e-4)
+
+
+def test_discretized_logistic_is_finite_where_both_sigmoids_round_to_one():
+    output = logistic_output(0.0, -6.0).clone().requires_grad_()
+    p = DiscretizedLogistic().log_prob(output, torch.tensor(0.9).view(1, 1, 1, 1))
+    p.sum().backward()
+    assert -1000 < p.item() < -300
+    assert output.grad.isfinite().all()
+    assert output.grad[0, 0] > 100  # it still says where to go
+
+
+def test_discretized_logistic_counts_a_value_between_two_levels_as_the_nearer_one():
+    p, output = DiscretizedLogistic(), logistic_output(0.4, -4.0)
+    near, level = torch.tensor(100.3 / 255), torch.tensor(100 / 255)
+    assert torch.equal(p.log_prob(output, near.view(1, 1, 1, 1)), p.log_prob(output, level.view(1, 1, 1, 1)))
+
+
+def test_a_location_stands_before_a_log_scale_channel_by_channel():
+    output = normal(3, 4, 3, 4)
+    location, log_scale = DiscretizedLogistic().parameters_of(output)
+    assert torch.equal(location, output[:, :2])
+    assert torch.equal(log_scale, output[:, 2:].clamp(min=-7.7))
+    assert DiscretizedLogistic().mean(output).shape == (3, *IMAGE.shape)
+
+
+@pytest.mark.parametrize("p", [Bernoulli(), ContinuousBernoulli(), Gaussian(IMAGE), DiscretizedLogistic()], ids=type)
+def test_an_output_for_a_mean_has_it(p):
+    mean = torch.linspace(0.01, 0.99, 24).view(IMAGE.shape)
+    assert torch.allclose(p.mean(p.output_for(mean)[None])[0], mean, atol=1e-6)
+    assert p.output_for(mean).shape == (p.per_value * 2, 3, 4)
+
+
+def test_a_fixed_sigma_is_what_it_is_and_nothing_that_is_learned():
+    p = Gaussian(IMAGE, sigma=0.05)
+    assert not list(p.parameters())
+    mean, x = normal(6, *IMAGE.shape), normal(6, *IMAGE.shape, seed=1)
+    expected = distributions.Normal(mean, 0.05).log_prob(x).sum((1, 2, 3))
+    assert torch.allclose(p.log_prob(mean, x), expected, rtol=1e-5)
+    assert torch.allclose(Gaussian(TABLE, sigma=2.0).log_sigma.exp(), torch.tensor(2.0))
+
+
+def split(stored: torch.Tensor, scale: float, sampled: bool = False) -> Split:
+    return Split(stored, None, torch.arange(len(stored)), scale, sampled)
+
+
+def test_bernoulli_is_a_likelihood_of_bits_alone():
+    gray, bits = (
+        split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1 / 255),
+        split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1.0),
+    )
+    drawn = split(gray.x, 1 / 255, sampled=True)
+    assert [Bernoulli().normalized_over(s) for s in (gray, bits, drawn)] == [False, True, True]
+    assert all(p.normalized_over(gray) for p in (ContinuousBernoulli(), DiscretizedLogistic(), Gaussian(IMAGE)))
+
+
+@pytest.mark.parametrize("choice", ["bernoulli", "continuous_bernoulli", "discretized_logistic"])
+def test_values_beyond_0_and_1_are_refused_by_all_that_cannot_have_them(choice):
+    with pytest.raises(BadInput, match=rf"model\.likelihood: {choice} .* scans has -3 … 9; use gaussian"):
+        likelihood(choice, REAL)
+
+
+def test_levels_of_pixels_are_refused_to_a_table():
+    with pytest.raises(BadInput, match="discretized_logistic is of the 256 levels of pixels, shares is a table"):
+        likelihood("discretized_logistic", UNIT_TABLE)
+
+
+@pytest.mark.parametrize("choice", ["auto", "bernoulli", "continuous_bernoulli", "discretized_logistic"])
+def test_a_sigma_that_nothing_reads_is_refused(choice):
+    with pytest.raises(
+        BadInput, match=r"model\.sigma: has no effect under .*bernoulli|logistic; add model\.likelihood=gaussian"
+    ):
+        likelihood(choice, IMAGE, 0.1)

@@ -31,17 +31,19 @@ def test_the_mean_is_over_the_rows_of_the_split_alone():
     assert torch.allclose(mean_of(SPLIT), BYTES[::2].double().mean(0).float() / 255, atol=1e-7)
 
 
-@pytest.mark.parametrize("choice", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("choice", ["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"])
 def test_a_fully_connected_decoder_of_zero_weights_outputs_the_mean_example(choice):
-    p, decoder = likelihood(choice, SPEC), without_weights(mlp_decoder(SPEC, [5], 3, "relu"))
+    p = likelihood(choice, SPEC)
+    decoder = without_weights(mlp_decoder(SPEC, [5], 3, "relu", p.per_value))
     set_output_mean(decoder, SPLIT, p.output_for)
     output = p.mean(decoder(torch.randn(4, 3)))
     assert torch.allclose(output, mean_of(SPLIT).expand(4, -1, -1, -1), atol=1e-6)
 
 
-@pytest.mark.parametrize("choice", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("choice", ["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"])
 def test_a_convolutional_decoder_of_zero_weights_outputs_each_channels_mean(choice):
-    p, decoder = likelihood(choice, SPEC), without_weights(conv_decoder(SPEC, [4], 5, 3, "relu"))
+    p = likelihood(choice, SPEC)
+    decoder = without_weights(conv_decoder(SPEC, [4], 5, 3, "relu", p.per_value))
     set_output_mean(decoder, SPLIT, p.output_for)
     output = p.mean(decoder(torch.randn(4, 3)))
     assert torch.allclose(output, mean_of(SPLIT).mean((1, 2))[:, None, None].expand_as(output), atol=1e-6)

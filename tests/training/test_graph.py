@@ -21,8 +21,9 @@ from nnlab.training.schedules import Cosine
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
 NOISY = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "linear_ae", "sparse_ae", "contractive_ae", "unet"]
+VARIATIONAL = ["beta_vae", "cvae", "iwae"]
 GAMES = ["gan", "dcgan", "sagan", "cgan", "infogan", "aae", "bigan", "vae_gan"]
-MODELS = [*NOISY, "fcnn", "cnn", "rbm", "dbn", *GAMES]
+MODELS = [*NOISY, "fcnn", "cnn", "rbm", "dbn", *GAMES, *VARIATIONAL]
 SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
 
 

@@ -21,46 +21,61 @@ class Elbo(NamedTuple):
     kl: Tensor  # (N, latent_dim), nats
 
 
-class VariationalAutoencoder(Model):
+class Drawn(NamedTuple):
+    """Of k codes an image, log p(x, z) − log q(z|x) in two parts, each (N, k), nats."""
+
+    reconstruction: Tensor  # −log p(x|z)
+    divergence: Tensor  # log q(z|x) − log N(z; 0, I), whose expectation is the KL
+
+
+class Variational(Model):
     """A latent-variable model p(x, z) = p(x|z) N(z; 0, I) with a recognition network (Kingma & Welling 2014).
 
     q(z|x) = N(μ(x), diag σ²(x)), where the encoder gives [μ, log σ²]
     loss = −E_q log p(x|z) + KL(q(z|x) ‖ N(0, I)), nats an image: the negative ELBO, with one z = μ + σε an image
 
+    A subclass makes the two networks. Labels (N,) are there for models with p(x|z, y) and q(z|x, y); the others take no notice.
+
     encoder  (N, *shape) → (N, 2·latent_dim)
-    decoder  (N, latent_dim) → (N, *shape), the output that `likelihood` reads
+    decoder  (N, latent_dim) → (N, per_value · C, …), the output that `likelihood` reads
+    sigma    of a Gaussian likelihood
     """
 
     trainer = "nnlab.families.vae.trainer:VAETrainer"
+    k: int = 1
+    """Codes an image that a loss draws."""
+    encoder: nn.Module
+    decoder: nn.Module
 
     def __init__(
         self,
         spec: DataSpec,
-        encoder: nn.Module,
-        decoder: nn.Module,
         *,
         latent_dim: Width = 16,
         likelihood: likelihoods.Choice = "auto",
+        sigma: likelihoods.Sigma = "learned",
     ) -> None:
         super().__init__(spec)
         self.latent_dim = latent_dim
-        self.encoder = encoder
-        self.decoder = decoder
-        self.likelihood = likelihoods.likelihood(likelihood, spec)
+        self.likelihood = likelihoods.likelihood(likelihood, spec, sigma)
 
     def start(self, split: Split) -> None:
         set_output_mean(self.decoder, split, self.likelihood.output_for)
 
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """μ and log σ² of q(z|x), each (N, latent_dim)."""
         mean, log_variance = self.encoder(self.check(x)).float().chunk(2, dim=1)
         return mean, log_variance
 
+    def output(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """What says p(x|z), of codes (N, latent_dim)."""
+        return self.decoder(z).float()
+
     def elbo(self, batch: Batch, generator: torch.Generator) -> Elbo:
-        mean, log_variance = self.posterior(batch.input)
+        mean, log_variance = self.posterior(batch.input, batch.label)
         noise = torch.randn(mean.shape, device=mean.device, generator=generator)
         z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
-        reconstruction = -self.likelihood.log_prob(self.decoder(z).float(), batch.target)
+        reconstruction = -self.likelihood.log_prob(self.output(z, batch.label), batch.target)
         return Elbo(reconstruction, gaussian_kl(mean, log_variance))
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -68,27 +83,52 @@ class VariationalAutoencoder(Model):
         kl = kl.sum(1)
         return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
+    def final_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The loss and its terms with the weights that a run ends with, so that epochs compare where weights are scheduled."""
+        return self.loss(batch, generator)
+
+    def draw(self, batch: Batch, posterior: tuple[Tensor, Tensor], noise: Tensor) -> Drawn:
+        """What k codes z = μ + σε an image weigh, of ε (N, k, latent_dim) from N(0, I)."""
+        mean, log_variance = (part[:, None] for part in posterior)
+        k = noise.shape[1]
+        z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
+        label = None if batch.label is None else batch.label.repeat_interleave(k)
+        x = batch.target[:, None].expand(-1, k, *self.spec.shape).flatten(0, 1)  # of one image no copy
+        log_prob = self.likelihood.log_prob(self.output(z.flatten(0, 1), label), x)
+        return Drawn(-log_prob.unflatten(0, (-1, k)), 0.5 * (z.square() - noise.square() - log_variance).sum(2))
+
+    def negative_elbo(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): with the posterior's mean for its sample."""
+        mean, log_variance = self.posterior(x, label)
+        reconstruction = -self.likelihood.log_prob(self.output(mean, label), x)
+        return reconstruction + gaussian_kl(mean, log_variance).sum(1)
+
+    def prior(self, n: int, generator: torch.Generator | None) -> Tensor:
+        """(n, latent_dim) from N(0, I)."""
+        return torch.randn((n, self.latent_dim), device=next(self.parameters()).device, generator=generator)
+
+
+class VariationalAutoencoder(Variational):
+    """One whose images depend on their codes alone: it encodes and decodes."""
+
     def encode(self, x: Tensor) -> Tensor:
         """The posterior means (N, latent_dim)."""
         return self.posterior(x)[0]
 
     def decode(self, z: Tensor) -> Tensor:
         """The means of p(x|z), (N, *shape)."""
-        return self.likelihood.mean(self.decoder(z).float())
+        return self.likelihood.mean(self.output(z))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:
         """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): the negative ELBO with the posterior's mean for its sample."""
-        mean, log_variance = self.posterior(x)
-        reconstruction = -self.likelihood.log_prob(self.decoder(mean).float(), x)
-        return reconstruction + gaussian_kl(mean, log_variance).sum(1)
+        return self.negative_elbo(x)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """The means of p(x|z) for z from the prior, (n, *shape)."""
-        device = next(self.parameters()).device
-        return self.decode(torch.randn((n, self.latent_dim), device=device, generator=generator))
+        return self.decode(self.prior(n, generator))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The prior, and the mean KL of each coordinate over the batches."""

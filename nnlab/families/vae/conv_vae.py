@@ -22,10 +22,9 @@ class ConvVAE(VariationalAutoencoder):
         *,
         channels: Annotated[list[Width], NonEmpty()] = (32, 64),
         hidden: Width = 256,
-        latent_dim: Width = 16,
         activation: Activation = "silu",
         **variational,
     ) -> None:
-        encoder = conv_encoder(spec, channels, hidden, 2 * latent_dim, activation)
-        decoder = conv_decoder(spec, channels, hidden, latent_dim, activation)
-        super().__init__(spec, encoder, decoder, latent_dim=latent_dim, **variational)
+        super().__init__(spec, **variational)
+        self.encoder = conv_encoder(spec, channels, hidden, 2 * self.latent_dim, activation)
+        self.decoder = conv_decoder(spec, channels, hidden, self.latent_dim, activation, self.likelihood.per_value)

@@ -1,38 +1,118 @@
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
+from nnlab.errors import BadInput
+from nnlab.evaluation.likelihood import bits_per_dimension, importance_sampled, mean_of
+from nnlab.evaluation.posterior import aggregate_figures
 from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.families.vae.options import USUAL, VariationalOptions
 from nnlab.latent.plane import plane_pictures
-from nnlab.latent.show import motion, reconstruction_picture, sample_picture
+from nnlab.latent.show import class_picture, motion, reconstruction_picture, sample_picture
+from nnlab.model import Decodes, SamplesClasses, can
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.trainer import Monitor
+from nnlab.training.randomness import aside
+from nnlab.training.trainer import Monitor, Setting, evaluating
+
+EACH = 10  # examples of a class in a picture
 
 
 class VAETrainer(GradientTrainer):
-    """One optimizer; the ELBO and its parts; pictures of reconstructions, samples and motion along the code's coordinates."""
+    """One optimizer; the ELBO and its parts, log p(x), and how the codes lie; pictures of reconstructions, samples and motion
+    along the code's coordinates, or of the classes.
+    """
 
+    options = VariationalOptions
     monitor = Monitor("loss")
-    lower = GradientTrainer.lower | {"reconstruction", "negative_elbo"}
-    facts: ClassVar[dict] = {"estimator": "one z an image", "samples": 1}
+    lower = GradientTrainer.lower | {"reconstruction", "negative_elbo", "bits_per_dimension"}
+    higher = GradientTrainer.higher | {"log_likelihood"}
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        if can(self.model, SamplesClasses) and self.data.test.y is None:
+            name = self.model.spec.name
+            raise BadInput(f"data: the test examples of {name} have no labels, given which they are measured; add them")
+        self.refuse_long_warmups()
+        self.facts = {**self.facts, "estimator": f"{self.model.k} z an image", "samples": self.model.k}
+        asked = setting.options.likelihood
+        self.chunk = asked.chunk
+        self.estimate_by(asked.samples)
+
+    def refuse_long_warmups(self) -> None:
+        epochs = self.total_steps / self.steps_per_epoch
+        for name, number in self.scheduled.items():
+            if number.schedule.warmup > epochs:
+                raise BadInput(f"model.warmup: {number.schedule.warmup:g} epochs until {name} is whole in a run of {epochs:g}")
+
+    def estimate_by(self, samples: int | str | None) -> None:
+        """How log p(x) is to be estimated. Raises BadInput if samples are asked for where there is no such thing."""
+        if samples == 1:
+            raise BadInput("trainer.likelihood.samples: expected a whole number ≥ 2, got 1")
+        likelihood, split = self.model.likelihood, self.data.train
+        if samples is not None and not likelihood.normalized_over(split):
+            if samples != "auto":
+                raise BadInput(
+                    f"trainer.likelihood.samples: {self.model.spec.name} has gray values, of which the Bernoulli likelihood is "
+                    "no density; add data.binarize=dynamic or model.likelihood=continuous_bernoulli, or leave it out"
+                )
+            samples = None
+        self.samples = USUAL if samples == "auto" else samples
+        if self.samples:
+            by = {"likelihood_by": "importance sampling", "likelihood_samples": self.samples, "likelihood_chunk": self.chunk}
+            self.facts = {**self.facts, **by}
+
+    # -- figures --------------------------------------------------------------------------------------------------
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        terms = self.model.loss(batch, generator)
+        terms = self.model.final_loss(batch, generator)
         negative_elbo = terms["reconstruction"] + terms["kl"]
         return {**terms, "negative_elbo": negative_elbo, **reconstruction_figures(self.model, batch, self.model.spec)}
 
+    def measure(self, split: str) -> dict[str, float]:
+        figures = super().measure(split)
+        with aside(self.seed, self.device) as generator, evaluating(self.model):
+            batches = Feed(self.data.split(split), self.noise).in_order(generator)
+            posteriors = [self.model.posterior(batch.input, batch.label) for batch in batches]
+        return {**figures, **aggregate_figures(*map(torch.cat, zip(*posteriors, strict=True)))}
+
+    def evaluate(self, split: str, judged: int | None = None) -> dict[str, float]:
+        """In the course of a run, where the judge but glances, without log p(x)."""
+        figures = super().evaluate(split, judged)
+        return figures | self.likelihood(split) if self.samples and judged is None else figures
+
+    def likelihood(self, split: str) -> dict[str, float]:
+        """Mean log p over a split, nats, with its standard error; of pixels also in bits a dimension.
+
+        Of a model of images given their classes it is log p(x|y).
+        """
+        feed = Feed(self.data.split(split), self.noise)
+        with aside(self.seed, self.device) as generator, evaluating(self.model):
+            estimates = [
+                importance_sampled(self.model, batch, self.samples, self.chunk, generator) for batch in feed.in_order(generator)
+            ]
+        mean, error = mean_of(estimates)
+        figures = {"log_likelihood": mean, "log_likelihood_error": error}
+        if self.model.likelihood.discrete:
+            figures["bits_per_dimension"] = bits_per_dimension(mean, self.model.spec.features)
+        return figures
+
+    # -- pictures -------------------------------------------------------------------------------------------------
+
     def show(self) -> dict[str, np.ndarray]:
+        model = self.model
         with self.viewing() as view:
-            if self.model.spec.kind == "table":
-                return plane_pictures(self.model, view.batches, view.generator)
-            latent = self.model.latent(view.batches)
-            return {
-                "reconstruction": reconstruction_picture(self.model, view.few),
-                "sample": sample_picture(self.model, 64, view.generator),
-                **motion(self.model, latent),
+            if model.spec.kind == "table":
+                return plane_pictures(model, view.batches, view.generator)
+            pictures = {
+                "reconstruction": reconstruction_picture(model, view.few),
+                "sample": sample_picture(model, 64, view.generator),
             }
+            if can(model, SamplesClasses):
+                pictures["classes"] = class_picture(model, EACH, view.generator)
+            if can(model, Decodes):
+                pictures |= motion(model, model.latent(view.batches))
+            return pictures

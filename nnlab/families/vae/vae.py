@@ -12,14 +12,8 @@ class VAE(VariationalAutoencoder):
     """
 
     def __init__(
-        self,
-        spec: DataSpec,
-        *,
-        hidden: list[Width] = (1024, 512),
-        latent_dim: Width = 16,
-        activation: Activation = "silu",
-        **variational,
+        self, spec: DataSpec, *, hidden: list[Width] = (1024, 512), activation: Activation = "silu", **variational
     ) -> None:
-        encoder = mlp_encoder(spec, hidden, 2 * latent_dim, activation)
-        decoder = mlp_decoder(spec, hidden, latent_dim, activation)
-        super().__init__(spec, encoder, decoder, latent_dim=latent_dim, **variational)
+        super().__init__(spec, **variational)
+        self.encoder = mlp_encoder(spec, hidden, 2 * self.latent_dim, activation)
+        self.decoder = mlp_decoder(spec, hidden, self.latent_dim, activation, self.likelihood.per_value)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from nnlab.config.constraints import AtLeast
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.vae.vae import VAE
+from nnlab.training.scheduled import Scheduled
+from nnlab.training.schedules import Constant, Schedule
+
+
+class BetaVAE(VAE):
+    """The VAE whose KL is weighted by β (Higgins et al. 2017, "beta-VAE: learning basic visual concepts with a constrained
+    variational framework"), and may be held near a capacity C (Burgess et al. 2018, "Understanding disentangling in β-VAE").
+
+    loss = −E_q log p(x|z) + β |KL(q(z|x) ‖ N(0, I)) − C|, nats an image
+
+    β rises from 0 in a straight line over `warmup` epochs, C from 0 to `capacity` over the whole run. With C = 0, KL being
+    no less, the loss is that of Higgins et al., and with β = 1 the VAE's. Validation and test figures have the β and the C
+    that the run ends with, so that its epochs compare and the best of them is not the one with the lightest weight.
+
+    capacity  nats an image; β is the second paper's γ
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        beta: Annotated[float, AtLeast(0)] = 4.0,
+        warmup: Annotated[float, AtLeast(0)] = 0.0,
+        capacity: Annotated[float, AtLeast(0)] = 0.0,
+        **vae,
+    ) -> None:
+        super().__init__(spec, **vae)
+        self.beta = Scheduled(beta, Constant(warmup=warmup))
+        self.capacity = Scheduled(capacity, Rise())
+
+    def weighted(
+        self, batch: Batch, generator: torch.Generator, beta: Tensor | float, capacity: Tensor | float
+    ) -> dict[str, Tensor]:
+        terms = super().loss(batch, generator)
+        return {**terms, "loss": terms["reconstruction"] + beta * (terms["kl"] - capacity).abs()}
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return self.weighted(batch, generator, self.beta.value, self.capacity.value)
+
+    def final_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return self.weighted(batch, generator, self.beta.base, self.capacity.base)
+
+
+class Rise(Schedule):
+    """t/T."""
+
+    def shape(self, step: float, total: float, per_epoch: int) -> float:
+        return min((step + 1) / total, 1.0)

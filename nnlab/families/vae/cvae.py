@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.dataset import Split
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+from nnlab.families.vae.base import Variational
+from nnlab.nn.mlp import Activation, Width, mlp, mlp_decoder
+
+
+class CVAE(Variational):
+    """The VAE of images given their class (Sohn et al. 2015, "Learning structured output representation using deep conditional
+    generative models"; Kingma et al. 2014, "Semi-supervised learning with deep generative models", M2 with all labels known).
+
+    p(x, z|y) = p(x|z, y) N(z; 0, I),   q(z|x, y) = N(μ(x, y), diag σ²(x, y)),   loss = −ELBO of log p(x|y), nats an image
+
+    Both networks see y as a vector of zeros and, in its place, the number of classes C: a 1 would be overheard beside the
+    coordinates of z. What y says z need not: z is what the images of a class differ in.
+    Where an image comes without its label, the likeliest stands in: argmax_y log p(y) + ELBO(x, y) with z at the posterior's
+    mean, p(y) being the classes' shares of the training data.
+
+    hidden  widths of the encoder's layers; the decoder has them in reverse
+    """
+
+    shares: Tensor
+    vectors: Tensor
+
+    def __init__(
+        self, spec: DataSpec, *, hidden: list[Width] = (1024, 512), activation: Activation = "silu", **variational
+    ) -> None:
+        super().__init__(spec, **variational)
+        classes = len(spec.classes)
+        if classes < 2:
+            has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
+            raise BadInput(f"model: a conditional VAE learns what images of a class are like, but {spec.name} {has}")
+        self.encoder = nn.Sequential(*mlp([spec.features + classes, *hidden, 2 * self.latent_dim], activation))
+        self.decoder = mlp_decoder(spec, hidden, self.latent_dim + classes, activation, self.likelihood.per_value)
+        self.register_buffer("shares", torch.full((classes,), 1 / classes))
+        self.register_buffer("vectors", classes * torch.eye(classes), persistent=False)  # (C, C), a row a class
+
+    def start(self, split: Split) -> None:
+        super().start(split)
+        self.shares.copy_(torch.bincount(split.labels(split.rows), minlength=len(self.shares)) / len(split))
+
+    def posterior(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ² of q(z|x, y), each (N, latent_dim)."""
+        seen = torch.cat([self.check(x).flatten(1), self.vectors[label]], 1)
+        mean, log_variance = self.encoder(seen).float().chunk(2, dim=1)
+        return mean, log_variance
+
+    def output(self, z: Tensor, label: Tensor) -> Tensor:
+        return self.decoder(torch.cat([z, self.vectors[label]], 1)).float()
+
+    def joint(self, x: Tensor) -> Tensor:
+        """log p(y) + ELBO(x, y) of every class, (N, classes), nats."""
+        every = torch.arange(len(self.shares), device=x.device)
+        bounds = [-self.negative_elbo(x, label.expand(len(x))) for label in every]
+        return torch.stack(bounds, 1) + self.shares.log()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The posterior means (N, latent_dim) under the likeliest class."""
+        return self.posterior(x, self.joint(x).argmax(1))[0]
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The means of p(x|z, y) for the likeliest class y and the posterior's mean z."""
+        label = self.joint(x).argmax(1)
+        return self.likelihood.mean(self.output(self.posterior(x, label)[0], label))
+
+    def score(self, x: Tensor) -> Tensor:
+        """−log Σ_y p(y) e^ELBO(x, y), nats, (N,), with the posterior's mean for its sample."""
+        return -self.joint(x).logsumexp(1)
+
+    def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """The means of p(x|z, y) for z from the prior, (n, *shape), of labels y (n,)."""
+        return self.likelihood.mean(self.output(self.prior(len(label), generator), label))
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Of classes as frequent as in the training data."""
+        return self.sample_class(torch.multinomial(self.shares, n, replacement=True, generator=generator), generator)
