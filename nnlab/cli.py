@@ -20,6 +20,7 @@ VERBS = {
     "reconstruct": "a picture of inputs and what the model makes of them",
     "traverse": "a picture of motion along the latent coordinates",
     "interpolate": "a picture of the way from one image to another through the latent space",
+    "walk": "a film of a walk through the latent space",
     "embed": "the codes of a split or of your own images, for TensorBoard's projector and as pictures",
     "outliers": "the examples that are most unusual to the model",
     "probe": "how well a linear classifier does on the codes, from few labels",

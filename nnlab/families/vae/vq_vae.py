@@ -77,7 +77,8 @@ class VQVAE(Model):
         """The decoder from the mean example, the code vectors from places of training images."""
         set_output_mean(self.decoder, split, self.likelihood.output_for)
         rows = split.spread(len(self.codebook))
-        self.codebook.begin(torch.cat([self.features(split.values(r)) for r in rows.split(evaluation_batch(split))]).flatten(0, 1))
+        z = torch.cat([self.features(split.values(some)) for some in rows.split(evaluation_batch(split))])
+        self.codebook.begin(z.flatten(0, 1))
 
     # -- the code -------------------------------------------------------------------------------------------------
 
