@@ -27,7 +27,7 @@ def test_a_run_folder_explains_itself(nnlab) -> None:
     assert f"{folder.read_status()['parameters']:,} parameters" in out.splitlines()[0]
     assert out.splitlines()[-2].endswith(str(folder.path))
 
-    assert {p.name for p in folder.images.iterdir()} == {"reconstruction.png", "sample.png", "traversal.png"}
+    assert {p.name for p in folder.images.iterdir()} == {"reconstruction.png", "sample.png", "traversal.png", "kl.png"}
     assert {p.stem for p in folder.checkpoints.iterdir()} == {"last", "best", "previous"}
     assert (folder.path / ".hydra" / "overrides.yaml").exists()
     assert "train  loss" in folder.log.read_text()
@@ -100,7 +100,7 @@ def test_what_a_model_cannot_do_is_said_in_a_sentence(nnlab) -> None:
     nnlab("train", *small("ae"), "trainer.steps=1")
     status, _, error = nnlab("sample", "last")
     assert status == 2
-    able = "bernoulli_mixture, boltzmann, conv_vae, dbn, generative_classifier, gmm, rbm, vae"
+    able = "bernoulli_mixture, boltzmann, conv_vae, dbn, generative_classifier, gmm, rbm, vae, vq_vae"
     assert error == f"nnlab: sample: AE cannot draw new examples; models that can: {able}\n"
 
 
