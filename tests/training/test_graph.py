@@ -56,9 +56,8 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 0.0) -
 @pytest.mark.parametrize("model", MODELS)
 def test_a_captured_step_is_the_eager_step(taped, model):
     noise = ["noise=masking"] if model in NOISY else ["trainer.persistent=true"] if model in ("rbm", "dbn") else []
-    eager, captured = (
-        trainer(f"model={model}", *noise, *FITTING.get(model, []), f"trainer.graph={choice}") for choice in ("none", "always")
-    )
+    common = (f"model={model}", *noise, *FITTING.get(model, []))
+    eager, captured = (trainer(*common, f"trainer.graph={choice}") for choice in ("none", "always"))
     steps = 2 * eager.steps_per_epoch + 2  # over two ends of epochs, whose last batches are smaller
     assert len(eager.data.train) % eager.batch_size
     assert same(train(eager, steps), train(captured, steps), 2e-6)  # a rate in float32 is not quite the one in float64
@@ -202,7 +201,7 @@ def test_what_makes_the_host_wait_is_found(waits):
 
 def test_the_steps_of_shipped_models_make_nobody_wait():
     for model in MODELS:
-        trained = trainer(f"model={model}")
+        trained = trainer(f"model={model}", *FITTING.get(model, []))
         train(trained, 1)
         with synchronisation.watched():
             trained.update(trained.feed.batch(trained.rows(1), trained.generator))
@@ -212,7 +211,8 @@ def test_the_steps_of_shipped_models_make_nobody_wait():
 @pytest.mark.parametrize("model", MODELS)
 def test_on_a_gpu_a_captured_run_is_the_eager_run_and_ends_in_the_same_bits_each_time(model):
     def run(choice: str):
-        experiment = assemble(plain(composed([*SMALL, f"model={model}", f"trainer.graph={choice}", "device=cuda"])))
+        chosen = [f"model={model}", *FITTING.get(model, []), f"trainer.graph={choice}"]
+        experiment = assemble(plain(composed([*SMALL, *chosen, "device=cuda"])))
         experiment.begin()
         return train(experiment.trainer, 30), experiment.trainer
 
