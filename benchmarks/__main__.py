@@ -20,7 +20,7 @@ machine and under what load; a GPU was used where that line names one."""
 def names() -> list[str]:
     """Every file beside this one that is a benchmark."""
     found = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.ispkg]
-    return [name for name in found if name not in ("__main__", "measure", "worker")]
+    return [name for name in found if name not in ("__main__", "few_labels", "measure", "worker")]
 
 
 def main() -> None:

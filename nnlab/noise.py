@@ -7,7 +7,7 @@ is true where it touched them, both of the batch's shape. "Pixel" means all chan
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +20,12 @@ Share = Annotated[float, Between(0, 1)]
 
 
 class Noise(ABC):
-    """Base of the corruptions; built from the data's spec, whose `low` and `high` are the values that occur."""
+    """Base of the corruptions; built from the data's spec, whose `low` and `high` are the values that occur.
+
+    loses  whether the input holds nothing more of a value where the mask is true
+    """
+
+    loses: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
@@ -71,6 +76,8 @@ class SaltPepper(Noise):
 
 class Masking(Noise):
     """Each pixel with probability `amount` becomes `low` (Vincent et al. 2010, "Stacked denoising autoencoders")."""
+
+    loses = True
 
     def __init__(self, spec: DataSpec, *, amount: Share = 0.5) -> None:
         super().__init__(spec)
@@ -130,6 +137,8 @@ class Darkening(Rectangles):
 class Hole(Rectangles):
     """One rectangle, with sides of `size` of the image's, set to `low`: what a model for inpainting has to fill."""
 
+    loses = True
+
     def __init__(self, spec: DataSpec, *, size: Share = 0.4, position: Literal["random", "center"] = "random") -> None:
         super().__init__(spec)
         self.size, self.position = size, position
@@ -151,6 +160,8 @@ class Cut(Rectangles):
 
     amount  the share of the image that is lost
     """
+
+    loses = True
 
     def __init__(
         self, spec: DataSpec, *, amount: Share = 0.5, side: Literal["bottom", "top", "left", "right"] = "bottom"

@@ -45,7 +45,8 @@ def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] |
         middle = top + i * (h + GAP) + h // 2
         draw.multiline_text((left - 2 * GAP, middle), label, fill=(INK,) * 3, font=font, anchor="rm", align="right", spacing=1)
     for i, label in enumerate(columns or []):
-        draw.text((left + i * (w + GAP) + w // 2, top - GAP), label, fill=(INK,) * 3, font=font, anchor="ms")
+        # what hangs below the line, as of a p, stays above the tile
+        draw.text((left + i * (w + GAP) + w // 2, top - 1), label, fill=(INK,) * 3, font=font, anchor="md")
     return np.asarray(picture)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
+import textwrap
 from pathlib import Path
 
 from nnlab.config.constraints import SEED
@@ -11,7 +14,7 @@ from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
 
 SPLITS = ("train", "validation", "test")
-
+WIDTH = 80  # of a paragraph of a page of help
 
 MOST_STEPS = 100  # images side by side in a picture that one can still look at
 
@@ -21,7 +24,7 @@ def parser(verb: str, description: str, *examples: str, run: bool = True) -> arg
     shown = "\n".join(f"  nnlab {example}" for example in examples)
     made = argparse.ArgumentParser(
         f"nnlab {verb}",
-        description=description,
+        description=textwrap.fill(description, WIDTH),
         epilog=f"examples:\n{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -58,6 +61,16 @@ def positive(text: str) -> int:
     return value
 
 
+def reals(text: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
+        raise argparse.ArgumentTypeError(f"expected numbers such as 0.1,0.5,1, got '{text}'")
+    return found
+
+
 def numbers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
@@ -88,16 +101,40 @@ def parse_override(line: str, example: str) -> tuple[str, object]:
         raise BadInput(f"{line}: {str(error).splitlines()[0]}; write lists as [1,2] and quote texts") from error
 
 
-def write_picture(picture, output: Path | None, folder: RunFolder, name: str) -> int:
-    """Save a picture and say where."""
+def check_archive(path: Path | None, what: str) -> None:
+    """Raise BadInput if that is no name of an .npz."""
+    if path and path.suffix.lower() != ".npz":
+        raise BadInput(f"-o {path}: {what} written as NumPy's .npz; give a name that ends in .npz")
+
+
+def check_picture(path: Path | None) -> None:
+    """Raise BadInput if that is no name of a picture."""
+    if path and path.suffix.lower() != ".png":
+        raise BadInput(f"-o {path}: pictures are written as PNG; give a name that ends in .png")
+
+
+def write_picture(picture, output: Path | None, folder: RunFolder, name: str, figures: dict | None = None) -> int:
+    """Save a picture, before it the figures that belong to it as JSON beside it, and say where."""
     from nnlab import pictures
 
+    check_picture(output)
     path = output or folder.images / f"{name}.png"
-    if path.suffix.lower() != ".png":
-        raise BadInput(f"-o {path}: pictures are written as PNG; give a name that ends in .png")
+    if figures is not None:
+        write_figures(figures, path)
     try:
         pictures.save(picture, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
     return 0
+
+
+def write_figures(figures: dict, path: Path) -> None:
+    """Figures as JSON beside the file that they are of, and say where."""
+    beside = path.with_suffix(".json")
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadInput(explain(error, beside)) from error
+    print(as_typed(beside))

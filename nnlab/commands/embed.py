@@ -12,8 +12,6 @@ from nnlab.recording.projector import POINTS
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
-    import torch
-
     from nnlab.data.inputs import Inputs
     from nnlab.latent.embedding import Sample
     from nnlab.loading import OpenRun
@@ -41,15 +39,17 @@ def main(argv: list[str]) -> int:
 
     import torch
 
-    from nnlab.commands.trained import open_able
-    from nnlab.latent.embedding import Sample, spread
+    from nnlab.commands.trained import open_able, open_inputs, open_own
+    from nnlab.data.inputs import spread
+    from nnlab.latent.embedding import Sample
     from nnlab.model import Encodes
     from nnlab.training.randomness import aside
 
     run = open_able(asked, "embed", Encodes)
     output = asked.output or run.folder.path / "codes.npz"
     with aside(run.config["seed"], run.device) as generator, torch.inference_mode():
-        inputs = open_inputs(run, asked, generator)
+        own = asked.input is not None
+        inputs = open_own(run, asked.input, generator) if own else open_inputs(run, asked.split or "test", generator)
         neighbours = check_tsne(asked.tsne, len(inputs), run)
         sample = Sample(spread(len(inputs), POINTS))
         write_codes(output, run, inputs, sample)
@@ -71,20 +71,6 @@ def check(asked: Namespace) -> None:
         problems.append(f"-o {asked.output}: is the input itself; give another name")
     if problems:
         raise BadInput(*problems)
-
-
-def open_inputs(run: OpenRun, asked: Namespace, generator: torch.Generator) -> Inputs:
-    """What is to be encoded. Raises BadInput if there is nothing, or nothing that fits the model."""
-    from nnlab.commands.trained import open_data, take
-    from nnlab.config.constraints import is_none
-    from nnlab.data.inputs import Reader, of_split
-    from nnlab.data.own_files import of_path
-
-    if asked.input is None:
-        name = asked.split or "test"
-        return of_split(take(open_data(run), name), name, run.model.spec, generator)
-    binarize = run.config["data"].get("binarize")
-    return of_path(asked.input, Reader(run.model.spec, None if is_none(binarize) else binarize, run.device, generator))
 
 
 def check_tsne(typed: int | None, n: int, run: OpenRun) -> int:
@@ -128,7 +114,8 @@ def write_codes(path: Path, run: OpenRun, inputs: Inputs, sample: Sample) -> Non
 def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int) -> None:
     import numpy as np
 
-    from nnlab.latent.embedding import code_plot, spread, tsne_plot
+    from nnlab.data.inputs import spread
+    from nnlab.latent.embedding import code_plot, tsne_plot
 
     codes, labels = sample.codes, None if inputs.labels is None else inputs.labels[sample.places]
     name = "embedding_pca" if codes.shape[1] > 2 else "embedding"

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nnlab.commands.arguments import MOST_STEPS, add_model, add_output, add_split, numbers, parser, positive, write_picture
 from nnlab.errors import BadInput
-
-if TYPE_CHECKING:
-    from nnlab.data.spec import Batch, DataSpec
 
 
 def main(argv: list[str]) -> int:
@@ -40,7 +35,7 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import images_at, open_able, open_data
+    from nnlab.commands.trained import images_at, open_able, open_data, titles
     from nnlab.latent.interpolation import about, between
     from nnlab.latent.show import interpolation_picture
     from nnlab.model import Decodes, Encodes
@@ -61,10 +56,3 @@ def main(argv: list[str]) -> int:
     with torch.inference_mode():
         picture = interpolation_picture(run.model, start.target, end.target, shares, rows, asked.blend, path)
     return write_picture(picture, asked.output, run.folder, "interpolation")
-
-
-def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
-    """The images' numbers, with their classes where they are known."""
-    if batch.label is None or not spec.classes:
-        return [str(index) for index in indices]
-    return [f"{index} {spec.classes[label]}" for index, label in zip(indices, batch.label.tolist(), strict=True)]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from nnlab.data.spec import DataSpec
 
+MANY, FEW = 64, 8  # examples, and of each of several classes
+
 
 def main(argv: list[str]) -> int:
     made = parser(
@@ -23,8 +25,13 @@ def main(argv: list[str]) -> int:
         "sample last",
         "sample last -n 100 --seed 7 -o samples.png",
         "sample last -n 1000 -o samples.csv",
+        "sample last --label 3",
+        "sample last --label 3,5 -n 12",
     )
-    made.add_argument("-n", type=positive, default=64, help="how many; by default 64")
+    made.add_argument(
+        "-n", type=positive, help="how many, of each class that is asked for; by default 64, or 8 of several classes"
+    )
+    made.add_argument("--label", metavar="CLASS,…", help="of these classes, each by its name or its number, from 0")
     made.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
     made.add_argument(
         "-o",
@@ -39,26 +46,42 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require
-    from nnlab.latent.show import sample_picture
+    from nnlab.latent.show import class_picture, sample_picture
     from nnlab.loading import open_run
-    from nnlab.model import Samples
+    from nnlab.model import Samples, SamplesClasses
 
     run = open_run(asked.run, asked.checkpoint, asked.device)
-    require(run.model, Samples, "sample")
+    model, spec = run.model, run.model.spec
+    require(model, Samples, "sample")
+    classes = None
+    if asked.label is not None:
+        require(model, SamplesClasses, "sample --label")
+        classes = classes_of(asked.label, spec)
+    n = asked.n or (FEW if classes and len(classes) > 1 else MANY)
     generator = torch.Generator(run.device).manual_seed(asked.seed)
     with torch.inference_mode():
-        if run.model.spec.kind == "table":
-            examples = run.model.sample(asked.n, generator)
-            return write_table(examples, run.model.spec, asked.output or run.folder.path / "samples.npz")
-        picture = sample_picture(run.model, asked.n, generator)
+        if spec.kind == "table":
+            label = torch.tensor(classes, device=run.device).repeat_interleave(n) if classes else None
+            examples = model.sample_class(label, generator) if classes else model.sample(n, generator)
+            return write_table(examples, label, spec, asked.output or run.folder.path / "samples.npz")
+        picture = class_picture(model, n, generator, classes) if classes else sample_picture(model, n, generator)
     return write_picture(picture, asked.output, run.folder, "sample")
 
 
-def write_table(examples: Tensor, spec: DataSpec, path: Path) -> int:
+def classes_of(text: str, spec: DataSpec) -> list[int]:
+    """Numbers of the classes in a text such as 3,sandal: a class's name, or else its number."""
+    from nnlab.data.classes import numbers_of
+
+    words = [word.strip() for word in text.split(",")]
+    whole = [int(word) if word not in spec.classes and word.lstrip("-").isdecimal() else word for word in words]
+    return numbers_of(whole, spec.classes, spec.name, "--label")
+
+
+def write_table(examples: Tensor, label: Tensor | None, spec: DataSpec, path: Path) -> int:
     """(N, D) examples in the units of the file that was learned from, under the names of its columns; and say where.
 
-    .npz  `x` (N, D) float64 and `columns` (D,)
-    .csv  a header and a line an example, with the nine digits that float32 holds
+    .npz  `x` (N, D) float64 and `columns` (D,); of classes that were asked for also `y` (N,) int64
+    .csv  a header and a line an example, with the nine digits that float32 holds; then also a column `class`
     """
     import numpy as np
 
@@ -69,12 +92,14 @@ def write_table(examples: Tensor, spec: DataSpec, path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".npz":
             with path.open("wb") as file:
-                np.savez(file, x=x, columns=np.array(spec.column_names))
+                labels = {} if label is None else {"y": label.cpu().numpy()}
+                np.savez(file, x=x, columns=np.array(spec.column_names), **labels)
         else:
             with path.open("w", encoding="utf-8", newline="") as file:
                 rows = csv.writer(file, lineterminator="\n")
-                rows.writerow(spec.column_names)
-                rows.writerows([f"{value:.9g}" for value in row] for row in x.tolist())
+                names = [[]] * len(x) if label is None else [[spec.classes[number]] for number in label.tolist()]
+                rows.writerow([*spec.column_names, *([] if label is None else ["class"])])
+                rows.writerows([*(f"{value:.9g}" for value in row), *name] for row, name in zip(x.tolist(), names, strict=True))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))

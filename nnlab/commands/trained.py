@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from nnlab import judges
 from nnlab.commands.capability import require
+from nnlab.commands.evaluate import choose_judge
 from nnlab.config.build import build
+from nnlab.config.constraints import is_none
 from nnlab.data.dataset import Data, Dataset, Split
 from nnlab.data.feed import Feed
-from nnlab.data.spec import Batch
+from nnlab.data.inputs import Inputs, Reader, of_split
+from nnlab.data.own_files import of_path
+from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
+from nnlab.evaluation.judge import Judge
 from nnlab.loading import OpenRun, open_run
+from nnlab.model import Classifies, can
 from nnlab.noise import NoNoise
 
 
@@ -49,3 +59,43 @@ def images_at(data: Data, name: str, indices: list[int], option: str) -> Batch:
     device = split.rows.device
     rows = split.rows[torch.tensor(indices, device=device)]
     return Feed(split, NoNoise(data.spec)).batch(rows, torch.Generator(device).manual_seed(0))
+
+
+def clean(split: Split, spec: DataSpec, rows: Tensor) -> Iterator[Batch]:
+    """Batches of these rows of a split, without noise; bits that are drawn at each reading are drawn by one seed."""
+    return Feed(split, NoNoise(spec)).in_order(torch.Generator(rows.device).manual_seed(0), rows)
+
+
+def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
+    """The images' numbers, with their classes where they are known."""
+    if batch.label is None or not spec.classes:
+        return [str(index) for index in indices]
+    return [f"{index} {spec.classes[label]}" for index, label in zip(indices, batch.label.tolist(), strict=True)]
+
+
+def open_inputs(run: OpenRun, split: str, generator: torch.Generator) -> Inputs:
+    """A split, clean; `generator` draws its bits where they are drawn at each reading. Raises BadInput if it is empty."""
+    return of_split(take(open_data(run), split), split, run.model.spec, generator)
+
+
+def open_own(run: OpenRun, path: Path, generator: torch.Generator, most: int | None = None) -> Inputs:
+    """A user's own files, read as the run's data were; at most so many. Raises BadInput if they do not fit the model."""
+    binarize = run.config["data"].get("binarize")
+    reader = Reader(run.model.spec, None if is_none(binarize) else binarize, run.device, generator)
+    return of_path(path, reader, most)
+
+
+def judge_of(run: OpenRun, data: Data, typed: str | None = None) -> Judge | None:
+    """A judge that tells the data's classes apart: the one typed, or the run's own if it has one.
+
+    Raises BadInput if the one typed cannot be had.
+    """
+    if typed is not None:
+        choose_judge(run, typed)
+    if run.config["judge"] == "inception":  # whose classes are others
+        return None
+    judge = judges.judge(run.config["judge"], data.spec, run.config["data"], run.device)
+    if judge is None or not can(judge.model, Classifies):
+        return None
+    judge.fill(run.state["trainer"].get("judge"))
+    return judge

@@ -13,6 +13,7 @@ from nnlab.errors import BadInput
 
 if TYPE_CHECKING:
     from nnlab.data.dataset import Arrays
+    from nnlab.data.spec import DataSpec
 
 
 class Chosen(NamedTuple):
@@ -37,7 +38,7 @@ def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
     train, test = torch.arange(len(arrays.x_train)), torch.arange(len(arrays.x_test))
     if asked is None:
         return Chosen(arrays, train, test, test[:0], ())
-    kept = numbers_of(asked, arrays.classes, name)
+    kept = numbers_of(asked, arrays.classes, name, "data.classes")
     if arrays.y_test is None:
         raise BadInput(f"data.classes: the test examples of {name} have no labels to choose by; add them, or leave it out")
     of_train, of_test = (torch.isin(y, torch.tensor(kept)) for y in (arrays.y_train, arrays.y_test))
@@ -52,23 +53,30 @@ def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
     return Chosen(renumbered, train[of_train], test[of_test], test[~of_test], other_classes)
 
 
-def numbers_of(asked: list[int | str], classes: tuple[str, ...], name: str) -> list[int]:
-    """Numbers of the classes that are asked for by number or by name."""
+def numbers_of(asked: list[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
+    """Numbers of the classes of a set of this name that are asked for by number or by name; `place` says where they are."""
     if not classes:
-        raise BadInput(f"data.classes: {name} has no labels to choose by")
+        raise BadInput(f"{place}: {name} has no labels to choose by")
     found = []
     for one in asked:
         number = one if isinstance(one, int) else classes.index(one) if one in classes else None
         if number is None or not 0 <= number < len(classes):
             near = difflib.get_close_matches(one, classes, n=1, cutoff=0.5) if isinstance(one, str) else []
             hint = f"did you mean '{near[0]}'?" if near else f"there are 0 … {len(classes) - 1}: {', '.join(classes[:12])}"
-            raise BadInput(f"data.classes: {name} has no class {one!r}; {hint}")
+            raise BadInput(f"{place}: {name} has no class {one!r}; {hint}")
         if isinstance(one, int) and str(one) in classes and classes.index(str(one)) != number:
             raise BadInput(
-                f"data.classes: {one} is the number of the class '{classes[number]}', but another is called '{one}'; "
-                f"""write names in quotes, as in 'data.classes=["{one}"]'"""
+                f"{place}: {one} is the number of the class '{classes[number]}', but another is called '{one}'; "
+                f"""write names in quotes, as in '{place}=["{one}"]'"""
             )
         if number in found:
-            raise BadInput(f"data.classes: '{classes[number]}' is asked for twice")
+            raise BadInput(f"{place}: '{classes[number]}' is asked for twice")
         found.append(number)
     return found
+
+
+def need_classes(spec: DataSpec, why: str) -> None:
+    """Raise BadInput unless the data have two classes or more; `why` is the beginning of the sentence."""
+    if len(spec.classes) < 2:
+        has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
+        raise BadInput(f"model: {why}, but {spec.name} {has}")

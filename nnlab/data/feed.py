@@ -41,7 +41,7 @@ class Feed:
         if self.split.sampled:
             clean = bernoulli(clean, generator)
         corrupted, mask = self.noise(clean, generator)
-        return Batch(input=corrupted, target=clean, mask=mask, label=self.split.labels(rows))
+        return Batch(corrupted, clean, mask, self.split.labels(rows), lost=self.noise.loses)
 
     def stored(self, rows: Tensor) -> Batch:
         """The batch of these rows, in ascending order, as they are stored, neither cast nor scaled; of clean data that are

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +22,16 @@ class Inputs:
     """Inputs in order, clean, with what is known of each.
 
     name     as a sentence calls them
-    batches  on the device, read as one goes along them, once
+    batches  on the device, read as one goes along them, the same at each time
     keys     (n,) their numbers in the split or the array, or the names of their files
+    bits     that one value takes as it was given: 8 of a pixel, 1 of a binarized one
     labels   (n,) int64, or None
     """
 
     name: str
     batches: Iterable[Batch]
     keys: np.ndarray
+    bits: int
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
 
@@ -37,12 +39,34 @@ class Inputs:
         return len(self.keys)
 
 
+class Again:
+    """What a function yields, the same at each time: what it draws, it draws from where the generator stands now."""
+
+    def __init__(self, read: Callable[[], Iterator[Batch]], generator: torch.Generator) -> None:
+        self.read, self.generator, self.state = read, generator, generator.get_state()
+
+    def __iter__(self) -> Iterator[Batch]:
+        self.generator.set_state(self.state)
+        return self.read()
+
+
 def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator) -> Inputs:
     """A split; `generator` draws its bits where they are drawn at each reading."""
-    labels = split.labels(split.rows)
-    batches = Feed(split, NoNoise(spec)).in_order(generator)
+    labels, feed = split.labels(split.rows), Feed(split, NoNoise(spec))
+    batches = Again(lambda: feed.in_order(generator), generator)
     known = None if labels is None else labels.cpu().numpy()
-    return Inputs(f"{name} split", batches, np.arange(len(split)), known, spec.classes)
+    bits = 1 if split.bits or split.sampled else 8 * split.x.element_size()
+    return Inputs(f"{name} split", batches, np.arange(len(split)), bits, known, spec.classes)
+
+
+def spread(n: int, most: int | None) -> np.ndarray:
+    """At most so many of 0 … n − 1, int64, at even distances, as `Split.spread` has them; all of them if None."""
+    return np.linspace(0, n - 1, n if most is None else min(n, most)).round().astype(np.int64)
+
+
+def together(spec: DataSpec) -> int:
+    """How many are looked at together, as `evaluation_batch` has it."""
+    return max(1, min(1000, 2**22 // spec.features))
 
 
 @dataclass
@@ -60,11 +84,15 @@ class Reader:
 
     @property
     def chunk(self) -> int:
-        """How many are read together, as `evaluation_batch` has it."""
-        return max(1, min(1000, 2**22 // self.spec.features))
+        """How many are read together."""
+        return together(self.spec)
 
-    def batch(self, stored: Tensor, scale: float, place: str, start: int = 0) -> Batch:
-        """(n, *shape) as stored, the rows from `start` of the array at `place`.
+    def bits(self, stored: int) -> int:
+        """What one value takes, of those stored with so many bits."""
+        return 1 if self.binarize else stored
+
+    def batch(self, stored: Tensor, scale: float, place: str, rows: Sequence[int] | np.ndarray = ()) -> Batch:
+        """(n, *shape) as stored, these rows (n,) of the array at `place`; of image files there is no need to say which.
 
         Raises BadInput if values are not finite, or beyond the limits that the model knows.
         """
@@ -74,8 +102,8 @@ class Reader:
             stored = (stored.double() - mean) / std
         x = stored.to(torch.float32) * scale
         if not x.isfinite().all():
-            row = start + int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
-            raise BadInput(f"{place}[{row}] holds values that are not finite in float32; fill or remove that row")
+            row = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
+            raise BadInput(f"{place}[{rows[row]}] holds values that are not finite in float32; fill or remove that row")
         if spec.bounded and (x.min() < spec.low or x.max() > spec.high):
             raise BadInput(
                 f"{place} holds {x.min():g} … {x.max():g}, but the model learned from {spec.low:g} … {spec.high:g}; "

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from nnlab.data.image_folder import read_image
-from nnlab.data.inputs import Inputs, Reader
+from nnlab.data.inputs import Again, Inputs, Reader, spread
 from nnlab.data.npz import DAMAGED, to_tensor
 from nnlab.data.parts import classes_of
 from nnlab.data.spec import Batch, DataSpec
@@ -25,30 +25,42 @@ from nnlab.errors import BadInput, one_line
 ARRAYS = {"x": "y", "x_train": "y_train"}  # of an .npz: the inputs, and where there are any their labels
 
 
-def of_path(path: Path, reader: Reader) -> Inputs:
-    """A folder of images, or an .npz. Raises BadInput if it is neither, or does not fit the model."""
+def of_path(path: Path, reader: Reader, most: int | None = None) -> Inputs:
+    """A folder of images, one image, or an .npz; at most so many of them, at even distances.
+
+    Raises BadInput if it is none of these, or does not fit the model.
+    """
     if path.is_dir():
-        return of_folder(path, reader)
+        check_images_fit(path, reader.spec)
+        names = image_names(path)
+        return of_images(path, [names[i] for i in spread(len(names), most)], reader)
     if not path.is_file():
-        raise BadInput(f"--input {path}: no such folder or file")
+        raise BadInput(f"{path}: no such folder or file")
+    if is_image(path):
+        check_images_fit(path, reader.spec)
+        return of_images(path.parent, [path.name], reader)
     if not zipfile.is_zipfile(path):
-        raise BadInput(f"--input {path}: expected a folder of images, or an .npz with an array 'x'")
-    return of_npz(path, reader)
+        raise BadInput(f"{path}: expected a folder of images, an image, or an .npz with an array 'x'")
+    return of_npz(path, reader, most)
 
 
-# -- a folder of images -----------------------------------------------------------------------------------------------
+# -- image files ------------------------------------------------------------------------------------------------------
 
 
-def of_folder(folder: Path, reader: Reader) -> Inputs:
-    """All images under a folder, resized to the model's; their labels where each lies in a subfolder, its class.
+def check_images_fit(path: Path, spec: DataSpec) -> None:
+    """Raise BadInput unless what a model takes can come from an image file."""
+    if spec.kind != "image" or not spec.in_unit_interval:
+        kind = f"rows of {spec.features} columns" if spec.kind == "table" else f"images of values {spec.low:g} … {spec.high:g}"
+        files = "a folder of image files" if path.is_dir() else "an image file"
+        raise BadInput(f"{path}: {files}, but the model takes {kind}; give an .npz with an array 'x'")
+
+
+def of_images(folder: Path, names: list[str], reader: Reader) -> Inputs:
+    """Images under a folder, resized to the model's; their labels where each lies in a subfolder, its class.
 
     They are decoded a chunk at a time: nothing grows with their number but the list of their names.
     """
     spec = reader.spec
-    if spec.kind != "image" or not spec.in_unit_interval:
-        kind = f"rows of {spec.features} columns" if spec.kind == "table" else f"images of values {spec.low:g} … {spec.high:g}"
-        raise BadInput(f"--input {folder}: a folder of image files, but the model takes {kind}; give an .npz with an array 'x'")
-    names = image_names(folder)
     read = partial(read_image, size=spec.shape[1:], grayscale=spec.shape[0] == 1)
 
     def batches() -> Iterator[Batch]:
@@ -56,22 +68,27 @@ def of_folder(folder: Path, reader: Reader) -> Inputs:
             for start in range(0, len(names), reader.chunk):
                 files = [folder / name for name in names[start : start + reader.chunk]]
                 pixels = np.stack(list(pool.map(read, files)))
-                yield reader.batch(torch.from_numpy(pixels), 1 / 255, f"--input {folder}")
+                yield reader.batch(torch.from_numpy(pixels), 1 / 255, f"{folder}")
 
     labels, classes = None, ()
     if all("/" in name for name in names):
         labels, classes = numbered(np.array([name.split("/")[0] for name in names]), spec)
-    return Inputs(str(folder), batches(), np.array(names), labels, classes)
+    name = str(folder / names[0]) if len(names) == 1 else str(folder)
+    return Inputs(name, Again(batches, reader.generator), np.array(names), reader.bits(8), labels, classes)
 
 
 def image_names(folder: Path) -> list[str]:
     """The image files under a folder, hidden ones left out, relative to it and sorted. Raises BadInput if there is none."""
-    suffixes = set(Image.registered_extensions())
-    files = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    files = (path.relative_to(folder) for path in folder.rglob("*") if is_image(path) and path.is_file())
     names = sorted(path.as_posix() for path in files if not any(part.startswith(".") for part in path.parts))
     if not names:
-        raise BadInput(f"--input {folder}: holds no image. Known formats: png, jpg, bmp, pgm, webp, …")
+        raise BadInput(f"{folder}: holds no image. Known formats: png, jpg, bmp, pgm, webp, …")
     return names
+
+
+def is_image(path: Path) -> bool:
+    """Whether it is called like one."""
+    return path.suffix.lower() in Image.registered_extensions()
 
 
 def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -85,28 +102,31 @@ def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str,
 # -- an .npz ----------------------------------------------------------------------------------------------------------
 
 
-def of_npz(path: Path, reader: Reader) -> Inputs:
-    """The array `x` or `x_train` of an .npz, read a chunk at a time, with its labels `y` or `y_train`."""
+def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
+    """The array `x` or `x_train` of an .npz, read a chunk at a time, with its labels `y` or `y_train`; at most so many."""
     with readable(path), np.load(path, allow_pickle=False) as archive:  # a pickle would run code
         name = next((name for name in ARRAYS if name in archive.files), None)
         if name is None:
-            raise BadInput(f"--input {path}: no array 'x' or 'x_train'; it holds {', '.join(archive.files) or 'nothing'}")
+            raise BadInput(f"{path}: no array 'x' or 'x_train'; it holds {', '.join(archive.files) or 'nothing'}")
         given = archive[ARRAYS[name]] if ARRAYS[name] in archive.files else None
     with readable(path), opened(path, name) as (_, shape, dtype, _):
         check_fits(path, name, shape, dtype, reader.spec)
     if given is not None and given.shape != shape[:1]:
-        raise BadInput(
-            f"--input {path}: {ARRAYS[name]} has shape {given.shape}; expected one label a row of {name}, {shape[:1]}"
-        )
+        raise BadInput(f"{path}: {ARRAYS[name]} has shape {given.shape}; expected one label a row of {name}, {shape[:1]}")
     labels, classes = (None, ()) if given is None else numbered(given, reader.spec)
+    places = spread(shape[0], most)
 
     def batches() -> Iterator[Batch]:
         start = 0
         for part in chunks(path, name, reader.chunk):
-            yield reader.batch(*to_tensor(part), f"--input {path}: {name}", start)
+            rows = places[slice(*np.searchsorted(places, [start, start + len(part)]))]
+            if len(rows):
+                yield reader.batch(*to_tensor(part[rows - start]), f"{path}: {name}", rows)
             start += len(part)
 
-    return Inputs(str(path), batches(), np.arange(shape[0]), labels, classes)
+    bits = reader.bits(1 if dtype == np.bool_ else 8 * dtype.itemsize)
+    batches = Again(batches, reader.generator)
+    return Inputs(str(path), batches, places, bits, None if labels is None else labels[places], classes)
 
 
 @contextmanager
@@ -114,7 +134,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
-        raise BadInput(f"--input {path}: cannot be read ({one_line(error)}); arrays of objects are not allowed") from error
+        raise BadInput(f"{path}: cannot be read ({one_line(error)}); arrays of objects are not allowed") from error
 
 
 @contextmanager
@@ -143,16 +163,15 @@ def chunks(path: Path, name: str, count: int) -> Iterator[np.ndarray]:
 def check_fits(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype, spec: DataSpec) -> None:
     """Raise BadInput unless an array holds what the model takes."""
     if dtype.kind not in "buif":
-        raise BadInput(f"--input {path}: {name} holds {dtype}; expected numbers")
+        raise BadInput(f"{path}: {name} holds {dtype}; expected numbers")
     if not shape or not shape[0]:
-        raise BadInput(f"--input {path}: {name} has shape {shape}, without a row")
+        raise BadInput(f"{path}: {name} has shape {shape}, without a row")
     row, scale = to_tensor(np.zeros((1, *shape[1:]), dtype)) if len(shape) < 5 else (None, 1.0)
     if row is None or tuple(row.shape[1:]) != spec.shape:
-        raise BadInput(f"--input {path}: {name} has shape {shape}; this model takes {shapes(spec)}")
+        raise BadInput(f"{path}: {name} has shape {shape}; this model takes {shapes(spec)}")
     if scale != 1 and not spec.in_unit_interval:
         raise BadInput(
-            f"--input {path}: {name} holds bytes, which stand for 0 … 1, but the model learned from values "
-            f"{spec.low:g} … {spec.high:g}"
+            f"{path}: {name} holds bytes, which stand for 0 … 1, but the model learned from values {spec.low:g} … {spec.high:g}"
         )
 
 

@@ -16,7 +16,7 @@ from nnlab.evaluation.frechet import Moments, frechet_distance
 from nnlab.evaluation.kernel import kernel_distance
 from nnlab.evaluation.manifold import precision_recall
 from nnlab.evaluation.modes import class_agreement, class_divergence, class_shares, mode_coverage
-from nnlab.model import Classifies, Model, Reconstructs, Samples, can
+from nnlab.model import Classifies, Model, Reconstructs, Samples, SamplesClasses, can
 from nnlab.noise import NoNoise
 
 FEWEST = 10  # examples of a split without which nothing is said of samples
@@ -24,7 +24,7 @@ GLANCE = 2000  # examples that are looked at in the course of a run; at its end 
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
 
 LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence"})
-HIGHER = frozenset({"precision", "recall", "mode_coverage", "class_agreement"})
+HIGHER = frozenset({"precision", "recall", "mode_coverage", "least_class_share", "requested_accuracy", "class_agreement"})
 
 
 @dataclass
@@ -112,10 +112,15 @@ class Judge:
         return self._real[id(split), len(rows)]
 
     def of_samples(self, model: Samples, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
-        """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold."""
+        """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold.
+
+        A model that draws by class is asked for as many examples of each as there are among the rows.
+        """
         n, size = len(rows), evaluation_batch(feed.split)
         real = self.real(feed.split, rows)
-        fake = self.look((model.sample(min(size, n - start), generator) for start in range(0, n, size)), -(-n // PAIRS))
+        by_class = can(model, SamplesClasses) and can(self.model, Classifies)
+        asked = feed.split.labels(rows) if by_class else None
+        fake = self.look(samples(model, n, size, generator, asked), -(-n // PAIRS))
         if not fake.finite:
             return {"frechet_distance": float("nan")}
         figures = {
@@ -126,6 +131,9 @@ class Judge:
         if fake.probabilities:
             said, shares = torch.cat(fake.probabilities), class_shares(torch.cat(real.probabilities))
             figures["mode_coverage"] = float(mode_coverage(said, shares))
+            figures["least_class_share"] = class_shares(said)[shares > 0].min().item()
+            if asked is not None:
+                figures["requested_accuracy"] = class_agreement(said, asked)
             if (shares > 0).all():  # a split so small that it lacks a class has no finite one
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
@@ -138,3 +146,12 @@ class Judge:
             "class_agreement": class_agreement(torch.cat(outputs), label),
             "judge_accuracy": class_agreement(torch.cat(self.real(feed.split, rows).probabilities), label),
         }
+
+
+def samples(model: Samples, n: int, size: int, generator: torch.Generator, asked: Tensor | None = None) -> Iterator[Tensor]:
+    """n examples (…, *shape) in batches of `size`; of the classes (n,) that are asked for, if any are."""
+    for start in range(0, n, size):
+        if asked is None:
+            yield model.sample(min(size, n - start), generator)
+        else:
+            yield model.sample_class(asked[start : start + size], generator)

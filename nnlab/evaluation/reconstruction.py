@@ -6,12 +6,21 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.evaluation.filling import interpolated
+from nnlab.evaluation.structure import ssim
 from nnlab.model import Reconstructs
 
+HIGHER = frozenset({"psnr", "ssim", "psnr_gain", "hole_psnr"})
+"""Figures of which more is better."""
 
-def mse(output: Tensor, target: Tensor) -> Tensor:
-    """(N,) mean squared error a pixel."""
-    return (output - target).square().flatten(1).mean(1)
+
+def mse(output: Tensor, target: Tensor, where: Tensor | None = None) -> Tensor:
+    """(N,) mean squared error a pixel; of the pixels `where` (N, *shape) bool is true, and 0 of an image without any."""
+    error = (output - target).square().flatten(1)
+    if where is None:
+        return error.mean(1)
+    counted = where.flatten(1)
+    return (error * counted).sum(1) / counted.sum(1).clamp(min=1)
 
 
 def psnr(error: Tensor, spec: DataSpec) -> Tensor:
@@ -23,10 +32,40 @@ def psnr(error: Tensor, spec: DataSpec) -> Tensor:
     return -10 * torch.log10(relative.clamp(min=1e-10))
 
 
-def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
-    """`mse` and `psnr` of the reconstruction, and with a noise `input_psnr` of what the model was given."""
-    error = mse(model.reconstruct(batch.input), batch.target)
+def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
+    """`mse` and `psnr` of the reconstruction, of images also `ssim`; with a noise what is gained on the input.
+
+    mean  (*shape) of the training set
+    """
+    output = model.reconstruct(batch.input)
+    error = mse(output, batch.target)
     figures = {"mse": error, "psnr": psnr(error, spec)}
+    if spec.kind == "image":
+        figures["ssim"] = ssim(output, batch.target, spec)
     if batch.mask is not None:
-        figures["input_psnr"] = psnr(mse(batch.input, batch.target), spec)
+        figures |= gain(figures["psnr"], batch, spec)
+    if batch.lost:
+        figures |= within(output, batch, spec, mean)
     return figures
+
+
+def gain(found: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
+    """`input_psnr` and `input_ssim` of the corrupted input, as it is, and `psnr_gain` of an output with this PSNR on it."""
+    given = psnr(mse(batch.input, batch.target), spec)
+    figures = {"input_psnr": given, "psnr_gain": found - given}
+    if spec.kind == "image":
+        figures["input_ssim"] = ssim(batch.input, batch.target, spec)
+    return figures
+
+
+def within(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None) -> dict[str, Tensor]:
+    """`hole_psnr`, of the lost values alone; and of what fills them without learning.
+
+    That is the training set's mean (`hole_psnr_mean_fill`), and for images linear interpolation (`hole_psnr_interpolation`).
+    """
+    fills = {"": output}
+    if mean is not None:
+        fills["_mean_fill"] = mean.expand_as(output)
+    if spec.kind == "image":
+        fills["_interpolation"] = interpolated(batch.input, batch.mask)
+    return {f"hole_psnr{name}": psnr(mse(fill, batch.target, batch.mask), spec) for name, fill in fills.items()}

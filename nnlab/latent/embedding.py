@@ -49,11 +49,6 @@ class Sample:
             self.thumbnails[low:high] = thumbnails
 
 
-def spread(n: int, most: int) -> np.ndarray:
-    """At most so many of 0 … n − 1, int64, at even distances, as `Split.spread` has them."""
-    return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
-
-
 def encoded(model: Encodes, inputs: Inputs, sample: Sample) -> Iterator[np.ndarray]:
     """Codes (n, d) float32, batch by batch. Raises BadInput if one is not finite."""
     start = 0

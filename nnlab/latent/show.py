@@ -39,12 +39,18 @@ def sample_picture(model: Samples, n: int, generator: torch.Generator) -> np.nda
     return grid(model.sample(n, generator), model.spec)
 
 
-def class_picture(model: SamplesClasses, each: int, generator: torch.Generator) -> np.ndarray:
-    """A row a class, its name in the margin, with so many new examples each."""
+def class_picture(model: SamplesClasses, each: int, generator: torch.Generator, classes: list[int] | None = None) -> np.ndarray:
+    """A row a class, its name in the margin, with so many new examples each; of all classes, unless some are given.
+
+    Of one class alone the examples make a sheet, nearly square.
+    """
     spec = model.spec
-    label = torch.arange(len(spec.classes), device=generator.device).repeat_interleave(each)
-    images = model.sample_class(label, generator).unflatten(0, (len(spec.classes), each))
-    return sheet(to_pixels(images, spec), list(spec.classes))
+    classes = list(range(len(spec.classes))) if classes is None else classes
+    label = torch.tensor(classes, device=generator.device).repeat_interleave(each)
+    images = model.sample_class(label, generator)
+    if len(classes) == 1:
+        return grid(images, spec)
+    return sheet(to_pixels(images.unflatten(0, (len(classes), each)), spec), [spec.classes[i] for i in classes])
 
 
 def traversal_picture(
@@ -118,10 +124,32 @@ def interpolation_picture(
         middle = alternating(middle, to_pixels(between(start, end, shares), spec))
         left, right = (alternating(images, np.full_like(images, BACKGROUND)) for images in (left, right))
         names = [row for name in names for row in (f"{name}\nby codes", "by pixels")]
-    parts = [sheet(left, names, ["A"]), sheet(middle, None, [f"{alpha:.2g}" for alpha in shares.tolist()])]
-    parts.append(sheet(right, None, ["B"]))
-    gap = np.full((len(parts[0]), 4 * GAP, 3), BACKGROUND, np.uint8)  # what is given stands apart from what is made
-    return np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
+    middle = sheet(middle, None, [f"{alpha:.2g}" for alpha in shares.tolist()])
+    return beside(sheet(left, names, ["A"]), middle, sheet(right, None, ["B"]))
+
+
+def variation_picture(model: Model, image: Tensor, output: Tensor, varied: Tensor, scales: list[float]) -> np.ndarray:
+    """The image X and its output beside a row of variations for each scale.
+
+    image, output  (*shape)
+    varied         (k, n, *shape), as `codes.vary` makes them
+    """
+    given = to_pixels(torch.stack([image, output])[None], model.spec)
+    given = np.concatenate([given, np.full((len(scales) - 1, *given.shape[1:]), BACKGROUND, np.uint8)])
+    made = sheet(to_pixels(varied, model.spec), [f"s = {scale:g}" for scale in scales], [""] * varied.shape[1])
+    return beside(sheet(given, None, ["input", "output"]), made)
+
+
+def attribute_picture(model: Model, images: Tensor, shifted: Tensor, strengths: list[float], names: list[str]) -> np.ndarray:
+    """A row an image: itself (N, *shape), and what its code decodes to, shifted (N, k, *shape) by every strength."""
+    made = sheet(to_pixels(shifted, model.spec), None, [f"{strength:g} S" if strength else "0" for strength in strengths])
+    return beside(sheet(to_pixels(images[:, None], model.spec), names, ["input"]), made)
+
+
+def beside(*parts: np.ndarray) -> np.ndarray:
+    """Sheets of the same height in a row: what is given stands apart from what is made."""
+    gap = np.full((len(parts[0]), 4 * GAP, 3), BACKGROUND, np.uint8)
+    return np.concatenate([part for each in parts for part in (each, gap)][:-1], axis=1)
 
 
 def alternating(above: np.ndarray, below: np.ndarray) -> np.ndarray:

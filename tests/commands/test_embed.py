@@ -277,21 +277,21 @@ def save_own() -> None:
 
 
 INPUTS = {
-    "nowhere": "--input nowhere: no such folder or file",
-    "text.npz": "--input text.npz: expected a folder of images, or an .npz with an array 'x'",
-    "empty": "--input empty: holds no image",
+    "nowhere": "nowhere: no such folder or file",
+    "text.npz": "text.npz: expected a folder of images, an image, or an .npz with an array 'x'",
+    "empty": "empty: holds no image",
     "damaged": "damaged/02.png: not a readable image",
-    "shape.npz": "--input shape.npz: x has shape (3, 9, 8); this model takes images (N, 8, 8, 1) or (N, 1, 8, 8) or (N, 8, 8)",
-    "flat.npz": "--input flat.npz: x has shape (3, 64); this model takes images",
-    "deep.npz": "--input deep.npz: x has shape (3, 1, 8, 8, 1); this model takes images",
-    "rows.npz": "--input rows.npz: x has shape (0, 8, 8), without a row",
-    "one.npz": "--input one.npz: x has shape (), without a row",
-    "texts.npz": "--input texts.npz: x holds <U1; expected numbers",
-    "objects.npz": "--input objects.npz: x holds object; expected numbers",
-    "range.npz": "--input range.npz: x holds 0 … 200, but the model learned from 0 … 1; bytes stand for 0 … 1",
-    "nan.npz": "--input nan.npz: x[2] holds values that are not finite in float32; fill or remove that row",
-    "labels.npz": "--input labels.npz: y has shape (2,); expected one label a row of x, (3,)",
-    "names.npz": "--input names.npz: no array 'x' or 'x_train'; it holds images",
+    "shape.npz": "shape.npz: x has shape (3, 9, 8); this model takes images (N, 8, 8, 1) or (N, 1, 8, 8) or (N, 8, 8)",
+    "flat.npz": "flat.npz: x has shape (3, 64); this model takes images",
+    "deep.npz": "deep.npz: x has shape (3, 1, 8, 8, 1); this model takes images",
+    "rows.npz": "rows.npz: x has shape (0, 8, 8), without a row",
+    "one.npz": "one.npz: x has shape (), without a row",
+    "texts.npz": "texts.npz: x holds <U1; expected numbers",
+    "objects.npz": "objects.npz: x holds object; expected numbers",
+    "range.npz": "range.npz: x holds 0 … 200, but the model learned from 0 … 1; bytes stand for 0 … 1",
+    "nan.npz": "nan.npz: x[2] holds values that are not finite in float32; fill or remove that row",
+    "labels.npz": "labels.npz: y has shape (2,); expected one label a row of x, (3,)",
+    "names.npz": "names.npz: no array 'x' or 'x_train'; it holds images",
 }
 
 
@@ -348,7 +348,7 @@ def test_a_folder_of_images_is_no_table(nnlab, trained):
     trained("data=iris")
     save_images("mine", images())
     error = nnlab("embed", "last", "--input", "mine")[2]
-    assert error.startswith("nnlab: --input mine: a folder of image files, but the model takes rows of 4 columns; give an .npz")
+    assert error.startswith("nnlab: mine: a folder of image files, but the model takes rows of 4 columns; give an .npz")
 
 
 def test_images_beyond_bytes_come_from_no_image_file(nnlab, trained):

@@ -152,7 +152,7 @@ def test_a_size_out_of_reach_is_refused_with_the_nearest(size: tuple[int, int], 
 @pytest.mark.parametrize("side", range(8, 65, 7))
 def test_every_side_from_8_to_64_has_its_layers(side: int) -> None:
     layers = len(chosen("auto", DataSpec("own", "image", (3, side, 64))))
-    assert 4 <= side // 2**layers < 8
+    assert 3 <= side // 2**layers < 6
 
 
 # -- health -------------------------------------------------------------------------------------------------------
@@ -176,6 +176,7 @@ def test_each_trouble_is_said_once() -> None:
     won = told(*[{"real_accuracy": 1.0, "fake_accuracy": 1.0}] * 30)
     assert len(won) == 1
     assert "has won outright" in won[0]
+    assert told(*[{"diversity": 3.0}] * 20, *[{"diversity": 1.1}] * 20) == []  # codes that come back to their prior's width
     collapsed = told(*[{}] * 20, *[{"diversity": 0.2}] * 20)
     assert len(collapsed) == 1
     assert "of the data's variance they have 20%, after 90%" in collapsed[0]

@@ -34,7 +34,7 @@ def test_a_score_is_a_number_an_example_that_neither_chance_nor_company_changes(
     assert score.std() > 0
 
 
-@pytest.mark.parametrize("name", ["ae", "conv_ae", "pca"])
+@pytest.mark.parametrize("name", ["ae", "conv_ae", "linear_ae", "pca"])
 def test_an_autoencoders_score_is_its_squared_error_over_the_image(name: str) -> None:
     model, x = fitted(name)
     assert torch.allclose(model.score(x), ((model.reconstruct(x) - x) ** 2).mean((1, 2, 3)) * 64, rtol=1e-5)

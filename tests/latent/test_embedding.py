@@ -8,11 +8,11 @@ import torch
 from matplotlib.colors import to_rgb
 from sklearn.decomposition import PCA
 
-from nnlab.data.inputs import Inputs
+from nnlab.data.inputs import Inputs, spread
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
 from nnlab.latent import embedding
-from nnlab.latent.embedding import Sample, code_plot, encoded, principal_plane, spread, tsne_plot
+from nnlab.latent.embedding import Sample, code_plot, encoded, principal_plane, tsne_plot
 from nnlab.plots import PALETTE
 
 CODES = (np.random.default_rng(0).normal(size=(200, 6)) * [1, 5, 2, 0.1, 3, 1] + 7).astype(np.float32)
@@ -120,7 +120,7 @@ class Sums:
 
 
 def inputs(x: torch.Tensor, batch: int) -> Inputs:
-    return Inputs("a test", (Batch(part, part) for part in x.split(batch)), np.arange(len(x)))
+    return Inputs("a test", (Batch(part, part) for part in x.split(batch)), np.arange(len(x)), 32)
 
 
 @pytest.mark.parametrize(("n", "most"), [(1, 5), (5, 5), (23, 5), (23, 1), (23, 100)])

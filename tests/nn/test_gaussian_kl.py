@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from nnlab.families.vae.base import gaussian_kl
+from nnlab.nn.gaussian import gaussian_kl
 
 
 def test_it_is_torchs_for_each_coordinate():

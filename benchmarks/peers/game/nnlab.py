@@ -11,7 +11,7 @@ from nnlab.experiment import assemble
 
 def loop(precision: str) -> Callable[[], float]:
     """STEPS updates of both; gives the discriminator's mean loss."""
-    chosen = ["model=dcgan", "data=mnist", "data.validation=0", f"trainer.batch_size={BATCH}"]
+    chosen = ["model=dcgan", "model.channels=[64,128]", "data=mnist", "data.validation=0", f"trainer.batch_size={BATCH}"]
     experiment = assemble(plain(composed([*chosen, f"trainer.precision={precision}", f"device={DEVICE.type}"])))
     experiment.begin()
     trainer, step = experiment.trainer, 0

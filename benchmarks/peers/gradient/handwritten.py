@@ -61,6 +61,66 @@ def variational(encoder: nn.Module, decoder: nn.Module) -> tuple[nn.Module, Loss
     return nn.ModuleList([encoder, decoder]), loss
 
 
+def squared_error(output: Tensor, x: Tensor) -> Tensor:
+    return (output.float() - x).square().sum() / len(x)
+
+
+def linear_ae() -> tuple[nn.Module, Loss]:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, LATENT), nn.Linear(LATENT, 784), nn.Unflatten(1, (1, 28, 28)))
+    return network, lambda x, label: squared_error(network(x), x)
+
+
+def sparse_ae() -> tuple[nn.Module, Loss]:
+    reader, atoms = nn.Linear(784, 1024), nn.Linear(1024, 784)
+
+    def loss(x: Tensor, label: Tensor) -> Tensor:
+        x = x.flatten(1)
+        code = reader(x - atoms.bias).relu().float()
+        output = F.linear(code, F.normalize(atoms.weight, dim=0), atoms.bias)
+        return squared_error(output, x) + 0.3 * code.sum() / len(x)
+
+    return nn.ModuleList([reader, atoms]), loss
+
+
+def contractive_ae() -> tuple[nn.Module, Loss]:
+    layer, back = nn.Linear(784, 128), nn.ParameterList([torch.zeros(784)])
+
+    def loss(x: Tensor, label: Tensor) -> Tensor:
+        x = x.flatten(1)
+        code = layer(x - x.new_zeros(784)).sigmoid().float()
+        output = F.linear(code, layer.weight.T, back[0]).float().sigmoid()
+        contraction = (code * (1 - code)).square() @ layer.weight.square().sum(1)
+        return squared_error(output, x) + 0.1 * contraction.sum() / len(x)
+
+    return nn.ModuleList([layer, back]), loss
+
+
+class UNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+
+        def twice(inputs: int, width: int) -> nn.Sequential:
+            first, second = nn.Conv2d(inputs, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+            return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+
+        self.high, self.middle, self.low = twice(1, 32), twice(32, 64), twice(64, 128)
+        self.up_middle, self.up_high = twice(128, 64), twice(64, 32)
+        self.narrow_low, self.narrow_middle, self.last = nn.Conv2d(128, 64, 1), nn.Conv2d(64, 32, 1), nn.Conv2d(32, 1, 1)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        high = self.high(x)
+        middle = self.middle(F.max_pool2d(high, 2))
+        low = F.interpolate(self.narrow_low(self.low(F.max_pool2d(middle, 2))), scale_factor=2)
+        low = F.interpolate(self.narrow_middle(self.up_middle(torch.cat([middle, low], 1))), scale_factor=2)
+        return self.last(self.up_high(torch.cat([high, low], 1)))
+
+
+def unet() -> tuple[nn.Module, Loss]:
+    network = UNet()
+    return network, lambda x, label: squared_error(network(x).float().sigmoid(), x)
+
+
 def classifier(*layers: nn.Module) -> tuple[nn.Module, Loss]:
     network = nn.Sequential(*layers)
 
@@ -90,6 +150,10 @@ MODELS: dict[str, Callable[[], tuple[nn.Module, Loss]]] = {
     "conv_ae": lambda: autoencoder(conv_encoder(LATENT), conv_decoder()),
     "vae": lambda: variational(*mlp_pair([1024, 512], 2 * LATENT)),
     "conv_vae": lambda: variational(conv_encoder(2 * LATENT), conv_decoder()),
+    "linear_ae": linear_ae,
+    "sparse_ae": sparse_ae,
+    "contractive_ae": contractive_ae,
+    "unet": unet,
     "fcnn": fcnn,
     "cnn": cnn,
 }

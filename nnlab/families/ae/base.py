@@ -38,7 +38,7 @@ class Autoencoder(Model):
         self.decoder = decoder
 
     def start(self, split: Split) -> None:
-        set_output_mean(self.decoder, split, lambda mean: mean.clamp(0.01, 0.99).logit() if self._squashes else mean)
+        set_output_mean(self.decoder, split, self._output_for)
 
     @property
     def _squashes(self) -> bool:
@@ -54,6 +54,10 @@ class Autoencoder(Model):
 
     def _squashed(self, output: Tensor) -> Tensor:
         return output.sigmoid() if self._squashes else output
+
+    def _output_for(self, mean: Tensor) -> Tensor:
+        """The output that becomes this mean; kept away from 0 and 1, which no gradient leaves."""
+        return mean.clamp(0.01, 0.99).logit() if self._squashes else mean
 
     def reconstruct(self, x: Tensor) -> Tensor:
         return self.decode(self.encode(x))

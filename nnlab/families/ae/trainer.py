@@ -1,40 +1,138 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
-from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.evaluation.jacobian import squared_jacobian
+from nnlab.evaluation.reconstruction import HIGHER, mse, reconstruction_figures
+from nnlab.evaluation.subspace import largest_principal_angle
+from nnlab.families.ae.pca import PCA
+from nnlab.families.ae.pictures import decomposition_picture, dictionary_picture
 from nnlab.latent.plane import plane_pictures
 from nnlab.latent.show import components_picture, motion, reconstruction_picture
+from nnlab.model import Decodes, can
+from nnlab.nn.start import mean_of
+from nnlab.noise import NoNoise
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
 from nnlab.training.passes import OnePassTrainer
-from nnlab.training.trainer import Monitor, Stage, Trainer
+from nnlab.training.randomness import aside
+from nnlab.training.trainer import Monitor, Setting, Stage, Trainer, View
+
+WIDEST = 4096  # side of the matrix whose eigenvectors are found beside the learning
 
 
 class Reconstructing(Trainer):
-    """Figures of reconstruction; pictures of reconstructions and of motion along the code's coordinates."""
+    """Figures of reconstruction; pictures of reconstructions and, of a model with a code, of motion along its coordinates."""
 
     monitor = Monitor("loss")
+    higher = Trainer.higher | HIGHER
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        loss = self.terms(batch, generator)["loss"]
-        return {"loss": loss, **reconstruction_figures(self.model, batch, self.model.spec)}
+        terms = self.terms(batch, generator)
+        return {**terms, **reconstruction_figures(self.model, batch, self.model.spec, self.mean if batch.lost else None)}
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """(*shape) of the training set."""
+        return mean_of(self.data.train)
 
     def show(self) -> dict[str, np.ndarray]:
         with self.viewing() as view:
             if self.model.spec.kind == "table":
                 return plane_pictures(self.model, view.batches, view.generator)
-            latent = self.model.latent(view.batches)
-            return {"reconstruction": reconstruction_picture(self.model, view.few), **motion(self.model, latent)}
+            return {"reconstruction": reconstruction_picture(self.model, view.few), **self.pictures(view)}
+
+    def pictures(self, view: View) -> dict[str, np.ndarray]:
+        """Of images, beside their reconstruction."""
+        return motion(self.model, self.model.latent(view.batches)) if can(self.model, Decodes) else {}
 
 
 class AutoencoderTrainer(Reconstructing, GradientTrainer):
     """One optimizer."""
+
+
+class LinearTrainer(AutoencoderTrainer):
+    """Also what it should come to: `pca_mse` of the training set's principal components, as many as the code is long, and the
+    largest `principal_angle`, in degrees, between their plane and the decoder's.
+
+    Not with a noise, which has another solution, nor where the components would take too long to find beside the learning.
+    """
+
+    lower = AutoencoderTrainer.lower | {"principal_angle"}
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        n, features = len(self.data.train), self.model.spec.features
+        within_reach = min(n, features) <= WIDEST
+        self.comparable = isinstance(self.noise, NoNoise) and within_reach and n >= self.model.latent_dim
+        if not within_reach:
+            self.remarks.append(f"not compared with the principal components of {n:,} examples of {features:,} values")
+
+    @cached_property
+    def pca(self) -> PCA:
+        """The principal components of the training set."""
+        pca, sums = PCA(self.model.spec, latent_dim=self.model.latent_dim).to(self.device), None
+        pca.start(self.data.train)
+        with aside(self.seed, self.device) as generator:
+            for batch in Feed(self.data.train, self.noise).in_order(generator):
+                sums = pca.accumulate(batch, sums)
+        pca.finish(sums)
+        return pca
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        exact = {"pca_mse": mse(self.pca.reconstruct(batch.input), batch.target)} if self.comparable else {}
+        return {**super().figures(batch, generator), **exact}
+
+    @torch.no_grad()
+    def measure(self, split: str) -> dict[str, float]:
+        figures = super().measure(split)
+        if self.comparable:
+            figures["principal_angle"] = largest_principal_angle(self.model.decoder[0].weight, self.pca.components.T)
+        return figures
+
+
+class SparseTrainer(AutoencoderTrainer):
+    """Also the share of active units; the dictionary, and images as sums of their atoms."""
+
+    lower = AutoencoderTrainer.lower | {"reconstruction"}
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        active = self.model.active(self.model.encode(batch.input))
+        return {**super().figures(batch, generator), "active_units": active}
+
+    def pictures(self, view: View) -> dict[str, np.ndarray]:
+        codes = torch.cat([self.model.encode(batch.input) for batch in view.batches])
+        return {
+            "dictionary": dictionary_picture(self.model, codes),
+            "decomposition": decomposition_picture(self.model, view.few),
+        }
+
+
+class ContractiveTrainer(AutoencoderTrainer):
+    """Also the mean squared norm of the encoder's Jacobian, exact."""
+
+    lower = AutoencoderTrainer.lower | {"reconstruction", "jacobian"}
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        jacobian = squared_jacobian(self.model.encode, batch.input)
+        return {**super().figures(batch, generator), "jacobian": jacobian}
+
+
+class RestorationTrainer(AutoencoderTrainer):
+    """Of a model without a code, which has a task only where its input is corrupted."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        if isinstance(self.noise, NoNoise):
+            name = type(self.model).__name__
+            self.remarks.append(f"{name} without a noise learns to pass its input on; add noise=gaussian, noise=hole, …")
 
 
 class StackedTrainer(AutoencoderTrainer):
@@ -78,8 +176,5 @@ class StackedTrainer(AutoencoderTrainer):
 class PCATrainer(Reconstructing, OnePassTrainer):
     """One pass; also the components as pictures: of faces, the eigenfaces."""
 
-    def show(self) -> dict[str, np.ndarray]:
-        pictures = super().show()
-        if self.model.spec.kind == "image":
-            pictures["components"] = components_picture(self.model)
-        return pictures
+    def pictures(self, view: View) -> dict[str, np.ndarray]:
+        return {**super().pictures(view), "components": components_picture(self.model)}

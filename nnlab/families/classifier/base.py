@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nnlab.data.classes import need_classes
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.errors import BadInput
 from nnlab.model import Model
 
 
@@ -21,9 +21,7 @@ class Classifier(Model):
 
     def __init__(self, spec: DataSpec, body: nn.Module, width: int) -> None:
         super().__init__(spec)
-        if len(spec.classes) < 2:
-            has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
-            raise BadInput(f"model: a classifier learns from classes, but {spec.name} {has}")
+        need_classes(spec, "a classifier learns from classes")
         self.body = body
         self.head = nn.Linear(width, len(spec.classes))
 

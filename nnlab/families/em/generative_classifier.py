@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
+from nnlab.data.classes import need_classes
 from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
@@ -35,9 +36,7 @@ class GenerativeClassifier(PassModel):
         tolerance: Annotated[float, AtLeast(0)] = 1e-3,
     ) -> None:
         super().__init__(spec)
-        if len(spec.classes) < 2:
-            has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
-            raise BadInput(f"model: a classifier learns from classes, but {spec.name} {has}")
+        need_classes(spec, "a classifier learns from classes")
         self.components, self.regularisation = components, regularisation
         options = {"covariance": covariance, "regularisation": regularisation, "start": start, "tolerance": tolerance}
         self.mixtures = nn.ModuleList([GMM(spec, components=components, **options) for _ in spec.classes])
@@ -104,11 +103,15 @@ class GenerativeClassifier(PassModel):
         """−log p(x), nats, (N,)."""
         return -self.logits(x).logsumexp(1)
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
-        x = torch.empty(n, *self.spec.shape, device=self.shares.device)
+    def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(n, *shape) from the mixtures of the classes (n,)."""
+        x = torch.empty(len(label), *self.spec.shape, device=self.shares.device)
         for c, mixture in enumerate(self.mixtures):
             mine = (label == c).nonzero().flatten()
             if len(mine):
                 x[mine] = mixture.sample(len(mine), generator)
         return x
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
+        return self.sample_class(label, generator)

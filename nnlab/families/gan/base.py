@@ -70,10 +70,6 @@ class Adversarial(Model):
         """D, (N,): the larger, the more likely data."""
         raise NotImplementedError
 
-    def also(self, play: Play) -> dict[str, Tensor]:
-        """What the discriminator minimises besides, scalars by name."""
-        return {}
-
     def answer(self, play: Play, objective: Objective) -> Answer:
         loss = objective.generator(self.discriminate(*play.fake)).mean()
         return Answer({"generator": loss}, {"generator_loss": loss})
@@ -82,6 +78,11 @@ class Adversarial(Model):
     def mixes(self) -> bool:
         """Whether what D says of one example depends on the others of its batch: its gradient then has no norm of its own."""
         return normalizes(self.discriminator)
+
+    @property
+    def extent(self) -> float:
+        """How wide the values lie that the discriminator sees: the unit of the noise on them."""
+        return (self.spec.high - self.spec.low) or 1.0
 
     def follow(self, decay: float) -> None:
         """A step of the averages towards the weights."""

@@ -27,7 +27,7 @@ class Health:
         """
         self.records += 1
         self.seen.append(dict(means))
-        self.highest = max(self.highest, means["diversity"])
+        self.highest = max(self.highest, min(means["diversity"], 1.0))  # to come back to the data's is no fall
         now = self.troubles(judges) if len(self.seen) == WINDOW else {}
         new = [text for kind, text in now.items() if kind not in self.told]
         self.told = set(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import sqrt
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -23,9 +23,23 @@ def drawn(prior: Prior, n: int, dim: int, device: torch.device, generator: torch
     return torch.rand((n, dim), device=device, generator=generator).mul_(2).sub_(1)
 
 
-class FromNoise(Adversarial):
-    """Base of the models with x = G(z), z from a prior: what they draw and how they decode."""
+def one_hot(label: Tensor, classes: int) -> Tensor:
+    """(N,) int64 → (N, classes) float32. torch's own looks at the values first, for which a step would have to wait."""
+    return (label[:, None] == torch.arange(classes, device=label.device)).float()
 
+
+def deviation(prior: Prior) -> float:
+    """The standard deviation of a coordinate; its mean is zero."""
+    return 1.0 if prior == "gaussian" else 1 / sqrt(3)
+
+
+class FromNoise(Adversarial):
+    """Base of the models with x = G(z), z from a prior: what they draw and how they decode.
+
+    maker  the name of the part that is G
+    """
+
+    maker: ClassVar[str] = "generator"
     latent_dim: int
     prior: Prior
 
@@ -34,8 +48,8 @@ class FromNoise(Adversarial):
         return drawn(self.prior, n, self.latent_dim, self.averaged.updates.device, generator)
 
     def decode(self, z: Tensor) -> Tensor:
-        """G(z), (N, *shape), by the averaged generator."""
-        return self.averaged["generator"](z)
+        """G(z), (N, *shape), by the averages."""
+        return self.averaged[self.maker](z)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         return self.decode(self.noise(n, generator))
@@ -43,7 +57,7 @@ class FromNoise(Adversarial):
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The prior."""
         zero = torch.zeros(self.latent_dim, device=self.averaged.updates.device)
-        return Latent(zero, zero + (1.0 if self.prior == "gaussian" else 1 / sqrt(3)))
+        return Latent(zero, zero + deviation(self.prior))
 
 
 class Plain(FromNoise):

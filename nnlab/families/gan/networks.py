@@ -27,7 +27,7 @@ Normalization = Literal["batch", "none"]
 
 FIRST, SLOPE, INITIAL = 64, 0.2, 0.02  # channels of the first layer; LeakyReLU's slope; s.d. of the weights
 SMALLEST, LARGEST = 8, 64  # sides that `auto` is for
-BASE = 4  # the least side of what the generator begins with, if `auto` says how many layers there are
+BASE = 3  # the least side of what the generator begins with, if `auto` says how many layers there are
 
 
 class Centre(nn.Module):
@@ -56,7 +56,7 @@ class Squash(nn.Module):
 
 
 def chosen(channels: Channels, spec: DataSpec) -> list[int]:
-    """The channels of the discriminator's layers, each halving the image: `auto` halves it to 4 … 7 pixels, 64 channels first.
+    """The channels of the discriminator's layers, each halving the image: `auto` halves it to 3 … 5 pixels, 64 channels first.
 
     Raises BadInput if an image is too small or too large for `auto`, or has not so many halves as there are channels.
     """
@@ -153,6 +153,12 @@ def conv_discriminator(
     return nn.Sequential(*conv_body(spec, channels, normalization, attends=attends), nn.Flatten(), head)
 
 
+def conv_inverse(spec: DataSpec, outputs: int, channels: list[int]) -> nn.Sequential:
+    """(N, C, H, W) → (N, outputs): an encoder of the discriminator's layers, batch-normalised."""
+    head = started(nn.Linear(conv_features(spec, channels), outputs))
+    return nn.Sequential(*conv_body(spec, channels, "batch"), nn.Flatten(), head)
+
+
 def mlp_generator(spec: DataSpec, inputs: int, hidden: list[int]) -> nn.Sequential:
     """(N, inputs) → (N, *shape), with the discriminator's hidden widths in reverse."""
     widths = [inputs, *reversed(hidden)]
@@ -168,6 +174,14 @@ def mlp_discriminator(inputs: int, hidden: list[int], outputs: int = 1) -> nn.Se
     for before, width in pairwise([inputs, *hidden]):
         layers += [nn.Linear(before, width), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Linear([inputs, *hidden][-1], outputs))
+
+
+def mlp_inverse(spec: DataSpec, outputs: int, hidden: list[int]) -> nn.Sequential:
+    """(N, *shape) → (N, outputs): an encoder, batch-normalised as the generator is."""
+    layers: list[nn.Module] = [Centre(spec), nn.Flatten()]
+    for before, width in pairwise([spec.features, *hidden]):
+        layers += [nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*layers, nn.Linear([spec.features, *hidden][-1], outputs))
 
 
 def normalizes(network: nn.Module) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import ClassVar
@@ -45,6 +46,8 @@ class GameTrainer(GradientTrainer):
     learns = "by a game of networks against each other"
     uses = frozenset({"optimizer", "augmentation"})
     facts: ClassVar[dict] = {"answers_of": ANSWERS}
+    lower = GradientTrainer.lower | {"code_mean", "code_deviation", "code_correlation"}
+    higher = GradientTrainer.higher | {"nmi", "ari"}
     whole_batches = True  # batch normalisation of the few that are left would be of these few
 
     def __init__(self, setting: Setting) -> None:
@@ -54,8 +57,7 @@ class GameTrainer(GradientTrainer):
         self.refuse(setting.model)
         self.objective = OBJECTIVES[self.rules.objective](own.label_smoothing)
         if own.instance_noise:
-            half_range = (self.model.spec.high - self.model.spec.low) or 1.0
-            self.scheduled["instance_noise"] = Scheduled(own.instance_noise * half_range, Linear()).to(self.device)
+            self.scheduled["instance_noise"] = Scheduled(own.instance_noise * self.model.extent, Linear()).to(self.device)
         self.health = Health()
         self.reel = Reel()
         self.made = 0  # steps
@@ -124,16 +126,15 @@ class GameTrainer(GradientTrainer):
         real, fake = (tuple(part.detach() for part in objects) for objects in (play.real, play.fake))
         with self.precision.forward():
             r, f = self.model.discriminate(*real), self.model.discriminate(*fake)
-            also = self.model.also(play)
         loss = self.objective.data(r).mean() + self.objective.samples(f).mean()
         said_of_data, said_of_samples = accuracies(self.objective, r, f)
-        terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples, **also}
+        terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples}
         weight = self.rules.discriminator.gradient_penalty
         if weight:
             terms["gradient_penalty"] = self.penalty(real, fake)
             loss = loss + weight * terms["gradient_penalty"]
         terms["diversity"] = spread(fake[0]) / spread(real[0]).clamp(min=1e-12)
-        self.move("discriminator", sum(also.values(), loss), terms)
+        self.move("discriminator", loss, terms)
         return terms
 
     def penalty(self, real: Objects, fake: Objects) -> Tensor:
@@ -200,10 +201,11 @@ class GameTrainer(GradientTrainer):
         """What the discriminator says of ANSWERS examples that it may not have learned from, and of as many samples."""
         feed = Feed(self.data.split(split), self.noise)
         answers: tuple[list[Tensor], list[Tensor]] = ([], [])
-        for batch in feed.in_order(generator, feed.split.spread(ANSWERS)):
-            play = self.model.play(batch, generator)
-            for said, seen in zip(answers, (play.real, play.fake), strict=True):
-                said.append(self.model.discriminate(*seen))
+        with as_it_plays(self.model.discriminator):
+            for batch in feed.in_order(generator, feed.split.spread(ANSWERS)):
+                play = self.model.play(batch, generator)
+                for said, seen in zip(answers, (play.real, play.fake), strict=True):
+                    said.append(self.model.discriminate(*seen))
         r, f = map(torch.cat, answers)
         told = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
         figures = {"real_score": r.mean(), "fake_score": f.mean(), **told}
@@ -236,6 +238,21 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     names = ("input", "target", "mask", "label")
     pieces = {name: getattr(batch, name).tensor_split(parts) for name in names if getattr(batch, name) is not None}
     return [Batch(**{name: piece[i] for name, piece in pieces.items()}) for i in range(parts)]
+
+
+@contextmanager
+def as_it_plays(discriminator: nn.Module) -> Iterator[None]:
+    """A discriminator that normalises over batches is asked as it was trained, by batches of one kind: their mixture, which its
+    running means are of, is nothing that it has ever judged. What it keeps of batches is as before afterwards.
+    """
+    kept, was = [(buffer, buffer.clone()) for buffer in discriminator.buffers()], discriminator.training
+    discriminator.train()
+    try:
+        yield
+    finally:
+        discriminator.train(was)
+        for buffer, before in kept:
+            buffer.copy_(before)
 
 
 def slope_penalty(discriminate: Callable[..., Tensor], real: Objects, fake: Objects, share: Tensor) -> Tensor:

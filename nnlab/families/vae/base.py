@@ -10,6 +10,7 @@ from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.model import Latent, Model
 from nnlab.nn import likelihoods
+from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
 from nnlab.nn.precise import doubled
 from nnlab.nn.start import set_output_mean
@@ -94,8 +95,3 @@ class VariationalAutoencoder(Model):
         kl = torch.cat([gaussian_kl(*self.posterior(batch.input)) for batch in batches])
         zero = torch.zeros_like(kl[0])
         return Latent(mean=zero, std=zero + 1, kl=doubled(kl).mean(0).float().to(kl.device))
-
-
-def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²), elementwise, nats."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)

@@ -43,7 +43,7 @@ def code_picture(model: VQVAE, x: Tensor) -> np.ndarray:
 
 def codebook_picture(model: VQVAE, share: Tensor) -> np.ndarray:
     """What a grid of one code everywhere decodes to, the most used codes first, each with its share (K,) of the places."""
-    order = share.argsort(descending=True)[:SHOWN]
+    order = share.argsort(descending=True)[: min(SHOWN, int((share > 0).sum()))]
     vectors = model.codebook(order)[:, None].expand(-1, model.places, -1)
     images = to_pixels(model.decode(vectors.flatten(1)), model.spec)
     return titled(images, [f"{part:.1%}" for part in share[order].tolist()], PER_ROW)

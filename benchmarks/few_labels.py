@@ -1,0 +1,57 @@
+"""What the benchmarks of few labels share: a run without labels, and classifiers on its network from several starts."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measure import NNLAB, call, data_root, table
+from nnlab.config.names import composed, plain
+from nnlab.earlier import with_earlier
+from nnlab.experiment import assemble
+
+LABELS, SEEDS = (100, 1000), 5
+UPDATES = 2000
+COMMON = ("data=mnist", "data.validation=0", "optimizer=adam_cosine", "optimizer.lr=1e-3", f"trainer.steps={UPDATES}")
+TUNED = ("model=transfer", "model.frozen=false")
+
+
+def compared(experiment: str, called: str, widths: str) -> str:
+    """A table of test accuracies: fine-tuned from a run of an experiment, and from random weights.
+
+    called  what the run is, as in "from …"; widths  of the same layers, for `fcnn`
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        earlier = Path(folder) / "earlier"
+        call([*NNLAB, "train", f"experiment={experiment}", f"hydra.run.dir={earlier}"], NNLAB_DATA=data_root())
+        starts = {
+            f"from {called}": (*TUNED, f"model.encoder={earlier}"),
+            "the same network, random start": (*TUNED, f"model.encoder={earlier}", "model.weights=random"),
+            "fcnn of the same widths": ("model=fcnn", f"model.hidden={widths}"),
+        }
+        rows = []
+        for name, start in starts.items():
+            cells = []
+            for labels in LABELS:
+                found = [100 * accuracy(start, labels, seed) for seed in range(SEEDS)]
+                cells.append(f"{statistics.mean(found):.1f} ± {statistics.stdev(found):.1f}")
+                print(f"{name}, {labels}: {cells[-1]} %", file=sys.stderr)
+            rows.append((name, *cells))
+    return table(("accuracy in %", *(f"{labels:,} labels" for labels in LABELS)), rows)
+
+
+def accuracy(start: tuple[str, ...], labels: int, seed: int) -> float:
+    """Of the test images, of a classifier that has learned from so many labels, drawn by the seed."""
+    draw = [f"data.few={labels}", f"data.seed={seed}", f"seed={seed}"]
+    typed = [*start, *COMMON, *draw, "trainer.batch_size=100"]
+    config, problems = with_earlier(plain(composed(typed)))
+    if problems:
+        raise RuntimeError("; ".join(problems))
+    experiment = assemble(config)
+    experiment.begin()
+    trainer = experiment.trainer
+    trainer.train(0, trainer.total_steps, lambda: False)
+    trainer.meter.look()
+    return trainer.evaluate("test")["accuracy"]

@@ -1,0 +1,208 @@
+"""nnlab attribute: give images an attribute by the vector that leads, in the codes, from those without it to those with it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nnlab.commands.arguments import (
+    MOST_STEPS,
+    add_model,
+    add_output,
+    add_split,
+    check_picture,
+    parser,
+    positive,
+    reals,
+    write_picture,
+)
+from nnlab.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+    from nnlab.data.dataset import Data
+    from nnlab.data.selection import Selection
+    from nnlab.data.spec import Batch
+    from nnlab.evaluation.judge import Judge
+    from nnlab.loading import OpenRun
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "attribute",
+        "What the codes e(X) + t · S decode to, where S leads from the mean code of the images without an attribute (--minus) "
+        "to the mean code of those with it (--plus). S is measured on the training split and given to other images, those of "
+        "--split. A SELECTION is classes by name, or else by number (sneaker or 3,5), or a file of indices into the split: "
+        "whole numbers, one a line in a .txt, or an array in a .npy.",
+        "attribute last --plus trouser --minus t-shirt/top",
+        "attribute last --plus 1 --minus 0 --strength 0.5,1,1.5 --judge auto",
+        "attribute last --plus smiling.txt --minus sad.txt --apply-to faces.npy --strength=-1,0,1",
+    )
+    made.add_argument("--plus", required=True, metavar="SELECTION", help="training images with the attribute")
+    made.add_argument("--minus", required=True, metavar="SELECTION", help="training images without it")
+    made.add_argument("--apply-to", metavar="SELECTION", help="who is given it, in --split; by default the classes of --minus")
+    made.add_argument(
+        "--strength", type=reals, default=[0, 0.5, 1.0, 1.5], metavar="T,…", help="t, a column each; by default 0,0.5,1,1.5"
+    )
+    made.add_argument("-n", type=positive, default=8, help="images in the picture; by default 8. The figures are of all")
+    made.add_argument(
+        "--judge",
+        metavar="JUDGE",
+        help="says which images are seen as the classes of --plus: auto (a classifier trained once a dataset) or RUN; by "
+        "default the run's own, if it has one",
+    )
+    add_split(made, "test")
+    add_output(made, "attribute")
+    add_model(made)
+    asked = made.parse_args(argv)
+    check(asked)
+
+    import torch
+
+    from nnlab.commands.capability import require_image
+    from nnlab.commands.trained import judge_of, open_able, open_data
+    from nnlab.model import Decodes, Encodes
+
+    run = open_able(asked, "attribute", Encodes, Decodes)
+    require_image(run.model, "attribute")
+    data = open_data(run)
+    plus, minus, applied = chosen(asked, data)
+    judge = judge_of(run, data, asked.judge) if plus.selection.classes else None
+    with torch.inference_mode():
+        direction = leading(run, minus, plus)
+        rows = measured(run, asked.strength, direction, applied, {"plus": plus, "minus": minus}, judge)
+        picture = drawn(run, asked, direction, applied)
+    figures = {
+        **run.facts,
+        **{"plus": plus.facts, "minus": minus.facts, "applied": applied.facts},
+        **({"judge": judge.name} if judge else {}),
+        **{"length": direction.norm().item(), "input": rows[0], "strengths": rows[1:]},
+    }
+    print(summary(figures))
+    return write_picture(picture, asked.output, run.folder, "attribute", figures)
+
+
+def check(asked: Namespace) -> None:
+    """Raise BadInput with all that can be told from the command line alone."""
+    check_picture(asked.output)
+    for option, count in (("--strength", len(asked.strength)), ("-n", asked.n)):
+        if count > MOST_STEPS:
+            raise BadInput(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")
+    if asked.judge == "inception":
+        raise BadInput("--judge inception: it knows other classes than these data have; give auto, or the run of a classifier")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images that were selected: `rows` (n,) of the array of a split."""
+
+    selection: Selection
+    data: Data
+    split: str
+    rows: Tensor
+
+    @property
+    def facts(self) -> dict:
+        return {"selection": self.selection.typed, "name": self.selection.name, "split": self.split, "n": len(self.rows)}
+
+    def batches(self) -> Iterator[Batch]:
+        from nnlab.commands.trained import clean
+
+        return clean(self.data.split(self.split), self.data.spec, self.rows)
+
+
+def chosen(asked: Namespace, data: Data) -> tuple[Group, Group, Group]:
+    """Those with the attribute, those without it, those who are given it.
+
+    Raises BadInput if a selection is none or empty, or it is not said whom to give the attribute.
+    """
+    from nnlab.commands.trained import take
+    from nnlab.data.selection import selection
+
+    plus, minus = selection(asked.plus, "--plus", data.spec), selection(asked.minus, "--minus", data.spec)
+    if asked.apply_to is None and minus.classes is None:
+        raise BadInput(f"--apply-to: needed, since {asked.minus} lists training images; give classes, or indices of --split")
+    if asked.judge is not None and plus.classes is None:
+        raise BadInput(f"--judge {asked.judge}: tells classes apart, and {asked.plus} is none; leave it out")
+    applied = minus if asked.apply_to is None else selection(asked.apply_to, "--apply-to", data.spec)
+    places = ((plus, "train"), (minus, "train"), (applied, asked.split))
+    groups = tuple(Group(each, data, split, each.rows(take(data, split), split)) for each, split in places)
+    if set(groups[0].rows.tolist()) == set(groups[1].rows.tolist()):
+        raise BadInput("--plus, --minus: the same images, between which nothing leads anywhere; choose others")
+    return groups
+
+
+def leading(run: OpenRun, minus: Group, plus: Group) -> Tensor:
+    """S (d,), from the mean code of one group to that of another."""
+    from nnlab.latent.codes import moments
+
+    return moments(run.model, plus.batches())[0] - moments(run.model, minus.batches())[0]
+
+
+def measured(
+    run: OpenRun, strengths: list[float], direction: Tensor, applied: Group, named: dict[str, Group], judge: Judge | None
+) -> list[dict]:
+    """Of the images themselves, and of each strength the mean squared error to them; of both which classes a judge sees."""
+    from nnlab.evaluation.reconstruction import mse
+    from nnlab.latent.codes import shift
+
+    classes = {f"judged_{name}": group.selection.classes for name, group in named.items() if judge and group.selection.classes}
+    rows = [dict.fromkeys(classes, 0.0), *({"strength": t, "mse": 0.0, **dict.fromkeys(classes, 0.0)} for t in strengths)]
+    n = len(applied.rows)
+
+    def see(outputs: Tensor, into: dict) -> None:
+        seen = judge.model.classify(judge.sees(outputs)).argmax(1) if classes else None
+        for name, some in classes.items():
+            into[name] += among(seen, some) / n
+
+    for batch in applied.batches():
+        see(batch.target, rows[0])
+        codes = run.model.encode(batch.target)
+        for row in rows[1:]:
+            outputs = shift(run.model, codes, direction, direction.new_tensor([row["strength"]]))[:, 0]
+            row["mse"] += mse(outputs, batch.target).double().sum().item() / n
+            see(outputs, row)
+    return rows
+
+
+def among(seen: torch.Tensor, classes: tuple[int, ...]) -> int:
+    """How many of the classes that were seen (N,) are one of these."""
+    import torch
+
+    return int(torch.isin(seen, torch.tensor(classes, device=seen.device)).sum())
+
+
+def summary(figures: dict) -> str:
+    """The figures as sentences."""
+    plus, minus, applied = figures["plus"], figures["minus"], figures["applied"]
+    lines = [
+        f"S: from {minus['n']:,} of {minus['name']} to {plus['n']:,} of {plus['name']} of the train split, length "
+        f"{figures['length']:.4g}; given to {applied['n']:,} of {applied['name']} of the {applied['split']} split"
+    ]
+    for row in figures["strengths"]:
+        judged = {figures[key]["name"]: row.get(f"judged_{key}") for key in ("plus", "minus")}
+        seen = [f"{share:.1%} seen as {name}" for name, share in judged.items() if share is not None]
+        lines.append(f"{row['strength']:g} S: {', '.join([*seen, 'mse'])} {row['mse']:.5g} to the input")
+    return "\n".join(lines)
+
+
+def drawn(run: OpenRun, asked: Namespace, direction: Tensor, applied: Group) -> np.ndarray:
+    """The picture of some of the images, at even distances."""
+    import torch
+
+    from nnlab.commands.trained import images_at, titles
+    from nnlab.data.inputs import spread
+    from nnlab.latent.codes import shift
+    from nnlab.latent.show import attribute_picture
+
+    few = applied.rows[torch.from_numpy(spread(len(applied.rows), asked.n)).to(applied.rows.device)]
+    places = torch.searchsorted(applied.data.split(applied.split).rows, few).tolist()  # a split is in the order of the file
+    batch = images_at(applied.data, applied.split, places, "--apply-to")
+    shifted = shift(run.model, run.model.encode(batch.target), direction, direction.new_tensor(asked.strength))
+    return attribute_picture(run.model, batch.target, shifted, asked.strength, titles(places, batch, applied.data.spec))

@@ -1,0 +1,138 @@
+"""nnlab decode: the images, or the rows of a table, that a file of codes stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnlab.commands.arguments import add_model, parser
+from nnlab.errors import BadInput, explain
+from nnlab.runs.find import as_typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from nnlab.data.spec import DataSpec
+    from nnlab.latent.code_file import CodeFile
+    from nnlab.loading import OpenRun
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "decode",
+        "What a file of codes that nnlab encode wrote stands for: an .npz with an array x, of images (N, C, H, W) or of rows "
+        "in the units of the table, or a folder of PNG, named as the files that were encoded.",
+        "decode last codes.npz -o images.npz",
+        "decode last photos.npz -o photos_again",
+    )
+    made.add_argument("codes", type=Path, metavar="CODES.npz", help="of nnlab encode, with the same run")
+    made.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="FILE.npz, or a new folder")
+    add_model(made)
+    asked = made.parse_intermixed_args(argv)
+    check_output(asked.output, asked.codes)
+
+    import torch
+
+    from nnlab.commands.capability import require_image
+    from nnlab.commands.trained import open_able
+    from nnlab.data.inputs import together
+    from nnlab.latent import code_file
+    from nnlab.model import Decodes
+
+    run = open_able(asked, "decode", Decodes)
+    file = code_file.read(asked.codes)
+    refuse_others(run, file)
+    with torch.inference_mode():
+        # as many at a time as were encoded together: a product's last bits depend on how many rows it has
+        parts = (torch.from_numpy(codes).to(run.device) for codes in file.codes(together(run.model.spec)))
+        outputs = (run.model.decode(codes) for codes in parts)
+        if asked.output.suffix.lower() == ".npz":
+            write_array(asked.output, outputs, run.model.spec, file)
+        else:
+            require_image(run.model, f"-o {asked.output}")
+            write_images(asked.output, outputs, run.model.spec, file)
+    print(as_typed(asked.output))
+    return 0
+
+
+def check_output(path: Path, codes: Path) -> None:
+    """Raise BadInput if that is neither the name of an .npz nor of a folder to be made."""
+    if path.suffix.lower() not in ("", ".npz"):
+        raise BadInput(f"-o {path}: expected a name that ends in .npz, or one without a suffix, of a folder of images")
+    if path.absolute() == codes.absolute():
+        raise BadInput(f"-o {path}: is the file of codes itself; give another name")
+    if not path.suffix and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise BadInput(f"-o {path}: exists already; give the name of a new folder")
+
+
+def refuse_others(run: OpenRun, file: CodeFile) -> None:
+    """Raise BadInput unless the weights that encoded a file are those that are to decode it."""
+    from nnlab.earlier import fingerprint
+    from nnlab.training import checkpoint
+
+    own, folder = fingerprint(run.state["trainer"]["model"]), run.folder.checkpoints
+    if file.fingerprint != own:
+        others = (name for name in checkpoint.available(folder) if checkpoint.is_whole(folder / f"{name}.pt"))
+        states = ((name, checkpoint.load(folder, name)["trainer"]["model"]) for name in others)
+        fits = [name for name, state in states if fingerprint(state) == file.fingerprint]
+        remedy = f"add --checkpoint {fits[0]}" if fits else "give the run that encoded them"
+        raise BadInput(
+            f"{file.path}: its codes are of other weights (fingerprint {file.fingerprint}) than the checkpoint "
+            f"'{run.checkpoint}' of {run.folder.path} ({own}); {remedy}"
+        )
+    if (file.width, file.shape) != (run.model.latent_dim, run.model.spec.shape):
+        raise BadInput(
+            f"{file.path}: {file.width} numbers of each example {file.shape}, but this model has {run.model.latent_dim} of "
+            f"each {run.model.spec.shape}; encode once more"
+        )
+
+
+def write_array(path: Path, outputs: Iterator[Tensor], spec: DataSpec, file: CodeFile) -> None:
+    """x (N, *shape), batch by batch: float32, or float64 in the units of a table that was standardised."""
+    from nnlab.recording import archive
+
+    with archive.archive(path) as into:
+        archive.write_array(into, "x", file.count, (spec.original(some).cpu().numpy() for some in outputs))
+
+
+def write_images(folder: Path, outputs: Iterator[Tensor], spec: DataSpec, file: CodeFile) -> None:
+    """A PNG each, under the name of the file that was encoded, or its number; written by several threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from PIL import Image
+
+    from nnlab.pictures import to_pixels
+
+    names = png_names(file)
+
+    def save(name: str, pixels) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+
+    start = 0
+    try:
+        with ThreadPoolExecutor() as pool:
+            for some in outputs:
+                pixels = to_pixels(some, spec)
+                pixels = pixels[..., 0] if spec.shape[0] == 1 else pixels
+                list(pool.map(save, names[start : start + len(pixels)], pixels))
+                start += len(pixels)
+    except OSError as error:
+        raise BadInput(explain(error, folder)) from error
+
+
+def png_names(file: CodeFile) -> list[str]:
+    """Of each image the name of its file, with .png for its suffix unless two would be called the same.
+
+    Raises BadInput if a name leads out of the folder.
+    """
+    if not file.names:
+        return [f"{number:0{len(str(file.count - 1))}}.png" for number in range(file.count)]
+    for name in file.names:
+        if Path(name).is_absolute() or ".." in Path(name).parts or "\\" in name or not Path(name).name:
+            raise BadInput(f"{file.path}: names an image {name!r}, which leads out of the folder; decode it to an .npz instead")
+    names = [str(Path(name).with_suffix(".png")) for name in file.names]
+    return names if len({name.lower() for name in names}) == len(names) else [f"{name}.png" for name in file.names]

@@ -1,0 +1,198 @@
+"""nnlab encode: images as codes in a small file, from which nnlab decode brings them back: the model as an archiver."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nnlab.commands.arguments import add_model, add_split, check_archive, parser, write_figures, write_picture
+from nnlab.errors import BadInput
+from nnlab.runs.find import as_typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    import torch
+
+    from nnlab.data.inputs import Inputs
+    from nnlab.data.spec import DataSpec
+    from nnlab.latent.code_file import Coding
+    from nnlab.loading import OpenRun
+
+SHOWN = 24  # images of the picture
+KINDS = ("float32", "float16", "uint8")  # as nnlab.latent.code_file has them, which imports torch
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "encode",
+        "Your own images, or a split, as codes in a file, with what they cost: bytes in, bytes out, and how near to the images "
+        "nnlab decode comes with them: figures as JSON beside the file, and images/encoding.png of the run. Whoever decodes "
+        "them needs the same run.",
+        "encode last photos -o photos.npz",
+        "encode last --split test -o codes.npz",
+        "encode last mine.npz -o codes.npz --codes uint8",
+    )
+    made.add_argument(
+        "images", nargs="?", type=Path, metavar="IMAGES", help="a folder of images, an image, or an .npz with an array x"
+    )
+    made.add_argument(
+        "--codes",
+        choices=KINDS,
+        default="float32",
+        help="how a code is stored; float32, the default, decodes to the model's very reconstruction, uint8 takes a quarter",
+    )
+    made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
+    add_split(made, "test", use="instead of IMAGES")
+    add_model(made)
+    asked = made.parse_intermixed_args(argv)
+    check(asked)
+
+    import torch
+
+    from nnlab.commands.trained import open_able, open_inputs, open_own
+    from nnlab.data.inputs import spread
+    from nnlab.earlier import fingerprint
+    from nnlab.latent import code_file
+    from nnlab.model import Decodes, Encodes
+    from nnlab.training.randomness import aside
+
+    run = open_able(asked, "encode", Encodes, Decodes)
+    with aside(run.config["seed"], run.device) as generator, torch.inference_mode():
+        own = asked.images is not None
+        inputs = open_own(run, asked.images, generator) if own else open_inputs(run, asked.split or "test", generator)
+        coding = code_file.Coding(asked.codes) if asked.codes != "uint8" else by_bytes(run, inputs)
+        decoded = Decoded(spread(len(inputs), SHOWN))
+        mark = fingerprint(run.state["trainer"]["model"])
+        names = inputs.keys.tolist() if inputs.keys.dtype.kind == "U" else []
+        packed = packing(run, inputs, coding, decoded)
+        code_file.write(asked.output, packed, len(inputs), coding, run.model.spec.shape, mark, names)
+    figures = {**run.facts, "fingerprint": mark, **measured(run, asked, inputs, decoded)}
+    print(summary(figures))
+    if run.model.spec.kind == "image":
+        write_picture(decoded.picture(run), None, run.folder, "encoding")
+    write_figures(figures, asked.output)
+    print(as_typed(asked.output))
+    return 0
+
+
+def check(asked: Namespace) -> None:
+    """Raise BadInput with all that can be told from the command line alone."""
+    check_archive(asked.output, "codes are")
+    if asked.images and asked.split:
+        raise BadInput(f"--split {asked.split}: has no effect on {asked.images}, which is taken whole; leave one of them out")
+    if asked.images and asked.output.absolute() == asked.images.absolute():
+        raise BadInput(f"-o {asked.output}: is the input itself; give another name")
+
+
+@dataclass
+class Decoded:
+    """What the stored codes decode to: the sums over all examples of the squared error a value and of the PSNR, dB, and some
+    of the examples with their outputs, for a picture.
+
+    places  (m,) which, ascending
+    """
+
+    places: np.ndarray
+    mse: float = 0.0
+    psnr: float = 0.0
+    images: list[torch.Tensor] = field(default_factory=list)
+    outputs: list[torch.Tensor] = field(default_factory=list)
+
+    def add(self, images: torch.Tensor, outputs: torch.Tensor, start: int, spec: DataSpec) -> None:
+        """Examples (n, *shape), the first of them at `start`."""
+        import numpy as np
+
+        from nnlab.evaluation.reconstruction import mse, psnr
+
+        error = mse(outputs, images)
+        self.mse += error.double().sum().item()
+        self.psnr += psnr(error, spec).double().sum().item()
+        low, high = np.searchsorted(self.places, [start, start + len(images)])
+        mine = (self.places[low:high] - start).tolist()
+        self.images.append(images[mine])
+        self.outputs.append(outputs[mine])
+
+    def picture(self, run: OpenRun) -> np.ndarray:
+        """Some images over what they are decoded to."""
+        import torch
+
+        from nnlab.data.spec import Batch
+        from nnlab.latent.show import reconstruction_picture
+
+        images = torch.cat(self.images)
+        return reconstruction_picture(run.model, Batch(images, images), torch.cat(self.outputs))
+
+
+def encoded(run: OpenRun, inputs: Inputs) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+    """Images and their codes (n, d) float32, batch by batch. Raises BadInput if a code is not finite."""
+    start = 0
+    for batch in inputs.batches:
+        codes = run.model.encode(batch.input).float().cpu().numpy()
+        check_finite(codes, inputs, start, "is not finite: are the inputs, or the weights, huge?")
+        yield batch.input, codes
+        start += len(batch)
+
+
+def check_finite(codes: np.ndarray, inputs: Inputs, start: int, problem: str) -> None:
+    import numpy as np
+
+    whole = np.isfinite(codes).all(1)
+    if not whole.all():
+        raise BadInput(f"the code of {inputs.keys[start + int(whole.argmin())]} of {inputs.name} {problem}")
+
+
+def by_bytes(run: OpenRun, inputs: Inputs) -> Coding:
+    """Bytes between the least and the greatest value of each coordinate, which a pass over all inputs finds."""
+    import numpy as np
+
+    from nnlab.latent.code_file import Coding
+
+    low, high = np.inf, -np.inf
+    for _, codes in encoded(run, inputs):
+        low, high = np.minimum(low, codes.min(0)), np.maximum(high, codes.max(0))
+    return Coding.of_bytes(low, high)
+
+
+def packing(run: OpenRun, inputs: Inputs, coding: Coding, decoded: Decoded) -> Iterator[np.ndarray]:
+    """Codes as they are stored, batch by batch; `decoded` takes in what becomes of them."""
+    import numpy as np
+    import torch
+
+    start = 0
+    for images, codes in encoded(run, inputs):
+        packed = coding.pack(codes)
+        if packed.dtype == np.float16:
+            check_finite(packed, inputs, start, "goes beyond float16, which ends at 65,504; leave --codes out")
+        output = run.model.decode(torch.from_numpy(coding.unpack(packed)).to(images.device))
+        decoded.add(images, output, start, run.model.spec)
+        start += len(images)
+        yield packed
+
+
+def measured(run: OpenRun, asked: Namespace, inputs: Inputs, decoded: Decoded) -> dict:
+    """Bytes in, uncompressed at the model's size, and bytes out; beside them what one's own files take as they are.
+
+    Whoever decodes needs the model, too, once for all files: `model_bytes`.
+    """
+    n, spec = len(inputs), run.model.spec
+    bytes_in, bytes_out = -(-n * spec.features * inputs.bits // 8), asked.output.stat().st_size
+    figures = {"input": inputs.name, "n": n, "codes": asked.codes, "bytes_in": bytes_in, "bytes_out": bytes_out}
+    figures["ratio"] = bytes_in / bytes_out
+    if asked.images is not None:
+        one = asked.images.is_file()
+        paths = [asked.images] if one else [asked.images / name for name in inputs.keys]
+        figures["bytes_of_files"] = sum(path.stat().st_size for path in paths)
+    figures["model_bytes"] = sum(weight.numel() * weight.element_size() for weight in run.model.state_dict().values())
+    return {**figures, "mse": decoded.mse / n, "psnr": decoded.psnr / n}
+
+
+def summary(figures: dict) -> str:
+    files = f" (as files {figures['bytes_of_files']:,})" if "bytes_of_files" in figures else ""
+    return (
+        f"{figures['n']:,} of {figures['input']}: {figures['bytes_in']:,} bytes{files} → {figures['bytes_out']:,} bytes, "
+        f"{figures['ratio']:.3g} : 1; decoded mse {figures['mse']:.5g}, psnr {figures['psnr']:.2f} dB"
+    )

@@ -1,0 +1,110 @@
+"""Examples that a user picks out of a split: those of some classes, or those that a file lists."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.dataset import Split
+from nnlab.data.npz import DAMAGED
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput, one_line
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for: numbers of classes, or the places that a file lists.
+
+    typed    as the user typed it
+    option   under which
+    classes  their numbers; None if a file lists the examples
+    places   (n,) int64, ascending, in the split; None if classes are asked for
+    name     as a picture or a sentence calls it
+    """
+
+    typed: str
+    option: str
+    classes: tuple[int, ...] | None
+    places: np.ndarray | None
+    name: str
+
+    def rows(self, split: Split, split_name: str) -> Tensor:
+        """(n,) rows of the split's array. Raises BadInput if there are none, or a place lies beyond the split."""
+        if self.classes is None:
+            return split.rows[torch.from_numpy(self._inside(len(split), split_name)).to(split.rows.device)]
+        labels = split.labels(split.rows)
+        if labels is None:
+            raise BadInput(f"{self.option} {self.typed}: the {split_name} split has no labels; give a file of indices")
+        rows = split.rows[torch.isin(labels, torch.tensor(self.classes, device=labels.device))]
+        if not len(rows):
+            raise BadInput(f"{self.option} {self.typed}: the {split_name} split has no example of {self.name}")
+        return rows
+
+    def _inside(self, n: int, split_name: str) -> np.ndarray:
+        beyond = self.places[(self.places < 0) | (self.places >= n)]
+        if len(beyond):
+            raise BadInput(f"{self.option} {self.typed}: it lists {beyond[0]}; the {split_name} split has examples 0 … {n - 1}")
+        return self.places
+
+
+def selection(typed: str, option: str, spec: DataSpec) -> Selection:
+    """Classes by name, or else by number, as in `3,5` or `sneaker`; or a file of indices. Raises BadInput if it is neither.
+
+    A name may be written in small letters. A file holds a whole number a line, or is an array of them as numpy.save writes it.
+    """
+    path = Path(typed)
+    if path.suffix.lower() in (".npy", ".txt") or path.is_file():
+        places = listed(path, option)
+        return Selection(typed, option, None, places, path.stem)
+    if not spec.classes:
+        raise BadInput(f"{option} {typed}: {spec.name} has no labels to choose by; give a file of indices")
+    # a name may hold a comma itself
+    parts = [typed] if typed.lower() in (name.lower() for name in spec.classes) else typed.split(",")
+    numbers = dict.fromkeys(number_of(part.strip(), f"{option} {typed}", spec) for part in parts)
+    return Selection(typed, option, tuple(numbers), None, ", ".join(spec.classes[number] for number in numbers))
+
+
+def number_of(name: str, place: str, spec: DataSpec) -> int:
+    """Of a class: of that name, but for the size of its letters where none other differs by that alone; else of that number."""
+    if name in spec.classes:
+        return spec.classes.index(name)
+    alike = [number for number, other in enumerate(spec.classes) if other.lower() == name.lower()]
+    if len(alike) == 1:
+        return alike[0]
+    if name.isdecimal() and int(name) < len(spec.classes):
+        return int(name)
+    small = {other.lower(): other for other in spec.classes}
+    near = difflib.get_close_matches(name.lower(), small, n=1, cutoff=0.5)
+    hint = f"did you mean '{small[near[0]]}'?" if near else f"there are {', '.join(spec.classes[:12])}"
+    raise BadInput(f"{place}: {spec.name} has no class '{name}'; {hint}")
+
+
+def listed(path: Path, option: str) -> np.ndarray:
+    """(n,) int64 the indices of a file, each once, ascending. Raises BadInput if there are none, or something else."""
+    if not path.is_file():
+        raise BadInput(f"{option} {path}: no such file")
+    try:
+        indices = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else of_lines(path, option)
+    except (*DAMAGED, OverflowError) as error:
+        raise BadInput(f"{option} {path}: cannot be read as indices ({one_line(error)}); write one a line") from error
+    if not isinstance(indices, np.ndarray) or indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+        shown = f"{indices.dtype} of shape {indices.shape}" if isinstance(indices, np.ndarray) else "several arrays"
+        raise BadInput(f"{option} {path}: holds {shown}; expected indices, whole numbers of shape (n,)")
+    if not indices.size:
+        raise BadInput(f"{option} {path}: holds no index; expected one a line")
+    return np.unique(indices.astype(np.int64))
+
+
+def of_lines(path: Path, option: str) -> np.ndarray:
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found += [int(line)] if line.strip() else []
+        except ValueError:
+            raise BadInput(f"{option} {path}, line {number}: expected a whole number, got '{line.strip()[:40]}'") from None
+    return np.array(found, np.int64)

@@ -1,0 +1,26 @@
+"""How much a code changes where its input does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+TOGETHER = 16  # rows of the Jacobian at once: the memory of so many gradients of a batch
+
+
+def squared_jacobian(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """‖∂f/∂x‖², (N,), the sum of the squares of each example's Jacobian, exact; of f: (N, *shape) → (N, d), example by example.
+
+    Its rows, one way back for each of the d numbers, since no example bears on another's code.
+    """
+    with torch.inference_mode(False):  # whose tensors keep nothing that one could go back by
+        codes, pull = torch.func.vjp(function, x.clone())
+
+        def row(direction: Tensor) -> Tensor:
+            (gradient,) = pull(direction.expand_as(codes))
+            return gradient.square().flatten(1).sum(1)
+
+        directions = torch.eye(codes.shape[1], device=codes.device, dtype=codes.dtype)
+        return torch.func.vmap(row, chunk_size=TOGETHER)(directions).sum(0)

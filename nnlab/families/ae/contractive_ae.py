@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nnlab.config.constraints import AtLeast
+from nnlab.data.dataset import Split
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.ae.base import Autoencoder
+from nnlab.nn.mlp import Width
+from nnlab.nn.start import mean_of
+
+SQUASHING = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+GAINS = {"sigmoid": 4.0, "tanh": 1.0}  # one over the largest slope
+SLOPES = {"sigmoid": lambda h: h * (1 - h), "tanh": lambda h: 1 - h * h}  # s'(a), of h = s(a)
+
+
+class ContractiveAE(Autoencoder):
+    """A code that changes little where the data do (Rifai et al. 2011, "Contractive auto-encoders").
+
+    h_0 = x − μ,   h_l = s(W_l h_{l−1} + b_l),   f(x) = h_L,   s = σ or tanh,   μ the mean of the training set
+    x̂ = σ(W_1ᵀ s(W_2ᵀ … s(W_Lᵀ h_L + c_L) …) + c_1)          (without the outermost σ where data are not within [0, 1])
+
+    loss = Σ (x̂ − x)² + weight · ‖J‖²,   J = ∂f/∂x,   ‖J‖² the sum of its squares
+
+    The decoder shares the weights: with weights of its own, small W and a large decoder would make J vanish at no cost.
+
+    One layer: ‖J‖² = Σ_j s'_j² ‖W_j‖², W_j the rows of W and s' the slopes of s. Several: an unbiased estimate by one v of
+    random signs, E_v ‖vᵀ J‖² = ‖J‖² (Hutchinson 1990), one more way back through the encoder where the sum itself would take
+    `latent_dim` of them. The figure `jacobian` is the sum itself.
+
+    To subtract μ changes nothing that a bias could not, but W learns several times as fast, since all images have most of μ
+    in common.
+
+    hidden  widths of the layers before the code; none, as in the paper, is one layer
+    """
+
+    trainer = "nnlab.families.ae.trainer:ContractiveTrainer"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        hidden: list[Width] = (),
+        latent_dim: Width = 128,
+        activation: Literal["sigmoid", "tanh"] = "sigmoid",
+        weight: Annotated[float, AtLeast(0)] = 0.1,
+    ) -> None:
+        layers = [nn.Linear(*sizes) for sizes in pairwise([spec.features, *hidden, latent_dim])]
+        for layer in layers:  # signals keep their size on the way there and back (Glorot & Bengio 2010)
+            nn.init.xavier_uniform_(layer.weight, gain=GAINS[activation])
+        squash = SQUASHING[activation]()
+        encoder = nn.Sequential(nn.Flatten(), *(part for layer in layers for part in (layer, squash)))
+        decoder = nn.Sequential(Mirror(layers, squash), nn.Unflatten(1, spec.shape))
+        super().__init__(spec, encoder, decoder, latent_dim=latent_dim)
+        self.squash, self.slope, self.weight = squash, SLOPES[activation], weight
+
+        self.register_buffer("mean", torch.zeros(spec.shape))
+
+    @torch.no_grad()
+    def start(self, split: Split) -> None:
+        """Measure μ, and set c_1 so that the mean's own code gives it back."""
+        self.mean.copy_(mean_of(split))
+        given = self.decoder(self.encoder(torch.zeros_like(self.mean[None])))[0]
+        self.decoder[0].biases[0].add_((self._output_for(self.mean) - given).flatten())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """f(x), (N, latent_dim)."""
+        return self.encoder(self.check(x) - self.mean).float()
+
+    @property
+    def layers(self) -> list[nn.Linear]:
+        return [part for part in self.encoder if isinstance(part, nn.Linear)]
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """h_1 … h_L, each (N, width)."""
+        h, found = (self.check(x) - self.mean).flatten(1), []
+        for layer in self.layers:
+            h = self.squash(layer(h)).float()
+            found.append(h)
+        return found
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        hidden = self.hidden(batch.input)
+        reconstruction = (self.decode(hidden[-1]) - batch.target).square().flatten(1).sum(1)
+        contraction = self.contraction(hidden, generator)
+        loss = reconstruction + self.weight * contraction
+        return {"loss": loss, "reconstruction": reconstruction, "contraction": contraction}
+
+    def contraction(self, hidden: list[Tensor], generator: torch.Generator) -> Tensor:
+        """‖J‖², (N,), at the inputs that h_1 … h_L are of; an estimate where there are several layers."""
+        if len(hidden) == 1:
+            return self.slope(hidden[0]).square() @ self.layers[0].weight.square().sum(1)
+        signs = torch.rand(hidden[-1].shape, device=hidden[-1].device, generator=generator) < 0.5
+        back = torch.where(signs, -1.0, 1.0)
+        for layer, h in zip(reversed(self.layers), reversed(hidden), strict=True):
+            back = ((back * self.slope(h)) @ layer.weight).float()
+        return back.square().sum(1)
+
+
+class Mirror(nn.Module):
+    """The way back through linear layers with an activation behind each: their weights transposed, biases of its own.
+
+    Behind the last of its layers, the first one's mirror image, there is no activation.
+    """
+
+    def __init__(self, layers: list[nn.Linear], activation: nn.Module) -> None:
+        super().__init__()
+        self.of = tuple(layers)  # in a tuple, which registers no weights: they are the encoder's
+        self.activation = activation
+        self.biases = nn.ParameterList(torch.zeros(layer.in_features) for layer in layers)
+
+    def forward(self, code: Tensor) -> Tensor:
+        for i in reversed(range(len(self.of))):
+            code = F.linear(code, self.of[i].weight.T, self.biases[i])
+            code = self.activation(code) if i else code
+        return code

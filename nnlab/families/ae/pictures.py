@@ -1,0 +1,39 @@
+"""Pictures of a sparse code: its dictionary, and images as sums of its atoms."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch
+from nnlab.families.ae.sparse_ae import ACTIVE, SparseAE
+from nnlab.pictures import directions, tiled, titled, to_pixels
+
+SHOWN = 144  # atoms in a picture
+ROWS, TERMS = 8, 8  # images that are taken apart, and atoms of each
+
+
+def dictionary_picture(model: SparseAE, codes: Tensor) -> np.ndarray:
+    """The atoms that contribute most to the images of codes (N, latent_dim), the first the most: gray is zero."""
+    strongest = codes.mean(0).argsort(descending=True)[:SHOWN]
+    return tiled(directions(model.atoms[strongest]))
+
+
+def decomposition_picture(model: SparseAE, batch: Batch) -> np.ndarray:
+    """A row an image: c, its strongest atoms with their coefficients h, the sum of these, and the sum of all."""
+    spec = model.spec
+    order = torch.arange(len(batch)) if batch.label is None else batch.label.argsort(stable=True)  # so that classes differ
+    images = batch.input[order[torch.linspace(0, len(batch) - 1, min(ROWS, len(batch))).round().long()]]
+    codes = model.encode(images)
+    strength, places = codes.topk(min(TERMS, model.latent_dim), dim=1)
+    few = torch.zeros_like(codes).scatter(1, places, strength)
+    constant, some, whole = (model.decode(z) for z in (torch.zeros_like(codes), few, codes))
+    active = (codes >= ACTIVE).sum(1).tolist()
+    tiles, titles = [], []
+    for i in range(len(images)):
+        seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, some, whole)]
+        tiles += [*seen[:2], directions(model.atoms[places[i]]), *seen[2:]]
+        titles += ["image", "c", *(f"{h:.2f}" for h in strength[i].tolist())]
+        titles += [f"{strength.shape[1]} atoms", f"all {active[i]}"]
+    return titled(np.concatenate(tiles), titles, strength.shape[1] + 4)

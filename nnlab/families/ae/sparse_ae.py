@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nnlab.config.constraints import AtLeast, Between
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.errors import BadInput
+from nnlab.families.ae.base import Autoencoder
+from nnlab.nn.mlp import Activation, Width, mlp_encoder
+
+Penalty = Literal["l1", "l2", "kl"]
+RATE = 0.05  # of `kl`, where none is given
+ACTIVE = 0.1  # from here on a unit counts as active: without it the image would be another by at least so much
+
+
+class SparseAE(Autoencoder):
+    """The image as a sum of few of many atoms (Olshausen & Field 1996; Ng 2011, "Sparse autoencoder").
+
+    h = s(f(x − c)) ≥ 0,   x̂ = c + Σ_j h_j d_j,   ‖d_j‖ = 1
+
+    loss = Σ (x̂ − x)² + weight · ω(h),   x clean, summed over the image
+    l1  ω = Σ_j h_j                            s = relu
+    l2  ω = Σ_j h_j²                           s = relu
+    kl  ω = Σ_j KL(ρ ‖ ρ̂_j), nats              s = σ, ρ̂_j the mean of h_j over the batch, ρ the target rate
+
+    The atoms d_j, the decoder's columns, are of length 1: otherwise a penalty would be met by small codes and long atoms, as
+    many of them as ever. `latent_dim` may be larger than x is long.
+
+    f reads x less c, which begins as the data's mean (as in Bricken et al. 2023, "Towards monosemanticity"): of a code of x
+    itself nine units in ten fall silent for ever, since what all images share swamps what a step teaches each of them.
+
+    hidden  widths of f's layers; none is one linear map
+    target  ρ; of `kl` alone, where none stands for 0.05
+    """
+
+    trainer = "nnlab.families.ae.trainer:SparseTrainer"
+    _squashes = False  # a sum of atoms, whatever the range of the data
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        hidden: list[Width] = (),
+        latent_dim: Width = 1024,
+        activation: Activation = "relu",
+        penalty: Penalty = "l1",
+        weight: Annotated[float, AtLeast(0)] = 0.3,
+        target: Annotated[float, Between(0.001, 0.999)] | None = None,
+    ) -> None:
+        if target is not None and penalty != "kl":
+            raise BadInput(f"model.target: {penalty} draws to zero, not to a rate; leave it none, or use model.penalty=kl")
+        rates = penalty == "kl"
+        encoder = mlp_encoder(spec, hidden, latent_dim, activation).append(nn.Sigmoid() if rates else nn.ReLU())
+        decoder = nn.Sequential(Atoms(latent_dim, spec.features), nn.Unflatten(1, spec.shape))
+        super().__init__(spec, encoder, decoder, latent_dim=latent_dim)
+        self.penalty, self.weight = penalty, weight
+        self.target = RATE if target is None else target
+        if rates:  # each unit begins with the rate that it is to keep
+            nn.init.constant_(encoder[-2].bias, torch.tensor(self.target).logit().item())
+
+    def encode(self, x: Tensor) -> Tensor:
+        """h, (N, latent_dim)."""
+        return self.encoder(self.check(x) - self.constant).float()
+
+    @property
+    def constant(self) -> Tensor:
+        """c, (*shape)."""
+        return self.decoder[0].bias.view(self.spec.shape)
+
+    @property
+    def atoms(self) -> Tensor:
+        """d, (latent_dim, *shape)."""
+        return self.decoder[0].columns.T.unflatten(1, self.spec.shape)
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        code = self.encode(batch.input)
+        reconstruction = (self.decode(code) - batch.target).square().flatten(1).sum(1)
+        penalty = self.omega(code)
+        return {"loss": reconstruction + self.weight * penalty, "reconstruction": reconstruction, "penalty": penalty}
+
+    def omega(self, code: Tensor) -> Tensor:
+        """ω(h), (N,), of codes (N, latent_dim); of `kl` the same for each, since it is the batch's."""
+        if self.penalty == "l1":
+            return code.sum(1)
+        if self.penalty == "l2":
+            return code.square().sum(1)
+        return bernoulli_kl(self.target, code.mean(0)).sum().expand(len(code))
+
+    def active(self, code: Tensor) -> Tensor:
+        """(N,) the share of units whose atom moves the image by 0.1 or more, of codes (N, latent_dim)."""
+        return (code >= ACTIVE).float().mean(1)
+
+
+class Atoms(nn.Linear):
+    """c + Σ_j h_j w_j/‖w_j‖, of the weight's columns w_j."""
+
+    @property
+    def columns(self) -> Tensor:
+        return F.normalize(self.weight, dim=0)
+
+    def forward(self, code: Tensor) -> Tensor:
+        return F.linear(code, self.columns, self.bias)
+
+
+def bernoulli_kl(rate: float, mean: Tensor) -> Tensor:
+    """KL(Bernoulli(ρ) ‖ Bernoulli(ρ̂)) = ρ log ρ/ρ̂ + (1 − ρ) log (1 − ρ)/(1 − ρ̂), elementwise, nats."""
+    mean = mean.clamp(1e-6, 1 - 1e-6)  # a unit that never fires in a batch is infinitely wrong
+    return rate * (rate / mean).log() + (1 - rate) * ((1 - rate) / (1 - mean)).log()

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from nnlab.config.constraints import NonEmpty
+from nnlab.data.dataset import Split
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.model import Model
+from nnlab.nn.mlp import Activation, Width
+from nnlab.nn.start import set_output_mean
+from nnlab.nn.unet import UNetwork
+
+
+class UNet(Model):
+    """From a corrupted image to a clean one, with skip connections (Ronneberger et al. 2015, "U-Net: …"; Mao et al. 2016).
+
+    x̂ = σ(u(x̃))          (without σ where data are not within [0, 1])
+    loss = Σ (x̂ − x)², the squared error summed over the image, where x is clean and x̃ what the noise left of it
+
+    u  a convolutional encoder and decoder, each of whose levels also hands what it sees to the other side: nothing has to be
+       squeezed through a code, so that detail survives, and there is no code to speak of
+
+    It gives the image itself and not what is to be added to x̃: behind σ a black ground is black, which is worth a decibel.
+
+    channels  of the levels, the image's own size first; each level has half the sides of the one before
+    """
+
+    trainer = "nnlab.families.ae.trainer:RestorationTrainer"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        channels: Annotated[list[Width], NonEmpty()] = (32, 64, 128),
+        activation: Activation = "relu",
+    ) -> None:
+        super().__init__(spec)
+        self.network = UNetwork(spec, channels, activation)
+
+    def start(self, split: Split) -> None:
+        squashes = self.spec.in_unit_interval
+        set_output_mean(self.network.last, split, lambda mean: mean.clamp(0.01, 0.99).logit() if squashes else mean)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        output = self.network(self.check(x)).float()
+        return output.sigmoid() if self.spec.in_unit_interval else output
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return {"loss": (self.reconstruct(batch.input) - batch.target).square().flatten(1).sum(1)}

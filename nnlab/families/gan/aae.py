@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.config.constraints import AtLeast
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.gan.base import Answer, Play
+from nnlab.families.gan.coded import Coded, within
+from nnlab.families.gan.latent import Prior, deviation
+from nnlab.families.gan.networks import Centre, Squash, mlp_discriminator
+from nnlab.families.gan.objectives import Objective
+from nnlab.nn.mlp import Activation, Width, mlp_decoder, mlp_encoder
+from nnlab.nn.precise import doubled
+
+
+class AAE(Coded):
+    """The adversarial autoencoder (Makhzani et al. 2016, "Adversarial autoencoders"): a game about codes.
+
+    The discriminator tells draws z from the prior from codes e(x) of data; the encoder makes the codes' distribution as a
+    whole, q(z) = E_x δ(z − e(x)), the prior's, so that a draw from the prior decodes to an image like the data.
+
+    the autoencoder minimises   Σ (d(e(x)) − x)² + weight · what the objective says of D(e(x)),   an image
+
+    weight  of the game against the squared error, which is summed over the image
+    hidden  widths of the encoder's layers and of the discriminator's; the decoder has them in reverse
+    """
+
+    parts: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
+    maker: ClassVar[str] = "decoder"
+    extent: ClassVar[float] = 2.0  # of codes: what the uniform prior's draws span, and one s.d. of the Gaussian's to each side
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: Width = 8,
+        prior: Prior = "gaussian",
+        weight: Annotated[float, AtLeast(0)] = 5.0,
+        hidden: list[Width] = (512, 256),
+        activation: Activation = "silu",
+    ) -> None:
+        super().__init__(
+            spec,
+            encoder=nn.Sequential(Centre(spec), mlp_encoder(spec, hidden, latent_dim, activation), *within(prior)),
+            decoder=nn.Sequential(mlp_decoder(spec, hidden, latent_dim, activation), Squash(spec)),
+            discriminator=mlp_discriminator(latent_dim, hidden),
+        )
+        self.latent_dim, self.prior, self.weight = latent_dim, prior, weight
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        return {"discriminator": [self.discriminator], "autoencoder": [self.encoder, self.decoder]}
+
+    def play(self, batch: Batch, generator: torch.Generator) -> Play:
+        code = self.encoder(batch.target).float()
+        return Play(real=(self.noise(len(batch), generator),), fake=(code,), kept={"target": batch.target, "code": code})
+
+    def discriminate(self, z: Tensor) -> Tensor:
+        return self.discriminator(z).float().squeeze(1)
+
+    def answer(self, play: Play, objective: Objective) -> Answer:
+        error = self.decoder(play.kept["code"]) - play.kept["target"]
+        reconstruction = error.square().flatten(1).sum(1).mean()
+        told = objective.generator(self.discriminate(*play.fake)).mean()
+        return Answer(
+            {"autoencoder": reconstruction + self.weight * told},
+            {"reconstruction": reconstruction, "generator_loss": told},
+        )
+
+    def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
+        return against_prior(torch.cat([self.encode(batch.target) for batch in batches]), self.prior)
+
+
+def against_prior(codes: Tensor, prior: Prior) -> dict[str, float]:
+    """How far codes (N, d) as a whole are from independent coordinates with the prior's mean and standard deviation σ.
+
+    code_mean         max_j |mean_j|
+    code_deviation    max_j |s.d._j / σ − 1|
+    code_correlation  max_{i≠j} |correlation of i and j|, where there are two
+    """
+    codes = doubled(codes)
+    mean = codes.mean(0)
+    centred = codes - mean
+    std = centred.square().mean(0).sqrt()
+    figures = {"code_mean": mean.abs().max(), "code_deviation": (std / deviation(prior) - 1).abs().max()}
+    if codes.shape[1] > 1:
+        unit = centred / std.clamp(min=1e-12)
+        figures["code_correlation"] = (unit.T @ unit / len(codes)).fill_diagonal_(0).abs().max()
+    return {name: figure.item() for name, figure in figures.items()}

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.classes import need_classes
+from nnlab.data.dataset import Split
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.gan.base import Adversarial, Play
+from nnlab.families.gan.latent import Prior, drawn, one_hot
+from nnlab.families.gan.networks import (
+    Channels,
+    Normalization,
+    bounded_slope,
+    chosen,
+    conv_body,
+    conv_features,
+    conv_generator,
+    started,
+)
+from nnlab.nn.mlp import Width
+from nnlab.pictures import sheet, to_pixels
+
+STYLES = 10  # noises side by side in a picture
+
+
+class CGAN(Adversarial):
+    """The conditional GAN (Mirza & Osindero 2014, "Conditional generative adversarial nets"), convolutional.
+
+    min_G max_D E log D(x, y) + E log(1 − D(G(z, y), y)),   z (latent_dim,) from the prior, y a label of the data
+
+    The generator begins with z and y as a vector of zeros and a one. The discriminator is `Projection`. Samples are of classes
+    as frequent as those of the training data.
+
+    channels, normalization, spectral_norm   as in `dcgan`
+    """
+
+    shares: Tensor
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: Width = 100,
+        prior: Prior = "gaussian",
+        channels: Channels = "auto",
+        normalization: Normalization = "batch",
+        spectral_norm: bool = False,
+    ) -> None:
+        need_classes(spec, "a conditional game is played class by class")
+        widths, self.classes = chosen(channels, spec), len(spec.classes)
+        body = conv_body(spec, widths, normalization)
+        discriminator = started(Projection(body, conv_features(spec, widths), self.classes))
+        super().__init__(
+            spec,
+            generator=conv_generator(spec, latent_dim + self.classes, widths),
+            discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
+        )
+        self.latent_dim, self.prior = latent_dim, prior
+        self.register_buffer("shares", torch.full((self.classes,), 1 / self.classes))
+
+    def start(self, split: Split) -> None:
+        counts = torch.bincount(split.labels(split.rows), minlength=self.classes)
+        self.shares.copy_(counts / len(split))
+
+    def conditioned(self, z: Tensor, label: Tensor) -> Tensor:
+        """What the generator begins with, (N, latent_dim + classes), of z (N, latent_dim) and labels (N,)."""
+        return torch.cat([z, one_hot(label, self.classes)], 1)
+
+    def noise(self, n: int, generator: torch.Generator | None) -> Tensor:
+        """(n, latent_dim) from the prior."""
+        return drawn(self.prior, n, self.latent_dim, self.shares.device, generator)
+
+    def play(self, batch: Batch, generator: torch.Generator) -> Play:
+        z = self.noise(len(batch), generator)
+        return Play(
+            real=(batch.target, batch.label),
+            fake=(self.generator(self.conditioned(z, batch.label)), batch.label),
+        )
+
+    def discriminate(self, x: Tensor, label: Tensor) -> Tensor:
+        return self.discriminator(self.check(x), label).float()
+
+    def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """G(z, y), (n, *shape), of labels (n,), by the averaged generator."""
+        return self.averaged["generator"](self.conditioned(self.noise(len(label), generator), label))
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
+        return self.sample_class(label, generator)
+
+    def pictures(self, few: Batch, generator: torch.Generator) -> dict[str, np.ndarray]:
+        """A row a class, a column a noise: what the noise says of every class alike."""
+        z = self.noise(STYLES, generator).repeat(self.classes, 1)
+        label = torch.arange(self.classes, device=z.device).repeat_interleave(STYLES)
+        images = self.averaged["generator"](self.conditioned(z, label)).unflatten(0, (self.classes, STYLES))
+        return {"styles": sheet(to_pixels(images, self.spec), list(self.spec.classes), [f"z{i + 1}" for i in range(STYLES)])}
+
+
+class Projection(nn.Module):
+    """D(x, y) = (a + w_y)′φ(x) + b, the projection discriminator (Miyato & Koyama 2018, "cGANs with projection discriminator").
+
+    Where classes and images meet as densities, log p(x|y)/q(x|y) is of this form: a′φ + b tells whether an image is data at
+    all, w_y′φ whether it is of its class. Labels as planes beside the image, as in the first paper, have to find their way
+    through all layers to say the same.
+
+    body  φ: (N, *shape) → (N, …) of `features` values
+    """
+
+    def __init__(self, body: nn.Module, features: int, classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.data = nn.Linear(features, 1)
+        self.of_class = nn.Linear(features, classes, bias=False)
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        """(N,) of images (N, *shape) with labels (N,)."""
+        phi = self.body(x).flatten(1)
+        return self.data(phi).squeeze(1) + self.of_class(phi).gather(1, label[:, None]).squeeze(1)

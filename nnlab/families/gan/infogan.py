@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log, pi, sqrt
+from typing import Annotated
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nnlab.config.constraints import AtLeast, MoreThan
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.evaluation.clustering import agreement
+from nnlab.families.gan.base import Adversarial, Answer, Play
+from nnlab.families.gan.latent import Prior, drawn, one_hot
+from nnlab.families.gan.networks import (
+    SLOPE,
+    Channels,
+    Normalization,
+    bounded_slope,
+    chosen,
+    conv_body,
+    conv_features,
+    conv_generator,
+    started,
+)
+from nnlab.families.gan.objectives import Objective
+from nnlab.latent.show import ROWS
+from nnlab.nn.mlp import Width
+from nnlab.pictures import sheet, to_pixels
+
+HIDDEN = 128  # units between the discriminator's features and what is said of the codes: the paper's
+LEAST_SD = 0.05  # of Q(s|x), against the codes' own 0.58: a density without width would be infinite
+COLUMNS, REACH = 11, 2.0  # of a picture of motion: codes are drawn within ±1, and mean something beyond (the paper's figure 2)
+
+
+class InfoGAN(Adversarial):
+    """The GAN whose codes can be read off its images (Chen et al. 2016, "InfoGAN: Interpretable representation learning …").
+
+    min_{G,Q} max_D E log D(x) + E log(1 − D(G(z, c, s))) − λ_c L_c − λ_s L_s
+
+    z  (latent_dim,) from the prior: what no code says
+    c  a category of `categories`, all equally likely;  s  (continuous,) from U(−1, 1)
+    L_c = H(c) + E log Q(c|G(z, c, s)) ≤ I(c; G(z, c, s)), nats, and L_s likewise of s
+
+    Q(c|x) and Q(s_i|x) = N(μ_i(x), σ_i(x)²) are two layers of their own upon the discriminator's features. The features learn
+    by the game alone, as the equation says; in the authors' code they learn to tell the codes, too. No label is used.
+
+    categorical_weight, continuous_weight   λ_c and λ_s
+    channels, normalization, spectral_norm  as in `dcgan`
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        latent_dim: Width = 62,
+        prior: Prior = "gaussian",
+        categories: Annotated[int, AtLeast(2)] = 10,
+        continuous: Annotated[int, AtLeast(0)] = 2,
+        categorical_weight: Annotated[float, MoreThan(0)] = 1.0,
+        continuous_weight: Annotated[float, MoreThan(0)] = 0.1,
+        channels: Channels = "auto",
+        normalization: Normalization = "batch",
+        spectral_norm: bool = False,
+    ) -> None:
+        widths = chosen(channels, spec)
+        features = conv_features(spec, widths)
+        body = nn.Sequential(*conv_body(spec, widths, normalization), nn.Flatten())
+        discriminator = nn.Sequential(body, started(nn.Linear(features, 1)))
+        told = categories + 2 * continuous
+        super().__init__(
+            spec,
+            generator=conv_generator(spec, latent_dim + categories + continuous, widths),
+            discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
+            posterior=started(nn.Sequential(nn.Linear(features, HIDDEN), nn.LeakyReLU(SLOPE), nn.Linear(HIDDEN, told))),
+        )
+        self.latent_dim, self.prior = latent_dim, prior
+        self.categories, self.continuous = categories, continuous
+        self.weights = (categorical_weight, continuous_weight)
+
+    # -- the game -------------------------------------------------------------------------------------------------
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        return {"discriminator": [self.discriminator], "generator": [self.generator, self.posterior]}
+
+    def drawn(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
+        """z (n, latent_dim), c (n,) int64, s (n, continuous)."""
+        device = self.averaged.updates.device
+        z = drawn(self.prior, n, self.latent_dim, device, generator)
+        c = torch.randint(self.categories, (n,), device=device, generator=generator)
+        return z, c, drawn("uniform", n, self.continuous, device, generator)
+
+    def coded(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+        """What the generator begins with, (N, latent_dim + categories + continuous), the one of c as √categories.
+
+        Its coordinates are then as large as the noise's, E x² = 1, and the category is not lost among them from the start.
+        """
+        return torch.cat([z, sqrt(self.categories) * one_hot(c, self.categories), s], 1)
+
+    def play(self, batch: Batch, generator: torch.Generator) -> Play:
+        z, c, s = self.drawn(len(batch), generator)
+        return Play(real=(batch.target,), fake=(self.generator(self.coded(z, c, s)),), kept={"c": c, "s": s})
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the discriminator and Q decide by, (N, features)."""
+        return self.discriminator[0](self.check(x))
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        return self.told(self.features(x))
+
+    def told(self, features: Tensor) -> Tensor:
+        return self.discriminator[1](features).float().squeeze(1)
+
+    def read(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Q: log-odds of c (N, categories), means and standard deviations of s (N, continuous)."""
+        c, mean, width = self.posterior(features).float().split([self.categories, self.continuous, self.continuous], 1)
+        return c, mean, functional.softplus(width) + LEAST_SD
+
+    def information(self, features: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """L_c and L_s, scalars, of the features of images with these codes; nats, at most log `categories` and ∞."""
+        logits, mean, sd = self.read(features)
+        categorical = log(self.categories) - functional.cross_entropy(logits, c)
+        density = -0.5 * ((s - mean) / sd).square() - sd.log() - 0.5 * log(2 * pi)
+        return categorical, (log(2) + density).sum(1).mean()  # log 2: the entropy of U(−1, 1)
+
+    def answer(self, play: Play, objective: Objective) -> Answer:
+        features = self.features(*play.fake)
+        loss = objective.generator(self.told(features)).mean()
+        categorical, continuous = self.information(features, **play.kept)
+        terms = {"generator_loss": loss, "categorical_information": categorical, "continuous_information": continuous}
+        return Answer({"generator": loss - self.weights[0] * categorical - self.weights[1] * continuous}, terms)
+
+    # -- what it can do -------------------------------------------------------------------------------------------
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return self.made(*self.drawn(n, generator))
+
+    def made(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
+        """G(z, c, s), (N, *shape), by the averaged generator."""
+        return self.averaged["generator"](self.coded(z, c, s))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The probabilities Q(c|x) and the means of Q(s|x), (N, categories + continuous)."""
+        logits, mean, _ = self.read(self.features(x))
+        return torch.cat([logits.softmax(1), mean], 1)
+
+    def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
+        """How the likeliest category agrees with the classes, where there are any."""
+        told = [(self.encode(batch.input)[:, : self.categories].argmax(1), batch.label) for batch in batches]
+        if told[0][1] is None:
+            return {}
+        category, label = map(torch.cat, zip(*told, strict=True))
+        return agreement(category, label)
+
+    def pictures(self, few: Batch, generator: torch.Generator) -> dict[str, np.ndarray]:
+        """A row a category, with other noises and continuous codes from column to column; and each continuous code's motion."""
+        shown = min(self.categories, ROWS)
+        z, _, s = self.drawn(COLUMNS, generator)
+        values = torch.linspace(-REACH, REACH, COLUMNS, device=z.device)
+        pictures = {"codes": self.by_category(z, s, shown, [""] * COLUMNS)}
+        still = z[:1].expand(COLUMNS, -1)
+        for i in range(self.continuous):
+            moving = torch.zeros_like(s)
+            moving[:, i] = values
+            pictures[f"motion_{i + 1}"] = self.by_category(still, moving, shown, [f"{value:+.1f}" for value in values.tolist()])
+        return pictures
+
+    def by_category(self, z: Tensor, s: Tensor, shown: int, columns: list[str]) -> np.ndarray:
+        """Rows of images: the same (z, s) of K columns in each of so many categories."""
+        c = torch.arange(shown, device=z.device).repeat_interleave(len(z))
+        images = self.made(z.repeat(shown, 1), c, s.repeat(shown, 1)).unflatten(0, (shown, len(z)))
+        return sheet(to_pixels(images, self.spec), [f"c = {i}" for i in range(shown)], columns)

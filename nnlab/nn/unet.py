@@ -1,0 +1,55 @@
+"""U-Nets: an encoder and a decoder of images, joined level by level."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nnlab.data.spec import DataSpec
+from nnlab.nn.conv import sides
+from nnlab.nn.mlp import ACTIVATIONS, Activation
+
+
+class Convolutions(nn.Sequential):
+    """(N, inputs, H, W) → (N, width, H, W): twice a 3×3 convolution and an activation."""
+
+    def __init__(self, inputs: int, width: int, activation: Activation) -> None:
+        layers: list[nn.Module] = []
+        for before in (inputs, width):
+            layers += [nn.Conv2d(before, width, 3, padding=1), ACTIVATIONS[activation]()]
+        super().__init__(*layers)
+
+
+class UNetwork(nn.Module):
+    """(N, C, H, W) → the same: down by maxima of 2×2, up again with the levels passed on the way beside what comes from below.
+
+    After Ronneberger et al. 2015 ("U-Net: convolutional networks for …"), with padding, so that an image keeps its size, and
+    with a 1×1 convolution before each enlargement, which repeats pixels. An odd side is rounded down when halved; the way up
+    takes each level's size from its partner on the way down.
+
+    channels  of the levels, the image's own size first
+    """
+
+    def __init__(self, spec: DataSpec, channels: list[int], activation: Activation) -> None:
+        super().__init__()
+        sides(spec, len(channels) - 1)  # refuses tables, and images that have not so many halves
+        self.down = nn.ModuleList(Convolutions(i, o, activation) for i, o in pairwise([spec.shape[0], *channels]))
+        upwards = list(pairwise(reversed(channels)))
+        self.narrow = nn.ModuleList(nn.Conv2d(below, level, 1) for below, level in upwards)
+        self.up = nn.ModuleList(Convolutions(2 * level, level, activation) for _, level in upwards)
+        self.last = nn.Conv2d(channels[0], spec.shape[0], 1)
+        # channels last: what oneDNN's bfloat16 and tensor cores read
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        passed = []
+        for level in self.down:
+            x = level(F.max_pool2d(x, 2) if passed else x)
+            passed.append(x)
+        for narrow, up, beside in zip(self.narrow, self.up, reversed(passed[:-1]), strict=True):
+            below = F.interpolate(narrow(x), size=beside.shape[-2:])
+            x = up(torch.cat([beside, below], dim=1))
+        return self.last(x)

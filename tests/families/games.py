@@ -1,0 +1,49 @@
+"""What tests of games share: the gradients of an answer, before anybody moves by them."""
+
+from __future__ import annotations
+
+import torch
+from conftest import built
+from torch import Tensor, nn
+
+from nnlab.families.gan.base import Play
+from nnlab.families.gan.trainer import GameTrainer
+
+SMALL = ["data=digits", "trainer.precision=float32", "trainer.batch_size=48", "trainer.show_every=never", "device=cpu"]
+
+
+def trainer(*overrides: str) -> GameTrainer:
+    """Of a model on digits that is about to learn."""
+    experiment = built(*SMALL, *overrides)
+    experiment.begin()
+    experiment.model.train()
+    return experiment.trainer
+
+
+def round_of(trained: GameTrainer) -> Play:
+    """What the first batch makes of the game."""
+    return trained.play(trained.feed.batch(trained.rows(0), trained.generator))
+
+
+def gradients_of_answer(trained: GameTrainer, monkeypatch) -> tuple[Play, dict[str, Tensor | None]]:
+    """A round, and the gradient of every parameter by name as those who play against the discriminator are about to move.
+
+    The round is made twice: the gradients' own is used up.
+    """
+    monkeypatch.setattr(trained, "descend_player", lambda name, terms: None)
+    state = trained.generator.get_state()
+    trained.answer(round_of(trained))
+    trained.generator.set_state(state)
+    return round_of(trained), {name: p.grad for name, p in trained.model.named_parameters() if p.requires_grad}
+
+
+def agree(found: dict[str, Tensor | None], part: str, module: nn.Module, loss: Tensor) -> bool:
+    """Whether the gradients found for a part of the model are those of a loss."""
+    names, weights = zip(*module.named_parameters(), strict=True)
+    wanted = torch.autograd.grad(loss, weights, retain_graph=True)
+    return all(torch.allclose(found[f"{part}.{name}"], g, rtol=1e-4, atol=1e-6) for name, g in zip(names, wanted, strict=True))
+
+
+def untouched(found: dict[str, Tensor | None], part: str) -> bool:
+    """Whether not even a gradient was computed for a part."""
+    return all(g is None for name, g in found.items() if name.startswith(f"{part}."))
