@@ -12,6 +12,8 @@ from nnlab.plots import FAINT, INK, PALETTE, Points, blank, canvas, dots, scatte
 
 WRITTEN = 20  # classes up to which a confusion matrix holds its numbers and names
 LONGEST = 12  # letters of a class's name in a margin
+IDLE = 0.01  # nats: a coordinate that carries less is not used
+MARKED = 40  # coordinates whose names an axis can hold
 BINS = 60  # of a histogram, at the most
 NEAR = 0.1  # of the width of a logarithmic axis: numbers nearer than that would run into each other
 
@@ -83,6 +85,27 @@ def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: s
         axes.set_xlim(low, high)
         axes.grid(axis="y", color=FAINT, alpha=0.3)
         axes.set_title(f"a linear classifier on {data}")
+    return drawn.pixels
+
+
+def kl_chart(kl: Tensor) -> np.ndarray:
+    """What each coordinate of a variational code carries, (d,) nats, the most informative first.
+
+    Coordinates that carry less than a hundredth of a nat are pale: the model does without them.
+    """
+    order = kl.argsort(descending=True)
+    values = kl[order].cpu().numpy()
+    used = values >= IDLE
+    with blank(("coordinate, the most informative first", "KL(q(z|x) ‖ p(z)), nats")) as drawn:
+        axes, places = drawn.axes, np.arange(len(values))
+        axes.bar(places[used], values[used], color=PALETTE[0], label=f"active ({used.sum()})")
+        if not used.all():
+            axes.bar(places[~used], values[~used], color=FAINT, label=f"idle ({(~used).sum()})")
+        if len(values) <= MARKED:
+            axes.set_xticks(places, [f"z{i}" for i in order.tolist()], rotation=0 if len(values) <= 12 else 90)
+        axes.set(xlim=(-0.6, len(values) - 0.4), title=f"{values.sum():.2f} nats in all")
+        axes.grid(axis="y", color=FAINT, alpha=0.3)
+        axes.set_axisbelow(True)
     return drawn.pixels
 
 

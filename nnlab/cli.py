@@ -20,6 +20,7 @@ VERBS = {
     "reconstruct": "a picture of inputs and what the model makes of them",
     "traverse": "a picture of motion along the latent coordinates",
     "interpolate": "a picture of the way from one image to another through the latent space",
+    "walk": "a film of a walk through the latent space",
     "vary": "new examples near an image, from codes near its own",
     "attribute": "images given an attribute: the vector from the codes without it to those with it",
     "encode": "images as codes in a small file: the model as an archiver",

@@ -15,7 +15,7 @@ TILE = 48  # a smaller image is enlarged to about so many pixels, each pixel a s
 GAP = 2
 BACKGROUND, INK = 255, 40
 FONT_SIZE = 13
-FRAME, REST = 300, 2000  # milliseconds of each picture of a film, and of its last
+FRAME, REST, MOVING = 300, 2000, 80  # milliseconds of each picture of a film; of its last; of one without a rest
 
 
 def to_pixels(images: Tensor, spec: DataSpec) -> np.ndarray:
@@ -86,22 +86,25 @@ class Film(np.ndarray):
     """A picture (H, W, 3) with those that came before it: where a picture is written, a film is written as an animation."""
 
     frames: list[np.ndarray]
+    durations: list[int]
 
     @classmethod
-    def of(cls, frames: list[np.ndarray]) -> Film:
+    def of(cls, frames: list[np.ndarray], rest: bool = True) -> Film:
+        """rest  whether it shows how something came to be, and rests on the last; else it moves on, round and round"""
         film = frames[-1].view(cls)
         film.frames = list(frames)
+        film.durations = [*[FRAME] * (len(frames) - 1), REST] if rest else [MOVING] * len(frames)
         return film
 
 
 def png(picture: np.ndarray) -> bytes:
-    """The picture as the bytes of a PNG file; of a film an animated one, which ends with a rest on its last picture.
+    """The picture as the bytes of a PNG file; of a film an animated one.
 
-    Where animations do not move, that last one is what is seen.
+    Where animations do not move, its last picture is what is seen.
     """
     buffer = io.BytesIO()
     frames = [Image.fromarray(np.asarray(frame)) for frame in getattr(picture, "frames", [picture])]
-    durations = [FRAME] * (len(frames) - 1) + [REST]
+    durations = getattr(picture, "durations", [])
     moving = {"save_all": True, "default_image": True, "append_images": frames, "duration": durations, "loop": 0}
     frames[-1].save(buffer, format="PNG", **(moving if len(frames) > 1 else {}))
     return buffer.getvalue()

@@ -13,12 +13,16 @@ def main(argv: list[str]) -> int:
         "interpolate last --from 3 --to 4",
         "interpolate last --from 3,5,8 --to 4,9,1 --steps 9 -o ways.png",
         "interpolate last --from 3 --to 4 --blend",
+        "interpolate last --from 3 --to 4 --spherical",
     )
     one = {"metavar": "I,J,…", "type": numbers, "required": True}
     made.add_argument("--from", dest="start", **one, help="where rows begin: images of the split, by their numbers")
     made.add_argument("--to", dest="end", **one, help="where they end: as many")
     made.add_argument("--steps", type=positive, default=11, help="values of α, from 0 to 1; by default 11")
     made.add_argument("--blend", action="store_true", help="under each row the pixels (1 − α)·A + α·B, to compare with")
+    made.add_argument(
+        "--spherical", action="store_true", help="along a great circle about the middle of the latent space, not straight"
+    )
     add_split(made, "test")
     add_output(made, "interpolation")
     add_model(made)
@@ -32,16 +36,23 @@ def main(argv: list[str]) -> int:
 
     from nnlab.commands.capability import require_image
     from nnlab.commands.trained import images_at, open_able, open_data, titles
+    from nnlab.latent.interpolation import about, between
     from nnlab.latent.show import interpolation_picture
     from nnlab.model import Decodes, Encodes
 
     run = open_able(asked, "interpolate", Encodes, Decodes)
     require_image(run.model, "interpolate")
-    data = open_data(run)
+    path, data = between, None
+    if asked.spherical:
+        trainer = run.experiment.trainer
+        data = trainer.data
+        with trainer.viewing() as view:
+            path = about(trainer.model.latent(view.batches))
+    data = data or open_data(run)
     start, end = images_at(data, asked.split, asked.start, "--from"), images_at(data, asked.split, asked.end, "--to")
     ends = zip(titles(asked.start, start, data.spec), titles(asked.end, end, data.spec), strict=True)
     rows = [f"A: {a}\nB: {b}" for a, b in ends]
     shares = torch.linspace(0, 1, asked.steps, device=run.device)
     with torch.inference_mode():
-        picture = interpolation_picture(run.model, start.target, end.target, shares, rows, asked.blend)
+        picture = interpolation_picture(run.model, start.target, end.target, shares, rows, asked.blend, path)
     return write_picture(picture, asked.output, run.folder, "interpolation")

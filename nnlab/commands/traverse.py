@@ -13,13 +13,17 @@ def main(argv: list[str]) -> int:
         "traverse last",
         "traverse last --coordinates 3,0,7 --reach 2 --steps 15",
         "traverse last --index 42 --split train -o bag.png",
+        "traverse last --manifold",
     )
     made.add_argument(
         "--coordinates", metavar="I,J,…", type=numbers, help="these alone, in this order; by default the 32 most informative"
     )
-    made.add_argument("--reach", type=float, default=3.0, help="how far, in standard deviations; by default 3")
-    made.add_argument("--steps", type=positive, default=11, help="images a row; by default 11")
+    made.add_argument("--reach", type=float, help="how far, in standard deviations; by default 3")
+    made.add_argument("--steps", type=positive, help="images a row; by default 11, of the plane 20")
     made.add_argument("--index", type=int, metavar="I", help="start from image I of the split instead of the middle")
+    made.add_argument(
+        "--manifold", action="store_true", help="of a latent space of two coordinates the whole plane, by the prior's quantiles"
+    )
     add_split(made, "test", use="which --index counts in")
     add_output(made, "traversal")
     add_model(made)
@@ -27,28 +31,40 @@ def main(argv: list[str]) -> int:
     if asked.split and asked.index is None:
         raise BadInput(f"--split {asked.split}: has no effect without --index; add --index I, or leave it out")
 
+    idle = [f"--{name}" for name in ("coordinates", "reach", "index") if asked.manifold and getattr(asked, name) is not None]
+    if idle:
+        raise BadInput(f"{idle[0]}: has no effect with --manifold, which is the whole plane; leave one of them out")
+    steps, reach = asked.steps or (20 if asked.manifold else 11), 3.0 if asked.reach is None else asked.reach
+
     import torch
 
     from nnlab.commands.capability import require_image
     from nnlab.commands.trained import images_at, open_able
-    from nnlab.latent.show import traversal_picture
+    from nnlab.latent.show import manifold_picture, traversal_picture
     from nnlab.model import Decodes, Encodes
 
     run = open_able(asked, "traverse", Decodes, *([] if asked.index is None else [Encodes]))
     require_image(run.model, "traverse")
+    if asked.manifold and run.model.latent_dim != 2:
+        raise BadInput(
+            f"--manifold: the plane needs a latent space of 2 coordinates, this one has {run.model.latent_dim}; leave it out "
+            "for motion along each, or train with model.latent_dim=2"
+        )
     absent = [i for i in asked.coordinates or [] if not 0 <= i < run.model.latent_dim]
     if absent:
         raise BadInput(f"--coordinates {absent[0]}: the latent space has coordinates 0 … {run.model.latent_dim - 1}")
-    if asked.steps > MOST_STEPS:
-        raise BadInput(f"--steps: expected a whole number between 1 and {MOST_STEPS}, got {asked.steps}")
-    if not 0 < asked.reach <= 100:
-        raise BadInput(f"--reach: expected a number > 0 and at most 100, got {asked.reach:g}")
+    if steps > MOST_STEPS:
+        raise BadInput(f"--steps: expected a whole number between 1 and {MOST_STEPS}, got {steps}")
+    if not 0 < reach <= 100:
+        raise BadInput(f"--reach: expected a number > 0 and at most 100, got {reach:g}")
     trainer = run.experiment.trainer
     model = trainer.model
     start = None if asked.index is None else images_at(trainer.data, asked.split or "test", [asked.index], "--index")
     with trainer.viewing() as view:
         latent = model.latent(view.batches)
+        if asked.manifold:
+            return write_picture(manifold_picture(model, latent, steps), asked.output, run.folder, "manifold")
         base = None if start is None else model.encode(start.input)[0]
-        values = torch.linspace(-asked.reach, asked.reach, asked.steps, device=run.device)
+        values = torch.linspace(-reach, reach, steps, device=run.device)
         picture = traversal_picture(model, latent, base, asked.coordinates, values)
     return write_picture(picture, asked.output, run.folder, "traversal")

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.charts import kl_chart
 from nnlab.data.spec import Batch
-from nnlab.latent.interpolation import between, interpolate
+from nnlab.latent.interpolation import Path, between, interpolate
 from nnlab.latent.traversal import manifold, traverse
 from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses
 from nnlab.pictures import BACKGROUND, GAP, directions, grid, sheet, titled, to_pixels
@@ -80,13 +81,15 @@ def signed(values: Tensor) -> list[str]:
     return [f"{v:+.1f}" if abs(v) > 0.05 else "0" for v in values.tolist()]
 
 
-def manifold_picture(model: Decodes, latent: Latent) -> np.ndarray:
-    return sheet(to_pixels(manifold(model, latent), model.spec))
+def manifold_picture(model: Decodes, latent: Latent, side: int = 20) -> np.ndarray:
+    return sheet(to_pixels(manifold(model, latent, side), model.spec))
 
 
 def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:
-    """The pictures of a latent space: every coordinate's motion, and the plane where there are just two."""
+    """The pictures of a latent space: every coordinate's motion, what it carries, and the plane where there are just two."""
     pictures = {"traversal": traversal_picture(model, latent)}
+    if latent.kl is not None:
+        pictures["kl"] = kl_chart(latent.kl)
     if model.latent_dim == 2:
         pictures["manifold"] = manifold_picture(model, latent)
     return pictures
@@ -105,15 +108,22 @@ def components_picture(model: Model) -> np.ndarray:
 
 
 def interpolation_picture(
-    model: Model, start: Tensor, end: Tensor, shares: Tensor, names: list[str], blended: bool = False
+    model: Model,
+    start: Tensor,
+    end: Tensor,
+    shares: Tensor,
+    names: list[str],
+    blended: bool = False,
+    path: Path = between,
 ) -> np.ndarray:
     """A row a pair: the image A, what the codes from its own to B's decode to under each α, and the image B.
 
     start, end  (N, *shape), as many as there are names of rows
+    path        from code to code, by default the straight one
     blended     under each row the pixels (1 − α)·A + α·B: what a path without a code would be
     """
     spec = model.spec
-    middle = to_pixels(interpolate(model, start, end, shares), spec)
+    middle = to_pixels(interpolate(model, start, end, shares, path), spec)
     left, right = (to_pixels(images[:, None], spec) for images in (start, end))
     if blended:
         middle = alternating(middle, to_pixels(between(start, end, shares), spec))

@@ -27,7 +27,7 @@ def test_a_run_folder_explains_itself(nnlab) -> None:
     assert f"{folder.read_status()['parameters']:,} parameters" in out.splitlines()[0]
     assert out.splitlines()[-2].endswith(str(folder.path))
 
-    assert {p.name for p in folder.images.iterdir()} == {"reconstruction.png", "sample.png", "traversal.png"}
+    assert {p.name for p in folder.images.iterdir()} == {"reconstruction.png", "sample.png", "traversal.png", "kl.png"}
     assert {p.stem for p in folder.checkpoints.iterdir()} == {"last", "best", "previous"}
     assert (folder.path / ".hydra" / "overrides.yaml").exists()
     assert "train  loss" in folder.log.read_text()

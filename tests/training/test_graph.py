@@ -21,9 +21,10 @@ from nnlab.training.schedules import Cosine
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
 NOISY = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "linear_ae", "sparse_ae", "contractive_ae", "unet"]
-VARIATIONAL = ["beta_vae", "cvae", "iwae"]
+VARIATIONAL = ["beta_vae", "cvae", "iwae", "vq_vae"]
 GAMES = ["gan", "dcgan", "sagan", "cgan", "infogan", "aae", "bigan", "vae_gan"]
 MODELS = [*NOISY, "fcnn", "cnn", "rbm", "dbn", *GAMES, *VARIATIONAL]
+FITTING = {"vq_vae": ["model.codes=32"]}  # what a model needs so that it has nothing to remark of so few images
 SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
 
 
@@ -57,7 +58,8 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 0.0) -
 @pytest.mark.parametrize("model", MODELS)
 def test_a_captured_step_is_the_eager_step(taped, model):
     noise = ["noise=masking"] if model in NOISY else ["trainer.persistent=true"] if model in ("rbm", "dbn") else []
-    eager, captured = (trainer(f"model={model}", *noise, f"trainer.graph={choice}") for choice in ("none", "always"))
+    common = (f"model={model}", *noise, *FITTING.get(model, []))
+    eager, captured = (trainer(*common, f"trainer.graph={choice}") for choice in ("none", "always"))
     # its rate in float32, as the captured one's: where a gradient is next to nothing, Adam magnifies what rounding leaves
     set_rates = eager.set_rates
     eager.set_rates = lambda rates: set_rates([torch.tensor(rate).item() for rate in rates])
@@ -204,7 +206,7 @@ def test_what_makes_the_host_wait_is_found(waits):
 
 def test_the_steps_of_shipped_models_make_nobody_wait():
     for model in MODELS:
-        trained = trainer(f"model={model}")
+        trained = trainer(f"model={model}", *FITTING.get(model, []))
         train(trained, 1)
         with synchronisation.watched():
             trained.update(trained.feed.batch(trained.rows(1), trained.generator))
@@ -214,7 +216,8 @@ def test_the_steps_of_shipped_models_make_nobody_wait():
 @pytest.mark.parametrize("model", MODELS)
 def test_on_a_gpu_a_captured_run_is_the_eager_run_and_ends_in_the_same_bits_each_time(model):
     def run(choice: str):
-        experiment = assemble(plain(composed([*SMALL, f"model={model}", f"trainer.graph={choice}", "device=cuda"])))
+        chosen = [f"model={model}", *FITTING.get(model, []), f"trainer.graph={choice}"]
+        experiment = assemble(plain(composed([*SMALL, *chosen, "device=cuda"])))
         experiment.begin()
         return train(experiment.trainer, 30), experiment.trainer
 

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.spec import Batch
+from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.families.vae.vq_pictures import code_picture, codebook_picture
+from nnlab.latent.show import reconstruction_picture, sample_picture
+from nnlab.nn.codebook import perplexity
+from nnlab.training.gradient import GradientTrainer
+from nnlab.training.options import StagedOptions
+from nnlab.training.trainer import Monitor, Setting, Stage
+
+FIRST = "autoencoder"
+
+
+class VQTrainer(GradientTrainer):
+    """Two stages, each with an optimizer: encoder, codes and decoder; then the prior over what they make of the data.
+
+    Of a split: `perplexity` of its codes, and `used`, the share of the codebook that it uses at all. In the last stage also
+    `loss`, nats an image of the prior, and the negative ELBO with its two parts.
+    """
+
+    options = StagedOptions
+    learns = "by gradient, the autoencoder before the prior over its codes"
+    monitor = Monitor("loss")
+    lower = GradientTrainer.lower | {"reconstruction", "negative_elbo", "kl", "commitment"}
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        places, codes = self.batch_size * self.model.places, len(self.model.codebook)
+        if codes > places:
+            self.remarks.append(
+                f"model.codes: {codes} codes, but a batch of {self.batch_size} has only {places} places to use one; "
+                f"codes will be restarted that others need. Give at most {places}, or a larger trainer.batch_size"
+            )
+
+    def plan(self, options: StagedOptions) -> list[Stage]:
+        self.pretraining = options.pretraining
+        (epochs,) = self.pretraining.of(1)
+        return [Stage(FIRST, epochs * self.steps_per_epoch), *super().plan(options)]
+
+    @property
+    def first(self) -> bool:
+        """Whether the autoencoder learns; the prior after it."""
+        return self.stage == 0
+
+    def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
+        prior = set(self.model.prior.parameters())
+        if stage:
+            return self.model.prior.parameters(), self.optimizer_node
+        return [p for p in self.model.parameters() if p not in prior], self.pretraining.optimizer
+
+    def terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return super().terms(batch, generator) if self.first else self.model.prior_loss(batch)
+
+    def measure(self, split: str) -> dict[str, float]:
+        self._counts = torch.zeros(len(self.model.codebook), device=self.device)
+        figures = super().measure(split)
+        used = (self._counts > 0).float().mean()
+        return {**figures, "perplexity": perplexity(self._counts).item(), "used": used.item()}
+
+    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        self._counts += self.model.uses(batch.input)
+        shared = reconstruction_figures(self.model, batch, self.model.spec)
+        if self.first:
+            terms = self.model.loss(batch, generator)
+            return {name: terms[name] for name in ("loss", "reconstruction", "commitment")} | shared
+        bound = self.model.bound(batch)
+        return {"loss": bound["kl"], **bound, **shared}
+
+    def show(self) -> dict[str, np.ndarray]:
+        with self.viewing() as view:
+            counts = sum(self.model.uses(batch.input) for batch in view.batches)
+            pictures = {
+                "reconstruction": reconstruction_picture(self.model, view.few),
+                "codes": code_picture(self.model, view.few.input),
+                "codebook": codebook_picture(self.model, counts / counts.sum()),
+            }
+            return pictures if self.first else pictures | {"sample": sample_picture(self.model, 64, view.generator)}

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.config.constraints import AtLeast, Between, NonEmpty
+from nnlab.data.dataset import Split
+from nnlab.data.feed import evaluation_batch
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.model import Latent, Model
+from nnlab.nn import likelihoods
+from nnlab.nn.causal import CausalTransformer
+from nnlab.nn.codebook import Codebook, perplexity
+from nnlab.nn.conv import KERNEL, PADDING, STRIDE, sides
+from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
+from nnlab.nn.precise import doubled
+from nnlab.nn.start import set_output_mean
+
+Count = Annotated[int, AtLeast(1)]
+
+
+class VQVAE(Model):
+    """An autoencoder whose code is a grid of symbols (van den Oord et al. 2017, "Neural discrete representation learning").
+
+    z = f(x), (N, D, h, w); each place's z is replaced by the nearest e_k of K code vectors, so q(k|x) is 1 for one grid k.
+
+    first stage   loss = −log p(x|e_k) + β Σ ‖z − sg(e_k)‖², nats an image and the sum over the grid; sg stops the gradient
+    straight through: the decoder's gradient at e_k is taken for the one at z. The code vectors follow by moving averages
+    (`Codebook`), the paper's term ‖sg(z) − e_k‖² having no parameter left.
+    second stage  loss = −log p(k), nats an image, by a causal transformer over the grid row by row (the paper's PixelCNN)
+
+    Then −log p(x) ≤ −log p(x|e_k) − log p(k), k = k(x): a negative ELBO, whose KL is the second term.
+
+    channels   of the encoder's layers, each halving the image; the decoder has them in reverse
+    residual   blocks x + W s(V s(x)) at the grid's size, on either side
+    """
+
+    trainer = "nnlab.families.vae.vq_trainer:VQTrainer"
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        codes: Annotated[int, AtLeast(2)] = 256,
+        code_dim: Width = 32,
+        commitment: Annotated[float, AtLeast(0)] = 0.25,
+        decay: Annotated[float, Between(0, 0.9999)] = 0.99,
+        restart: Annotated[float, Between(0, 0.9)] = 0.1,
+        channels: Annotated[list[Width], NonEmpty()] = (64, 128),
+        residual: Annotated[int, AtLeast(0)] = 2,
+        activation: Activation = "relu",
+        likelihood: likelihoods.Choice = "auto",
+        sigma: likelihoods.Sigma = "learned",
+        prior_width: Width = 128,
+        prior_layers: Count = 3,
+        prior_heads: Count = 4,
+        prior_dropout: Dropout = 0.1,
+    ) -> None:
+        super().__init__(spec)
+        size = sides(spec, len(channels))
+        self.grid = size[-1]
+        self.places = self.grid[0] * self.grid[1]
+        self.latent_dim = self.places * code_dim
+        self.commitment = commitment
+        self.likelihood = likelihoods.likelihood(likelihood, spec, sigma)
+        self.encoder = encoder(spec, channels, residual, code_dim, activation)
+        self.decoder = decoder(self.likelihood.per_value * spec.shape[0], channels, residual, code_dim, activation, size)
+        self.codebook = Codebook(codes, code_dim, decay=decay, restart=restart)
+        transformer = {"width": prior_width, "layers": prior_layers, "heads": prior_heads, "dropout": prior_dropout}
+        self.prior = CausalTransformer(codes, self.places, **transformer)
+
+    @torch.no_grad()
+    def start(self, split: Split) -> None:
+        """The decoder from the mean example, the code vectors from places of training images."""
+        set_output_mean(self.decoder, split, self.likelihood.output_for)
+        rows = split.spread(len(self.codebook))
+        z = torch.cat([self.features(split.values(some)) for some in rows.split(evaluation_batch(split))])
+        self.codebook.begin(z.flatten(0, 1))
+
+    # -- the code -------------------------------------------------------------------------------------------------
+
+    def features(self, x: Tensor) -> Tensor:
+        """z (N, h·w, D), row by row of the grid."""
+        return self.encoder(self.check(x)).float().flatten(2).mT
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """k(x), (N, h·w) int64."""
+        z = self.features(x)
+        return self.codebook.nearest(z.flatten(0, 1)).view(z.shape[:2])
+
+    def uses(self, x: Tensor) -> Tensor:
+        """(K,) float32: how many places of the grids of inputs (N, *shape) each code has."""
+        return self.codebook.assigned(self.symbols(x).flatten()).sum(0)
+
+    def output(self, vectors: Tensor) -> Tensor:
+        """What the likelihood reads, of vectors (N, h·w, D)."""
+        return self.decoder(vectors.mT.unflatten(2, self.grid)).float()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The code vectors of the grid, one after the other, (N, h·w·D)."""
+        return self.codebook(self.symbols(x)).flatten(1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The means of p(x|z), (N, *shape), of any vectors (N, h·w·D), as they are: in between two codes, too."""
+        return self.likelihood.mean(self.output(z.unflatten(1, (self.places, -1))))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+    # -- what is minimised ----------------------------------------------------------------------------------------
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Of the first stage; in training the code vectors follow. `perplexity` is the batch's, the same for each image."""
+        z = self.features(batch.input)
+        index = self.codebook.nearest(z.detach().flatten(0, 1))
+        e = self.codebook(index).view_as(z)
+        distance = (z - e).square().flatten(1).sum(1)
+        reconstruction = -self.likelihood.log_prob(self.output(straight_through(z, e)), batch.target)
+        used = perplexity(self.codebook.assigned(index).sum(0))
+        if self.training:
+            self.codebook.follow(z.detach().flatten(0, 1), index, generator)
+        return {
+            "loss": reconstruction + self.commitment * distance,
+            "reconstruction": reconstruction,
+            "commitment": distance,
+            "perplexity": used.expand(len(batch)),
+        }
+
+    def prior_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """−log p(k(x)), (N,) nats: of the second stage. Encoder, codes and decoder stay."""
+        with torch.no_grad():
+            symbols = self.symbols(batch.input)
+        return {"loss": -self.prior.log_prob(symbols)}
+
+    def bound(self, batch: Batch) -> dict[str, Tensor]:
+        """`negative_elbo` = `reconstruction` + `kl`, each (N,) nats: −log p(x|e_k) and −log p(k)."""
+        symbols = self.symbols(batch.input)
+        output = self.output(self.codebook(symbols))
+        reconstruction, kl = -self.likelihood.log_prob(output, batch.target), -self.prior.log_prob(symbols)
+        return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+
+    def score(self, x: Tensor) -> Tensor:
+        """−log p(x|e_k) − log p(k), nats, (N,): the negative ELBO."""
+        return self.bound(Batch(x, x))["negative_elbo"]
+
+    # -- what is drawn --------------------------------------------------------------------------------------------
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """The means of p(x|e_k) for grids k from the prior, which before the second stage is uniform, (n, *shape)."""
+        return self.decode(self.codebook(self.prior.sample(n, generator)).flatten(1))
+
+    def latent(self, batches: Iterable[Batch]) -> Latent:
+        """The mean and the standard deviation of the code vectors of the batches."""
+        codes = torch.cat([self.encode(batch.input) for batch in batches])
+        exact = doubled(codes)
+        mean, std = (figure.float().to(codes.device) for figure in (exact.mean(0), exact.std(0, correction=0)))
+        return Latent(mean, std)
+
+
+def straight_through(z: Tensor, e: Tensor) -> Tensor:
+    """e, whose gradient is handed to z (Bengio et al. 2013, "Estimating or propagating gradients …")."""
+    return z + (e - z).detach()
+
+
+class Residual(nn.Module):
+    """x + W s(V s(x)): V of 3 × 3 to half the channels, W of 1 × 1 (He et al. 2016; the paper's blocks)."""
+
+    def __init__(self, channels: int, activation: Activation) -> None:
+        super().__init__()
+        s, half = ACTIVATIONS[activation], max(1, channels // 2)
+        self.change = nn.Sequential(s(), nn.Conv2d(channels, half, 3, padding=1), s(), nn.Conv2d(half, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.change(x)
+
+
+def encoder(spec: DataSpec, channels: list[int], residual: int, dim: int, activation: Activation) -> nn.Sequential:
+    """(N, C, H, W) → (N, D, h, w)."""
+    s, layers = ACTIVATIONS[activation], []
+    for inputs, width in pairwise([spec.shape[0], *channels]):
+        layers += [nn.Conv2d(inputs, width, KERNEL, STRIDE, PADDING), s()]
+    blocks = [Residual(channels[-1], activation) for _ in range(residual)]
+    return nn.Sequential(*layers[:-1], *blocks, s(), nn.Conv2d(channels[-1], dim, 1))
+
+
+def decoder(
+    outputs: int, channels: list[int], residual: int, dim: int, activation: Activation, size: list[tuple[int, int]]
+) -> nn.Sequential:
+    """(N, D, h, w) → (N, outputs, H, W): the encoder's mirror image.
+
+    size  (H, W) before and after each halving
+    """
+    s, widths = ACTIVATIONS[activation], [*reversed(channels), outputs]
+    blocks = [Residual(widths[0], activation) for _ in range(residual)]
+    layers: list[nn.Module] = [nn.Conv2d(dim, widths[0], 3, padding=1), *blocks]
+    for (inputs, width), larger in zip(pairwise(widths), reversed(size[:-1]), strict=True):
+        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        layers += [s(), nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd)]
+    return nn.Sequential(*layers)

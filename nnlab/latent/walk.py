@@ -1,0 +1,39 @@
+"""A closed walk through a latent space, as a film."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnlab.latent.interpolation import about
+from nnlab.model import Decodes, Encodes, Latent, Samples, can
+from nnlab.pictures import Film, grid
+
+TOGETHER = 256  # codes that are decoded at once
+
+
+def stops(model: Decodes, latent: Latent, n: int, generator: torch.Generator) -> Tensor:
+    """Codes (n, d) to walk through: of the prior where there is one, else of new examples that the model can draw and encode.
+
+    Where it can do neither, each coordinate is drawn from a Gaussian with its mean and standard deviation.
+    """
+    if latent.kl is None and can(model, Samples) and can(model, Encodes):
+        return model.encode(model.sample(n, generator))
+    noise = torch.randn((n, len(latent.mean)), device=latent.mean.device, generator=generator)
+    return latent.mean + latent.std * noise
+
+
+def closed_walk(codes: Tensor, latent: Latent, steps: int) -> Tensor:
+    """(n · steps, d): from each of the codes (n, d) to the next in so many steps along a great circle, and back to the first.
+
+    Each stop is met once: the last step of all leads to the first code again.
+    """
+    shares = torch.arange(steps, device=codes.device) / steps
+    return about(latent)(codes, codes.roll(-1, 0), shares).flatten(0, 1)
+
+
+def walk_film(model: Decodes, walks: Tensor) -> Film:
+    """Films side by side of walks (W, T, d): a picture of each of T places, with an image a walk."""
+    images = torch.cat([model.decode(part) for part in walks.transpose(0, 1).flatten(0, 1).split(TOGETHER)])
+    frames = images.unflatten(0, (walks.shape[1], walks.shape[0]))
+    return Film.of([grid(frame, model.spec) for frame in frames], rest=False)
