@@ -2,18 +2,16 @@
 
 A ratio is of mean squared errors. PSNR is the mean over images, in dB; gains are over the corrupted input (Gaussian, σ = 0.3),
 and inside a hole of 10×10 pixels over what fills it without learning. A unit is active where its atom moves the image by a
-tenth; `jacobian` is the mean of the sum of the squares of ∂code/∂image.
+tenth; `jacobian` is the mean of the sum of the squares of ∂code/∂image. The runs stay under outputs/autoencoders, with their
+pictures; one that is there already, complete and of the same config, is not made again.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-import tempfile
 from itertools import pairwise
-from pathlib import Path
 
-from benchmarks.measure import NNLAB, call, data_root, table
+from benchmarks.measure import table
+from benchmarks.runs import run_of, test_figures
 
 FASHION = ("data=fashion_mnist", "trainer.show_every=never")
 TEN = ("trainer.epochs=10",)
@@ -35,8 +33,7 @@ RUNS = {
 
 
 def run(rounds: int) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        found = {name: trained(name, typed, Path(folder) / str(i)) for i, (name, typed) in enumerate(RUNS.items())}
+    found = {name: test_figures(run_of("autoencoders", name.replace(" ", "_"), typed)) for name, typed in RUNS.items()}
     rows = [
         at_most("linear_ae, 20 epochs, error / pca's", ratio(found, "linear_ae", "pca"), 1.01),
         ("  largest principal angle of their planes", f"{found['linear_ae']['principal_angle']:.2f}°", "", ""),
@@ -49,14 +46,6 @@ def run(rounds: int) -> str:
         falling("contractive_ae, jacobian at {}", "jacobian", found, "contractive_ae", 1, ""),
     ]
     return table(("", "seen", "target", ""), rows)
-
-
-def trained(name: str, typed: tuple[str, ...], folder: Path) -> dict[str, float]:
-    """The test figures of a run."""
-    print(name, file=sys.stderr)
-    call([*NNLAB, "train", *typed, f"hydra.run.dir={folder}"], NNLAB_DATA=data_root())
-    final = json.loads((folder / "summary.json").read_text())["final"]
-    return {key.removeprefix("test/"): value for key, value in final.items() if key.startswith("test/")}
 
 
 def ratio(found: dict[str, dict[str, float]], one: str, other: str) -> float:

@@ -6,13 +6,8 @@ already, complete and of the same config, are not trained again: their folders, 
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-
-from benchmarks.measure import NNLAB, ROOT, table
-from nnlab.config.names import composed, plain
-from nnlab.runs.folder import RunFolder
+from benchmarks.measure import table
+from benchmarks.runs import run_of, test_figures
 
 RUNS = {
     "gan": ["trainer.epochs=90"],
@@ -27,15 +22,15 @@ RUNS = {
 """By model, what is not its default: some minutes each on a quiet CPU of two cores; `gan` plays about as long as `dcgan`."""
 
 COLUMNS = {
-    "Fréchet": ("test/frechet_distance", "{:.1f}"),
-    "kernel": ("test/kernel_distance", "{:.1f}"),
-    "precision": ("test/precision", "{:.2f}"),
-    "recall": ("test/recall", "{:.2f}"),
-    "classes": ("test/mode_coverage", "{:.0f}"),
-    "rarest class": ("test/least_class_share", "{:.1%}"),
-    "as asked": ("test/requested_accuracy", "{:.1%}"),
-    "reconstructed as": ("test/class_agreement", "{:.1%}"),
-    "nmi": ("test/nmi", "{:.2f}"),
+    "Fréchet": ("frechet_distance", "{:.1f}"),
+    "kernel": ("kernel_distance", "{:.1f}"),
+    "precision": ("precision", "{:.2f}"),
+    "recall": ("recall", "{:.2f}"),
+    "classes": ("mode_coverage", "{:.0f}"),
+    "rarest class": ("least_class_share", "{:.1%}"),
+    "as asked": ("requested_accuracy", "{:.1%}"),
+    "reconstructed as": ("class_agreement", "{:.1%}"),
+    "nmi": ("nmi", "{:.2f}"),
     "epochs": ("epochs", "{:.0f}"),
 }
 
@@ -46,26 +41,8 @@ def run(rounds: int) -> str:
 
 
 def figures_of(model: str, overrides: list[str]) -> dict[str, float]:
-    """The final figures of a model's run, which is made if there is none yet."""
-    chosen = [f"model={model}", "data=mnist", "judge=auto", *overrides]
-    folder = RunFolder(ROOT / "outputs" / "games" / model)
-    if folder.read_status().get("status") != "completed" or not same(folder, chosen):
-        subprocess.run([*NNLAB, "train", *chosen, f"hydra.run.dir={folder.path}"], cwd=ROOT, check=True, env=os.environ)
-    return {**folder.read_summary()["final"], "epochs": folder.read_config()["trainer"]["epochs"]}
-
-
-def same(folder: RunFolder, chosen: list[str]) -> bool:
-    """Whether a run is of this config, wherever its data lie and however often one looked."""
-    mine, other = (bearing(config) for config in (plain(composed(chosen)), folder.read_config()))
-    return mine == other
-
-
-def bearing(config: dict) -> str:
-    """What of a config bears on the figures."""
-    trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
-    data = {key: value for key, value in config["data"].items() if key != "root"}
-    parts = {part: config[part] for part in ("model", "optimizer", "seed")}
-    return json.dumps({**parts, "trainer": trainer, "data": data}, sort_keys=True)
+    folder = run_of("games", model, [f"model={model}", "data=mnist", "judge=auto", *overrides])
+    return {**test_figures(folder), "epochs": folder.read_config()["trainer"]["epochs"]}
 
 
 def cells(figures: dict[str, float]) -> list[str]:

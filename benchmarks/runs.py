@@ -1,0 +1,42 @@
+"""What the benchmarks that compare whole runs share: a run is made by its command line, once, and its figures are read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from benchmarks.measure import NNLAB, ROOT
+from nnlab.config.names import composed, plain
+from nnlab.runs.folder import RunFolder
+
+
+def run_of(group: str, name: str, chosen: Sequence[str]) -> RunFolder:
+    """The run outputs/<group>/<name> of these arguments of `nnlab train`, made if it is not there, complete and the same."""
+    folder = RunFolder(ROOT / "outputs" / group / name)
+    if folder.read_status().get("status") != "completed" or not same(folder, chosen):
+        print(f"nnlab train {' '.join(chosen)}", file=sys.stderr)
+        subprocess.run([*NNLAB, "train", *chosen, f"hydra.run.dir={folder.path}"], cwd=ROOT, check=True, env=os.environ)
+    return folder
+
+
+def test_figures(folder: RunFolder) -> dict[str, float]:
+    """Those of the test split, by their names."""
+    final = folder.read_summary()["final"]
+    return {name.removeprefix("test/"): value for name, value in final.items() if name.startswith("test/")}
+
+
+def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
+    """Whether a run is of this config, wherever its data lie and however often one looked."""
+    mine, other = (bearing(config) for config in (plain(composed(list(chosen))), folder.read_config()))
+    return mine == other
+
+
+def bearing(config: dict) -> str:
+    """What of a config bears on the figures."""
+    trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
+    data = {key: value for key, value in config["data"].items() if key != "root"}
+    parts = {part: config[part] for part in ("model", "noise", "optimizer", "seed")}
+    return json.dumps({**parts, "trainer": trainer, "data": data}, sort_keys=True)
