@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +12,17 @@ from nnlab.errors import BadInput
 
 WIDER = 4  # the hidden layer of a block against its width
 SPREAD = 0.02  # of embeddings at the start, as in GPT-2
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(q kᵀ/√d) v, where the last of the queries (…, T, d) sees all the keys (…, S, d) and each before it one less.
+
+    Written out: on a CPU `F.scaled_dot_product_attention` takes 5 times as long in bfloat16, forth and back, for 49 places.
+    """
+    scores = (query / sqrt(query.shape[-1])) @ key.mT
+    places, seen = scores.shape[-2:]
+    later = torch.ones((places, seen), dtype=torch.bool, device=query.device).triu(seen - places + 1)
+    return scores.masked_fill(later, -torch.inf).softmax(-1).to(value.dtype) @ value
 
 
 class Block(nn.Module):
@@ -33,7 +46,7 @@ class Block(nn.Module):
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         now = torch.stack([key, value])
         now = now if seen is None else torch.cat([seen, now], dim=3)
-        looked = F.scaled_dot_product_attention(query, now[0], now[1], is_causal=seen is None)
+        looked = attention(query, now[0], now[1])
         x = x + self.dropout(self.out(looked.transpose(1, 2).flatten(2)))
         return x + self.dropout(self.mlp(self.norm_after(x))), now
 

@@ -13,7 +13,7 @@ from conftest import built, only_run
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.vae.vq_pictures import colours, enlarged
 from nnlab.families.vae.vq_vae import VQVAE, straight_through
-from nnlab.nn.causal import CausalTransformer
+from nnlab.nn.causal import CausalTransformer, attention
 from nnlab.nn.codebook import Codebook, perplexity
 from nnlab.training.trainer import evaluating
 
@@ -299,3 +299,11 @@ def test_every_code_has_a_colour_of_its_own_and_a_place_its_rectangle() -> None:
     assert grid.shape == (1, 4, 7)
     assert grid[0, 0].tolist() == [1, 1, 1, 2, 2, 3, 3]
     assert grid[0, :, 0].tolist() == [1, 1, 4, 4]
+
+
+@pytest.mark.parametrize("asked", [1, 4, 9], ids=["the last place alone", "the last four", "all"])
+def test_attention_is_torchs(asked) -> None:
+    query, key, value = (torch.randn((2, 3, 9, 5), generator=seeded(seed)) for seed in range(3))
+    mask = torch.ones((9, 9), dtype=torch.bool).tril()
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    assert torch.allclose(attention(query[:, :, -asked:], key, value), expected[:, :, -asked:], atol=1e-6)
