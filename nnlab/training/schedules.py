@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
-from nnlab.config.constraints import AtLeast, Between, MoreThan
+from nnlab.config.constraints import AtLeast, Between, MoreThan, NonEmpty
 
 
 @dataclass(frozen=True)
@@ -83,3 +83,20 @@ class Step(Schedule):
 
     def shape(self, step: float, total: float, per_epoch: int) -> float:
         return self.decay ** math.floor(step / (self.every * per_epoch) + 1e-9)
+
+
+class Milestones(Schedule):
+    """factor^|{m : t ≥ m}|, with the milestones m in epochs."""
+
+    def __init__(
+        self,
+        *,
+        at: Annotated[list[Annotated[float, MoreThan(0)]], NonEmpty()] = (30.0, 60.0, 90.0),
+        factor: Annotated[float, MoreThan(0), Between(0, 1)] = 0.1,
+        **warmup,
+    ) -> None:
+        super().__init__(**warmup)
+        self.at, self.decay = at, factor
+
+    def shape(self, step: float, total: float, per_epoch: int) -> float:
+        return self.decay ** sum(step >= milestone * per_epoch - 1e-9 for milestone in self.at)

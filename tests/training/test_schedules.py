@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from nnlab.training.scheduled import Scheduled
-from nnlab.training.schedules import Clock, Constant, Cosine, Linear, Schedule, Step
+from nnlab.training.schedules import Clock, Constant, Cosine, Linear, Milestones, Schedule, Step
 
 CLOCK = Clock(total=400, per_epoch=10)
 ALL = [
@@ -18,6 +18,7 @@ ALL = [
     Cosine(final=0.1, warmup=3.0),
     Step(every=7.0),
     Step(every=1.5, factor=0.5, warmup=2.5),
+    Milestones(at=[1.0, 3.5], factor=0.3, warmup=1.5),
 ]
 
 
@@ -82,6 +83,17 @@ def test_step_falls_at_the_first_update_of_each_period(warmup, every, per_epoch,
     for period in range(1, 4):
         first = start + period * updates
         assert [schedule.factor(step, clock) for step in (first - 1, first)] == [0.5 ** (period - 1), 0.5**period]
+
+
+def test_milestones_of_equal_distances_are_steps():
+    assert factors(Milestones(at=[10.0, 20.0, 30.0], factor=0.5, warmup=2.0)) == factors(
+        Step(every=10.0, factor=0.5, warmup=2.0)
+    )
+
+
+def test_a_milestone_is_passed_at_its_first_update_in_whatever_order_they_stand():
+    schedule, clock = Milestones(at=[4.0, 1.1], factor=0.5), Clock(10**6, 430)
+    assert [schedule.factor(step, clock) for step in (472, 473, 1719, 1720)] == [1, 0.5, 0.5, 0.25]
 
 
 def test_the_rate_is_the_base_times_the_factor():
