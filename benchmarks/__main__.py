@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME …] [--rounds N]: run benchmarks, print their tables, and renew their parts of RESULTS.md."""
+"""python -m benchmarks [NAME …] [--rounds N]: run benchmarks, print their tables, renew RESULTS.md and README.md."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import benchmarks
 from benchmarks import measure
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+README = measure.ROOT / "README.md"
 HEAD = """# Benchmarks
 
 nnlab beside others on the same work, in one run: what counts are the ratios. Under each table stands when it was made, on which
@@ -20,7 +21,7 @@ machine and under what load; a GPU was used where that line names one."""
 def names() -> list[str]:
     """Every file beside this one that is a benchmark."""
     found = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.ispkg]
-    return [name for name in found if name not in ("__main__", "few_labels", "measure", "worker")]
+    return [name for name in found if name not in ("__main__", "few_labels", "measure", "runs", "worker")]
 
 
 def main() -> None:
@@ -38,7 +39,8 @@ def main() -> None:
     for name in asked.names or names():
         module = importlib.import_module(f"benchmarks.{name}")
         made = f"`python -m benchmarks {name} --rounds {asked.rounds}`. {measure.machine()}"
-        found[name] = f"## {name}\n\n{module.__doc__.strip()}\n\n{module.run(asked.rounds)}\n\n{made}"
+        result = module.run(asked.rounds)
+        found[name] = f"## {name}\n\n{module.__doc__.strip()}\n\n{result}\n\n{made}"
         print(f"\n{found[name]}", flush=True)
         RESULTS.write_text("\n\n".join([HEAD, *(found[name] for name in names() if name in found)]) + "\n", encoding="utf-8")
 

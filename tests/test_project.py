@@ -37,7 +37,7 @@ RUN = {  # what a run folder becomes in a config
     **{"run": "outputs/earlier", "checkpoint": "best", "fingerprint": "0123456789abcdef"},
     **{key: config_of("model=ae").get(key, {}) for key in ("spec", "model", "data")},
 }
-MADE = {"ae", "vae", "conv_vae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
+MADE = {"ae", "vae", "conv_vae", "cvae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
 MADE |= {"transfer", "sweeps"}
 
 
