@@ -61,6 +61,38 @@ def variational(encoder: nn.Module, decoder: nn.Module) -> tuple[nn.Module, Loss
     return nn.ModuleList([encoder, decoder]), loss
 
 
+def iwae(codes: int = 5) -> tuple[nn.Module, Loss]:
+    encoder, decoder = mlp_pair([1024, 512], 2 * LATENT)
+
+    def loss(x: Tensor, label: Tensor) -> Tensor:
+        mean, log_variance = (part[:, None] for part in encoder(x).float().chunk(2, dim=1))
+        noise = torch.randn((len(x), codes, LATENT), device=x.device)
+        z = mean + (0.5 * log_variance).exp() * noise
+        output, every = decoder(z.flatten(0, 1)).float(), x.repeat_interleave(codes, 0)
+        reconstruction = F.binary_cross_entropy_with_logits(output, every, reduction="none").flatten(1).sum(1).view(-1, codes)
+        divergence = 0.5 * (z.square() - noise.square() - log_variance).sum(2)
+        return -(-reconstruction - divergence).logsumexp(1).mean()
+
+    return nn.ModuleList([encoder, decoder]), loss
+
+
+def cvae() -> tuple[nn.Module, Loss]:
+    encoder, decoder = (
+        nn.Sequential(*mlp(784 + CLASSES, 1024, 512, 2 * LATENT)),
+        nn.Sequential(*mlp(LATENT + CLASSES, 512, 1024, 784)),
+    )
+
+    def loss(x: Tensor, label: Tensor) -> Tensor:
+        x, given = x.flatten(1), CLASSES * F.one_hot(label, CLASSES).float()
+        mean, log_variance = encoder(torch.cat([x, given], 1)).float().chunk(2, dim=1)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        output = decoder(torch.cat([z, given], 1)).float()
+        reconstruction = F.binary_cross_entropy_with_logits(output, x, reduction="sum")
+        return (reconstruction + 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()) / len(x)
+
+    return nn.ModuleList([encoder, decoder]), loss
+
+
 def squared_error(output: Tensor, x: Tensor) -> Tensor:
     return (output.float() - x).square().sum() / len(x)
 
@@ -150,6 +182,8 @@ MODELS: dict[str, Callable[[], tuple[nn.Module, Loss]]] = {
     "conv_ae": lambda: autoencoder(conv_encoder(LATENT), conv_decoder()),
     "vae": lambda: variational(*mlp_pair([1024, 512], 2 * LATENT)),
     "conv_vae": lambda: variational(conv_encoder(2 * LATENT), conv_decoder()),
+    "iwae": iwae,
+    "cvae": cvae,
     "linear_ae": linear_ae,
     "sparse_ae": sparse_ae,
     "contractive_ae": contractive_ae,
