@@ -38,5 +38,5 @@ def bearing(config: dict) -> str:
     """What of a config bears on the figures."""
     trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
     data = {key: value for key, value in config["data"].items() if key != "root"}
-    parts = {part: config[part] for part in ("model", "noise", "optimizer", "seed")}
-    return json.dumps({**parts, "trainer": trainer, "data": data}, sort_keys=True)
+    parts = {part: config[part] for part in ("model", "noise", "augmentation", "optimizer", "seed")}
+    return json.dumps({**parts, "trainer": trainer, "data": data, "judged": config["judge"] != "none"}, sort_keys=True)

@@ -98,9 +98,9 @@ def kl_chart(kl: Tensor) -> np.ndarray:
     used = values >= IDLE
     with blank(("coordinate, the most informative first", "KL(q(z|x) ‖ p(z)), nats")) as drawn:
         axes, places = drawn.axes, np.arange(len(values))
-        axes.bar(places[used], values[used], color=PALETTE[0], label=f"active ({used.sum()})")
+        axes.bar(places[used], values[used], color=PALETTE[0], label=f"{IDLE:g} nats or more ({used.sum()})")
         if not used.all():
-            axes.bar(places[~used], values[~used], color=FAINT, label=f"idle ({(~used).sum()})")
+            axes.bar(places[~used], values[~used], color=FAINT, label=f"less ({(~used).sum()})")
         if len(values) <= MARKED:
             axes.set_xticks(places, [f"z{i}" for i in order.tolist()], rotation=0 if len(values) <= 12 else 90)
         axes.set(xlim=(-0.6, len(values) - 0.4), title=f"{values.sum():.2f} nats in all")

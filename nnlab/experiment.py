@@ -67,7 +67,9 @@ def assemble(config: Mapping) -> Experiment:
     augmentation = build(config["augmentation"], Augmentation, data.spec, place="augmentation")
     model = build(config["model"], Model, data.spec, place="model").to(device)
     trainer = trainer_of(model)
-    options = build(config["trainer"], trainer.options, place="trainer")
+    # what an older run, or a model of one's own, says of a base of these options
+    named = {"_target_": f"{trainer.options.__module__}.{trainer.options.__qualname__}"}
+    options = build({**config["trainer"], **named}, trainer.options, place="trainer")
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
     setting = Setting(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
@@ -128,7 +130,9 @@ def honest(folder: RunFolder) -> Iterator[None]:
         resumable = any(folder.checkpoints.glob("*.pt"))
         hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
         raise RunFailed(explain(error, folder.path) + hint) from error
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):  # the CPU's
+            raise
         remedy = "nnlab fit with the same arguments finds the largest trainer.batch_size that does, by trial"
         raise RunFailed(f"it does not fit into the device's memory; {remedy}") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import torch
 
 from nnlab.config import values
-from nnlab.config.build import build, target
+from nnlab.config.build import build
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.experiment import Experiment, assemble
@@ -20,7 +19,6 @@ from nnlab.runs.find import resolve
 from nnlab.runs.folder import RunFolder
 from nnlab.training import checkpoint
 from nnlab.training import device as devices
-from nnlab.training.trainer import trainer_of
 
 
 @dataclass
@@ -93,19 +91,10 @@ def checked_config(folder: RunFolder) -> dict:
         data["root"] = os.environ["NNLAB_DATA"]  # the run comes from another machine
     for key, absent in WITHOUT.items():  # a run of an older version
         config.setdefault(key, absent)
-    with suppress(BadInput, KeyError, TypeError):  # which the check says
-        bring_up_to_date(config)
     problems = values.check(config)
     if problems:
         raise BadInput(*(f"{folder.config}: {problem}" for problem in problems))
     return config
-
-
-def bring_up_to_date(config: dict) -> None:
-    """Where a model has come to learn by options that extend those of the run, what these lack takes its default."""
-    node, learns_by = config["trainer"], trainer_of(target(config["model"]["_target_"], "model")).options
-    if issubclass(learns_by, target(node["_target_"], "trainer")):
-        node["_target_"] = f"{learns_by.__module__}.{learns_by.__qualname__}"
 
 
 def load(run: str | Path, checkpoint: str | None = None, device: str = "auto") -> Model:

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 from nnlab.config.constraints import SEED
@@ -54,11 +55,20 @@ def add_output(made: argparse.ArgumentParser, name: str) -> None:
     made.add_argument("-o", "--output", type=Path, metavar="FILE.png", help=f"by default images/{name}.png of the run")
 
 
-def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, got {value}")
-    return value
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number from there on."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number ≥ {least}, got {value}")
+        return value
+
+    number.__name__ = "whole number"  # argparse: invalid whole number value: 'x'
+    return number
+
+
+positive, several = at_least(1), at_least(2)
 
 
 def reals(text: str) -> list[float]:

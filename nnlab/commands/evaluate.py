@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_split, parser, positive
+from nnlab.commands.arguments import add_model, add_split, parser, several
 
 if TYPE_CHECKING:
     from nnlab.training.trainer import Trainer
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
         metavar="JUDGE",
         help="compares samples and reconstructions with data: auto (a classifier trained once a dataset), RUN or inception",
     )
-    made.add_argument("--samples", type=positive, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
+    made.add_argument("--samples", type=several, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
     add_split(made, "test")
     add_model(made)
     asked = made.parse_args(argv)

@@ -9,7 +9,8 @@ from nnlab.errors import BadInput
 def main(argv: list[str]) -> int:
     made = parser(
         "interpolate",
-        "A picture of the way from image A to image B: what the codes (1 − α)·e(A) + α·e(B) decode to.",
+        "A picture of the way from image A to image B: what the codes (1 − α)·e(A) + α·e(B) decode to, or those on the "
+        "great circle between the two.",
         "interpolate last --from 3 --to 4",
         "interpolate last --from 3,5,8 --to 4,9,1 --steps 9 -o ways.png",
         "interpolate last --from 3 --to 4 --blend",

@@ -6,7 +6,7 @@ from nnlab.commands.arguments import add_model, add_output, add_split, numbers, 
 from nnlab.errors import BadInput
 
 MOST_STOPS, MOST_STEPS, MOST_WALKS = 50, 100, 100
-MOST_FRAMES = 1000  # of a film that a browser still plays
+MOST_FRAMES, MOST_IMAGES = 1000, 10_000  # of a film that a browser still plays
 
 
 def main(argv: list[str]) -> int:
@@ -41,6 +41,8 @@ def main(argv: list[str]) -> int:
         )
     if walks > MOST_WALKS:
         raise BadInput(f"--walks: expected 1 … {MOST_WALKS}, got {walks}")
+    if asked.through is None and walks * count * asked.steps > MOST_IMAGES:
+        raise BadInput(f"--walks: expected at most {MOST_IMAGES:,} images in all, got {walks} × {count} × {asked.steps}")
 
     import torch
 

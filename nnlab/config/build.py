@@ -79,6 +79,12 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
     return found
 
 
+def extends(cls: type, other: type) -> bool:
+    """Whether a node of the other class will do for this one: it adds nothing, or what has defaults alone."""
+    added = parameters(cls).keys() - parameters(other).keys()
+    return issubclass(cls, other) and all(parameters(cls)[name].default is not inspect.Parameter.empty for name in added)
+
+
 def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more: Any) -> T:
     """The object of a node: `_target_` called with `arguments`, the node's other keys and `more`.
 

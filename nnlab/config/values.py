@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from nnlab.config.build import parameters, target
+from nnlab.config.build import extends, parameters, target
 from nnlab.config.constraints import JUDGES, SEED, complaint, is_none
 from nnlab.config.names import nearest
 from nnlab.errors import BadInput
@@ -120,9 +120,8 @@ def check_together(config: Mapping) -> list[str]:
         problems.append("trainer.early_stopping.patience: nothing to watch with data.validation=0")
     if patience and trainer.get("evaluate_every") == "never":
         problems.append("trainer.early_stopping.patience: nothing to watch with trainer.evaluate_every=never")
-    warmup = config.get("optimizer", {}).get("schedule", {}).get("warmup", 0)
-    if is_none(steps) and not is_none(epochs) and warmup > epochs:
-        problems.append(f"optimizer.schedule.warmup: {warmup} epochs of warm-up in a run of {epochs}")
+    if is_none(steps) and not is_none(epochs):
+        problems += check_length(config.get("optimizer") or {}, "optimizer", epochs, "run")
     return problems + check_pretraining(trainer.get("pretraining", {}))
 
 
@@ -134,8 +133,18 @@ def check_pretraining(node: Mapping) -> list[str]:
     if not node.get("optimizer"):
         return [f"{place}: the stages learn by gradient and need one, e.g. optimizer@{place}=adam"]
     shortest = min(epochs) if isinstance(epochs, list) else epochs
-    warmup = node["optimizer"].get("schedule", {}).get("warmup", 0)
-    return [f"{place}.schedule.warmup: {warmup} epochs of warm-up in a stage of {shortest}"] if warmup > shortest else []
+    return check_length(node["optimizer"], place, shortest, "stage")
+
+
+def check_length(optimizer: Mapping, place: str, epochs: float, what: str) -> list[str]:
+    """A schedule that needs more epochs than it has."""
+    schedule = optimizer.get("schedule", {})
+    warmup, at = schedule.get("warmup", 0), schedule.get("at", [])
+    if warmup > epochs:
+        return [f"{place}.schedule.warmup: {warmup} epochs of warm-up in a {what} of {epochs}"]
+    if at and warmup + max(at) >= epochs:
+        return [f"{place}.schedule.at: {max(at):g} is never reached in a {what} of {epochs} epochs; leave it out"]
+    return []
 
 
 def check_learning(config: Mapping) -> list[str]:
@@ -148,7 +157,7 @@ def check_learning(config: Mapping) -> list[str]:
         return [f"model._target_: {cls.__name__} is no Model"]
     trainer, name = trainer_of(cls), cls.__name__
     problems = []
-    if target(node["_target_"], "trainer") is not trainer.options:
+    if not extends(trainer.options, target(node["_target_"], "trainer")):
         problems.append(f"trainer: {name} learns {trainer.learns}; leave trainer= out, so that the model chooses it")
     if "optimizer" in trainer.uses and not config["optimizer"]:
         problems.append(f"optimizer: {name} learns {trainer.learns} and needs one, e.g. optimizer=adam")

@@ -69,30 +69,39 @@ def numbers_of(asked: Sequence[int | str], classes: tuple[str, ...], name: str, 
 def number_of(one: int | str, classes: tuple[str, ...], name: str, place: str) -> int:
     """Of a class of that name, in whatever letters where none other differs by their size alone; or else of that number.
 
-    Raises BadInput if there is none, or if the number of one class is the name of another.
+    Raises BadInput if there is none, or if the number of one class is the name of another. Where all names are numbers, as
+    those of digits are, a class has its name alone: of the digits 0, 1 and 7 the third is no 2.
     """
     if not classes:
         raise BadInput(f"{place}: {name} has no labels to choose by")
-    if isinstance(one, int):
+    numerals = all(other.isdecimal() for other in classes)
+    if isinstance(one, int) and not numerals:
         if not 0 <= one < len(classes):
-            raise BadInput(f"{place}: {name} has no class {one}; there are 0 … {len(classes) - 1}: {', '.join(classes[:12])}")
+            raise BadInput(f"{place}: {name} has no class '{one}'; {listed(classes, numerals)}")
         if str(one) in classes and classes.index(str(one)) != one:
             raise BadInput(
                 f"{place}: {one} is the number of the class '{classes[one]}', but another is called '{one}'; "
                 f"""write names in quotes, as in '{place}=["{one}"]'"""
             )
         return one
+    one = str(one)
     if one in classes:
         return classes.index(one)
     alike = [number for number, other in enumerate(classes) if other.lower() == one.lower()]
     if len(alike) == 1:
         return alike[0]
-    if one.isdecimal() and int(one) < len(classes):
+    if one.isdecimal() and int(one) < len(classes) and not numerals:
         return int(one)
     small = {other.lower(): other for other in classes}
-    near = difflib.get_close_matches(one.lower(), small, n=1, cutoff=0.5)
-    hint = f"did you mean '{small[near[0]]}'?" if near else f"there are 0 … {len(classes) - 1}: {', '.join(classes[:12])}"
+    near = [] if numerals else difflib.get_close_matches(one.lower(), small, n=1, cutoff=0.5)
+    hint = f"did you mean '{small[near[0]]}'?" if near else listed(classes, numerals)
     raise BadInput(f"{place}: {name} has no class '{one}'; {hint}")
+
+
+def listed(classes: tuple[str, ...], numerals: bool) -> str:
+    """The end of a sentence that says which classes there are."""
+    names = ", ".join(classes[:12])
+    return f"there are {names}" if numerals else f"there are 0 … {len(classes) - 1}: {names}"
 
 
 def need_classes(spec: DataSpec, why: str) -> None:

@@ -44,6 +44,13 @@ class DataSpec:
         return self.bounded and self.low >= 0 and self.high <= 1
 
     @property
+    def beyond_unit_interval(self) -> str:
+        """What to say to whoever needs values within [0, 1] and has none that are sure to be."""
+        if not self.bounded and self.low >= 0 and self.high <= 1:
+            return f"values that cannot leave [0, 1], and those of {self.name} only happen to lie there"
+        return f"values within [0, 1], {self.name} has {self.low:g} … {self.high:g}"
+
+    @property
     def column_names(self) -> tuple[str, ...]:
         """(D,) of a table: its columns' names, or their numbers where they have none."""
         return self.columns or tuple(f"column {i}" for i in range(self.features))

@@ -2,7 +2,9 @@
 
     p(x) = E_q [p(x, z)/q(z|x)],   so log p(x) ≈ log 1/k Σᵢ wᵢ of k codes from q
 
-The estimate errs downwards, by about half the square of its standard error.
+The estimate of an image errs downwards: by about half the square of its standard error where that is small, by more where few
+codes carry the weight. The mean over images keeps this error, however small its own standard error: `effective_samples` says
+how many codes carry it.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Estimate(NamedTuple):
 
     log_likelihood: Tensor  # (N,) float64
     standard_error: Tensor  # (N,) float64
+    effective_samples: Tensor  # (N,) float64: (Σw)²/Σw², of k codes 1 … k (Kong 1992)
 
 
 def importance_sampled(model: Proposes, batch: Batch, samples: int, chunk: int, generator: torch.Generator) -> Estimate:
@@ -60,18 +63,25 @@ def weighed(
         sums.append(log_w.logsumexp(1))
         squares.append((2 * log_w).logsumexp(1))
     total, square = (doubled(torch.stack(parts)).logsumexp(0) for parts in (sums, squares))
-    relative_variance = (samples * (square - 2 * total).exp() - 1).clamp(min=0) / (samples - 1)
-    return Estimate(total - log(samples), relative_variance.sqrt())
+    crowding = (square - 2 * total).exp()  # Σw²/(Σw)²
+    relative_variance = (samples * crowding - 1).clamp(min=0) / (samples - 1)
+    return Estimate(total - log(samples), relative_variance.sqrt(), 1 / crowding)
 
 
 def part_of(batch: Batch, rows: Tensor) -> Batch:
     return Batch(batch.input[rows], batch.target[rows], label=None if batch.label is None else batch.label[rows])
 
 
-def mean_of(estimates: list[Estimate]) -> tuple[float, float]:
-    """The mean log p(x) over all images, and its standard error as an estimate for these images."""
-    log_likelihood, error = (torch.cat(parts) for parts in zip(*estimates, strict=True))
-    return log_likelihood.mean().item(), error.square().sum().sqrt().item() / len(error)
+def likelihood_figures(estimates: list[Estimate]) -> dict[str, float]:
+    """`log_likelihood`, the mean over all images, `log_likelihood_error`, its standard error as an estimate for these images,
+    and the images' mean `effective_samples`.
+    """
+    log_likelihood, error, effective = (torch.cat(parts) for parts in zip(*estimates, strict=True))
+    return {
+        "log_likelihood": log_likelihood.mean().item(),
+        "log_likelihood_error": error.square().sum().sqrt().item() / len(error),
+        "effective_samples": effective.mean().item(),
+    }
 
 
 def bits_per_dimension(log_likelihood: float, features: int) -> float:

@@ -37,7 +37,11 @@ def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, me
 
     mean  (*shape) of the training set
     """
-    output = model.reconstruct(batch.input)
+    return output_figures(model.reconstruct(batch.input), batch, spec, mean)
+
+
+def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
+    """The same of an output (N, *shape) that is there already."""
     error = mse(output, batch.target)
     figures = {"mse": error, "psnr": psnr(error, spec)}
     if spec.kind == "image":

@@ -13,12 +13,13 @@ TOGETHER = 256  # codes that are decoded at once
 
 
 def stops(model: Decodes, latent: Latent, n: int, generator: torch.Generator) -> Tensor:
-    """Codes (n, d) to walk through: of the prior where there is one, else of new examples that the model can draw and encode.
+    """Codes (n, d) to walk through: of the prior of a variational model, else of new examples that are drawn and encoded.
 
-    Where it can do neither, each coordinate is drawn from a Gaussian with its mean and standard deviation.
+    Where a model can do neither, each coordinate is drawn from a Gaussian with its mean and standard deviation.
     """
     if latent.kl is None and can(model, Samples) and can(model, Encodes):
-        return model.encode(model.sample(n, generator))
+        parts = (min(TOGETHER, n - start) for start in range(0, n, TOGETHER))
+        return torch.cat([model.encode(model.sample(part, generator)) for part in parts])
     noise = torch.randn((n, len(latent.mean)), device=latent.mean.device, generator=generator)
     return latent.mean + latent.std * noise
 
@@ -34,6 +35,6 @@ def closed_walk(codes: Tensor, latent: Latent, steps: int) -> Tensor:
 
 def walk_film(model: Decodes, walks: Tensor) -> Film:
     """Films side by side of walks (W, T, d): a picture of each of T places, with an image a walk."""
-    images = torch.cat([model.decode(part) for part in walks.transpose(0, 1).flatten(0, 1).split(TOGETHER)])
-    frames = images.unflatten(0, (walks.shape[1], walks.shape[0]))
-    return Film.of([grid(frame, model.spec) for frame in frames], rest=False)
+    together = max(1, TOGETHER // len(walks))
+    decoded = (model.decode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in walks.transpose(0, 1).split(together))
+    return Film.of([grid(frame, model.spec) for part in decoded for frame in part], rest=False)

@@ -61,7 +61,11 @@ class CausalTransformer(nn.Module):
     def __init__(self, symbols: int, length: int, *, width: int, layers: int, heads: int, dropout: float) -> None:
         super().__init__()
         if width % heads:
-            raise BadInput(f"model.prior_heads: {heads} heads do not divide a width of {width}; give e.g. 4")
+            fitting = max(n for n in range(1, heads + 1) if width % n == 0)
+            raise BadInput(
+                f"model.prior_heads: {heads} heads do not divide model.prior_width, {width}; give {fitting}, or a width that "
+                f"is a multiple of {heads}"
+            )
         self.length = length
         self.embedding = nn.Embedding(symbols, width)
         nn.init.normal_(self.embedding.weight, std=SPREAD)

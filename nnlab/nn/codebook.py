@@ -17,7 +17,8 @@ class Codebook(nn.Module):
     N_i ← γ N_i + (1 − γ) n_i,   m_i ← γ m_i + (1 − γ) Σ_{k(z)=i} z,   e_i = m_i / N_i,   n_i = |{z : k(z) = i}|
 
     A code is dead when N_i < restart · (1/K) Σ_j N_j: it starts again from a z of the batch, with the mean count (as in
-    Dhariwal et al. 2020, "Jukebox"). restart = 0 leaves dead codes where they are.
+    Dhariwal et al. 2020, "Jukebox"). restart = 0 leaves dead codes where they are. Both averages begin at 0, which the
+    quotient e_i cancels, and a code that no z chooses is dead at once, not after as many updates as an average forgets in.
 
     vectors (K, D), counts N (K,), sums m (K, D); all that follows is float32, whatever the precision of the networks
     """
@@ -26,8 +27,8 @@ class Codebook(nn.Module):
         super().__init__()
         self.decay, self.restart = decay, restart
         self.vectors = nn.Parameter(torch.randn(codes, dim), requires_grad=False)  # learned, though not by gradient
-        self.register_buffer("counts", torch.ones(codes))
-        self.register_buffer("sums", self.vectors.detach().clone())
+        self.register_buffer("counts", torch.zeros(codes))
+        self.register_buffer("sums", torch.zeros(codes, dim))
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -36,7 +37,6 @@ class Codebook(nn.Module):
         """Start from K of the vectors z (N, D), each as likely as the others, without repetition while there are enough."""
         rows = torch.cat([torch.randperm(len(z)) for _ in range(-(-len(self) // len(z)))])[: len(self)]
         self.vectors.copy_(z[rows.to(z.device)])
-        self.sums.copy_(self.vectors)
 
     def nearest(self, z: Tensor) -> Tensor:
         """k(z), (N,) int64 of (N, D)."""

@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnlab.config.constraints import MoreThan
+from nnlab.config.constraints import AtLeast
 from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.nn.precise import doubled
 
 Choice = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"]
-Sigma = Annotated[float, MoreThan(0)] | Literal["learned"]
+Sigma = Annotated[float, AtLeast(1e-4)] | Literal["learned"]
 LEVELS = 256  # of a pixel that is stored as a byte
 START = 0.3  # of the range of the values: what a scale that is learned begins with
 
@@ -31,9 +31,9 @@ class Likelihood(nn.Module):
     per_value: int = 1
     discrete: bool = False
 
-    def normalized_over(self, split: Split) -> bool:
-        """Whether the values of such a split are all that it distributes its probability over."""
-        return True
+    def unmeasured(self, split: Split) -> str | None:
+        """Why values like those of a split have no likelihood here, in a sentence's second half; None where they have one."""
+        return None
 
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
         """(N,) nats an image."""
@@ -56,8 +56,13 @@ class Bernoulli(Likelihood):
 
     discrete = True
 
-    def normalized_over(self, split: Split) -> bool:
-        return split.bits or split.sampled
+    def unmeasured(self, split: Split) -> str | None:
+        if split.bits or split.sampled:
+            return None
+        return (
+            "has gray values, of which the Bernoulli likelihood is no density; "
+            "add data.binarize=dynamic or model.likelihood=continuous_bernoulli"
+        )
 
     def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
         return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
@@ -69,7 +74,16 @@ class Bernoulli(Likelihood):
         return mean.clamp(0.01, 0.99).logit()
 
 
-class ContinuousBernoulli(Likelihood):
+class Density(Likelihood):
+    """Of values from a continuum. On bits it would grow without bound, as a density does on points."""
+
+    def unmeasured(self, split: Split) -> str | None:
+        if not (split.bits or split.sampled):
+            return None
+        return "is binary, and on two points a density has no bound; give model.likelihood=bernoulli or data.binarize=none"
+
+
+class ContinuousBernoulli(Density):
     """p(x|l) = eˡˣ / ∫₀¹ eˡᵗ dt for gray values in [0, 1] (Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli").
 
     With a = l/2 the integral is eᵃ sinh(a)/a, so log p(x|l) = Σ (2x−1) a − log(sinh(a)/a) and E[x|l] = ½ (1 + coth a − 1/a):
@@ -91,7 +105,7 @@ class ContinuousBernoulli(Likelihood):
         return (2 * a).to(mean)
 
 
-NEAR_ZERO = 0.5  # of |a|: below it series, whose next term is under 1e-8; above it closed forms, which lose a digit at most
+NEAR_ZERO = 0.5  # of |a|: below it series, whose error is under 3e-8; above it closed forms, which lose a digit at most
 
 
 def sides_of(a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,7 +135,7 @@ def langevin_slope(a: Tensor) -> Tensor:
     return torch.where(near, series, far**-2 - torch.sinh(far) ** -2)
 
 
-class Gaussian(Likelihood):
+class Gaussian(Density):
     """log p(x|m) = −½ Σ ((x−m)²/σ² + log 2πσ²), with a mean m for each value.
 
     sigma  σ, in the units that a model sees; or learned: one for an image, one a column for a table, and at least 0.001 of
@@ -204,9 +218,7 @@ def likelihood(choice: Choice, spec: DataSpec, sigma: Sigma = "learned") -> Like
     if choice == "auto":
         choice = "bernoulli" if spec.in_unit_interval and spec.kind == "image" else "gaussian"
     if choice != "gaussian" and not spec.in_unit_interval:
-        raise BadInput(
-            f"model.likelihood: {choice} needs values within [0, 1], {spec.name} has {spec.low:g} … {spec.high:g}; use gaussian"
-        )
+        raise BadInput(f"model.likelihood: {choice} needs {spec.beyond_unit_interval}; use gaussian")
     if choice == "discretized_logistic" and spec.kind != "image":
         raise BadInput(
             f"model.likelihood: discretized_logistic is of the 256 levels of pixels, {spec.name} is a table; use gaussian"

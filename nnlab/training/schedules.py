@@ -86,12 +86,12 @@ class Step(Schedule):
 
 
 class Milestones(Schedule):
-    """factor^|{m : t ≥ m}|, with the milestones m in epochs."""
+    """factor^|{m : t ≥ m}|, with the milestones m in epochs after the warm-up."""
 
     def __init__(
         self,
         *,
-        at: Annotated[list[Annotated[float, MoreThan(0)]], NonEmpty()] = (30.0, 60.0, 90.0),
+        at: Annotated[list[Annotated[float, MoreThan(0)]], NonEmpty()] = (10.0, 15.0),
         factor: Annotated[float, MoreThan(0), Between(0, 1)] = 0.1,
         **warmup,
     ) -> None:

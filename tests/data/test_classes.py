@@ -11,8 +11,10 @@ import torch
 from conftest import built
 
 import nnlab as package
+from nnlab.data.classes import number_of
 from nnlab.data.dataset import Data
 from nnlab.data.digits import Digits
+from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")
 
@@ -76,18 +78,18 @@ def test_a_table_is_standardised_by_the_rows_that_it_learns_from() -> None:
 
 
 def test_a_number_that_is_the_name_of_another_class_is_ambiguous(nnlab) -> None:
-    Path("own.csv").write_text("x,y\n" + "".join(f"{i},{1 + i % 3}\n" for i in range(60)))
+    Path("own.csv").write_text("x,y\n" + "".join(f"{i},{'1ab'[i % 3]}\n" for i in range(60)))
     csv = ["data=csv", "data.root=.", "data.file=own.csv", "data.label=y"]
     status, _, error = nnlab("train", "model=ae", *csv, "data.classes=[1,2]")
     assert status == 2
-    assert "data.classes: 1 is the number of the class '2', but another is called '1'; write names in quotes" in error
-    assert built("model=ae", *csv, 'data.classes=["1","2"]').data.spec.classes == ("1", "2")
+    assert "data.classes: 1 is the number of the class 'a', but another is called '1'; write names in quotes" in error
+    assert built("model=ae", *csv, 'data.classes=["1",2]').data.spec.classes == ("1", "b")
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ("data.classes=[10]", "data.classes: Digits has no class 10; there are 0 … 9: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
+        ("data.classes=[10]", "data.classes: Digits has no class '10'; there are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"),
         ("data.classes=[1,1]", "data.classes: '1' is asked for twice"),
         ("data.classes=[]", "data.classes: expected a list of whole numbers or texts that is not empty or none, got []"),
         ("data.classes=3", "data.classes: expected a list of whole numbers or texts that is not empty or none, got 3"),
@@ -131,3 +133,12 @@ def test_a_run_remembers_its_classes(nnlab) -> None:
     assert nnlab("train", "model=ae", "data=iris", "data.classes=[virginica,0]", *quick)[0] == 0
     assert package.load("last").spec.classes == ("virginica", "setosa")
     assert json.loads(nnlab("evaluate", "last")[1])["n"] == 20
+
+
+def test_a_class_whose_name_is_a_number_has_that_alone():
+    digits = ("0", "1", "7")
+    assert [number_of(one, digits, "some", "here") for one in (0, "1", "7")] == [0, 1, 2]
+    for one in (2, "2", 3):
+        with pytest.raises(BadInput, match=f"here: some has no class '?{one}'?; there are 0, 1, 7"):
+            number_of(one, digits, "some", "here")
+    assert number_of("2", ("a", "b", "c"), "some", "here") == 2

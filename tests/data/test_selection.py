@@ -42,7 +42,8 @@ def test_classes_are_named_or_else_numbered(typed, numbers):
 
 def test_a_name_goes_before_a_number():
     assert of("3", "7", "3", "0") == (1,)
-    assert of("2", "7", "3", "0") == (2,)
+    assert of("0", "7", "3", "0") == (2,)
+    assert of("2", "x", "3", "0") == (2,)
 
 
 def test_names_that_differ_by_the_size_of_a_letter_are_told_apart():

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.evaluation.likelihood import bits_per_dimension, importance_sampled, mean_of
+from nnlab.evaluation.likelihood import bits_per_dimension, importance_sampled, likelihood_figures
 from nnlab.evaluation.posterior import aggregate_figures
 from nnlab.families.vae.cvae import CVAE
 from nnlab.families.vae.vae import VAE
@@ -56,8 +56,9 @@ def test_it_is_the_closed_form_within_two_standard_errors(samples):
     x = data(200, model)
     found = importance_sampled(model, Batch(x, x), samples, 300, generator())
     truth = exact(model).log_prob(x).double()
-    mean, error = mean_of([found])
-    assert abs(mean - truth.mean().item()) < 2 * error
+    figures = likelihood_figures([found])
+    error = figures["log_likelihood_error"]
+    assert abs(figures["log_likelihood"] - truth.mean().item()) < 2 * error
     assert error < 0.1 / math.sqrt(samples)
     z = (found.log_likelihood - truth) / found.standard_error
     assert 0.8 < z.square().mean().sqrt() < 1.25  # each image's own error is as large as it says
@@ -76,6 +77,7 @@ def test_the_exact_posterior_needs_two_samples_and_has_no_error():
     found = importance_sampled(model, Batch(x, x), 2, 1000, generator())
     assert torch.allclose(found.log_likelihood, exact(model).log_prob(x).double(), atol=1e-4)
     assert found.standard_error.max() < 1e-2
+    assert torch.allclose(found.effective_samples, torch.full((20,), 2.0).double(), rtol=1e-3)
 
 
 @pytest.mark.parametrize(("samples", "chunk"), [(7, 3), (7, 7), (7, 1000), (10, 1), (64, 65), (501, 100)])

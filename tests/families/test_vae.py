@@ -258,7 +258,7 @@ def test_the_estimate_of_a_run_is_that_of_more_samples_on_the_same_data():
         (["model=beta_vae", "model.beta=-1"], "model.beta: expected a number ≥ 0, got -1"),
         (["model=iwae", "model.k=0"], "model.k: expected a whole number ≥ 1, got 0"),
         (["model=beta_vae", "model.warmup=9", "trainer.epochs=3"], "model.warmup: 9 epochs until beta is whole in a run of 3"),
-        (["model=vae", "model.sigma=0"], "model.sigma: expected a number > 0 or learned, got 0"),
+        (["model=vae", "model.sigma=0"], "model.sigma: expected a number ≥ 0.0001 or learned, got 0"),
         (["model=vae", "model.sigma=0.1"], "model.sigma: has no effect under bernoulli"),
         (["model=vae", "data=moons", "model.likelihood=bernoulli"], "model.likelihood: bernoulli needs values within [0, 1]"),
         (["model=vae", "trainer.likelihood.samples=100"], "trainer.likelihood.samples: Digits has gray values"),
@@ -284,7 +284,7 @@ def test_another_number_of_samples_is_chosen_by_evaluate_and_refused_where_there
     status, out, _ = nnlab("evaluate", "last", "--samples", "7")
     assert status == 0
     assert '"likelihood_samples": 7' in out
-    assert nnlab("evaluate", "last", "--samples", "1")[2].startswith("nnlab: --samples: expected a whole number ≥ 2")
+    assert "argument --samples: expected a whole number ≥ 2, got 1" in nnlab("evaluate", "last", "--samples", "1")[2]
     assert nnlab("train", "model=ae", "model.hidden=[8]", *short)[0] == 0
     status, _, error = nnlab("evaluate", "last", "--samples", "7")
     assert status == 2
@@ -302,3 +302,47 @@ def test_a_run_that_knew_nothing_of_the_likelihood_is_evaluated_with_it(nnlab):
     assert status == 0, error
     assert json.loads(out)["likelihood_samples"] == 7
     assert nnlab("resume", "last", "trainer.steps=4")[0] == 0
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "continuous_bernoulli"])
+def test_a_density_has_no_likelihood_of_bits(nnlab, likelihood):
+    typed = [*small("vae"), "data.binarize=threshold", f"model.likelihood={likelihood}", "trainer.steps=2"]
+    assert built(*typed).trainer.samples is None
+    status, _, error = nnlab("train", *typed, "trainer.likelihood.samples=5")
+    assert status == 2
+    assert error.startswith("nnlab: trainer.likelihood.samples: Digits is binary, and on two points a density has no bound"), (
+        error
+    )
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_the_encoders_gradient_of_the_iwae_is_on_average_its_bounds_own(k):
+    torch.manual_seed(0)
+    model = IWAE(DataSpec("own", "table", (3,), low=-2, high=2, bounded=False), k=k, hidden=[4], latent_dim=2)
+    x = torch.randn((4, 3), generator=generator())
+    batch, draws = Batch(x, x), 1500
+    found: dict[str, list[torch.Tensor]] = {"plain": [], "own": []}
+    for draw in range(draws):
+        terms = model.loss(batch, generator(draw))
+        noise = torch.randn((4, k, 2), generator=generator(draw))
+        reconstruction, divergence = model.draw(batch, model.posterior(x), noise)
+        plain = math.log(k) - (-reconstruction - divergence).logsumexp(1)
+        assert torch.allclose(terms["loss"], plain, atol=1e-5)
+        for name, loss in (("plain", plain), ("own", terms["loss"])):
+            slopes = torch.autograd.grad(loss.mean(), list(model.encoder.parameters()))
+            found[name].append(torch.cat([slope.flatten() for slope in slopes]))
+    plain, own = (torch.stack(slopes).double() for slopes in found.values())
+    error = ((plain.var(0) + own.var(0)) / draws).sqrt()
+    assert ((plain.mean(0) - own.mean(0)).abs() < 4.5 * error + 1e-7).all()
+
+
+def test_the_decoders_gradient_of_the_iwae_is_the_bounds_own():
+    torch.manual_seed(0)
+    model = IWAE(DataSpec("own", "table", (3,), low=-2, high=2, bounded=False), k=4, hidden=[4], latent_dim=2)
+    x = torch.randn((5, 3), generator=generator())
+    noise = torch.randn((5, 4, 2), generator=generator(1))
+    reconstruction, divergence = model.draw(Batch(x, x), model.posterior(x), noise)
+    losses = [math.log(4) - (-reconstruction - divergence).logsumexp(1), model.loss(Batch(x, x), generator(1))["loss"]]
+    slopes = [torch.autograd.grad(loss.mean(), list(model.decoder.parameters())) for loss in losses]
+    for a, b in zip(*slopes, strict=True):
+        assert torch.allclose(a, b, atol=1e-6)

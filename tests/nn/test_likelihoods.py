@@ -235,8 +235,10 @@ def test_bernoulli_is_a_likelihood_of_bits_alone():
         split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1.0),
     )
     drawn = split(gray.x, 1 / 255, sampled=True)
-    assert [Bernoulli().normalized_over(s) for s in (gray, bits, drawn)] == [False, True, True]
-    assert all(p.normalized_over(gray) for p in (ContinuousBernoulli(), DiscretizedLogistic(), Gaussian(IMAGE)))
+    assert [Bernoulli().unmeasured(s) is None for s in (gray, bits, drawn)] == [False, True, True]
+    assert [ContinuousBernoulli().unmeasured(s) is None for s in (gray, bits, drawn)] == [True, False, False]
+    assert [Gaussian(IMAGE).unmeasured(s) is None for s in (gray, bits, drawn)] == [True, False, False]
+    assert all(DiscretizedLogistic().unmeasured(s) is None for s in (gray, bits, drawn))
 
 
 @pytest.mark.parametrize("choice", ["bernoulli", "continuous_bernoulli", "discretized_logistic"])

@@ -103,10 +103,7 @@ def visible_units(choice: Choice, spec: DataSpec) -> Bernoulli | Gaussian:
     if choice == "auto":
         choice = "bernoulli" if spec.in_unit_interval else "gaussian"
     if choice == "bernoulli" and not spec.in_unit_interval:
-        raise BadInput(
-            f"model.visible: bernoulli units take values within [0, 1], "
-            f"{spec.name} has {spec.low:g} … {spec.high:g}; use gaussian"
-        )
+        raise BadInput(f"model.visible: bernoulli units take {spec.beyond_unit_interval}; use gaussian")
     return Bernoulli() if choice == "bernoulli" else Gaussian(spec)
 
 

@@ -90,18 +90,32 @@ class Variational(Model):
     def draw(self, batch: Batch, posterior: tuple[Tensor, Tensor], noise: Tensor) -> Drawn:
         """What k codes z = μ + σε an image weigh, of ε (N, k, latent_dim) from N(0, I)."""
         mean, log_variance = (part[:, None] for part in posterior)
-        k = noise.shape[1]
         z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
+        return self.weigh(batch, z, -0.5 * (noise.square() + log_variance).sum(2))
+
+    def weigh(self, batch: Batch, z: Tensor, log_q: Tensor) -> Drawn:
+        """The same of codes z (N, k, latent_dim) and log q(z|x), (N, k), less the constant that N(z; 0, I) has, too."""
+        k = z.shape[1]
         label = None if batch.label is None else batch.label.repeat_interleave(k)
         x = batch.target[:, None].expand(-1, k, *self.spec.shape).flatten(0, 1)  # of one image no copy
         log_prob = self.likelihood.log_prob(self.output(z.flatten(0, 1), label), x)
-        return Drawn(-log_prob.unflatten(0, (-1, k)), 0.5 * (z.square() - noise.square() - log_variance).sum(2))
+        return Drawn(-log_prob.unflatten(0, (-1, k)), log_q + 0.5 * z.square().sum(2))
 
     def negative_elbo(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): with the posterior's mean for its sample."""
         mean, log_variance = self.posterior(x, label)
         reconstruction = -self.likelihood.log_prob(self.output(mean, label), x)
         return reconstruction + gaussian_kl(mean, log_variance).sum(1)
+
+    def rebuilt(self, batch: Batch) -> Tensor:
+        """The means of p(x|z) for the posterior's means z of the inputs, (N, *shape); of a `cvae` given their labels."""
+        mean, _ = self.posterior(batch.input, batch.label)
+        return self.likelihood.mean(self.output(mean, batch.label))
+
+    def kl(self, batches: Iterable[Batch]) -> Tensor:
+        """(latent_dim,) the mean KL of each coordinate over the batches, nats."""
+        kl = torch.cat([gaussian_kl(*self.posterior(batch.input, batch.label)) for batch in batches])
+        return doubled(kl).mean(0).float().to(kl.device)
 
     def prior(self, n: int, generator: torch.Generator | None) -> Tensor:
         """(n, latent_dim) from N(0, I)."""
@@ -132,6 +146,5 @@ class VariationalAutoencoder(Variational):
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The prior, and the mean KL of each coordinate over the batches."""
-        kl = torch.cat([gaussian_kl(*self.posterior(batch.input)) for batch in batches])
-        zero = torch.zeros_like(kl[0])
-        return Latent(mean=zero, std=zero + 1, kl=doubled(kl).mean(0).float().to(kl.device))
+        kl = self.kl(batches)
+        return Latent(mean=torch.zeros_like(kl), std=torch.ones_like(kl), kl=kl)

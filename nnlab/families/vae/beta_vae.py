@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.errors import BadInput
 from nnlab.families.vae.vae import VAE
 from nnlab.training.scheduled import Scheduled
 from nnlab.training.schedules import Constant, Schedule
@@ -18,7 +19,7 @@ class BetaVAE(VAE):
 
     loss = −E_q log p(x|z) + β |KL(q(z|x) ‖ N(0, I)) − C|, nats an image
 
-    β rises from 0 in a straight line over `warmup` epochs, C from 0 to `capacity` over the whole run. With C = 0, KL being
+    β rises in a straight line over `warmup` epochs, C to `capacity` over the whole run. With C = 0, KL being
     no less, the loss is that of Higgins et al., and with β = 1 the VAE's. Validation and test figures have the β and the C
     that the run ends with, so that its epochs compare and the best of them is not the one with the lightest weight.
 
@@ -35,6 +36,9 @@ class BetaVAE(VAE):
         **vae,
     ) -> None:
         super().__init__(spec, **vae)
+        idle = [name for name, value in (("warmup", warmup), ("capacity", capacity)) if value and not beta]
+        if idle:
+            raise BadInput(*(f"model.{name}: has no effect with model.beta=0; leave one of them out" for name in idle))
         self.beta = Scheduled(beta, Constant(warmup=warmup))
         self.capacity = Scheduled(capacity, Rise())
 
@@ -52,7 +56,7 @@ class BetaVAE(VAE):
 
 
 class Rise(Schedule):
-    """t/T."""
+    """(t + 1)/T of update t, from 0."""
 
     def shape(self, step: float, total: float, per_epoch: int) -> float:
         return min((step + 1) / total, 1.0)

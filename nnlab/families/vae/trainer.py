@@ -4,12 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.charts import kl_chart
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
-from nnlab.evaluation.likelihood import bits_per_dimension, importance_sampled, mean_of
+from nnlab.evaluation.likelihood import bits_per_dimension, importance_sampled, likelihood_figures
 from nnlab.evaluation.posterior import aggregate_figures
-from nnlab.evaluation.reconstruction import reconstruction_figures
+from nnlab.evaluation.reconstruction import output_figures
 from nnlab.families.vae.options import USUAL, VariationalOptions
 from nnlab.latent.plane import plane_pictures
 from nnlab.latent.show import class_picture, motion, reconstruction_picture, sample_picture
@@ -50,27 +51,21 @@ class VAETrainer(GradientTrainer):
 
     def estimate_by(self, samples: int | str | None) -> None:
         """How log p(x) is to be estimated. Raises BadInput if samples are asked for where there is no such thing."""
-        if samples == 1:
-            raise BadInput("trainer.likelihood.samples: expected a whole number ≥ 2, got 1")
-        likelihood, split = self.model.likelihood, self.data.train
-        if samples is not None and not likelihood.normalized_over(split):
-            if samples != "auto":
-                raise BadInput(
-                    f"trainer.likelihood.samples: {self.model.spec.name} has gray values, of which the Bernoulli likelihood is "
-                    "no density; add data.binarize=dynamic or model.likelihood=continuous_bernoulli, or leave it out"
-                )
-            samples = None
-        self.samples = USUAL if samples == "auto" else samples
+        unmeasured = self.model.likelihood.unmeasured(self.data.train)
+        if unmeasured and isinstance(samples, int):
+            raise BadInput(f"trainer.likelihood.samples: {self.model.spec.name} {unmeasured}, or leave it out")
+        self.samples = None if unmeasured else USUAL if samples == "auto" else samples
         if self.samples:
+            given = {"likelihood_given": "the class"} if can(self.model, SamplesClasses) else {}
             by = {"likelihood_by": "importance sampling", "likelihood_samples": self.samples, "likelihood_chunk": self.chunk}
-            self.facts = {**self.facts, **by}
+            self.facts = {**self.facts, **by, **given}
 
     # -- figures --------------------------------------------------------------------------------------------------
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         terms = self.model.final_loss(batch, generator)
         negative_elbo = terms["reconstruction"] + terms["kl"]
-        return {**terms, "negative_elbo": negative_elbo, **reconstruction_figures(self.model, batch, self.model.spec)}
+        return {**terms, "negative_elbo": negative_elbo, **output_figures(self.model.rebuilt(batch), batch, self.model.spec)}
 
     def measure(self, split: str) -> dict[str, float]:
         figures = super().measure(split)
@@ -85,7 +80,7 @@ class VAETrainer(GradientTrainer):
         return figures | self.likelihood(split) if self.samples and judged is None else figures
 
     def likelihood(self, split: str) -> dict[str, float]:
-        """Mean log p over a split, nats, with its standard error; of pixels also in bits a dimension.
+        """Mean log p over a split, nats, with what there is to say of its errors; of pixels also in bits a dimension.
 
         Of a model of images given their classes it is log p(x|y).
         """
@@ -94,10 +89,9 @@ class VAETrainer(GradientTrainer):
             estimates = [
                 importance_sampled(self.model, batch, self.samples, self.chunk, generator) for batch in feed.in_order(generator)
             ]
-        mean, error = mean_of(estimates)
-        figures = {"log_likelihood": mean, "log_likelihood_error": error}
+        figures = likelihood_figures(estimates)
         if self.model.likelihood.discrete:
-            figures["bits_per_dimension"] = bits_per_dimension(mean, self.model.spec.features)
+            figures["bits_per_dimension"] = bits_per_dimension(figures["log_likelihood"], self.model.spec.features)
         return figures
 
     # -- pictures -------------------------------------------------------------------------------------------------
@@ -108,11 +102,11 @@ class VAETrainer(GradientTrainer):
             if model.spec.kind == "table":
                 return plane_pictures(model, view.batches, view.generator)
             pictures = {
-                "reconstruction": reconstruction_picture(model, view.few),
+                "reconstruction": reconstruction_picture(model, view.few, model.rebuilt(view.few)),
                 "sample": sample_picture(model, 64, view.generator),
             }
             if can(model, SamplesClasses):
                 pictures["classes"] = class_picture(model, EACH, view.generator)
             if can(model, Decodes):
-                pictures |= motion(model, model.latent(view.batches))
-            return pictures
+                return pictures | motion(model, model.latent(view.batches))
+            return pictures | {"kl": kl_chart(model.kl(view.batches))}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
+from nnlab.evaluation.likelihood import bits_per_dimension
 from nnlab.evaluation.reconstruction import reconstruction_figures
 from nnlab.families.vae.vq_pictures import code_picture, codebook_picture
 from nnlab.latent.show import reconstruction_picture, sample_picture
@@ -16,27 +17,34 @@ from nnlab.training.options import StagedOptions
 from nnlab.training.trainer import Monitor, Setting, Stage
 
 FIRST = "autoencoder"
+IDLE = 0.1  # share of the codes in use, below which the autoencoder has made next to nothing of them
 
 
 class VQTrainer(GradientTrainer):
     """Two stages, each with an optimizer: encoder, codes and decoder; then the prior over what they make of the data.
 
     Of a split: `perplexity` of its codes, and `used`, the share of the codebook that it uses at all. In the last stage also
-    `loss`, nats an image of the prior, and the negative ELBO with its two parts.
+    `loss`, nats an image of the prior, and the negative ELBO with its two parts; of pixels also in bits a dimension, at most
+    so many.
     """
 
     options = StagedOptions
     learns = "by gradient, the autoencoder before the prior over its codes"
     monitor = Monitor("loss")
-    lower = GradientTrainer.lower | {"reconstruction", "negative_elbo", "kl", "commitment"}
+    lower = GradientTrainer.lower | {"reconstruction", "negative_elbo", "kl", "commitment", "bits_per_dimension"}
+
+    used: float | None = None
+    """The share of the codes that the autoencoder's last evaluation used."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        places, codes = self.batch_size * self.model.places, len(self.model.codebook)
+        batch, codes = min(self.batch_size, len(self.data.train)), len(self.model.codebook)
+        places = batch * self.model.places
         if codes > places:
+            then = "will be restarted that others need" if self.model.codebook.restart else "will never be used"
             self.remarks.append(
-                f"model.codes: {codes} codes, but a batch of {self.batch_size} has only {places} places to use one; "
-                f"codes will be restarted that others need. Give at most {places}, or a larger trainer.batch_size"
+                f"model.codes: {codes} codes, but a batch of {batch} has only {places} places to use one; some {then}. "
+                f"Give at most {places}, or a larger trainer.batch_size"
             )
 
     def plan(self, options: StagedOptions) -> list[Stage]:
@@ -48,6 +56,14 @@ class VQTrainer(GradientTrainer):
     def first(self) -> bool:
         """Whether the autoencoder learns; the prior after it."""
         return self.stage == 0
+
+    def enter(self, stage: int) -> None:
+        super().enter(stage)
+        if stage == 1 and self.used is not None and self.used < IDLE:
+            self.remarks.append(
+                f"model.codes: only {self.used:.1%} of the {len(self.model.codebook)} codes are used, and the prior learns no "
+                "others; give a longer trainer.pretraining.epochs, a smaller model.decay or fewer model.codes"
+            )
 
     def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         prior = set(self.model.prior.parameters())
@@ -61,8 +77,12 @@ class VQTrainer(GradientTrainer):
     def measure(self, split: str) -> dict[str, float]:
         self._counts = torch.zeros(len(self.model.codebook), device=self.device)
         figures = super().measure(split)
-        used = (self._counts > 0).float().mean()
-        return {**figures, "perplexity": perplexity(self._counts).item(), "used": used.item()}
+        used = (self._counts > 0).float().mean().item()
+        self.used = used if self.first else self.used
+        likelihood = self.model.likelihood
+        if not self.first and likelihood.discrete and likelihood.unmeasured(self.data.train) is None:
+            figures["bits_per_dimension"] = bits_per_dimension(-figures["negative_elbo"], self.model.spec.features)
+        return {**figures, "perplexity": perplexity(self._counts).item(), "used": used}
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         self._counts += self.model.uses(batch.input)

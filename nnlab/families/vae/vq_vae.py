@@ -21,6 +21,7 @@ from nnlab.nn.precise import doubled
 from nnlab.nn.start import set_output_mean
 
 Count = Annotated[int, AtLeast(1)]
+FEW, SPARE = 100, 8  # images at least, and places for each code, among which the codebook's first vectors are drawn
 
 
 class VQVAE(Model):
@@ -77,7 +78,7 @@ class VQVAE(Model):
     def start(self, split: Split) -> None:
         """The decoder from the mean example, the code vectors from places of training images."""
         set_output_mean(self.decoder, split, self.likelihood.output_for)
-        rows = split.spread(len(self.codebook))
+        rows = split.spread(max(FEW, SPARE * len(self.codebook) // self.places))
         z = torch.cat([self.features(split.values(some)) for some in rows.split(evaluation_batch(split))])
         self.codebook.begin(z.flatten(0, 1))
 
