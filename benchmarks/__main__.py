@@ -8,7 +8,7 @@ import pkgutil
 from pathlib import Path
 
 import benchmarks
-from benchmarks import measure
+from benchmarks import measure, runs
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 README = measure.ROOT / "README.md"
@@ -38,11 +38,24 @@ def main() -> None:
     found = sections(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in asked.names or names():
         module = importlib.import_module(f"benchmarks.{name}")
-        made = f"`python -m benchmarks {name} --rounds {asked.rounds}`. {measure.machine()}"
+        where = measure.machine()
         result = module.run(asked.rounds)
+        made = f"`python -m benchmarks {name} --rounds {asked.rounds}`. {where}"
+        if hasattr(module, "RUNS"):  # nothing was timed
+            made = f"`python -m benchmarks {name}`. {runs.made(name)}"
         found[name] = f"## {name}\n\n{module.__doc__.strip()}\n\n{result}\n\n{made}"
         print(f"\n{found[name]}", flush=True)
         RESULTS.write_text("\n\n".join([HEAD, *(found[name] for name in names() if name in found)]) + "\n", encoding="utf-8")
+        README.write_text(renewed(README.read_text(encoding="utf-8"), name, result), encoding="utf-8")
+
+
+def renewed(text: str, name: str, result: str) -> str:
+    """A text with the result in place of what it has between <!-- benchmark NAME --> and <!-- end -->, if it has that."""
+    before, mark, rest = text.partition(f"<!-- benchmark {name} -->\n")
+    if not mark:
+        return text
+    _, end, after = rest.partition("<!-- end -->")
+    return f"{before}{mark}{result}\n{end}{after}"
 
 
 def sections(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -26,6 +27,15 @@ def test_figures(folder: RunFolder) -> dict[str, float]:
     """Those of the test split, by their names."""
     final = folder.read_summary()["final"]
     return {name.removeprefix("test/"): value for name, value in final.items() if name.startswith("test/")}
+
+
+def made(group: str) -> str:
+    """When the runs of a group were made, and by what."""
+    folders = map(RunFolder, sorted((ROOT / "outputs" / group).iterdir()))
+    found = [status for status in (folder.read_status() for folder in folders) if status.get("status") == "completed"]
+    days = sorted(str(datetime.date.fromtimestamp(status["time"])) for status in found)
+    by = sorted({f"{status['device']}, torch {status['versions']['torch']}" for status in found})
+    return f"Runs of {' … '.join(dict.fromkeys([days[0], days[-1]]))} on {'; '.join(by)}."
 
 
 def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
