@@ -92,6 +92,22 @@ class Decodes(Protocol):
 
 
 @runtime_checkable
+class Spells(Protocol):
+    """write its codes in symbols"""
+
+    alphabet: int
+    """How many symbols there are."""
+    places: int
+    """T, how many a code takes."""
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """(N, T) int64, from 0 to the alphabet's size, of inputs (N, *shape)."""
+
+    def spelled(self, symbols: Tensor) -> Tensor:
+        """The codes (N, d) that symbols (N, T) stand for; of its own inputs' symbols what `encode` gives."""
+
+
+@runtime_checkable
 class Samples(Protocol):
     """draw new examples"""
 

@@ -46,8 +46,8 @@ def main(argv: list[str]) -> int:
     refuse_others(run, file)
     with torch.inference_mode():
         # as many at a time as were encoded together: a product's last bits depend on how many rows it has
-        parts = (torch.from_numpy(codes).to(run.device) for codes in file.codes(together(run.model.spec)))
-        outputs = (run.model.decode(codes) for codes in parts)
+        parts = file.parts(together(run.model.spec))
+        outputs = (code_file.restored(run.model, file.coding, part) for part in parts)
         if asked.output.suffix.lower() == ".npz":
             write_array(asked.output, outputs, run.model.spec, file)
         else:
@@ -82,9 +82,10 @@ def refuse_others(run: OpenRun, file: CodeFile) -> None:
             f"{file.path}: its codes are of other weights (fingerprint {file.fingerprint}) than the checkpoint "
             f"'{run.checkpoint}' of {run.folder.path} ({own}); {remedy}"
         )
-    if (file.width, file.shape) != (run.model.latent_dim, run.model.spec.shape):
+    width = run.model.latent_dim if file.coding.alphabet is None else run.model.places
+    if (file.width, file.shape) != (width, run.model.spec.shape):
         raise BadInput(
-            f"{file.path}: {file.width} numbers of each example {file.shape}, but this model has {run.model.latent_dim} of "
+            f"{file.path}: {file.width} numbers of each example {file.shape}, but this model has {width} of "
             f"each {run.model.spec.shape}; encode once more"
         )
 

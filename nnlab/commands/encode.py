@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nnlab.loading import OpenRun
 
 SHOWN = 24  # images of the picture
-KINDS = ("float32", "float16", "uint8")  # as nnlab.latent.code_file has them, which imports torch
+KINDS = ("float32", "float16", "uint8", "symbols")  # as nnlab.latent.code_file has them, which imports torch
 
 
 def main(argv: list[str]) -> int:
@@ -43,8 +43,8 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "--codes",
         choices=KINDS,
-        default="float32",
-        help="how a code is stored; float32, the default, decodes to the model's very reconstruction, uint8 takes a quarter",
+        help="how a code is stored; float32, the default, decodes to the model's very reconstruction, uint8 takes a quarter; "
+        "symbols, the default of a vq_vae, takes a byte or two a place and decodes to the very reconstruction, too",
     )
     made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
     add_split(made, "test", use="instead of IMAGES")
@@ -62,6 +62,7 @@ def main(argv: list[str]) -> int:
     from nnlab.training.randomness import aside
 
     run = open_able(asked, "encode", Encodes, Decodes)
+    coding = chosen(asked, run)
     with aside(run.config["seed"], run.device) as generator, torch.inference_mode():
         own = asked.images is not None
         inputs = open_own(run, asked.images, generator) if own else open_inputs(run, asked.split or "test", generator)
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
         mark = fingerprint(run.state["trainer"]["model"])
         names = inputs.keys.tolist() if inputs.keys.dtype.kind == "U" else []
         with tempfile.TemporaryFile() as kept:
-            coding, pairs = code_file.Coding(asked.codes), encoded(run, inputs)
+            pairs = encoded(run, inputs, symbols=asked.codes == "symbols")
             if asked.codes == "uint8":
                 coding, pairs = by_bytes(pairs, kept), again(inputs, kept)
             packed = packing(run, inputs, coding, pairs, decoded)
@@ -81,6 +82,18 @@ def main(argv: list[str]) -> int:
     write_figures(figures, asked.output)
     print(as_typed(asked.output))
     return 0
+
+
+def chosen(asked: Namespace, run: OpenRun) -> Coding:
+    """How codes are to be stored; `asked` is told the default. Raises BadInput if this model has no symbols."""
+    from nnlab.latent.code_file import Coding
+    from nnlab.model import Spells, can
+
+    spells = can(run.model, Spells)
+    asked.codes = asked.codes or ("symbols" if spells else "float32")
+    if asked.codes == "symbols" and not spells:
+        raise BadInput(f"--codes symbols: {type(run.model).__name__} has codes of numbers; leave it out")
+    return Coding(asked.codes, alphabet=run.model.alphabet if asked.codes == "symbols" else None)
 
 
 def check(asked: Namespace) -> None:
@@ -131,10 +144,13 @@ class Decoded:
         return reconstruction_picture(run.model, Batch(images, images), torch.cat(self.outputs))
 
 
-def encoded(run: OpenRun, inputs: Inputs) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
-    """Images and their codes (n, d) float32, batch by batch. Raises BadInput if a code is not finite."""
+def encoded(run: OpenRun, inputs: Inputs, symbols: bool) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+    """Images and their codes (n, d) float32, or symbols (n, T), batch by batch. Raises BadInput if a code is not finite."""
     start = 0
     for batch in inputs.batches:
+        if symbols:
+            yield batch.input, run.model.symbols(batch.input).cpu().numpy()
+            continue
         codes = run.model.encode(batch.input).float().cpu().numpy()
         check_finite(codes, inputs, start, "is not finite: are the inputs, or the weights, huge?")
         yield batch.input, codes
@@ -180,14 +196,15 @@ def packing(
 ) -> Iterator[np.ndarray]:
     """Codes as they are stored, batch by batch; `decoded` takes in what becomes of them."""
     import numpy as np
-    import torch
+
+    from nnlab.latent.code_file import restored
 
     start = 0
     for images, codes in pairs:
         packed = coding.pack(codes)
         if packed.dtype == np.float16:
             check_finite(packed, inputs, start, "goes beyond float16, which ends at 65,504; leave --codes out")
-        output = run.model.decode(torch.from_numpy(coding.unpack(packed)).to(images.device))
+        output = restored(run.model, coding, packed)
         decoded.add(images, output, start, run.model.spec)
         start += len(images)
         yield packed

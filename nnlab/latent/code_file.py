@@ -2,8 +2,9 @@
 
 An .npz that numpy.load reads:
 
-codes        (N, d) float32, float16 or uint8
+codes        (N, d) float32, float16 or uint8; of a model that spells them (N, T) symbols, uint8 or uint16
 offset, scale  (d,) float32, of uint8 alone: a coordinate is offset + scale · code
+alphabet     (1,) how many symbols there are, of symbols alone
 shape        of an example
 fingerprint  (1,) of the weights that encoded them, without which they mean nothing
 names        of the files that were encoded, if they were files: UTF-8, with a zero byte between two, deflated
@@ -17,31 +18,38 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from nnlab.data.npz import DAMAGED
 from nnlab.data.own_files import chunks, opened
 from nnlab.errors import BadInput, one_line
+from nnlab.model import Decodes
 from nnlab.recording.archive import archive, write_array
 
-Kind = Literal["float32", "float16", "uint8"]
-KINDS: tuple[str, ...] = get_args(Kind)
+Kind = Literal["float32", "float16", "uint8", "symbols"]
+NUMBERS = ("float32", "float16", "uint8")
 STEPS = 255  # of a byte
+KNOWN = ("shape", "fingerprint", "offset", "scale", "alphabet", "names")
 LONGEST = 4096  # bytes of a path, with the zero byte after it
 
 
 @dataclass(frozen=True)
 class Coding:
-    """How a code z is stored: as it is, rounded to float16, or in bytes between a coordinate's least and greatest value.
+    """How a code z is stored: as it is, rounded to float16, in bytes between a coordinate's least and greatest value, or as
+    the symbols that it is spelled with.
 
     offset, scale  (d,) float32, of bytes: z ≈ offset + scale · byte, at most half a scale from it
+    alphabet       how many symbols there are, of symbols
     """
 
     kind: Kind = "float32"
     offset: np.ndarray | None = None
     scale: np.ndarray | None = None
+    alphabet: int | None = None
 
     @classmethod
     def of_bytes(cls, low: np.ndarray, high: np.ndarray) -> Coding:
@@ -50,7 +58,9 @@ class Coding:
         return cls("uint8", low.astype(np.float32), scale.astype(np.float32))
 
     def pack(self, codes: np.ndarray) -> np.ndarray:
-        """(n, d) float32 → as they are stored."""
+        """(n, d) float32, or (n, T) symbols → as they are stored."""
+        if self.alphabet is not None:
+            return codes.astype(letters(self.alphabet))
         if self.offset is None:
             with np.errstate(over="ignore"):  # what is beyond float16 becomes infinite, which the caller tells
                 return codes.astype(self.kind)
@@ -58,10 +68,25 @@ class Coding:
         return ((codes - self.offset.astype(np.float64)) / step).round().clip(0, STEPS).astype(np.uint8)
 
     def unpack(self, stored: np.ndarray) -> np.ndarray:
-        """(n, d) as stored → float32."""
+        """(n, d) as stored → float32; (n, T) symbols → int64. Raises BadInput for a symbol that there is not."""
+        if self.alphabet is not None:
+            if stored.size and stored.max() >= self.alphabet:
+                raise BadInput(f"symbol {stored.max()} of an alphabet of {self.alphabet}: the file of codes is damaged")
+            return stored.astype(np.int64)
         if self.offset is None:
             return stored.astype(np.float32)
         return (self.offset + self.scale.astype(np.float64) * stored).astype(np.float32)
+
+
+def restored(model: Decodes, coding: Coding, packed: np.ndarray) -> Tensor:
+    """Outputs (n, *shape) of codes as they are stored."""
+    stored = torch.from_numpy(coding.unpack(packed)).to(next(model.parameters()).device)
+    return model.decode(stored if coding.alphabet is None else model.spelled(stored))
+
+
+def letters(alphabet: int) -> np.dtype:
+    """The smallest type that holds so many symbols."""
+    return np.min_scalar_type(alphabet - 1)
 
 
 def write(
@@ -73,6 +98,8 @@ def write(
         known = {"shape": np.array(shape), "fingerprint": np.array([fingerprint])}
         if coding.offset is not None:
             known |= {"offset": coding.offset, "scale": coding.scale}
+        if coding.alphabet is not None:
+            known["alphabet"] = np.array([coding.alphabet])
         if names:
             known["names"] = np.frombuffer(zlib.compress("\0".join(names).encode()), np.uint8)
         for name, array in known.items():
@@ -91,9 +118,9 @@ class CodeFile:
     fingerprint: str
     names: list[str]
 
-    def codes(self, together: int) -> Iterator[np.ndarray]:
-        """(n, d) float32, so many at a time."""
-        return (self.coding.unpack(part) for part in chunks(self.path, "codes", together))
+    def parts(self, together: int) -> Iterator[np.ndarray]:
+        """(n, d) as they are stored, so many at a time."""
+        return chunks(self.path, "codes", together)
 
 
 def read(path: Path) -> CodeFile:
@@ -107,7 +134,7 @@ def read(path: Path) -> CodeFile:
             raise zipfile.BadZipFile(f"wrong checksum of {spoilt}")
         with np.load(path, allow_pickle=False) as found:  # a pickle would run code
             absent = [name for name in ("codes", "shape", "fingerprint") if name not in found.files]
-            known = {name: found[name] for name in found.files if name in ("shape", "fingerprint", "offset", "scale", "names")}
+            known = {name: found[name] for name in found.files if name in KNOWN}
         if absent:
             raise BadInput(f"{path}: holds no {absent[0]}; expected a file that nnlab encode wrote")
         with opened(path, "codes") as (_, (count, width), dtype, _):
@@ -122,8 +149,13 @@ def read(path: Path) -> CodeFile:
 
 
 def coding_of(dtype: np.dtype, width: int, known: dict[str, np.ndarray]) -> Coding:
-    if dtype.name not in KINDS:
-        raise ValueError(f"codes of {dtype}; expected {', '.join(KINDS)}")
+    if "alphabet" in known:
+        alphabet = int(known["alphabet"][0])
+        if alphabet < 2 or dtype != letters(alphabet):
+            raise ValueError(f"symbols of {dtype}, out of {alphabet}")
+        return Coding("symbols", alphabet=alphabet)
+    if dtype.name not in NUMBERS:
+        raise ValueError(f"codes of {dtype}; expected {', '.join(NUMBERS)}")
     if dtype.name != "uint8":
         return Coding(dtype.name)
     for name in ("offset", "scale"):

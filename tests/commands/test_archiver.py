@@ -23,7 +23,7 @@ from nnlab.evaluation.reconstruction import mse, psnr
 from nnlab.families.ae.ae import AE
 from nnlab.latent.show import reconstruction_picture
 from nnlab.loading import open_run
-from nnlab.model import Decodes, Encodes
+from nnlab.model import Decodes, Encodes, Spells
 from nnlab.pictures import to_pixels
 
 KINDS = ("float32", "float16", "uint8")
@@ -84,7 +84,8 @@ def test_decoded_codes_are_the_reconstructions_to_the_last_bit(nnlab, there_and_
     assert nnlab("train", *short(model))[0] == 0
     x, figures = there_and_back("--split", "train")
     assert np.array_equal(x, reconstructions("train").numpy())
-    assert (figures["n"], figures["codes"], figures["input"]) == (len(x), "float32", "train split")
+    kind = "symbols" if model in names_of(Spells) else "float32"
+    assert (figures["n"], figures["codes"], figures["input"]) == (len(x), kind, "train split")
     assert figures["n"] > 1000, "more than one batch, and the last one smaller"
 
 
@@ -351,3 +352,33 @@ def test_codes_that_cannot_be_stored(nnlab, trained, monkeypatch, factor, kind, 
     assert status == 2
     assert error == f"nnlab: {expected}\n"
     assert not list(Path().glob("codes.*"))
+
+
+def test_a_grid_of_symbols_is_stored_as_such_and_decodes_to_the_last_bit(nnlab, trained, there_and_back):
+    trained("model.codes=300", "model.code_dim=4", model="vq_vae")
+    images, figures = there_and_back("--split", "test")
+    run = open_run("last")
+    with np.load("codes.npz") as found:
+        symbols = found["codes"]
+        assert (symbols.dtype, found["alphabet"].tolist()) == (np.uint16, [300])
+    assert symbols.shape == (figures["n"], run.model.places)
+    test = run.experiment.data.test
+    with torch.inference_mode():
+        assert np.array_equal(symbols[:9], run.model.symbols(test.values(test.rows[:9])).numpy())
+    assert figures["codes"] == "symbols"
+    numbers, dearer = there_and_back("--split", "test", "--codes", "float32")
+    assert np.array_equal(images, numbers)
+    assert figures["bytes_out"] < 0.3 * dearer["bytes_out"]
+    with np.load("codes.npz") as found, Path("odd.npz").open("wb") as file:
+        np.savez(file, **{**found, "codes": np.full((2, run.model.places), 300, np.uint16), "alphabet": [300]})
+    assert (
+        "symbol 300 of an alphabet of 300: the file of codes is damaged"
+        in nnlab("decode", "last", "odd.npz", "-o", "no.npz")[2]
+    )
+
+
+def test_what_has_no_symbols_says_so(nnlab, trained):
+    trained()
+    status, _, error = nnlab("encode", "last", "--split", "test", "--codes", "symbols", "-o", "codes.npz")
+    assert (status, error) == (2, "nnlab: --codes symbols: AE has codes of numbers; leave it out\n")
+    assert not Path("codes.npz").exists()

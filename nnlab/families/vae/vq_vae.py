@@ -66,6 +66,7 @@ class VQVAE(Model):
         self.grid = size[-1]
         self.places = self.grid[0] * self.grid[1]
         self.latent_dim = self.places * code_dim
+        self.alphabet = codes
         self.commitment = commitment
         self.likelihood = likelihoods.likelihood(likelihood, spec, sigma)
         self.encoder = encoder(spec, channels, residual, code_dim, activation)
@@ -101,9 +102,13 @@ class VQVAE(Model):
         """What the likelihood reads, of vectors (N, h·w, D)."""
         return self.decoder(vectors.mT.unflatten(2, self.grid)).float()
 
+    def spelled(self, symbols: Tensor) -> Tensor:
+        """The code vectors of grids (N, h·w), one after the other, (N, h·w·D)."""
+        return self.codebook(symbols).flatten(1)
+
     def encode(self, x: Tensor) -> Tensor:
         """The code vectors of the grid, one after the other, (N, h·w·D)."""
-        return self.codebook(self.symbols(x)).flatten(1)
+        return self.spelled(self.symbols(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """The means of p(x|z), (N, *shape), of any vectors (N, h·w·D), as they are: in between two codes, too."""
@@ -152,7 +157,7 @@ class VQVAE(Model):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """The means of p(x|e_k) for grids k from the prior, which before the second stage is uniform, (n, *shape)."""
-        return self.decode(self.codebook(self.prior.sample(n, generator)).flatten(1))
+        return self.decode(self.spelled(self.prior.sample(n, generator)))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of the code vectors of the batches."""
