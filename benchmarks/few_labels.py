@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
-from pathlib import Path
 
-from benchmarks.measure import NNLAB, call, data_root, table
+from benchmarks.measure import table
+from benchmarks.runs import run_of
 from nnlab.config.names import composed, plain
 from nnlab.earlier import with_earlier
 from nnlab.experiment import assemble
@@ -23,22 +22,20 @@ def compared(experiment: str, called: str, widths: str) -> str:
 
     called  what the run is, as in "from …"; widths  of the same layers, for `fcnn`
     """
-    with tempfile.TemporaryDirectory() as folder:
-        earlier = Path(folder) / "earlier"
-        call([*NNLAB, "train", f"experiment={experiment}", f"hydra.run.dir={earlier}"], NNLAB_DATA=data_root())
-        starts = {
-            f"from {called}": (*TUNED, f"model.encoder={earlier}"),
-            "the same network, random start": (*TUNED, f"model.encoder={earlier}", "model.weights=random"),
-            "fcnn of the same widths": ("model=fcnn", f"model.hidden={widths}"),
-        }
-        rows = []
-        for name, start in starts.items():
-            cells = []
-            for labels in LABELS:
-                found = [100 * accuracy(start, labels, seed) for seed in range(SEEDS)]
-                cells.append(f"{statistics.mean(found):.1f} ± {statistics.stdev(found):.1f}")
-                print(f"{name}, {labels}: {cells[-1]} %", file=sys.stderr)
-            rows.append((name, *cells))
+    earlier = run_of("few_labels", experiment, [f"experiment={experiment}"]).path
+    starts = {
+        f"from {called}": (*TUNED, f"model.encoder={earlier}"),
+        "the same network, random start": (*TUNED, f"model.encoder={earlier}", "model.weights=random"),
+        "fcnn of the same widths": ("model=fcnn", f"model.hidden={widths}"),
+    }
+    rows = []
+    for name, start in starts.items():
+        cells = []
+        for labels in LABELS:
+            found = [100 * accuracy(start, labels, seed) for seed in range(SEEDS)]
+            cells.append(f"{statistics.mean(found):.1f} ± {statistics.stdev(found):.1f}")
+            print(f"{name}, {labels}: {cells[-1]} %", file=sys.stderr)
+        rows.append((name, *cells))
     return table(("accuracy in %", *(f"{labels:,} labels" for labels in LABELS)), rows)
 
 
