@@ -38,7 +38,8 @@ def main(argv: list[str]) -> int:
             print(f"{what}: {group}=…")
         width = max(map(len, found), default=0)
         for name, path in found.items():
-            print(f"  {name:<{width}}  {search.header(path)[1]}")
+            about, _, _ = search.header(path)[1].partition(" Published: ")  # figures are for whoever opens the file
+            print(f"  {name:<{width}}  {about}")
         if asked.pattern and not found:
             print(f"  none matches {' '.join(asked.pattern)}")
     return 0
