@@ -33,7 +33,10 @@ def show() -> None:
     lines = [("job", "status", "best figure", "overrides")]
     lines += [(f.path.name, s.get("status", "?"), figure(s), " ".join(typed(f))) for s, f in runs]
     print(f"\n{as_typed(Root.path)}, the best last\n{aligned(lines)}")
-    shown = gallery.side_by_side(pictures(Root.path), Root.path / "images")
+    jobs = apart(Root.path)
+    if lines := compared(jobs):
+        print(f"\n{aligned(lines)}\n")
+    shown = gallery.side_by_side({name: folder.images for name, folder in jobs.items()}, Root.path / "images")
     if shown:
         print(f"side by side: {as_typed(Root.path)}/images ({', '.join(path.stem for path in shown)})")
     done = [(status, folder) for status, folder in runs if status.get("status") == "completed" and status.get("best")]
@@ -50,13 +53,31 @@ def typed(folder: RunFolder) -> list[str]:
     return list(OmegaConf.load(path)) if path.exists() else []
 
 
-def pictures(sweep: Path) -> dict[str, Path]:
-    """The folders of pictures of a sweep's jobs that are complete, in the order of their numbers, by what tells them apart."""
+def apart(sweep: Path) -> dict[str, RunFolder]:
+    """The jobs of a sweep that are complete, in the order of their numbers, by what tells them apart."""
     complete = [folder for folder in find(sweep) if folder.read_status().get("status") == "completed"]
     complete.sort(key=lambda folder: (len(folder.path.name), folder.path.name))
     said = [typed(folder) for folder in complete]
     common = set.intersection(*map(set, said)) if said else set()
     return {
-        "  ".join(word for word in words if word not in common) or folder.path.name: folder.images
+        "  ".join(word for word in words if word not in common) or folder.path.name: folder
         for folder, words in zip(complete, said, strict=True)
+    }
+
+
+def compared(jobs: dict[str, RunFolder]) -> list[tuple[str, ...]]:
+    """A line a job with the figures of the test split that all of them have; none of fewer than two jobs."""
+    found = {name: tested(folder) for name, folder in jobs.items()}
+    shared = [key for key in next(iter(found.values()), {}) if all(key in figures for figures in found.values())]
+    if len(found) < 2 or not shared:
+        return []
+    return [("test", *shared), *((name, *(f"{figures[key]:.5g}" for key in shared)) for name, figures in found.items())]
+
+
+def tested(folder: RunFolder) -> dict[str, float]:
+    final = folder.read_summary().get("final", {})
+    return {
+        key.removeprefix("test/"): value
+        for key, value in final.items()
+        if key.startswith("test/") and isinstance(value, int | float)
     }

@@ -16,6 +16,7 @@ from PIL import Image
 
 import nnlab as package
 from nnlab.cli import VERBS
+from nnlab.runs.folder import RunFolder
 
 QUICK = [*small("vae"), "trainer.epochs=2", "trainer.precision=float32"]
 
@@ -150,6 +151,14 @@ def test_a_sweep_gathers_its_jobs_and_names_the_best(nnlab) -> None:
     table = out[out.index("the best last") :]
     assert table.count("completed") == 3
     assert "/1    curves" in table.splitlines()[-1], "the highest rate learns most in two epochs"
+    (head,) = (line for line in table.splitlines() if line.startswith("test "))
+    figures = head.split()[1:]
+    for job, rate in enumerate(("1e-6", "1e-3", "1e-5")):
+        (line,) = (line for line in table.splitlines() if line.startswith(f"optimizer.lr={rate}"))
+        (folder,) = Path("outputs/sweeps").glob(f"*/{job}")
+        final = RunFolder(folder).read_summary()["final"]
+        assert line.split()[1:] == [f"{final[f'test/{name}']:.5g}" for name in figures]
+    assert {"loss", "reconstruction", "kl", "active_units"} <= set(figures)
     assert nnlab("show", "last")[0] == 0
     out = nnlab("train", "-m", *small("vae"), "trainer.steps=1", "model=vae,ae")[1]
     assert "figures of different models or data do not compare" in out.splitlines()[-1]
