@@ -76,8 +76,5 @@ def compared(jobs: dict[str, RunFolder]) -> list[tuple[str, ...]]:
 
 def tested(folder: RunFolder) -> dict[str, float]:
     final = folder.read_summary().get("final", {})
-    return {
-        key.removeprefix("test/"): value
-        for key, value in final.items()
-        if key.startswith("test/") and isinstance(value, int | float)
-    }
+    known = {key: value for key, value in final.items() if isinstance(value, int | float)}
+    return {key.removeprefix("test/"): value for key, value in known.items() if key.startswith("test/")}
