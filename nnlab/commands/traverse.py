@@ -66,5 +66,5 @@ def main(argv: list[str]) -> int:
             return write_picture(manifold_picture(model, latent, steps), asked.output, run.folder, "manifold")
         base = None if start is None else model.encode(start.input)[0]
         values = torch.linspace(-reach, reach, steps, device=run.device)
-        picture = traversal_picture(model, latent, base, asked.coordinates, values)
+        picture = traversal_picture(model, latent, base, asked.coordinates, values, None if start is None else start.target[0])
     return write_picture(picture, asked.output, run.folder, "traversal")

@@ -59,11 +59,14 @@ def traversal_picture(
     base: Tensor | None = None,
     coordinates: list[int] | None = None,
     values: Tensor | None = None,
+    image: Tensor | None = None,
 ) -> np.ndarray:
     """A row a coordinate, the most informative first, its name and what it carries in the margin.
 
     At most the 32 most informative coordinates, around the middle of the latent space and ±3 standard deviations, unless
     told otherwise.
+
+    image  (*shape) of which the base is the code, shown beside the rows with its output
     """
     base = latent.mean if base is None else base
     coordinates = latent.order()[:ROWS] if coordinates is None else coordinates
@@ -73,7 +76,15 @@ def traversal_picture(
         [f"s.d. {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
     )
     rows = [f"z{i}\n{carried[i]}" for i in coordinates]
-    return sheet(to_pixels(images, model.spec), rows, signed(values))
+    motion = sheet(to_pixels(images, model.spec), rows, signed(values))
+    return motion if image is None else beside(given(model, image, model.decode(base[None])[0], len(rows)), motion)
+
+
+def given(model: Model, image: Tensor, output: Tensor, rows: int) -> np.ndarray:
+    """An image (*shape) and its output at the head of two columns of so many rows."""
+    pair = to_pixels(torch.stack([image, output])[None], model.spec)
+    blank = np.full((rows - 1, *pair.shape[1:]), BACKGROUND, np.uint8)
+    return sheet(np.concatenate([pair, blank]), None, ["input", "output"])
 
 
 def signed(values: Tensor) -> list[str]:
@@ -139,10 +150,8 @@ def variation_picture(model: Model, image: Tensor, output: Tensor, varied: Tenso
     image, output  (*shape)
     varied         (k, n, *shape), as `codes.vary` makes them
     """
-    given = to_pixels(torch.stack([image, output])[None], model.spec)
-    given = np.concatenate([given, np.full((len(scales) - 1, *given.shape[1:]), BACKGROUND, np.uint8)])
     made = sheet(to_pixels(varied, model.spec), [f"s = {scale:g}" for scale in scales], [""] * varied.shape[1])
-    return beside(sheet(given, None, ["input", "output"]), made)
+    return beside(given(model, image, output, len(scales)), made)
 
 
 def attribute_picture(model: Model, images: Tensor, shifted: Tensor, strengths: list[float], names: list[str]) -> np.ndarray:
