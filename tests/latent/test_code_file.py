@@ -5,13 +5,14 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from nnlab.commands import encode
 from nnlab.errors import BadInput
-from nnlab.latent.code_file import KINDS, Coding, read, write
+from nnlab.latent.code_file import NUMBERS, Coding, Kind, read, write
 
 MARK = "0123456789abcdef"
 
@@ -34,7 +35,7 @@ def saved(kind: str = "float32", names: list[str] | None = None, path: str = "co
 
 
 def test_every_kind_can_be_asked_for():
-    assert encode.KINDS == KINDS
+    assert encode.KINDS == get_args(Kind) == (*NUMBERS, "symbols")
 
 
 def test_float32_is_exact():
@@ -63,14 +64,14 @@ def test_a_byte_is_at_most_half_a_step_off_and_the_ends_are_met():
     assert np.array_equal(how.unpack(packed)[:, ~changing], z[:, ~changing]), "what never changes is exact"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NUMBERS)
 @pytest.mark.parametrize("names", [[], [f"a/{i} ä.png" for i in range(103)]])
 @pytest.mark.parametrize("together", [1, 10, 1000])
 def test_what_is_written_is_read(own_folder, kind, names, together):
     z = saved(kind, names)
     file = read(Path("codes.npz"))
     how = coding(kind, z)
-    assert np.array_equal(np.concatenate(list(file.codes(together))), how.unpack(how.pack(z)))
+    assert np.array_equal(file.coding.unpack(np.concatenate(list(file.parts(together)))), how.unpack(how.pack(z)))
     assert (file.count, file.width, file.shape, file.fingerprint, file.names) == (103, 5, (1, 8, 8), MARK, names)
     with np.load("codes.npz") as found:
         assert found["codes"].dtype == kind
@@ -83,7 +84,7 @@ def test_the_same_codes_are_the_same_bytes(own_folder):
     assert Path("a.npz").read_bytes() == Path("b.npz").read_bytes()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NUMBERS)
 def test_a_truncated_file_is_refused_wherever_it_ends(own_folder, kind):
     saved(kind, ["x"] * 103)
     whole = Path("codes.npz").read_bytes()
