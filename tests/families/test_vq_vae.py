@@ -281,6 +281,25 @@ def test_a_codebook_larger_than_a_batch_can_fill_is_remarked() -> None:
     assert built(*SMALL, "trainer.batch_size=4").trainer.remarks == []
     (remark,) = built(*SMALL, "trainer.batch_size=3").trainer.remarks
     assert "model.codes: 16 codes, but a batch of 3 has only 12 places" in remark
+    (remark,) = built(*SMALL, "model.codes=999", "data.limit=200", "trainer.batch_size=900", "model.restart=0").trainer.remarks
+    assert "a batch of 180 has only 720 places to use one; some will never be used" in remark
+
+
+def test_a_codebook_that_next_to_nothing_is_made_of_is_remarked_before_the_prior_learns_it() -> None:
+    trainer = built(*SMALL).trainer
+    for used, said in ((1 / 16, ["model.codes: only 6.2% of the 16 codes are used"]), (0.5, [])):
+        trainer.used, trainer.remarks = used, []
+        trainer.enter(1)
+        assert [remark[: len(text)] for remark, text in zip(trainer.remarks, said, strict=True)] == said
+
+
+def test_of_probabilities_over_levels_the_bound_is_also_in_bits() -> None:
+    trainer = built(*SMALL, "model.likelihood=discretized_logistic").trainer
+    trainer.model.start(trainer.data.train)
+    assert "bits_per_dimension" not in trainer.evaluate("validation")
+    trainer.enter(1)
+    figures = trainer.evaluate("validation")
+    assert figures["bits_per_dimension"] == pytest.approx(figures["negative_elbo"] / (64 * math.log(2)))
 
 
 def test_what_cannot_be_is_refused(nnlab) -> None:
