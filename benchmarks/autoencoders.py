@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from benchmarks.measure import table
-from benchmarks.runs import run_of, test_figures
+from benchmarks.runs import run_of
 
 FASHION = ("data=fashion_mnist", "trainer.show_every=never")
 TEN = ("trainer.epochs=10",)
@@ -33,7 +33,7 @@ RUNS = {
 
 
 def run(rounds: int) -> str:
-    found = {name: test_figures(run_of("autoencoders", name.replace(" ", "_"), typed)) for name, typed in RUNS.items()}
+    found = {name: run_of("autoencoders", name.replace(" ", "_"), typed).read_test_figures() for name, typed in RUNS.items()}
     rows = [
         at_most("linear_ae, 20 epochs, error / pca's", ratio(found, "linear_ae", "pca"), 1.01),
         ("  largest principal angle of their planes", f"{found['linear_ae']['principal_angle']:.2f}°", "", ""),

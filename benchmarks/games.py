@@ -7,7 +7,7 @@ already, complete and of the same config, are not trained again: their folders, 
 from __future__ import annotations
 
 from benchmarks.measure import table
-from benchmarks.runs import run_of, test_figures
+from benchmarks.runs import run_of
 
 RUNS = {
     "gan": ["trainer.epochs=90"],
@@ -42,7 +42,7 @@ def run(rounds: int) -> str:
 
 def figures_of(model: str, overrides: list[str]) -> dict[str, float]:
     folder = run_of("games", model, [f"model={model}", "data=mnist", "judge=auto", *overrides])
-    return {**test_figures(folder), "epochs": folder.read_config()["trainer"]["epochs"]}
+    return {**folder.read_test_figures(), "epochs": folder.read_config()["trainer"]["epochs"]}
 
 
 def cells(figures: dict[str, float]) -> list[str]:

@@ -23,12 +23,6 @@ def run_of(group: str, name: str, chosen: Sequence[str]) -> RunFolder:
     return folder
 
 
-def test_figures(folder: RunFolder) -> dict[str, float]:
-    """Those of the test split, by their names."""
-    final = folder.read_summary()["final"]
-    return {name.removeprefix("test/"): value for name, value in final.items() if name.startswith("test/")}
-
-
 def made(group: str) -> str:
     """When the runs of a group were made, and by what."""
     folders = map(RunFolder, sorted((ROOT / "outputs" / group).iterdir()))

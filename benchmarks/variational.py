@@ -11,7 +11,7 @@ complete and of the same config, is not made again.
 from __future__ import annotations
 
 from benchmarks.measure import table
-from benchmarks.runs import run_of, test_figures
+from benchmarks.runs import run_of
 
 BETAS = (1, 4, 10)
 RUNS = {
@@ -34,7 +34,7 @@ COLUMNS = {
 
 
 def run(rounds: int) -> str:
-    found = {name: test_figures(run_of("variational", folder(name), typed)) for name, typed in RUNS.items()}
+    found = {name: run_of("variational", folder(name), typed).read_test_figures() for name, typed in RUNS.items()}
     rows = [(name, *cells(figures), likelihood(name, figures), PAPER.get(name, "")) for name, figures in found.items()]
     return table(("", *COLUMNS, "−log p(x)", "the paper's"), rows)
 

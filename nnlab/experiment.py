@@ -131,10 +131,12 @@ def honest(folder: RunFolder) -> Iterator[None]:
         hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
         raise RunFailed(explain(error, folder.path) + hint) from error
     except RuntimeError as error:
-        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):  # the CPU's
-            raise
-        remedy = "nnlab fit with the same arguments finds the largest trainer.batch_size that does, by trial"
-        raise RunFailed(f"it does not fit into the device's memory; {remedy}") from error
+        if isinstance(error, torch.OutOfMemoryError):
+            remedy = "nnlab fit with the same arguments finds the largest trainer.batch_size that does, by trial"
+            raise RunFailed(f"it does not fit into the device's memory; {remedy}") from error
+        if "can't allocate memory" in str(error):  # the CPU's
+            raise RunFailed("it does not fit into memory; give a smaller trainer.batch_size, or a smaller model") from error
+        raise
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.nn.precise import doubled
 
 if TYPE_CHECKING:
     from nnlab.data.dataset import Split
@@ -64,6 +65,13 @@ class Latent:
     mean: Tensor
     std: Tensor
     kl: Tensor | None = None
+
+    @classmethod
+    def of(cls, codes: Tensor) -> Latent:
+        """The mean and the standard deviation of codes (N, d)."""
+        exact = doubled(codes)
+        mean, std = (figure.float().to(codes.device) for figure in (exact.mean(0), exact.std(0, correction=0)))
+        return cls(mean, std)
 
     def order(self) -> list[int]:
         """The coordinates, the most informative first: by their KL, or by their spread."""

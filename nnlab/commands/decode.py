@@ -82,6 +82,8 @@ def refuse_others(run: OpenRun, file: CodeFile) -> None:
             f"{file.path}: its codes are of other weights (fingerprint {file.fingerprint}) than the checkpoint "
             f"'{run.checkpoint}' of {run.folder.path} ({own}); {remedy}"
         )
+    if file.coding.alphabet not in (None, getattr(run.model, "alphabet", None)):
+        raise BadInput(f"{file.path}: spelled with {file.coding.alphabet} symbols, which this model has not; encode once more")
     width = run.model.latent_dim if file.coding.alphabet is None else run.model.places
     if (file.width, file.shape) != (width, run.model.spec.shape):
         raise BadInput(

@@ -43,13 +43,10 @@ def main(argv: list[str]) -> int:
 
     run = open_able(asked, "interpolate", Encodes, Decodes)
     require_image(run.model, "interpolate")
-    path, data = between, None
+    path, data = between, run.experiment.data if asked.spherical else open_data(run)
     if asked.spherical:
-        trainer = run.experiment.trainer
-        data = trainer.data
-        with trainer.viewing() as view:
-            path = about(trainer.model.latent(view.batches))
-    data = data or open_data(run)
+        with run.experiment.trainer.viewing() as view:
+            path = about(run.experiment.model.latent(view.batches))
     start, end = images_at(data, asked.split, asked.start, "--from"), images_at(data, asked.split, asked.end, "--to")
     ends = zip(titles(asked.start, start, data.spec), titles(asked.end, end, data.spec), strict=True)
     rows = [f"A: {a}\nB: {b}" for a, b in ends]

@@ -30,13 +30,34 @@ def sides(spec: DataSpec, layers: int) -> list[tuple[int, int]]:
     return found
 
 
+def halvings(widths: list[int], activation: Activation) -> list[nn.Module]:
+    """From each of the widths to the next a convolution that halves the sides, and the activation after it."""
+    layers: list[nn.Module] = []
+    for inputs, width in pairwise(widths):
+        layers += [nn.Conv2d(inputs, width, KERNEL, STRIDE, PADDING), ACTIVATIONS[activation]()]
+    return layers
+
+
+def doublings(widths: list[int], size: list[tuple[int, int]], activation: Activation) -> list[nn.Module]:
+    """From each of the widths to the next the activation, and a convolution back to the sides (H, W) before a halving.
+
+    size  the sides before and after each halving
+    """
+    layers: list[nn.Module] = []
+    for (inputs, width), larger in zip(pairwise(widths), reversed(size[:-1]), strict=True):
+        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        layers += [ACTIVATIONS[activation](), nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd)]
+    return layers
+
+
 def conv_encoder(spec: DataSpec, channels: list[int], hidden: int, outputs: int, activation: Activation) -> nn.Sequential:
     """(N, C, H, W) → (N, outputs): a halving convolution for each of `channels`, then one fully connected hidden layer."""
     last = sides(spec, len(channels))[-1]
-    layers: list[nn.Module] = []
-    for inputs, width in pairwise([spec.shape[0], *channels]):
-        layers += [nn.Conv2d(inputs, width, KERNEL, STRIDE, PADDING), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers, nn.Flatten(), *mlp([channels[-1] * prod(last), hidden, outputs], activation))
+    return nn.Sequential(
+        *halvings([spec.shape[0], *channels], activation),
+        nn.Flatten(),
+        *mlp([channels[-1] * prod(last), hidden, outputs], activation),
+    )
 
 
 def conv_decoder(
@@ -49,10 +70,4 @@ def conv_decoder(
         *mlp([latent_dim, hidden, widths[0] * prod(size[-1])], activation),
         nn.Unflatten(1, (widths[0], *size[-1])),
     ]
-    for (inputs, width), larger in zip(pairwise(widths), reversed(size[:-1]), strict=True):
-        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
-        layers += [
-            ACTIVATIONS[activation](),
-            nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd),
-        ]
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, *doublings(widths, size, activation))

@@ -114,6 +114,12 @@ class RunFolder:
         except (OSError, ValueError):
             return {}
 
+    def read_test_figures(self) -> dict[str, float]:
+        """The final figures of the test split, by their names. {} if there are none."""
+        final = self.read_summary().get("final", {})
+        known = {key: value for key, value in final.items() if isinstance(value, int | float)}
+        return {key.removeprefix("test/"): value for key, value in known.items() if key.startswith("test/")}
+
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_whole(self.summary, as_json(summary))
 

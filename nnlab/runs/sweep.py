@@ -67,14 +67,8 @@ def apart(sweep: Path) -> dict[str, RunFolder]:
 
 def compared(jobs: dict[str, RunFolder]) -> list[tuple[str, ...]]:
     """A line a job with the figures of the test split that all of them have; none of fewer than two jobs."""
-    found = {name: tested(folder) for name, folder in jobs.items()}
+    found = {name: folder.read_test_figures() for name, folder in jobs.items()}
     shared = [key for key in next(iter(found.values()), {}) if all(key in figures for figures in found.values())]
     if len(found) < 2 or not shared:
         return []
     return [("test", *shared), *((name, *(f"{figures[key]:.5g}" for key in shared)) for name, figures in found.items())]
-
-
-def tested(folder: RunFolder) -> dict[str, float]:
-    final = folder.read_summary().get("final", {})
-    known = {key: value for key, value in final.items() if isinstance(value, int | float)}
-    return {key.removeprefix("test/"): value for key, value in known.items() if key.startswith("test/")}

@@ -9,7 +9,6 @@ from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.model import Latent, Model
 from nnlab.nn.mlp import Width
-from nnlab.nn.precise import doubled
 from nnlab.nn.start import set_output_mean
 
 
@@ -72,7 +71,4 @@ class Autoencoder(Model):
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of the codes of the batches."""
-        codes = torch.cat([self.encode(batch.input) for batch in batches])
-        exact = doubled(codes)
-        mean, std = (figure.float().to(codes.device) for figure in (exact.mean(0), exact.std(0, correction=0)))
-        return Latent(mean, std)
+        return Latent.of(torch.cat([self.encode(batch.input) for batch in batches]))

@@ -3,9 +3,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nnlab.data.classes import need_classes
 from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput
 from nnlab.families.vae.base import Variational
 from nnlab.nn.mlp import Activation, Width, mlp, mlp_decoder
 
@@ -31,10 +31,8 @@ class CVAE(Variational):
         self, spec: DataSpec, *, hidden: list[Width] = (1024, 512), activation: Activation = "silu", **variational
     ) -> None:
         super().__init__(spec, **variational)
+        need_classes(spec, "a conditional VAE learns what images of a class are like")
         classes = len(spec.classes)
-        if classes < 2:
-            has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
-            raise BadInput(f"model: a conditional VAE learns what images of a class are like, but {spec.name} {has}")
         self.encoder = nn.Sequential(*mlp([spec.features + classes, *hidden, 2 * self.latent_dim], activation))
         self.decoder = mlp_decoder(spec, hidden, self.latent_dim + classes, activation, self.likelihood.per_value)
         self.register_buffer("shares", torch.full((classes,), 1 / classes))

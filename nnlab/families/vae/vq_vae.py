@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -15,9 +14,8 @@ from nnlab.model import Latent, Model
 from nnlab.nn import likelihoods
 from nnlab.nn.causal import CausalTransformer
 from nnlab.nn.codebook import Codebook, perplexity
-from nnlab.nn.conv import KERNEL, PADDING, STRIDE, sides
+from nnlab.nn.conv import doublings, halvings, sides
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
-from nnlab.nn.precise import doubled
 from nnlab.nn.start import set_output_mean
 
 Count = Annotated[int, AtLeast(1)]
@@ -161,10 +159,7 @@ class VQVAE(Model):
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of the code vectors of the batches."""
-        codes = torch.cat([self.encode(batch.input) for batch in batches])
-        exact = doubled(codes)
-        mean, std = (figure.float().to(codes.device) for figure in (exact.mean(0), exact.std(0, correction=0)))
-        return Latent(mean, std)
+        return Latent.of(torch.cat([self.encode(batch.input) for batch in batches]))
 
 
 def straight_through(z: Tensor, e: Tensor) -> Tensor:
@@ -186,11 +181,9 @@ class Residual(nn.Module):
 
 def encoder(spec: DataSpec, channels: list[int], residual: int, dim: int, activation: Activation) -> nn.Sequential:
     """(N, C, H, W) → (N, D, h, w)."""
-    s, layers = ACTIVATIONS[activation], []
-    for inputs, width in pairwise([spec.shape[0], *channels]):
-        layers += [nn.Conv2d(inputs, width, KERNEL, STRIDE, PADDING), s()]
+    layers = halvings([spec.shape[0], *channels], activation)
     blocks = [Residual(channels[-1], activation) for _ in range(residual)]
-    return nn.Sequential(*layers[:-1], *blocks, s(), nn.Conv2d(channels[-1], dim, 1))
+    return nn.Sequential(*layers[:-1], *blocks, ACTIVATIONS[activation](), nn.Conv2d(channels[-1], dim, 1))
 
 
 def decoder(
@@ -200,10 +193,6 @@ def decoder(
 
     size  (H, W) before and after each halving
     """
-    s, widths = ACTIVATIONS[activation], [*reversed(channels), outputs]
+    widths = [*reversed(channels), outputs]
     blocks = [Residual(widths[0], activation) for _ in range(residual)]
-    layers: list[nn.Module] = [nn.Conv2d(dim, widths[0], 3, padding=1), *blocks]
-    for (inputs, width), larger in zip(pairwise(widths), reversed(size[:-1]), strict=True):
-        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
-        layers += [s(), nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd)]
-    return nn.Sequential(*layers)
+    return nn.Sequential(nn.Conv2d(dim, widths[0], 3, padding=1), *blocks, *doublings(widths, size, activation))
