@@ -35,6 +35,14 @@ class Interrupted(NnlabError):
     status = 130
 
 
+def printable(text: object) -> str:
+    """A text from a file, a folder or a class's name, made harmless for a terminal, a page or a log.
+
+    Control characters, terminal sequences, line breaks, invisible and bidirectional marks are shown as \\x1b, \\u202e, ….
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def one_line(error: BaseException) -> str:
     """An error's text, whose line breaks would break a message."""
     return " ".join(str(error).split())

@@ -18,7 +18,8 @@ from nnlab.model import Model
 from nnlab.noise import Noise
 from nnlab.recording.console import Console, figures, seconds
 from nnlab.recording.recorder import Recorder
-from nnlab.runs.folder import RunFolder, process_facts, versions, write_whole
+from nnlab.runs.files import write_whole
+from nnlab.runs.folder import RunFolder, process_facts, versions
 from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged

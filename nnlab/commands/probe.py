@@ -213,7 +213,8 @@ def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Re
     """probe.json with every figure, and the chart."""
     from nnlab.charts import probe_chart
     from nnlab.evaluation import probe
-    from nnlab.runs.folder import as_json, write_whole
+    from nnlab.runs.files import write_whole
+    from nnlab.runs.folder import as_json
 
     facts = {
         **run.facts,

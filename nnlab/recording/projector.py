@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nnlab.runs.folder import write_whole
+from nnlab.runs.files import write_whole
 
 POINTS = 5000  # what a browser turns smoothly
 SPRITE = 8192  # pixels a side that a sprite may have: the largest texture that graphics cards are sure to hold

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.errors import BadInput
+from nnlab.runs.files import appending, write_whole
 
 try:
     import fcntl
@@ -79,7 +80,7 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """For the time of a training: no two processes train in one folder. Raises BadInput if another does."""
-        with (self.path / ".lock").open("a") as file:
+        with appending(self.path / ".lock") as file:
             if fcntl:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,16 +157,6 @@ def well_formed(status: Any) -> dict[str, Any]:
 
 def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Written beside and renamed, so that a reader (or a kill) never meets half a file."""
-    beside = path.with_name(path.name + ".tmp")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
 
 
 def process_facts() -> dict[str, Any]:
