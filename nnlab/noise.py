@@ -99,6 +99,16 @@ class Rectangles(Noise):
                 "use gaussian, masking or salt_pepper"
             )
 
+    def _pixels_of(self, share: float, side: int, key: str) -> int:
+        """How many pixels a share of a side is. Raises BadInput for a share above 0 that rounds to none."""
+        pixels = round(share * side)
+        if share > 0 and pixels == 0:
+            least = 0.5 / side
+            raise BadInput(
+                f"{key}: {share:g} of {side} pixels is none, so nothing would be lost; give more than {least:.2g}, or noise=none"
+            )
+        return pixels
+
     def _inside(self, top: Tensor, left: Tensor, height: Tensor, width: Tensor) -> Tensor:
         """(N, 1, H, W) bool: the pixels of a rectangle an image, whose corner and sides are (N,) each."""
         _, h, w = self.spec.shape
@@ -142,10 +152,11 @@ class Hole(Rectangles):
     def __init__(self, spec: DataSpec, *, size: Share = 0.4, position: Literal["random", "center"] = "random") -> None:
         super().__init__(spec)
         self.size, self.position = size, position
+        self.sides = [self._pixels_of(size, side, "noise.size") for side in spec.shape[1:]]
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         n, (_, h, w) = len(x), self.spec.shape
-        height, width = (torch.full((n,), round(self.size * side), device=x.device) for side in (h, w))
+        height, width = (torch.full((n,), side, device=x.device) for side in self.sides)
         if self.position == "center":
             u = torch.full((2, n), 0.5, device=x.device)
         else:
@@ -168,10 +179,12 @@ class Cut(Rectangles):
     ) -> None:
         super().__init__(spec)
         self.amount, self.side = amount, side
+        _, h, w = spec.shape
+        self.lines = self._pixels_of(amount, h if side in ("top", "bottom") else w, "noise.amount")
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         lost = torch.zeros(self.spec.shape[1:], dtype=torch.bool, device=x.device)
         along = lost if self.side in ("top", "bottom") else lost.T
-        along[: round(self.amount * len(along))] = True
+        along[: self.lines] = True
         mask = (lost if self.side in ("top", "left") else lost.flip(0, 1)).expand_as(x)
         return x.masked_fill(mask, self.low), mask

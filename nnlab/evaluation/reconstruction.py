@@ -15,12 +15,12 @@ HIGHER = frozenset({"psnr", "ssim", "psnr_gain", "hole_psnr"})
 
 
 def mse(output: Tensor, target: Tensor, where: Tensor | None = None) -> Tensor:
-    """(N,) mean squared error a pixel; of the pixels `where` (N, *shape) bool is true, and 0 of an image without any."""
+    """(N,) mean squared error per pixel; with `where` (N, *shape) bool of the pixels where it is true, NaN without any."""
     error = (output - target).square().flatten(1)
     if where is None:
         return error.mean(1)
     counted = where.flatten(1)
-    return (error * counted).sum(1) / counted.sum(1).clamp(min=1)
+    return (error * counted).sum(1) / counted.sum(1)
 
 
 def psnr(error: Tensor, spec: DataSpec) -> Tensor:
@@ -66,10 +66,13 @@ def within(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None) ->
     """`hole_psnr`, of the lost values alone; and of what fills them without learning.
 
     That is the training set's mean (`hole_psnr_mean_fill`), and for images linear interpolation (`hole_psnr_interpolation`).
+    Each has one value per example that lost something: an example that lost nothing has no error to speak of.
     """
+    damaged = batch.mask.flatten(1).any(1)
     fills = {"": output}
     if mean is not None:
         fills["_mean_fill"] = mean.expand_as(output)
     if spec.kind == "image":
         fills["_interpolation"] = interpolated(batch.input, batch.mask)
-    return {f"hole_psnr{name}": psnr(mse(fill, batch.target, batch.mask), spec) for name, fill in fills.items()}
+    errors = {name: mse(fill, batch.target, batch.mask)[damaged] for name, fill in fills.items()}
+    return {f"hole_psnr{name}": psnr(error, spec) for name, error in errors.items()}

@@ -18,6 +18,15 @@ def mean_of(split: Split) -> Tensor:
     return (total / len(split)).float().to(split.x.device)
 
 
+def constant_columns(split: Split) -> Tensor:
+    """(D,) bool: the values of an example that are the same in all examples of a split."""
+    first = split.values(split.rows[:1]).flatten(1)
+    same = torch.ones_like(first[0], dtype=torch.bool)
+    for rows in split.rows.split(evaluation_batch(split)):
+        same &= (split.values(rows).flatten(1) == first).all(0)
+    return same
+
+
 @torch.no_grad()
 def set_output_mean(decoder: nn.Module, split: Split, output_for: Callable[[Tensor], Tensor]) -> None:
     """Set the last bias of a decoder so that it starts from the mean example instead of gray.

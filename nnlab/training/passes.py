@@ -85,7 +85,9 @@ class PassTrainer(Trainer):
             rows = self.data.train.rows[position * self.batch_size : (position + 1) * self.batch_size]
             self.sums = self.model.accumulate(self.batch(rows), self.sums)
             if position == self.steps_per_epoch - 1:
-                self.meter.add(self.model.finish(self.sums), len(self.data.train))
+                # copies: a term may be a view of sums that `keep` sets to 0 before the meter is read
+                terms = {name: value.clone() for name, value in self.model.finish(self.sums).items()}
+                self.meter.add(terms, len(self.data.train))
                 self.sums = None if self.feed.split.sampled else self.model.keep(self.sums)
                 self._converged = bool(self.model.converged)
         return n

@@ -199,7 +199,10 @@ class Trainer(ABC):
     # -- figures and pictures -------------------------------------------------------------------------------------
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named figures of a batch, each (N,), one value an image: what `measure` takes the means of."""
+        """Named figures of a batch, each (N,), one value per example: what `measure` takes the means of.
+
+        A figure that some examples lack (the error inside a hole, where there is none) has fewer values.
+        """
         raise NotImplementedError
 
     @abstractmethod
@@ -221,16 +224,18 @@ class Trainer(ABC):
         return figures
 
     def measure(self, split: str) -> dict[str, float]:
-        """The means of `figures` over a split, in float32 with sums in float64."""
+        """The means of `figures` over a split, in float32 with sums in float64; each over the examples that have it."""
         feed = Feed(self.data.split(split), self.noise)
         sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
         with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
             for batch in feed.in_order(generator):
                 for name, values in self.figures(batch, generator).items():
                     total = values.sum(dtype=torch.float64 if self.device.type != "mps" else torch.float32)
                     sums[name] = sums[name] + total if name in sums else total
+                    counts[name] = counts.get(name, 0) + len(values)
         totals = torch.stack(list(sums.values())).tolist()  # one wait for the device
-        return {name: total / len(feed.split) for name, total in zip(sums, totals, strict=True)}
+        return {name: total / counts[name] for name, total in zip(sums, totals, strict=True) if counts[name]}
 
     @contextmanager
     def viewing(self) -> Iterator[View]:

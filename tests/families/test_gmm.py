@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +149,18 @@ def test_constant_columns_are_no_matter() -> None:
         experiment = built("model=gmm", *own)
         experiment.begin()
         assert np.isfinite(bounds(experiment.trainer, 10)).all()
+
+
+@pytest.mark.parametrize("model", ["gmm", "generative_classifier"])
+@pytest.mark.parametrize("form", ["full", "tied", "diagonal"])
+def test_a_column_that_never_changes_needs_regularisation(model: str, form: str, own_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = "".join(f"{a:.3f},5,{b:.3f},{'uv'[i % 2]}\n" for i, (a, b) in enumerate(rng.normal(size=(80, 2))))
+    (own_folder / "own.csv").write_text("x,y,z,class\n" + rows)
+    data = ["data=csv", f"data.file={own_folder}/own.csv", "data.label=class"]
+    options = [f"model={model}", f"model.covariance={form}", "model.components=2"]
+    refused = built(*options, "model.regularisation=0", *data)
+    with pytest.raises(BadInput, match="model.regularisation: 0, but y never changes in the training data"):
+        refused.begin()
+    built(*options, "model.regularisation=1e-3", *data).begin()
+    built(*options, "model.regularisation=0", "model.covariance=spherical", *data).begin()

@@ -42,6 +42,20 @@ def test_of_sixty_thousand_images_too() -> None:
     assert trainer.evaluate("train")["inertia"] == pytest.approx(peer.inertia_, rel=1e-5)
 
 
+@pytest.mark.parametrize("n_init", [1, 3])
+def test_the_recorded_inertia_is_that_of_the_centres_before_the_pass(n_init: int) -> None:
+    """Summed by a loop of its own, pass by pass: a term that is read too late would be 0."""
+    experiment = built("model=kmeans", f"model.n_init={n_init}", "model.tolerance=0")
+    model, trainer, x = experiment.model, experiment.trainer, points(experiment).astype(np.float64)
+    model.start(experiment.data.train)
+    for step in range(0, 5 * trainer.steps_per_epoch, trainer.steps_per_epoch):
+        starts = model.starts.double().numpy()
+        trainer.train(step, trainer.steps_per_epoch, lambda: False)
+        trainer.meter.look()
+        expected = min(((x[:, None] - centres) ** 2).sum(2).min(1).sum() for centres in starts)
+        assert trainer.meter.epoch.take()["inertia"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_inertia_never_rises_and_the_passes_end() -> None:
     experiment = built("model=kmeans", "model.tolerance=0", "trainer.epochs=300")
     trainer, inertia = experiment.trainer, []
@@ -53,6 +67,7 @@ def test_the_inertia_never_rises_and_the_passes_end() -> None:
         if trainer.converged:
             break
     assert trainer.converged
+    assert inertia[-1] > 0
     assert all(b <= a * (1 + 1e-9) for a, b in itertools.pairwise(inertia))
 
 

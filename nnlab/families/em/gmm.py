@@ -15,6 +15,7 @@ from nnlab.families.ae.pca import PCA
 from nnlab.families.em.covariances import FORMS, Made
 from nnlab.families.em.mixture import Mixture
 from nnlab.nn.precise import doubled
+from nnlab.nn.start import constant_columns
 from nnlab.training.passes import Statistics
 
 LARGEST = 2**30  # bytes of covariances: an M-step holds several times as much
@@ -93,12 +94,25 @@ class GMM(Mixture):
                 x = split.values(rows)
                 sums = self.pca.accumulate(Batch(input=x, target=x), sums)
             self.pca.finish(sums)
+        elif self.regularisation == 0 and self.covariance != "spherical":
+            self.refuse_constant(split)
         some = doubled(self.seen(split.values(split.spread(1000)).flatten(1)))
         self.origin.copy_(some.mean(0))
         self.variances.copy_(some.var(0, correction=0) + max(self.regularisation, 1e-12))
         # K components share the data's variance: as wide as the data themselves they would all be alike at first
         self.variances.div_(self.components)
         self.covariances.copy_(self.form.spread(self.variances, self.components))
+
+    def refuse_constant(self, split: Split) -> None:
+        """Raise BadInput if a column never changes: without regularisation its variance is 0, and no density exists."""
+        same = constant_columns(split).nonzero().flatten().tolist()
+        if same:
+            named = [self.spec.column_names[i] for i in same] if self.spec.kind == "table" else [f"pixel {i}" for i in same]
+            others = f" and {len(same) - 3} more" if len(same) > 3 else ""
+            raise BadInput(
+                f"model.regularisation: 0, but {', '.join(named[:3])}{others} never changes in the training data, "
+                "so its variance has no inverse; give a number above 0, or leave that column out"
+            )
 
     def factors(self) -> tuple[Tensor, Tensor, Made]:
         """L⁻¹ and log |Σ| in float64, and what points are multiplied by in the type of the E-step; made once a pass."""
