@@ -105,7 +105,8 @@ class Rectangles(Noise):
         if share > 0 and pixels == 0:
             least = 0.5 / side
             raise BadInput(
-                f"{key}: {share:g} of {side} pixels is none, so nothing would be lost; give more than {least:.2g}, or noise=none"
+                f"{key}: {share:g} of {side} pixels is none, so nothing would be lost; "
+                f"give more than {least:.2g}, or noise=none"
             )
         return pixels
 

@@ -161,7 +161,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
         console.line(
             f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"
         )
-        for remark in experiment.model.remarks(data.train):
+        for remark in (*data.remarks, *experiment.model.remarks(data.train)):
             console.line(remark)
         facts = {"choices": choices, "model": choices["model"], "data": choices["data"], "tags": config["tags"]}
         with console.noting(NnlabError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Literal
 
 import numpy as np
@@ -107,7 +108,8 @@ class Csv(Table):
         names = self.names()
         at = self.label_column(names)
         values, labels, problems, count = array("d"), [], [], 0
-        records = self.records()
+        texts = dict.fromkeys((i for i in range(len(names)) if i != at), 0)  # columns without a number so far: cells of text
+        records, rows = self.records(), 0
         if self.header:
             next(records)
         for line, cells in records:
@@ -118,6 +120,13 @@ class Csv(Table):
             else:
                 found = self.check(line, cells, names, at)
                 problems, count = (problems + found)[:TOLD], count + len(found)
+            for i in [i for i in texts if i < len(cells)]:
+                if is_number(cells[i]):
+                    del texts[i]
+                else:
+                    texts[i] += bool(cells[i])
+            rows += 1
+        self.refuse_texts([i for i, n in texts.items() if n], names, rows)
         if problems:
             more = [f"data.file: … and {count - TOLD} more in {self.file}"] if count > TOLD else []
             raise BadInput(*problems, *more)
@@ -127,6 +136,14 @@ class Csv(Table):
         columns = tuple(name for i, name in enumerate(names) if i != at)
         y, classes = (None, ()) if at is None else classes_of(whole_numbers(labels))
         return with_test(x, y, self.test, classes, columns=columns)
+
+    def refuse_texts(self, columns: list[int], names: list[str], rows: int) -> None:
+        """Raise BadInput if there are columns without a single number: one sentence each, and no list of their cells."""
+        if columns and rows > 1:
+            quoted = [f"column '{names[i]}' holds no number in any of {rows:,} rows" for i in columns[:TOLD]]
+            remedy = f"if it is the label, add data.label={names[columns[0]]}" if self.label is None else "remove it"
+            more = f" ({len(columns) - TOLD} more such columns)" if len(columns) > TOLD else ""
+            raise BadInput(*[f"data.file: {self.file}: {sentence}{more}; {remedy}" for sentence in quoted])
 
     def check(self, line: int, cells: list[str], names: list[str], at: int | None) -> list[str]:
         """Problems of a record, each with its line and column."""
@@ -179,8 +196,12 @@ def looks_like_a_row(names: list[str]) -> bool:
 
 
 def whole_numbers(labels: list[str]) -> np.ndarray:
-    """Labels that are whole numbers as such, so that class 10 stands after class 9; any others as texts."""
-    try:
-        return np.array([int(label) for label in labels], dtype=np.int64)
-    except (ValueError, OverflowError):
-        return np.array(labels)
+    """Labels that are whole numbers as such, so that class 10 stands after class 9; any others as texts.
+
+    Only where each is written as its number is: 07 and 7 are two labels, and so are 1_0 and 10.
+    """
+    with suppress(ValueError, OverflowError):
+        numbers = [int(label) for label in labels]
+        if all(str(number) == label for number, label in zip(numbers, labels, strict=True)):
+            return np.array(numbers, dtype=np.int64)
+    return np.array(labels)

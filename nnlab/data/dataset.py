@@ -32,6 +32,7 @@ class Arrays:
     columns  names of a table's columns
     mean, std  (D,) what the columns of a table were standardised by
     sampled  whether that value is but the probability of a 1, drawn at each reading
+    range    the numbers of the file that are 0 and 1 to a model, where the scale does not say it
     """
 
     x_train: Tensor
@@ -44,6 +45,7 @@ class Arrays:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     sampled: bool = False
+    range: tuple[float, float] | tuple[()] = ()
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Data:
     """A dataset on the device that trains.
 
     others  the test examples of the classes that `data.classes` keeps out; their labels number `other_classes`
+    remarks how the files were read, where another reading was possible; a sentence each, told when a run begins
     """
 
     spec: DataSpec
@@ -94,6 +97,7 @@ class Data:
     test: Split
     others: Split
     other_classes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
         return getattr(self, name)
@@ -125,6 +129,11 @@ class Dataset(ABC):
         self.limit, self.few = limit, few
         self.seed = seed
         self.chosen = classes
+        self.remarks: list[str] = []
+
+    def remark(self, *sentences: str) -> None:
+        """Tell the user, when a run begins, how the files were read. An empty sentence is none."""
+        self.remarks += [sentence for sentence in sentences if sentence]
 
     @property
     def name(self) -> str:
@@ -160,7 +169,8 @@ class Dataset(ABC):
         test, others = self._some(chosen.test, generator), self._some(chosen.others, generator)
 
         arrays = self.prepare(chosen.arrays, train)
-        spec = replace(self._spec(arrays, train), digest=digest(loaded))
+        levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
+        spec = replace(self._spec(arrays, train), digest=digest(loaded), range=levels)
         x, y = arrays.x_train.to(device), None if arrays.y_train is None else arrays.y_train.to(device)
         x_test, y_test = arrays.x_test.to(device), None if arrays.y_test is None else arrays.y_test.to(device)
         return Data(
@@ -170,6 +180,7 @@ class Dataset(ABC):
             Split(x_test, y_test, test.to(device), arrays.scale, arrays.sampled),
             Split(x_test, y_test, others.to(device), arrays.scale, arrays.sampled),
             chosen.other_classes,
+            tuple(self.remarks),
         )
 
     def _some(self, rows: Tensor, generator: torch.Generator) -> Tensor:

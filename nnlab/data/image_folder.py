@@ -7,11 +7,11 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.dataset import Arrays, Share
+from nnlab.data.image_files import FORMATS, hidden, images_under, is_image, read_image
 from nnlab.data.images import Images
 from nnlab.data.parts import with_test
 from nnlab.errors import BadInput
@@ -57,8 +57,8 @@ class ImageFolder(Images):
         self.classes = listed[0][2]
         if any(classes != self.classes for _, _, classes in listed):
             raise BadInput(f"data.folder: {self.parts[0]} and {self.parts[1]} hold different classes")
-        first = self._read(self.files[0][0])
-        self.shape = first.shape
+        channels, *sides = read_image(self.files[0][0], None, self.grayscale).shape  # a resized one may not fit into memory
+        self.shape = (channels, *(self.resize or sides))
         return sum(map(len, self.files)) * (prod(self.shape) + 8)
 
     def load(self) -> Arrays:
@@ -67,8 +67,11 @@ class ImageFolder(Images):
         if not self.grayscale and images[0].shape[1] == 3 and all(is_gray(x) for x in images):
             images = [x[:, :1].contiguous() for x in images]
         if len(images) == 2:
-            return Arrays(images[0], self.labels[0], images[1], self.labels[1], self.classes)
-        return with_test(images[0], self.labels[0], self.test, self.classes, scale=1 / 255)
+            arrays = Arrays(images[0], self.labels[0], images[1], self.labels[1], self.classes)
+        else:
+            arrays = with_test(images[0], self.labels[0], self.test, self.classes, scale=1 / 255)
+        self.remark(repeated(arrays.x_train, arrays.x_test))
+        return arrays
 
     def _read(self, path: Path) -> np.ndarray:
         return read_image(path, self.resize, self.grayscale)
@@ -91,32 +94,16 @@ class ImageFolder(Images):
         return torch.from_numpy(x)
 
 
-def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> np.ndarray:
-    """(C, H, W) uint8, resized to (H, W) if a size is given. Raises BadInput if the file cannot be read."""
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I"):  # 16 bits a pixel, which PIL would clip instead of scale
-                image = Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
-            image = image.convert("L" if grayscale else "RGB")
-            if size:
-                image = image.resize(size[::-1], Image.Resampling.BILINEAR)
-            pixels = np.asarray(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
-    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-
-
 def is_gray(x: Tensor) -> bool:
     return bool((x[:, 0] == x[:, 1]).all() and (x[:, 0] == x[:, 2]).all())
 
 
 def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...]]:
     """The image files under a folder, their labels, and the names of the classes: its subfolders, or none."""
-    suffixes = set(Image.registered_extensions())
     if not folder.is_dir():
         raise BadInput(f"data.folder: no folder {folder}. Give one inside data.root, or an absolute path")
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    loose = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and p.is_file()]
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not hidden(path.name))
+    loose = [p for p in folder.iterdir() if is_image(p) and p.is_file() and not hidden(p.name)]
     if classes and loose:
         raise BadInput(
             f"data.folder: {folder} holds both images ({loose[0].name}) and folders ({classes[0]}); "
@@ -124,9 +111,16 @@ def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...
         )
     files, labels = [], []
     for label, name in enumerate(classes or ["."]):
-        found = sorted(p for p in (folder / name).rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        found = images_under(folder / name)
         files += found
         labels += [label] * len(found)
         if not found:
-            raise BadInput(f"data.folder: no image in {folder / name}. Known formats: png, jpg, bmp, pgm, webp, …")
+            raise BadInput(f"data.folder: no image in {folder / name}. Known formats: {FORMATS}")
     return files, torch.tensor(labels) if classes else None, tuple(classes)
+
+
+def repeated(train: Tensor, test: Tensor) -> str:
+    """What to say of test images that are also among those to train on, to the byte. Empty if there are none."""
+    known = {x.numpy().tobytes() for x in train}
+    n = sum(x.numpy().tobytes() in known for x in test)
+    return f"{n:,} of {len(test):,} test images are also among the training images, to the byte" if n else ""

@@ -3,14 +3,15 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nnlab.data.dataset import Arrays, Share
 from nnlab.data.images import Images
-from nnlab.data.parts import classes_of, with_test
+from nnlab.data.parts import classes_of, plain, with_test
+from nnlab.data.readings import Channels, Range, axis_of, channels_first, channels_remark, read, reading_of
 from nnlab.data.table import Table
 from nnlab.errors import BadInput, one_line
 
@@ -21,14 +22,28 @@ SHAPES = "images (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, o
 class Npz(Images, Table):
     """A user's arrays in one .npz file: `x_train`, and where there are any `y_train`, `x_test`, `y_test`.
 
-    Images are (N, H, W), (N, H, W, C) or (N, C, H, W), as bytes (0 … 255 stand for 0 … 1) or real numbers; a table is
-    (N, D). Without `x_test` a share `test` of the rows is set aside, class by class.
+    Images are (N, H, W), (N, H, W, C) or (N, C, H, W); a table is (N, D), its numbers as they are.
+    Without `x_test` a share `test` of the rows is set aside, class by class.
+
+    range     the numbers of an image that become 0 and 1; auto: by their type and what occurs (`readings.reading_of`);
+              None: as they are
+    channels  which axis of a shape that could be either holds the channels
     """
 
-    def __init__(self, *, file: str, test: Share = 0.1, standardize: bool = False, **common) -> None:
+    def __init__(
+        self,
+        *,
+        file: str,
+        test: Share = 0.1,
+        range: Range = "auto",
+        channels: Channels = "auto",
+        standardize: bool = False,
+        **common,
+    ) -> None:
         super().__init__(standardize=standardize, **common)
         self.file = self.root / file
         self.test = test
+        self.range, self.channels = range, channels
 
     @property
     def name(self) -> str:
@@ -58,7 +73,7 @@ class Npz(Images, Table):
         if "x_train" not in found:
             names = ", ".join(found) or "nothing"
             raise BadInput(f"data.file: {self.file} has no array 'x_train'; it holds {names}")
-        problems = [p for key in ("x_train", "x_test") if key in found for p in check_values(key, found[key])]
+        problems = [p for key in ("x_train", "x_test") if key in found for p in check_values(key, found[key], self.channels)]
         for part in ("train", "test"):
             problems += check_labels(part, found)
         if "x_test" in found:
@@ -68,27 +83,36 @@ class Npz(Images, Table):
         return self._arrays(found)
 
     def _arrays(self, found: dict[str, np.ndarray]) -> Arrays:
-        x, scale = to_tensor(found["x_train"])
-        y, classes = classes_of(found["y_train"]) if "y_train" in found else (None, ())
-        if "x_test" not in found:
-            return with_test(x, y, self.test, classes, scale)
+        parts = [found[key] for key in ("x_train", "x_test") if key in found]
+        if parts[0].ndim == 2:
+            kept, scale, levels = [torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)) for x in parts], 1.0, ()
+        else:
+            reading = reading_of(parts, self.range)
+            self.remark(reading.remark, channels_remark(parts[0].shape, self.channels))
+            pairs = [read(channels_first(x, self.channels), reading) for x in parts]
+            kept, scale, levels = [x for x, _ in pairs], pairs[0][1], reading.low_high or ()
+        y, classes = classes_of(plain(found["y_train"])) if "y_train" in found else (None, ())
+        if len(kept) == 1:
+            return replace(with_test(kept[0], y, self.test, classes, scale), range=levels)
         y_test = None
         if "y_test" in found and classes:
             index = {name: i for i, name in enumerate(classes)}
-            unknown = sorted({str(name) for name in found["y_test"]} - set(index))
+            names = [str(name) for name in plain(found["y_test"])]
+            unknown = sorted(set(names) - set(index))
             if unknown:
                 raise BadInput(f"data.file: y_test holds classes that y_train lacks: {', '.join(unknown[:5])}")
-            y_test = torch.tensor([index[str(name)] for name in found["y_test"]])
-        return Arrays(x, y, to_tensor(found["x_test"])[0], y_test, classes, scale)
+            y_test = torch.tensor([index[name] for name in names])
+        return Arrays(kept[0], y, kept[1], y_test, classes, scale, range=levels)
 
 
-def check_values(key: str, x: np.ndarray) -> list[str]:
+def check_values(key: str, x: np.ndarray, channels: Channels = "auto") -> list[str]:
     if x.dtype.kind not in "buif":
         return [f"data.file: {key} holds {x.dtype}; expected numbers"]
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
         return [f"data.file: {key} has shape {x.shape}; expected {SHAPES}"]
-    if x.ndim == 4 and channel_axis(x) is None:
-        return [f"data.file: {key} has shape {x.shape}, without an axis of 1 or 3 channels; expected {SHAPES}"]
+    if x.ndim == 4 and axis_of(x.shape, channels) is None:
+        remedy = {2: f"; of gray and alpha give {key}[..., :1]", 4: f"; of RGBA give {key}[..., :3]"}.get(x.shape[3], "")
+        return [f"data.file: {key} has shape {x.shape}, without an axis of 1 or 3 channels{remedy}; expected {SHAPES}"]
     with np.errstate(over="ignore"):
         bad = np.argwhere(~np.isfinite(x.astype(np.float32))) if x.dtype.kind == "f" else ()  # kept as float32
     if len(bad):
@@ -106,8 +130,13 @@ def check_labels(part: str, found: dict[str, np.ndarray]) -> list[str]:
         return []
     if x not in found or (part == "test" and "y_train" not in found):
         return [f"data.file: {y} has no use without {x} and y_train"]
-    if found[x].ndim and found[y].shape != found[x].shape[:1]:
-        return [f"data.file: {y} has shape {found[y].shape}; expected one label a row of {x}, {found[x].shape[:1]}"]
+    labels, n = found[y], found[x].shape[:1]
+    if found[x].ndim and labels.shape not in (n, (*n, 1)):
+        remedy = f"; of one-hot rows give {y}.argmax(1)" if labels.ndim == 2 and labels.shape[:1] == n else ""
+        return [f"data.file: {y} has shape {labels.shape}; expected one label per row of {x}, {n}{remedy}"]
+    missing = np.flatnonzero(labels != labels)  # NaN, and of dates NaT
+    if len(missing):
+        return [f"data.file: {y}[{missing[0]}] is {labels.flat[missing[0]]}, {len(missing)} such labels; remove those rows"]
     return []
 
 
@@ -129,22 +158,3 @@ def kept_bytes(archive: zipfile.ZipFile, name: str) -> int:
     if name.startswith("y_"):
         return 8 * math.prod(shape)
     return math.prod(shape) * (1 if len(shape) > 2 and dtype in (np.uint8, np.bool_) else 4)
-
-
-def channel_axis(x: np.ndarray) -> int | None:
-    return next((axis for axis in (3, 1) if x.shape[axis] in (1, 3)), None)
-
-
-def to_tensor(x: np.ndarray) -> tuple[Tensor, float]:
-    """(N, C, H, W), or (N, D) in float64 until it is standardised; with the scale of its values."""
-    if x.ndim == 2:
-        return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), 1.0
-    if x.ndim == 3:
-        x = x[:, None]
-    elif x.ndim == 4 and channel_axis(x) == 3:
-        x = x.transpose(0, 3, 1, 2)
-    if x.ndim == 4 and x.dtype == np.bool_:
-        return torch.from_numpy(x.astype(np.uint8)), 1.0
-    if x.ndim == 4 and x.dtype == np.uint8:
-        return torch.from_numpy(np.ascontiguousarray(x)), 1 / 255
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)), 1.0

@@ -13,12 +13,13 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image
+from torch import Tensor
 
-from nnlab.data.image_folder import read_image
+from nnlab.data.image_files import FORMATS, images_under, is_image, read_image
 from nnlab.data.inputs import Again, Inputs, Reader, spread
-from nnlab.data.npz import DAMAGED, to_tensor
-from nnlab.data.parts import classes_of
+from nnlab.data.npz import DAMAGED
+from nnlab.data.parts import classes_of, plain
+from nnlab.data.readings import BITS, BYTES, Reading, axis_of, channels_first, read
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput, one_line
 
@@ -32,7 +33,9 @@ def of_path(path: Path, reader: Reader, most: int | None = None) -> Inputs:
     """
     if path.is_dir():
         check_images_fit(path, reader.spec)
-        names = image_names(path)
+        names = [file.relative_to(path).as_posix() for file in images_under(path)]
+        if not names:
+            raise BadInput(f"{path}: holds no image. Known formats: {FORMATS}")
         return of_images(path, [names[i] for i in spread(len(names), most)], reader)
     if not path.is_file():
         raise BadInput(f"{path}: no such folder or file")
@@ -77,20 +80,6 @@ def of_images(folder: Path, names: list[str], reader: Reader) -> Inputs:
     return Inputs(name, Again(batches, reader.generator), np.array(names), reader.bits(8), labels, classes)
 
 
-def image_names(folder: Path) -> list[str]:
-    """The image files under a folder, hidden ones left out, relative to it and sorted. Raises BadInput if there is none."""
-    files = (path.relative_to(folder) for path in folder.rglob("*") if is_image(path) and path.is_file())
-    names = sorted(path.as_posix() for path in files if not any(part.startswith(".") for part in path.parts))
-    if not names:
-        raise BadInput(f"{folder}: holds no image. Known formats: png, jpg, bmp, pgm, webp, …")
-    return names
-
-
-def is_image(path: Path) -> bool:
-    """Whether it is called like one."""
-    return path.suffix.lower() in Image.registered_extensions()
-
-
 def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ...]]:
     """(n,) labels of any kind as numbers (n,) int64 with their names: the model's own classes where all are among them."""
     y, classes = classes_of(labels)
@@ -111,9 +100,9 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
         given = archive[ARRAYS[name]] if ARRAYS[name] in archive.files else None
     with readable(path), opened(path, name) as (_, shape, dtype, _):
         check_fits(path, name, shape, dtype, reader.spec)
-    if given is not None and given.shape != shape[:1]:
-        raise BadInput(f"{path}: {ARRAYS[name]} has shape {given.shape}; expected one label a row of {name}, {shape[:1]}")
-    labels, classes = (None, ()) if given is None else numbered(given, reader.spec)
+    if given is not None and given.shape not in (shape[:1], (*shape[:1], 1)):
+        raise BadInput(f"{path}: {ARRAYS[name]} has shape {given.shape}; expected one label per row of {name}, {shape[:1]}")
+    labels, classes = (None, ()) if given is None else numbered(plain(given), reader.spec)
     places = spread(shape[0], most)
 
     def batches() -> Iterator[Batch]:
@@ -121,7 +110,7 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
         for part in chunks(path, name, reader.chunk):
             rows = places[slice(*np.searchsorted(places, [start, start + len(part)]))]
             if len(rows):
-                yield reader.batch(*to_tensor(part[rows - start]), f"{path}: {name}", rows)
+                yield reader.batch(*as_the_data(part[rows - start], reader.spec), f"{path}: {name}", rows)
             start += len(part)
 
     bits = reader.bits(1 if dtype == np.bool_ else 8 * dtype.itemsize)
@@ -160,13 +149,28 @@ def chunks(path: Path, name: str, count: int) -> Iterator[np.ndarray]:
             yield np.frombuffer(bytearray(file.read(n * size)), dtype).reshape(n, *shape[1:])
 
 
+def as_the_data(x: np.ndarray, spec: DataSpec) -> tuple[Tensor, float]:
+    """Rows of an array as the model's data were read: (n, *shape), and what they are multiplied by.
+
+    Whole numbers of an image stand for what they stood for in those data; real numbers for themselves. Where the channels
+    could be either axis, it is the one that gives the model's shape.
+    """
+    if x.ndim <= 2:
+        return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), 1.0
+    last = channels_first(x, "auto")
+    images = last if tuple(last.shape[1:]) == spec.shape or x.ndim == 3 else channels_first(x, "first")
+    levels = {"b": BITS, "f": None}.get(x.dtype.kind, spec.range or (BYTES if x.dtype == np.uint8 else None))
+    return read(images, Reading(levels))
+
+
 def check_fits(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype, spec: DataSpec) -> None:
     """Raise BadInput unless an array holds what the model takes."""
     if dtype.kind not in "buif":
         raise BadInput(f"{path}: {name} holds {dtype}; expected numbers")
     if not shape or not shape[0]:
         raise BadInput(f"{path}: {name} has shape {shape}, without a row")
-    row, scale = to_tensor(np.zeros((1, *shape[1:]), dtype)) if len(shape) < 5 else (None, 1.0)
+    fits = len(shape) < 5 and (len(shape) != 4 or axis_of(shape, "auto") is not None)
+    row, scale = as_the_data(np.zeros((1, *shape[1:]), dtype), spec) if fits else (None, 1.0)
     if row is None or tuple(row.shape[1:]) != spec.shape:
         raise BadInput(f"{path}: {name} has shape {shape}; this model takes {shapes(spec)}")
     if scale != 1 and not spec.in_unit_interval:

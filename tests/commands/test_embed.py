@@ -290,7 +290,7 @@ INPUTS = {
     "objects.npz": "objects.npz: x holds object; expected numbers",
     "range.npz": "range.npz: x holds 0 … 200, but the model learned from 0 … 1; bytes stand for 0 … 1",
     "nan.npz": "nan.npz: x[2] holds values that are not finite in float32; fill or remove that row",
-    "labels.npz": "labels.npz: y has shape (2,); expected one label a row of x, (3,)",
+    "labels.npz": "labels.npz: y has shape (2,); expected one label per row of x, (3,)",
     "names.npz": "names.npz: no array 'x' or 'x_train'; it holds images",
 }
 

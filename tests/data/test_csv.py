@@ -209,3 +209,27 @@ def test_numbered_columns_may_be_a_header(tmp_path):
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"no file .*gone\.csv\. Give one inside data\.root"):
         Csv(root=str(tmp_path), file="gone.csv").open(CPU)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["1_0", "10", "1_1"], ("10", "1_0", "1_1")),
+        (["07", "7", "8"], ("07", "7", "8")),
+        (["+7", "7", "8"], ("+7", "7", "8")),
+        (["10", "9", "-1"], ("-1", "9", "10")),
+        (["９", "9", "8"], ("8", "9", "９")),
+    ],
+)
+def test_labels_that_are_written_differently_are_different(labels, classes, tmp_path):
+    (tmp_path / "a.csv").write_text("x,kind\n" + "".join(f"{i},{labels[i % 3]}\n" for i in range(60)), encoding="utf-8")
+    data = Csv(root=str(tmp_path), file="a.csv", label="kind").open(torch.device("cpu"))
+    assert data.spec.classes == classes
+
+
+def test_a_column_without_a_number_is_told_once_and_taken_for_the_label(tmp_path):
+    (tmp_path / "a.csv").write_text("x,kind\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(178)))
+    with pytest.raises(BadInput) as caught:
+        Csv(root=str(tmp_path), file="a.csv").open(torch.device("cpu"))
+    (problem,) = caught.value.problems
+    assert problem.endswith("column 'kind' holds no number in any of 178 rows; if it is the label, add data.label=kind")

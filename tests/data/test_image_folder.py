@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from nnlab.data.image_files import read_image
 from nnlab.data.image_folder import ImageFolder
 from nnlab.errors import BadInput
 
@@ -178,3 +179,56 @@ def test_the_size_told_before_loading_is_that_of_the_loaded_arrays(tmp_path):
 def test_an_absolute_folder_needs_no_root(tmp_path):
     write_classes(tmp_path / "mine")
     assert opened(Path("elsewhere"), str(tmp_path / "mine")).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [(lambda x: x.astype(np.int32), lambda x: x), (lambda x: (x / 255).astype(np.float32), lambda x: x)],
+    ids=["int32", "float32"],
+)
+def test_32_bit_images_keep_their_values(make, expected, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+    for i, x in enumerate(pixels):
+        Image.fromarray(make(x)).save(tmp_path / f"{i}.tif")
+    data = ImageFolder(root="", folder=str(tmp_path), test=0.5, validation=0).open(torch.device("cpu"))
+    kept = {x.numpy().tobytes() for split in (data.train, data.test) for x in split.x[split.rows]}
+    assert kept == {expected(x).tobytes() for x in pixels}
+
+
+@pytest.mark.parametrize("value", [300, -1, np.float32(1.5), np.float32("nan")])
+def test_32_bit_images_of_an_unknown_range_are_refused(value, tmp_path):
+    kind = np.float32 if isinstance(value, np.float32) else np.int32
+    Image.fromarray(np.full((5, 4), value, kind)).save(tmp_path / "a.tif")
+    with pytest.raises(BadInput, match=r"a\.tif: 32-bit .* was expected\. Save it with 8 or 16 bits"):
+        read_image(tmp_path / "a.tif", None, True)
+
+
+@pytest.mark.parametrize("leftover", [".ipynb_checkpoints", ".cache/deep", "__MACOSX", "sub/.ipynb_checkpoints"])
+def test_hidden_folders_are_skipped_at_every_level(leftover, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        (tmp_path / name / leftover).mkdir(parents=True)
+        for i in range(10):
+            image = Image.fromarray(rng.integers(0, 256, (5, 4), dtype=np.uint8))
+            image.save(tmp_path / name / f"{i}.png")
+            image.save(tmp_path / name / leftover / f"{i}-checkpoint.png")
+        (tmp_path / name / "._0.png").write_bytes(b"no image")
+    data = ImageFolder(root="", folder=str(tmp_path)).open(torch.device("cpu"))
+    assert len(data.train) + len(data.validation) + len(data.test) == 20
+    assert not data.remarks
+
+
+def test_test_images_that_are_also_learned_from_are_counted(tmp_path):
+    for part, names in (("train", range(10)), ("test", range(7, 13))):
+        (tmp_path / part).mkdir()
+        for i in names:
+            pixels = np.random.default_rng(i).integers(0, 256, (5, 4), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / part / f"{i}.png")
+    data = ImageFolder(root="", folder=str(tmp_path)).open(torch.device("cpu"))
+    assert data.remarks == ("3 of 6 test images are also among the training images, to the byte",)
+
+
+def test_the_size_is_known_before_an_image_is_resized(tmp_path):
+    Image.new("L", (4, 5)).save(tmp_path / "a.png")
+    wide = ImageFolder(root="", folder=str(tmp_path), size=(10**6, 10**6))
+    assert wide.size() >= 10**12

@@ -124,13 +124,12 @@ WRONG = {
     "complex": (r"x_train holds complex128", {"x_train": TABLE * 1j}),
     "beyond float32": (r"x_train\[2, 3\] is 1e\+300", {"x_train": LARGE}),
     "few labels": (
-        r"y_train has shape \(29,\); expected one label a row of x_train, \(30,\)",
+        r"y_train has shape \(29,\); expected one label per row of x_train, \(30,\)",
         {"x_train": BYTES, "y_train": np.zeros(29)},
     ),
     "one label": (r"y_train .*shape \(\)", {"x_train": BYTES, "y_train": np.int64(3)}),
-    "a column of labels": (r"y_train .*shape \(30, 1\)", {"x_train": BYTES, "y_train": np.zeros((30, 1))}),
     "more labels": (
-        r"y_test has shape \(4,\); expected one label a row of x_test, \(3,\)",
+        r"y_test has shape \(4,\); expected one label per row of x_test, \(3,\)",
         {"x_train": BYTES, "y_train": np.zeros(30), "x_test": BYTES[:3], "y_test": np.zeros(4)},
     ),
     "another shape": (r"x_test has rows of shape \(4, 4\), x_train \(5, 4\)", {"x_train": BYTES, "x_test": BYTES[:3, :4]}),
@@ -199,3 +198,76 @@ def test_a_damaged_archive_is_named(save, part, tmp_path):
 
 def test_a_share_that_leaves_no_test_is_refused(tmp_path):
     refused(tmp_path, r"data\.test: 0\.1 of 4 examples", x_train=BYTES[:4])
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "expected", "told"),
+    [
+        ((BYTES > 127).astype(np.uint8), {}, BYTES > 127, "taken as bits; data.range=[0,255]"),
+        ((BYTES > 127).astype(np.uint8), {"range": (0, 255)}, (BYTES > 127) / 255, None),
+        ((BYTES > 127).astype(np.int64), {}, BYTES > 127, "taken as bits"),
+        (BYTES > 127, {}, BYTES > 127, None),
+        (BYTES, {}, BYTES / 255, None),
+        (BYTES.astype(np.int64), {}, BYTES / 255, "int64 are taken as levels of 0 … 255; data.range=none"),
+        (BYTES.astype(np.float32), {}, BYTES / 255, "float32 are taken as levels of 0 … 255; data.range=none"),
+        (BYTES.astype(np.float32), {"range": None}, BYTES, None),
+        (BYTES.astype(np.uint16) * 257, {}, BYTES / 255, "uint16 are taken as levels of 0 … 65535"),
+        (BYTES.astype(np.uint16) * 16, {"range": (0, 4095)}, BYTES * 16.0 / 4095, None),
+        (4 * REALS - 2, {}, 4 * REALS - 2, "are taken as they are; data.range=["),
+        (4 * REALS - 2, {"range": (-2, 2)}, REALS, None),
+        (REALS, {}, REALS, None),
+    ],
+)
+def test_where_numbers_could_be_read_in_two_ways_the_reading_is_told(x, options, expected, told, tmp_path):
+    np.savez(tmp_path / "mine.npz", x_train=x, x_test=x[:3])
+    data = Npz(root=str(tmp_path), file="mine.npz", validation=0, **options).open(CPU)
+    np.testing.assert_allclose(seen(data)[:, 0], expected, atol=1e-6)
+    test = data.test.values(data.test.rows).numpy()
+    np.testing.assert_allclose(test[:, 0], np.asarray(expected)[:3], atol=1e-6)
+    assert [told in remark for remark in data.remarks] == ([] if told is None else [True])
+
+
+def test_bits_in_bytes_are_bits_only_if_the_test_agrees(tmp_path):
+    data = saved(tmp_path, x_train=(BYTES > 127).astype(np.uint8), x_test=BYTES[:3]).open(CPU)
+    assert seen(data).max() == pytest.approx(1 / 255)
+
+
+@pytest.mark.parametrize(("low_high", "match"), [((0, 100), "beyond [0,100]"), ((5, 5), "low below high")])
+def test_a_range_that_cannot_be_is_refused(low_high, match, tmp_path):
+    np.savez(tmp_path / "mine.npz", x_train=BYTES)
+    with pytest.raises(BadInput) as caught:
+        Npz(root=str(tmp_path), file="mine.npz", range=low_high).open(CPU)
+    assert match in str(caught.value)
+
+
+@pytest.mark.parametrize(("channels", "shape"), [("auto", (1, 3, 5)), ("last", (1, 3, 5)), ("first", (3, 5, 1))])
+def test_where_channels_could_be_either_axis_the_reading_is_told(channels, shape, tmp_path):
+    x = RANDOM.integers(2, 256, (30, 3, 5, 1), dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", x_train=x)
+    data = Npz(root=str(tmp_path), file="mine.npz", channels=channels).open(CPU)
+    assert data.spec.shape == shape
+    assert len(data.remarks) == (channels == "auto")
+
+
+def test_labels_are_the_same_classes_however_they_are_stored(tmp_path):
+    y = np.arange(30) % 3 + 8
+    data = saved(tmp_path, x_train=BYTES, y_train=y[:, None], x_test=BYTES, y_test=y.astype(np.float64)).open(CPU)
+    assert data.spec.classes == ("8", "9", "10")
+    assert data.train.labels(data.train.rows).tolist() == data.test.labels(data.test.rows).tolist() == (y - 8).tolist()
+
+
+@pytest.mark.parametrize(
+    ("y", "match"),
+    [
+        (np.where(np.arange(30) == 4, np.nan, 1.0), r"y_train\[4\] is nan, 1 such labels; remove those rows"),
+        (np.eye(30), r"of one-hot rows give y_train.argmax\(1\)"),
+    ],
+)
+def test_labels_that_are_none_are_refused_with_the_remedy(y, match, tmp_path):
+    refused(tmp_path, match, x_train=BYTES, y_train=y)
+
+
+@pytest.mark.parametrize(("channels", "remedy"), [(4, "x_train[..., :3]"), (2, "x_train[..., :1]")])
+def test_alpha_is_refused_with_the_remedy(channels, remedy, tmp_path):
+    x = RANDOM.integers(0, 256, (30, 5, 4, channels), dtype=np.uint8)
+    assert remedy in str(refused(tmp_path, "without an axis of 1 or 3 channels", x_train=x))

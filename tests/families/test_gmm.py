@@ -160,7 +160,7 @@ def test_a_column_that_never_changes_needs_regularisation(model: str, form: str,
     data = ["data=csv", f"data.file={own_folder}/own.csv", "data.label=class"]
     options = [f"model={model}", f"model.covariance={form}", "model.components=2"]
     refused = built(*options, "model.regularisation=0", *data)
-    with pytest.raises(BadInput, match="model.regularisation: 0, but y never changes in the training data"):
+    with pytest.raises(BadInput, match=r"model\.regularisation: 0, but y never changes in the training data"):
         refused.begin()
     built(*options, "model.regularisation=1e-3", *data).begin()
     built(*options, "model.regularisation=0", "model.covariance=spherical", *data).begin()

@@ -1,0 +1,63 @@
+"""Image files: which of a folder's files are images, and their pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from nnlab.errors import BadInput
+
+FORMATS = "png, jpg, bmp, pgm, webp, …"
+LEFTOVERS = frozenset({"__MACOSX"})  # folders that archivers leave beside the images
+
+
+def is_image(path: Path) -> bool:
+    """Whether it is called like one."""
+    return path.suffix.lower() in Image.registered_extensions()
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or a folder is not meant to be seen: .ipynb_checkpoints, .DS_Store, ._photo.png, __MACOSX, …"""
+    return name.startswith(".") or name in LEFTOVERS
+
+
+def images_under(folder: Path) -> list[Path]:
+    """The image files under a folder, sorted; without hidden ones and those in hidden folders, at every level."""
+    files = (path for path in folder.rglob("*") if is_image(path) and path.is_file())
+    return sorted(path for path in files if not any(map(hidden, path.relative_to(folder).parts)))
+
+
+def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> np.ndarray:
+    """(C, H, W) uint8, resized to (H, W) if a size is given. Raises BadInput if the file cannot be read."""
+    try:
+        with Image.open(path) as image:
+            image = in_bytes(image, path).convert("L" if grayscale else "RGB")
+            if size:
+                image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+            pixels = np.asarray(image)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def in_bytes(image: Image.Image, path: Path) -> Image.Image:
+    """The image with 8 bits per pixel and channel, where PIL would clip instead of scale.
+
+    16 bits are 0 … 65535, of which the upper 8 are kept. 32-bit whole numbers are 0 … 255 and 32-bit floats 0 … 1: what they
+    stand for beyond that is not known. Raises BadInput there.
+    """
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format != "TIFF"):  # PIL opens 16-bit PNG and PGM as I
+        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+    if image.mode not in ("I", "F"):
+        return image
+    pixels = np.asarray(image)
+    limit = 255 if image.mode == "I" else 1
+    if not (pixels.min() >= 0 and pixels.max() <= limit):  # NaN is neither
+        kind = "32-bit whole numbers" if image.mode == "I" else "32-bit floats"
+        raise BadInput(
+            f"{path}: {kind} of {pixels.min():g} … {pixels.max():g}, where 0 … {limit} was expected. "
+            "Save it with 8 or 16 bits, or give the images as data=npz with data.range"
+        )
+    return Image.fromarray(pixels.astype(np.uint8) if image.mode == "I" else np.rint(pixels * 255).astype(np.uint8))
