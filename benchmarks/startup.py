@@ -35,11 +35,22 @@ def run(rounds: int) -> str:
                 "a misspelt name, train model=vaee": answer("train", "model=vaee", status=2),
                 "a misspelt key, train optimizer.lrr=1": answer("train", "optimizer.lrr=1", status=2),
                 "a wrong type, train optimizer.lr=abc": answer("train", "optimizer.lr=abc", status=2),
+                "train model=vae data=digits, to its first line": timed(first_line),
                 "train model=vae data=digits, to the record of its first step": timed(first_step),
             },
             rounds,
         )
     return table(("", "seconds"), [(name, f"{timing.seconds:.2f}") for name, timing in timings.items()])
+
+
+def first_line() -> None:
+    """From the command until something stands on the terminal."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NNLAB_OUTPUTS": folder}
+        process = subprocess.Popen([*NNLAB, "train", *FIRST_STEP], cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        process.kill()
+        process.communicate()
 
 
 def first_step() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+import nnlab
 from nnlab.config import names, search
-from nnlab.errors import BadInput, NnlabError, explain
+from nnlab.errors import BadInput, NnlabError, explain, printable
 from nnlab.runs.folder import RunFolder
 
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
@@ -31,11 +32,18 @@ def main(argv: list[str]) -> int:
         asked.config_dir = os.path.abspath(asked.config_dir)
     if not page:
         typed = names.check(asked.overrides, asked.config_dir)
+        if not asked.cfg and not typed.problems:
+            greet(asked.overrides)  # torch takes seconds to import
         check_before(typed, asked.config_dir, quick=bool(asked.cfg))
         if not asked.cfg:
             refuse_existing_folder(typed)
     names.prefer(asked.config_dir)
     return under_hydra(argv, multirun=asked.multirun)
+
+
+def greet(overrides: list[str]) -> None:
+    """The first line: what was asked for."""
+    print(f"nnlab {nnlab.__version__}: {printable(' '.join(overrides)) or 'the defaults of nnlab train'}", flush=True)
 
 
 def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> None:

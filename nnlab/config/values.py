@@ -92,6 +92,9 @@ def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
     """torch's optimizers state their ranges only by raising: each value is tried alone, so that its key can be named."""
     import torch
 
+    from nnlab.training.eager import spare_the_compiler
+
+    spare_the_compiler()
     options = {k: v for k, v in node.items() if k not in ("_target_", "schedule")}
 
     def complaint_of(some: Mapping) -> str | None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.build import build, target
+from nnlab.training.eager import spare_the_compiler, stepper
 from nnlab.training.schedules import Clock, Schedule
 
 OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # of an optimizer's groups: how it computes, not what it has learned
@@ -33,7 +34,9 @@ class Player:
         if on_device and "capturable" in takes:
             how["capturable"] = True
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        spare_the_compiler()
         self.optimizer = build(node, torch.optim.Optimizer, self.parameters, place="optimizer", **how)
+        self._step = stepper(self.optimizer)
         self._rate = torch.tensor(float(self._base), device=device) if on_device else None
         self._place_rate()
 
@@ -67,7 +70,7 @@ class Player:
         """
         if clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, clip)
-        self.optimizer.step()
+        self._step()
         self.optimizer.zero_grad()
 
     def changes(self) -> Iterator[Tensor]:
