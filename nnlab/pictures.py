@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
+from nnlab.runs.files import write_whole
 
 TILE = 48  # a smaller image is enlarged to about so many pixels, each pixel a square
 GAP = 2
@@ -111,5 +112,6 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def save(picture: np.ndarray, path: Path) -> None:
+    """Write a picture as a PNG file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png(picture))
+    write_whole(path, png(picture))

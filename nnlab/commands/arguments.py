@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nnlab.config.constraints import SEED
 from nnlab.errors import BadInput, explain
+from nnlab.runs.files import own, write_whole
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
 
@@ -129,9 +130,11 @@ def write_picture(picture, output: Path | None, folder: RunFolder, name: str, fi
 
     check_picture(output)
     path = output or folder.images / f"{name}.png"
-    if figures is not None:
-        write_figures(figures, path)
     try:
+        if not output:
+            own(folder.images)
+        if figures is not None:
+            write_figures(figures, path)
         pictures.save(picture, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error
@@ -144,7 +147,7 @@ def write_figures(figures: dict, path: Path) -> None:
     beside = path.with_suffix(".json")
     try:
         beside.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(beside, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise BadInput(explain(error, beside)) from error
     print(as_typed(beside))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_model, parser
 from nnlab.errors import BadInput, explain
+from nnlab.runs.files import creating
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def write_images(folder: Path, outputs: Iterator[Tensor], spec: DataSpec, file: 
     def save(name: str, pixels) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
+        with creating(path) as file:
+            Image.fromarray(pixels).save(file, "PNG")
 
     start = 0
     try:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from argparse import Namespace
 from contextlib import redirect_stdout
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_model, add_output, add_split, parser, positive, write_picture
 from nnlab.errors import BadInput, explain
+from nnlab.runs.csv_file import write_csv
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,13 +87,11 @@ def write_rows(path: Path, sets: list[Scored]) -> None:
     from nnlab.evaluation.outliers import ranked
 
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(COLUMNS)
-            rows.writerows(
-                [one.name, place, one.class_of(place), repr(float(one.score[place])), int(one.kept_out)]
-                for one, place in ranked(sets)
-            )
+        rows = (
+            [one.name, place, one.class_of(place), repr(float(one.score[place])), int(one.kept_out)]
+            for one, place in ranked(sets)
+        )
+        write_csv(path, chain([COLUMNS], rows))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_model, parser, positive, seed, write_picture
 from nnlab.errors import BadInput, explain
+from nnlab.runs.csv_file import write_csv
+from nnlab.runs.files import replacing
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
@@ -91,15 +93,14 @@ def write_table(examples: Tensor, label: Tensor | None, spec: DataSpec, path: Pa
             raise BadInput(f"-o {path}: {spec.name} is a table, written as numbers; give a name that ends in .npz or .csv")
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".npz":
-            with path.open("wb") as file:
+            with replacing(path) as file:
                 labels = {} if label is None else {"y": label.cpu().numpy()}
                 np.savez(file, x=x, columns=np.array(spec.column_names), **labels)
         else:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                rows = csv.writer(file, lineterminator="\n")
-                names = [[]] * len(x) if label is None else [[spec.classes[number]] for number in label.tolist()]
-                rows.writerow([*spec.column_names, *([] if label is None else ["class"])])
-                rows.writerows([*(f"{value:.9g}" for value in row), *name] for row, name in zip(x.tolist(), names, strict=True))
+            names = [[]] * len(x) if label is None else [[spec.classes[number]] for number in label.tolist()]
+            head = [*spec.column_names, *([] if label is None else ["class"])]
+            rows = ([*(f"{value:.9g}" for value in row), *name] for row, name in zip(x.tolist(), names, strict=True))
+            write_csv(path, chain([head], rows))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))

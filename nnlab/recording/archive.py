@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from nnlab.errors import BadInput, explain
+from nnlab.runs.files import replacing
 
 
 @contextmanager
@@ -19,17 +19,12 @@ def archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
     Raises BadInput if there is no writing there.
     """
-    beside = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(beside, "w") as made:
+        with replacing(path) as file, zipfile.ZipFile(file, "w") as made:
             yield made
-        os.replace(beside, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
 
 
 def write_array(into: zipfile.ZipFile, name: str, rows: int, parts: Iterable[np.ndarray]) -> None:

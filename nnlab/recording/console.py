@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nnlab.runs.files import appending
+
 
 def seconds(value: float) -> str:
     """90 → 1:30."""
@@ -30,14 +32,14 @@ class Console:
     def __init__(self, log: Path | None = None, terminal: bool | None = None, quiet: bool = False, stream=None) -> None:
         self._stream = stream
         self._quiet = quiet
-        self._log = log.open("a", encoding="utf-8") if log else None
+        self._log = appending(log) if log else None
         self._bar = None
         self._terminal = sys.stdout.isatty() if terminal is None else terminal
 
     def log(self, text: str) -> None:
         """Into train.log alone."""
         if self._log:
-            self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n")
+            self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n".encode(errors="backslashreplace"))
             self._log.flush()
 
     def line(self, text: str) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nnlab.runs.files import appending
+
 
 class EventFile:
     """events.out.tfevents… of a run folder; opened for appending, made if absent."""
@@ -24,7 +26,7 @@ class EventFile:
         self._event = Event
         existing = sorted(folder.glob("events.out.tfevents.*"))
         self.path = existing[0] if existing else folder / f"events.out.tfevents.{int(time.time())}.nnlab"
-        self._file = self.path.open("ab")
+        self._file = appending(self.path)
         self._file.seek(0, os.SEEK_END)
         self._writer = RecordWriter(self._file)
         if self._file.tell() == 0:
@@ -71,7 +73,7 @@ class EventFile:
     def cut(self, length: int) -> None:
         """Forget what was written after `length` bytes."""
         self._file.flush()
-        os.truncate(self.path, min(length, self.path.stat().st_size))
+        os.ftruncate(self._file.fileno(), min(length, os.fstat(self._file.fileno()).st_size))
         self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:

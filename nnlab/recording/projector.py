@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nnlab.runs.files import write_whole
+from nnlab.runs.files import own, replacing, write_whole
 
 POINTS = 5000  # what a browser turns smoothly
 SPRITE = 8192  # pixels a side that a sprite may have: the largest texture that graphics cards are sure to hold
@@ -30,8 +30,7 @@ def write(run: Path, name: str, codes: np.ndarray, columns: dict[str, list], thu
     from google.protobuf.text_format import MessageToString
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-    folder = run / "projector"
-    folder.mkdir(exist_ok=True)
+    folder = own(run / "projector")
     # without a third component it shows nothing at all
     codes = np.pad(codes, ((0, 0), (0, max(0, 3 - codes.shape[1]))))
     config = ProjectorConfig()
@@ -39,14 +38,16 @@ def write(run: Path, name: str, codes: np.ndarray, columns: dict[str, list], thu
     embedding.tensor_shape.extend(codes.shape)
     embedding.metadata_path = "projector/metadata.tsv"
     # as text: of a binary file TensorBoard finds out by its first bytes alone whether it is one
-    np.savetxt(folder / "tensors.tsv", codes, fmt="%.7g", delimiter="\t")
-    (folder / "metadata.tsv").write_text(metadata(columns), encoding="utf-8")
+    with replacing(folder / "tensors.tsv") as file:
+        np.savetxt(file, codes, fmt="%.7g", delimiter="\t")
+    write_whole(folder / "metadata.tsv", metadata(columns))
     if thumbnails is not None:
         embedding.sprite.image_path = "projector/sprite.png"
         embedding.sprite.single_image_dim.extend([thumbnails.shape[2], thumbnails.shape[1]])
         picture = sprite(thumbnails)
         gray = bool((picture == picture[..., :1]).all())  # a third of the bytes
-        Image.fromarray(picture[..., 0] if gray else picture).save(folder / "sprite.png")
+        with replacing(folder / "sprite.png") as file:
+            Image.fromarray(picture[..., 0] if gray else picture).save(file, "PNG")
     write_whole(run / "projector_config.pbtxt", MessageToString(config))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from nnlab import pictures
 from nnlab.recording.events import EventFile
 from nnlab.recording.writer import Writer
+from nnlab.runs.files import appending, own, write_whole
 from nnlab.runs.folder import RunFolder
 
 
@@ -29,7 +30,7 @@ class Recorder:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.events = EventFile(folder.path)
-        self._metrics = folder.metrics.open("ab")
+        self._metrics = appending(folder.metrics)
         self._metrics.seek(0, os.SEEK_END)
         self._writer = Writer()
 
@@ -61,8 +62,7 @@ class Recorder:
 
     def _write_picture(self, name: str, picture: np.ndarray, step: int) -> None:
         png = pictures.png(picture)
-        self.folder.images.mkdir(exist_ok=True)
-        (self.folder.images / f"{name}.png").write_bytes(png)
+        write_whole(own(self.folder.images) / f"{name}.png", png)
         self.events.image(name, picture, png, step)
         self.events.flush()
 
@@ -84,7 +84,7 @@ class Recorder:
     def cut(self, lengths: dict[str, int]) -> list[str]:
         """Forget what was written after a checkpoint that recorded these lengths. Returns the files that were shorter."""
         now = self.lengths()
-        os.truncate(self.folder.metrics, min(lengths["metrics"], now["metrics"]))
+        os.ftruncate(self._metrics.fileno(), min(lengths["metrics"], now["metrics"]))
         self._metrics.seek(0, os.SEEK_END)
         self.events.cut(lengths["events"])
         names = {"metrics": self.folder.metrics.name, "events": self.events.path.name}

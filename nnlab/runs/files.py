@@ -1,8 +1,8 @@
 """Writing files: never through a link, and so that a reader (or a kill) never meets half a file. No torch.
 
 A run folder may come from a stranger, who may have put links there under the names that nnlab writes. Every file that
-nnlab writes is therefore either a new one that nnlab created beside and renamed (`replacing`, `write_whole`), or one that
-was opened for appending without following a link (`appending`).
+nnlab writes is therefore either a new one (`creating`), mostly made beside and renamed (`replacing`, `write_whole`, `copy`),
+or one that was opened for appending without following a link (`appending`); and it lies in a folder that is no link (`own`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,12 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a named pipe without a reader would block for ever
 BINARY = getattr(os, "O_BINARY", 0)
 TEMPORARY = ".tmp"
+ABANDONED = 3600.0  # seconds after which nobody is still writing a temporary file
+
+
+def creating(path: Path) -> IO[bytes]:
+    """A new file to write into. Raises OSError if there is anything of that name, be it a link that leads nowhere."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | BINARY, 0o666), "wb")
 
 
 @contextmanager
@@ -29,9 +37,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     If something fails, what was there before stays. A link at `path` is replaced, not followed. Raises OSError.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | BINARY, 0o666)
+    made = creating(beside)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with made as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -61,3 +69,37 @@ def appending(path: Path) -> IO[bytes]:
             write_whole(path, path.read_bytes())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW | NO_WAIT | BINARY, 0o666)
     return os.fdopen(descriptor, "ab")
+
+
+def copy(source: Path, path: Path) -> None:
+    """Write `path` whole, with what stands in `source`. Raises OSError, also where that is a link."""
+    with os.fdopen(os.open(source, os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY), "rb") as file, replacing(path) as made:
+        shutil.copyfileobj(file, made)
+
+
+def own(folder: Path) -> Path:
+    """A folder that nnlab writes into, made if absent. Raises OSError if it is a link, which may lead anywhere."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "is a link: nnlab writes into no folder that is one", str(folder))
+    return folder
+
+
+def flush(folder: Path) -> None:
+    """See to it that the names in a folder are on the disk, where the file system can do that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def clear(folder: Path, at_once: bool = False) -> None:
+    """Remove the temporary files that a kill has left in a folder: those that nobody has touched for an hour, or all."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name.startswith(".") and entry.name.endswith(TEMPORARY):
+                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if at_once or age > ABANDONED:
+                    os.unlink(entry.path)

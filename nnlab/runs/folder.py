@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.errors import BadInput
-from nnlab.runs.files import appending, write_whole
+from nnlab.runs.files import appending, clear, write_whole
 
 try:
     import fcntl
@@ -89,6 +89,9 @@ class RunFolder:
                         yield
                         return
                     raise BadInput(f"{self.path}: another process is training here; wait for it, or stop it first") from error
+            clear(self.checkpoints, at_once=True)  # where only the holder of the lock writes
+            clear(self.images)
+            clear(self.path)
             yield
 
     def read_config(self) -> dict[str, Any]:

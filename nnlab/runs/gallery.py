@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nnlab.runs.files import own, replacing
+
 MOST = 16  # runs: of more one would see too little
 GAP = 12  # pixels between two
 TITLE = 22  # a title's share of a picture's height is one in so many
@@ -18,9 +20,10 @@ def side_by_side(runs: dict[str, Path], into: Path) -> list[Path]:
     held = [{path.name for path in folder.glob("*.png")} for folder in runs.values()]
     common = sorted(set.intersection(*held)) if 1 < len(runs) <= MOST else []
     if common:
-        into.mkdir(exist_ok=True)
+        own(into)
     for name in common:
-        beside({title: folder / name for title, folder in runs.items()}).save(into / name)
+        with replacing(into / name) as file:
+            beside({title: folder / name for title, folder in runs.items()}).save(file, "PNG")
     return [into / name for name in common]
 
 

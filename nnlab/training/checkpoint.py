@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import torch
 
 from nnlab.errors import BadInput
+from nnlab.runs.files import flush, own, replacing
 
 FORMAT = 1
 
 
-def save(state: dict, path: Path) -> None:
-    """Written beside, flushed to the disk, renamed; of `last.pt` the one before is kept as `previous.pt`."""
-    path.parent.mkdir(exist_ok=True)
-    beside = path.with_suffix(".tmp")
-    try:
-        with beside.open("wb") as file:
-            torch.save({"format": FORMAT, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    if path.name == "last.pt" and path.exists():
-        os.replace(path, path.with_name("previous.pt"))
-    os.replace(beside, path)
-    with contextlib.suppress(OSError):  # some file systems cannot flush a folder
-        folder = os.open(path.parent, os.O_RDONLY)
+class Witness:
+    """A file that remembers why it could not be written: torch tells of a full disk in words of its own."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def save(state: dict, path: Path) -> None:
+    """Written beside, flushed to the disk, renamed; of `last.pt` the one before is kept as `previous.pt`. Raises OSError."""
+    own(path.parent)
+    with replacing(path) as file:
+        witness = Witness(file)
+        try:
+            torch.save({"format": FORMAT, **state}, witness)
+        except RuntimeError as error:
+            raise witness.error or error from error
+        file.flush()
+        os.fsync(file.fileno())
+        if path.name == "last.pt" and path.exists():
+            os.replace(path, path.with_name("previous.pt"))
+    flush(path.parent)
 
 
 def available(folder: Path) -> list[str]:

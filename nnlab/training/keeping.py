@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from nnlab.recording.recorder import Recorder
+from nnlab.runs.files import copy, own
 from nnlab.runs.folder import RunFolder
 from nnlab.training import checkpoint
 
@@ -46,7 +46,7 @@ class Keeping:
 
     def forget_after(self, step: int, stage: str, best_step: int) -> None:
         """Remove what was saved after a step that a run goes back to, and bring back the best that it knew then."""
-        for path in self.path.glob("*.pt"):
+        for path in own(self.path).glob("*.pt"):
             number = path.stem.removeprefix("step-")
             if number.isdigit() and int(number) > step:
                 path.unlink()
@@ -54,7 +54,7 @@ class Keeping:
         if best.exists() and checkpoint.step_of(best) != best_step:
             best.unlink()
         if not best.exists() and kept.exists() and checkpoint.step_of(kept) == best_step:
-            shutil.copy(kept, best)
+            copy(kept, best)
 
     def _of(self, stage: str) -> Path:
         return self.path / f"best-{stage}.pt"
