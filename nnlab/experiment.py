@@ -13,6 +13,8 @@ from nnlab import judges
 from nnlab.augmentation import Augmentation
 from nnlab.config.build import build
 from nnlab.data.dataset import Data, Dataset
+from nnlab.data.identity import as_trained
+from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput, Interrupted, RunFailed, explain
 from nnlab.model import Model
 from nnlab.noise import Noise
@@ -31,7 +33,10 @@ from nnlab.training.trainer import Setting, Trainer, trainer_of
 
 @dataclass
 class Experiment:
-    """A config made into objects."""
+    """A config made into objects.
+
+    differs  what of the data is not as it was when the run was trained, where that is allowed
+    """
 
     config: dict
     options: Options
@@ -39,6 +44,7 @@ class Experiment:
     data: Data
     model: Model
     trainer: Trainer
+    differs: list[str]
     begun: bool = False
 
     def begin(self) -> None:
@@ -54,14 +60,19 @@ class Experiment:
         return self.model.size
 
 
-def assemble(config: Mapping) -> Experiment:
-    """Build everything that a checked config names. Raises BadInput where the parts do not go together."""
+def assemble(config: Mapping, known: DataSpec | None = None, data_changed: bool = False) -> Experiment:
+    """Build everything that a checked config names. Raises BadInput where the parts do not go together.
+
+    known         of a run: what it was trained on. Other data are refused, unless `data_changed` allows them
+    """
     device = devices.resolve(config["device"])
     if device.type == "cuda":  # the same bits at each run, and float32 that is float32
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_flush_denormal(True)  # Adam's running means of silent weights fade into denormals, which CPUs add slowly
-    data = build(config["data"], Dataset, place="data").open(device)
+    data, differs = build(config["data"], Dataset, place="data").open(device), []
+    if known:
+        data, differs = as_trained(data, known, data_changed)
     judge = judges.judge(config["judge"], data.spec, config["data"], device)
     randomness.seed_everything(config["seed"])  # after the judge, which is no part of the model
     noise = build(config["noise"], Noise, data.spec, place="noise")
@@ -74,7 +85,7 @@ def assemble(config: Mapping) -> Experiment:
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
     setting = Setting(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
-    return Experiment(dict(config), options, device, data, model, trainer(setting))
+    return Experiment(dict(config), options, device, data, model, trainer(setting), differs)
 
 
 def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state: dict | None = None, **facts) -> float | None:

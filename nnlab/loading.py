@@ -11,6 +11,8 @@ import torch
 
 from nnlab.config import values
 from nnlab.config.build import build
+from nnlab.data.dataset import Data, Dataset
+from nnlab.data.identity import as_trained
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.experiment import Experiment, assemble
@@ -26,6 +28,7 @@ class OpenRun:
     """A run folder with the state of one of its checkpoints; model, data and trainer are made when first asked for.
 
     judged  whether the trainer is to have the run's judge
+    data_changed  whether data other than those it was trained on are used all the same
     """
 
     folder: RunFolder
@@ -34,11 +37,30 @@ class OpenRun:
     state: dict
     device: torch.device
     judged: bool = False
+    data_changed: bool = False
 
     @property
     def facts(self) -> dict:
         """What the figures of a verb are of."""
-        return {"run": str(self.folder.path), "checkpoint": self.checkpoint, "step": self.state["progress"]["step"]}
+        changed = {"data_changed": self._differs} if self._differs else {}
+        return {"run": str(self.folder.path), "checkpoint": self.checkpoint, "step": self.state["progress"]["step"], **changed}
+
+    @property
+    def _differs(self) -> list[str]:
+        """What of the data that were opened is not as it was in training."""
+        opened = self.__dict__.get("_opened")
+        experiment = self.__dict__.get("experiment")
+        return opened[1] if opened else experiment.differs if experiment else []
+
+    @property
+    def data(self) -> Data:
+        """The run's data, without its trainer. Raises BadInput if they are not there, or not what they were."""
+        return self._opened[0]
+
+    @cached_property
+    def _opened(self) -> tuple[Data, list[str]]:
+        data = build(self.config["data"], Dataset, place="data").open(self.device)
+        return as_trained(data, DataSpec.from_state(self.state["spec"]), self.data_changed)
 
     @cached_property
     def model(self) -> Model:
@@ -49,9 +71,10 @@ class OpenRun:
 
     @cached_property
     def experiment(self) -> Experiment:
-        """Everything the run was made of, with the trained weights. Raises BadInput if the data are not there."""
+        """Everything the run was made of, with the trained weights. Raises BadInput as `data` does."""
         judge = self.config["judge"] if self.judged else "none"
-        experiment = assemble({**self.config, "judge": judge, "device": str(self.device)})
+        config, known = {**self.config, "judge": judge, "device": str(self.device)}, DataSpec.from_state(self.state["spec"])
+        experiment = assemble(config, known, self.data_changed)
         experiment.trainer.enter(self.state["trainer"].get("stage", 0))
         self._fill(experiment.model)
         if experiment.trainer.judge:
@@ -68,7 +91,7 @@ class OpenRun:
         return model.eval()
 
 
-def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = "auto") -> OpenRun:
+def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = "auto", data_changed: bool = False) -> OpenRun:
     """A run folder (or `last`) with its `best` checkpoint, or `last` where there is no best, or the one named.
 
     Raises BadInput if the folder is no run, its config names a class outside nnlab, or the checkpoint cannot be read.
@@ -78,7 +101,7 @@ def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = 
     names = checkpoint.available(folder.checkpoints)
     name = checkpoint_name or ("best" if "best" in names else "last")
     where = devices.resolve(device)
-    return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name), where)
+    return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name), where, data_changed=data_changed)
 
 
 WITHOUT = {"augmentation": {"_target_": "nnlab.augmentation.NoAugmentation"}, "judge": "none"}

@@ -46,6 +46,11 @@ def add_model(made: argparse.ArgumentParser) -> None:
     made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
 
 
+def add_data_changed(made: argparse.ArgumentParser) -> None:
+    """The option of every verb that reads the run's data."""
+    made.add_argument("--data-changed", action="store_true", help="use data that are not those of the training, and record it")
+
+
 def add_split(made: argparse.ArgumentParser, default: str, use: str = "") -> None:
     """--split; where only another option gives it a `use`, None stands for the default, so that one sees what was typed."""
     said = f"{use}; by default {default}" if use else f"by default {default}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import (
     MOST_STEPS,
+    add_data_changed,
     add_model,
     add_output,
     add_split,
@@ -60,18 +61,19 @@ def main(argv: list[str]) -> int:
     add_split(made, "test")
     add_output(made, "attribute")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
     check(asked)
 
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import judge_of, open_able, open_data
+    from nnlab.commands.trained import judge_of, open_able
     from nnlab.model import Decodes, Encodes
 
     run = open_able(asked, "attribute", Encodes, Decodes)
     require_image(run.model, "attribute")
-    data = open_data(run)
+    data = run.data
     plus, minus, applied = chosen(asked, data)
     judge = judge_of(run, data, asked.judge) if plus.selection.classes else None
     with torch.inference_mode():

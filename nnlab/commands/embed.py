@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_split, parser, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, add_split, parser, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.recording.projector import POINTS
 from nnlab.runs.find import as_typed
@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
     made.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="of the codes; by default codes.npz of the run")
     add_split(made, "test", use="instead of --input")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
     check(asked)
 

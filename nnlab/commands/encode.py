@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_split, check_archive, parser, write_figures, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, add_split, check_archive, parser, write_figures, write_picture
 from nnlab.errors import BadInput
 from nnlab.runs.find import as_typed
 
@@ -49,6 +49,7 @@ def main(argv: list[str]) -> int:
     made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
     add_split(made, "test", use="instead of IMAGES")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_intermixed_args(argv)
     check(asked)
 

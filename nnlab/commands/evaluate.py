@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_split, parser, several
+from nnlab.commands.arguments import add_data_changed, add_model, add_split, parser, several
 
 if TYPE_CHECKING:
     from nnlab.training.trainer import Trainer
@@ -29,13 +29,14 @@ def main(argv: list[str]) -> int:
     made.add_argument("--samples", type=several, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
     add_split(made, "test")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
 
     from nnlab.commands.trained import take
     from nnlab.loading import open_run
     from nnlab.recording.recorder import named
 
-    run = open_run(asked.run, asked.checkpoint, asked.device)
+    run = open_run(asked.run, asked.checkpoint, asked.device, asked.data_changed)
     if asked.judge is not None:
         choose_judge(run, asked.judge)
     run.judged = True

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from nnlab.commands.arguments import MOST_STEPS, add_model, add_output, add_split, numbers, parser, positive, write_picture
+from nnlab.commands.arguments import (
+    MOST_STEPS,
+    add_data_changed,
+    add_model,
+    add_output,
+    add_split,
+    numbers,
+    parser,
+    positive,
+    write_picture,
+)
 from nnlab.errors import BadInput
 
 
@@ -27,6 +37,7 @@ def main(argv: list[str]) -> int:
     add_split(made, "test")
     add_output(made, "interpolation")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
     if len(asked.start) != len(asked.end):
         raise BadInput(f"--from, --to: {len(asked.start)} and {len(asked.end)} images; a row needs one of each")
@@ -36,14 +47,14 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import images_at, open_able, open_data, titles
+    from nnlab.commands.trained import images_at, open_able, titles
     from nnlab.latent.interpolation import about, between
     from nnlab.latent.show import interpolation_picture
     from nnlab.model import Decodes, Encodes
 
     run = open_able(asked, "interpolate", Encodes, Decodes)
     require_image(run.model, "interpolate")
-    path, data = between, run.experiment.data if asked.spherical else open_data(run)
+    path, data = between, run.experiment.data if asked.spherical else run.data
     if asked.spherical:
         with run.experiment.trainer.viewing() as view:
             path = about(run.experiment.model.latent(view.batches))

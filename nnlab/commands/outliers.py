@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_output, add_split, parser, positive, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, add_output, add_split, parser, positive, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.csv_file import write_csv
 
@@ -35,18 +35,19 @@ def main(argv: list[str]) -> int:
     add_split(made, "test")
     add_output(made, "outliers")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
 
     import torch
 
-    from nnlab.commands.trained import open_able, open_data
+    from nnlab.commands.trained import open_able
     from nnlab.model import Scores
     from nnlab.training.randomness import aside
 
     run = open_able(asked, "outliers", Scores)
     check_output(run, asked)
     with aside(run.config["seed"], run.device), torch.inference_mode():
-        data = open_data(run)
+        data = run.data
         sets = score_all(run, data, asked)
         write_rows(run.folder.path / "outliers.csv", sets)
         write_pictures(run, data, sets, asked)

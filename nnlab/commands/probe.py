@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, parser, positive, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, parser, positive, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.find import as_typed
 
@@ -35,16 +35,17 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("--seeds", type=positive, default=5, help="draws of the labelled examples; by default 5")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
 
     import torch
 
-    from nnlab.commands.trained import open_able, open_data
+    from nnlab.commands.trained import open_able
     from nnlab.model import Encodes
     from nnlab.training.randomness import aside
 
     run = open_able(asked, "probe", Encodes)
-    data = open_data(run)
+    data = run.data
     plan = planned(data, asked.labels, asked.seeds)
     check_memory(data, int(plan.wanted.sum()))
     with aside(run.config["seed"], run.device), torch.inference_mode():

@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, add_output, add_split, parse_override, parser, positive, seed, write_picture
+from nnlab.commands.arguments import (
+    add_data_changed,
+    add_model,
+    add_output,
+    add_split,
+    parse_override,
+    parser,
+    positive,
+    seed,
+    write_picture,
+)
 from nnlab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -45,6 +55,7 @@ def main(argv: list[str]) -> int:
     add_split(made, "test", use="instead of --input")
     add_output(made, "reconstruction")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_intermixed_args(argv)
     if asked.input and asked.split:
         raise BadInput(f"--split {asked.split}: has no effect on {asked.input}, which is taken whole; leave one of them out")
@@ -83,11 +94,11 @@ def shown(run: OpenRun, asked: Namespace, generator: torch.Generator) -> tuple[S
     """
     import torch
 
-    from nnlab.commands.trained import open_data, open_own, take
+    from nnlab.commands.trained import open_own, take
     from nnlab.data.dataset import Split
 
     if asked.input is None:
-        data, name = open_data(run), asked.split or "test"
+        data, name = run.data, asked.split or "test"
         return take(data, name), data.train, name
     inputs = open_own(run, asked.input, generator, max(asked.n, MEASURED))
     x = torch.cat([batch.input for batch in inputs.batches])

@@ -6,7 +6,7 @@ import copy
 import socket
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_checkpoint, parse_override, parser
+from nnlab.commands.arguments import add_checkpoint, add_data_changed, parse_override, parser
 from nnlab.errors import BadInput, NnlabError
 from nnlab.runs.folder import RunFolder
 
@@ -28,12 +28,14 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
     add_checkpoint(made, "last")
+    add_data_changed(made)
     made.add_argument("--take-over", action="store_true", help="although a process on another machine is said to train it")
     asked = made.parse_intermixed_args(argv)
 
     from contextlib import closing
 
     from nnlab.config import values
+    from nnlab.data.spec import DataSpec
     from nnlab.experiment import assemble, carry_out, honest, write_config
     from nnlab.loading import checked_config
     from nnlab.recording.console import Console
@@ -48,13 +50,18 @@ def main(argv: list[str]) -> int:
         raise BadInput(*problems)
     folder.read_metrics()  # says so if it is damaged, before hours are spent
     state = checkpoint.load(folder.checkpoints, asked.checkpoint or "last")
-    experiment = assemble(config)
+    experiment = assemble(config, DataSpec.from_state(state["spec"]), asked.data_changed)
     refuse_ended(folder, state, experiment)
     with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         write_config(folder, config)
         console.line(f"resumed at step {state['progress']['step']} of {experiment.trainer.total_steps}; {folder.path}")
         tell_rate(console, state, experiment.trainer)
-        carry_out(experiment, folder, console, state, tags=config["tags"])
+        changed_facts = {}
+        if experiment.differs:
+            step = state["progress"]["step"]
+            console.line(f"from step {step} on other data than before: {'; '.join(experiment.differs)}")
+            changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
+        carry_out(experiment, folder, console, state, tags=config["tags"], **changed_facts)
     return 0
 
 

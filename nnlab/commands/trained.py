@@ -12,9 +12,8 @@ from torch import Tensor
 from nnlab import judges
 from nnlab.commands.capability import require
 from nnlab.commands.evaluate import choose_judge
-from nnlab.config.build import build
 from nnlab.config.constraints import is_none
-from nnlab.data.dataset import Data, Dataset, Split
+from nnlab.data.dataset import Data, Split
 from nnlab.data.feed import Feed
 from nnlab.data.inputs import Inputs, Reader, of_split
 from nnlab.data.own_files import of_path
@@ -28,15 +27,10 @@ from nnlab.noise import NoNoise
 
 def open_able(asked: Namespace, verb: str, *capabilities: type) -> OpenRun:
     """The run asked for. Raises BadInput if it cannot be used, or its model lacks one of the capabilities."""
-    run = open_run(asked.run, asked.checkpoint, asked.device)
+    run = open_run(asked.run, asked.checkpoint, asked.device, getattr(asked, "data_changed", False))
     for capability in capabilities:
         require(run.model, capability, verb)
     return run
-
-
-def open_data(run: OpenRun) -> Data:
-    """The run's data, without its trainer."""
-    return build(run.config["data"], Dataset, place="data").open(run.device)
 
 
 def take(data: Data, name: str) -> Split:
@@ -75,7 +69,7 @@ def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
 
 def open_inputs(run: OpenRun, split: str, generator: torch.Generator) -> Inputs:
     """A split, clean; `generator` draws its bits where they are drawn at each reading. Raises BadInput if it is empty."""
-    return of_split(take(open_data(run), split), split, run.model.spec, generator)
+    return of_split(take(run.data, split), split, run.model.spec, generator)
 
 
 def open_own(run: OpenRun, path: Path, generator: torch.Generator, most: int | None = None) -> Inputs:

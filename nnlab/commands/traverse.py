@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from nnlab.commands.arguments import MOST_STEPS, add_model, add_output, add_split, numbers, parser, positive, write_picture
+from nnlab.commands.arguments import (
+    MOST_STEPS,
+    add_data_changed,
+    add_model,
+    add_output,
+    add_split,
+    numbers,
+    parser,
+    positive,
+    write_picture,
+)
 from nnlab.errors import BadInput
 
 
@@ -27,6 +37,7 @@ def main(argv: list[str]) -> int:
     add_split(made, "test", use="which --index counts in")
     add_output(made, "traversal")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
     if asked.split and asked.index is None:
         raise BadInput(f"--split {asked.split}: has no effect without --index; add --index I, or leave it out")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import (
     MOST_STEPS,
+    add_data_changed,
     add_model,
     add_output,
     add_split,
@@ -48,20 +49,21 @@ def main(argv: list[str]) -> int:
     add_split(made, "test")
     add_output(made, "variation")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
     check(asked)
 
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import clean, images_at, open_able, open_data
+    from nnlab.commands.trained import clean, images_at, open_able
     from nnlab.latent.codes import moments, vary
     from nnlab.latent.show import variation_picture
     from nnlab.model import Decodes, Encodes
 
     run = open_able(asked, "vary", Encodes, Decodes)
     require_image(run.model, "vary")
-    data = open_data(run)
+    data = run.data
     given = images_at(data, asked.split, [asked.index], "--index")
     generator = torch.Generator(run.device).manual_seed(asked.seed)
     scales = torch.tensor(asked.scale, device=run.device)

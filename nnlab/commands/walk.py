@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from nnlab.commands.arguments import add_model, add_output, add_split, numbers, parser, positive, seed, write_picture
+from nnlab.commands.arguments import (
+    add_data_changed,
+    add_model,
+    add_output,
+    add_split,
+    numbers,
+    parser,
+    positive,
+    seed,
+    write_picture,
+)
 from nnlab.errors import BadInput
 
 MOST_STOPS, MOST_STEPS, MOST_WALKS = 50, 100, 100
@@ -25,6 +35,7 @@ def main(argv: list[str]) -> int:
     add_split(made, "test", use="which --through counts in")
     add_output(made, "walk")
     add_model(made)
+    add_data_changed(made)
     asked = made.parse_args(argv)
     if asked.split and asked.through is None:
         raise BadInput(f"--split {asked.split}: has no effect without --through; add --through I,J, or leave it out")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from nnlab.config.constraints import SEED, AtLeast, Between, NonEmpty
 from nnlab.data.classes import choose
+from nnlab.data.identity import digest, splits_digest
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -170,7 +170,8 @@ class Dataset(ABC):
 
         arrays = self.prepare(chosen.arrays, train)
         levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
-        spec = replace(self._spec(arrays, train), digest=digest(loaded), range=levels)
+        marks = {"digest": digest(loaded), "splits": splits_digest(train, validation, test)}
+        spec = replace(self._spec(arrays, train), **marks, range=levels)
         x, y = arrays.x_train.to(device), None if arrays.y_train is None else arrays.y_train.to(device)
         x_test, y_test = arrays.x_test.to(device), None if arrays.y_test is None else arrays.y_test.to(device)
         return Data(
@@ -216,12 +217,6 @@ class Dataset(ABC):
             low, high = (0.0, 1.0) if bounded else (x[train].min().item(), x[train].max().item())
         kind, shape = "image" if image else "table", tuple(x.shape[1:])
         return DataSpec(self.name, kind, shape, arrays.classes, low, high, bounded, arrays.columns, arrays.mean, arrays.std)
-
-
-def digest(arrays: Arrays) -> str:
-    """Eight hexadecimal digits of the values, a checksum and no proof."""
-    sums = [zlib.crc32(x.contiguous().numpy().reshape(-1).view("uint8").data) for x in (arrays.x_train, arrays.x_test)]
-    return f"{sums[0] ^ (sums[1] << 1) % 2**32:08x}"
 
 
 @contextmanager

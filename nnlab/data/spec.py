@@ -20,7 +20,8 @@ class DataSpec:
     bounded  whether low and high are limits (images) or merely the extremes seen in training (tables)
     columns  names of a table's columns, where it has any
     range    the whole numbers of an image's file that are 0 and 1 to a model; empty where they are as they are
-    digest   of the values as they were loaded, so that a set is told from another of the same name
+    digest   of the values and labels as they were loaded, so that a set is told from another of the same name
+    splits   of which examples are in which split
     mean, std  (D,) what a standardised table was shifted and divided by, in the file's units; empty if it was not
     """
 
@@ -35,6 +36,7 @@ class DataSpec:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     digest: str = ""
+    splits: str = ""
     range: tuple[float, ...] = ()
 
     @property

@@ -14,7 +14,6 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from nnlab.cards import FRAME
-from nnlab.commands.trained import open_data
 from nnlab.families.em.kmeans import KMeans
 from nnlab.loading import open_run
 
@@ -44,7 +43,7 @@ def test_every_example_stands_in_the_table_with_its_own_score(nnlab, trained) ->
     status, out, error = nnlab("outliers", "last", "-n", "5")
     assert status == 0, error
     found, told, run = rows(), json.loads(out), open_run("last")
-    data = open_data(run)
+    data = run.data
     sets = {"test": (data.test, ("3", "1")), "others": (data.others, tuple("02456789"))}
     assert (told["n"], told["kept_out"]["n"]) == (len(data.test), len(data.others))
     assert told["kept_out"]["classes"] == list("02456789")
