@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 import nnlab
-from nnlab.errors import NnlabError
+from nnlab.errors import BadInput, NnlabError, RunFailed, explain, nearest, out_of_memory, shortened
 
 VERBS = {
     "train": "train a model: nnlab train model=vae data=fashion_mnist",
@@ -51,23 +52,18 @@ def usage() -> str:
     return HELP.format(version=nnlab.__version__, verbs=verbs)
 
 
-def nearest_verb(word: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(word, VERBS, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"verbs: {', '.join(VERBS)}"
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run a command line. Returns its exit status: 0 done, 1 the run failed, 2 bad usage or config, 130 interrupted."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    mend_streams()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, interrupt)
     try:
-        return dispatch(argv)
+        status = dispatch(argv)
+        sys.stdout.flush()  # a full disk or a closed pipe is told of here, not when Python ends
+        return status
     except NnlabError as error:
-        for problem in str(error).splitlines():
-            print(f"nnlab: {problem}", file=sys.stderr)
+        tell(*str(error).splitlines())
         return error.status
     except KeyboardInterrupt:
         print("nnlab: interrupted", file=sys.stderr)
@@ -75,6 +71,33 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `nnlab runs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # of a file that no verb expected to fail
+        tell(explain(error, "standard output"))
+        return RunFailed.status
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        tell("what was asked for does not fit into memory; ask for less at once (-n, trainer.batch_size, a smaller model)")
+        return RunFailed.status
+
+
+def tell(*problems: str) -> None:
+    for problem in problems:
+        print(f"nnlab: {problem}", file=sys.stderr)
+
+
+def mend_streams() -> None:
+    """Characters that the terminal's encoding lacks are escaped, and a closed stream is written to nowhere."""
+    for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
+        if getattr(sys, name) is None:
+            with suppress(OSError):
+                os.fstat(number)
+                continue
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, so that no file of a run does
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def interrupt(number: int, frame: object) -> None:
@@ -93,7 +116,6 @@ def dispatch(argv: list[str]) -> int:
     if verb in ("-sc", "--shell-completion") or verb.startswith(("-sc=", "--shell-completion=")):
         verb, rest = "train", argv  # what the shell asks while one types
     if verb not in VERBS:
-        print(f"nnlab: '{verb}' is no verb; {nearest_verb(verb)}", file=sys.stderr)
-        return 2
+        raise BadInput(f"'{shortened(verb)}' is no verb; {nearest(verb, VERBS)}")
     command = importlib.import_module(f"nnlab.commands.{verb}")
     return command.main(rest) or 0

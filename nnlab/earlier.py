@@ -95,6 +95,8 @@ def with_earlier(config: Mapping) -> tuple[dict, list[str]]:
 
     RUNs are the judge, and those parameters of the model's class that are an `Earlier`.
     """
+    if not isinstance(config.get("model"), Mapping):  # which the check of the values will tell
+        return dict(config), []
     new, problems = {**config, "model": dict(config["model"])}, []
 
     def replace(node: dict, key: str, place: str, otherwise: str = "") -> None:

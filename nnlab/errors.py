@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 from pathlib import Path
+
+LONGEST = 80  # characters of what was typed that a message repeats
+LIKELY = 0.8  # likeness from which an unknown word is taken for a misspelt one of another kind
+
+TOO_LARGE = (  # of what torch and NumPy say where more memory is asked for than there is, or than can be counted
+    "can't allocate memory",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+    "array is too big",
+    "Maximum allowed dimension exceeded",
+)
 
 
 class NnlabError(Exception):
@@ -43,14 +56,41 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
+def near(name: str, legal: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The legal name that a misspelt one most resembles, if any does."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(str(name)[:LONGEST], list(legal), n=1, cutoff=cutoff)), None)
+
+
+def nearest(name: str, legal: Iterable[str]) -> str:
+    """A hint: the legal name that a misspelt one most resembles, or else all of them."""
+    legal = sorted(legal)
+    meant = near(name, legal)
+    if meant:
+        return f"did you mean '{meant}'?"
+    return f"legal here: {', '.join(legal)}" if legal else "nothing is legal here"
+
+
+def shortened(text: object) -> str:
+    """What was typed, made harmless and short enough for a message."""
+    shown = printable(text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
 def one_line(error: BaseException) -> str:
     """An error's text, whose line breaks would break a message."""
     return " ".join(str(error).split())
 
 
-def explain(error: OSError, path: Path) -> str:
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, NumPy or torch says that memory did not suffice."""
+    return isinstance(error, MemoryError) or any(text in str(error) for text in TOO_LARGE)
+
+
+def explain(error: OSError, path: Path | str) -> str:
     """An error of the file system as a sentence."""
-    place = error.filename or path
+    place = printable(error.filename or path)
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return f"{place}: the disk is full; make room and try again"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):

@@ -141,7 +141,7 @@ def test_two_files_make_a_model_that_every_verb_knows(nnlab, toy: str) -> None:
     status, out, error = nnlab(*training(toy))
     assert status == 0, error
     folder = only_run()
-    assert out.startswith(f"{toy} on digits: ")
+    assert f"\n{toy} on digits: " in out
     assert folder.path.parts[1:3] == (toy, "digits")
     facts, final = folder.read_status(), folder.read_summary()["final"]
     assert (facts["status"], facts["model"]) == ("completed", toy)

@@ -8,9 +8,11 @@ import math
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
-from nnlab.config.constraints import SEED
-from nnlab.errors import BadInput, explain
+from nnlab.commands.parsing import Parser
+from nnlab.config.constraints import SEED, WIDEST, AtLeast, Between, Constraint, complaint, describe, fits
+from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
@@ -21,60 +23,73 @@ WIDTH = 80  # of a paragraph of a page of help
 MOST_STEPS = 100  # images side by side in a picture that one can still look at
 
 
-def parser(verb: str, description: str, *examples: str, run: bool = True) -> argparse.ArgumentParser:
-    """A verb's parser, with its examples under --help."""
+def parser(verb: str, description: str, *examples: str, run: bool = True, keyed: bool = False) -> Parser:
+    """A verb's parser, with its examples under --help; `keyed` if it takes KEY=VALUE."""
     shown = "\n".join(f"  nnlab {example}" for example in examples)
-    made = argparse.ArgumentParser(
-        f"nnlab {verb}",
+    made = Parser(
+        verb,
+        example=examples[0],
+        keyed=keyed,
         description=textwrap.fill(description, WIDTH),
         epilog=f"examples:\n{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     if run:
         made.add_argument("run", metavar="RUN", help="a run folder, or 'last'")
     return made
 
 
-def add_checkpoint(made: argparse.ArgumentParser, default: str = "best where there is one, else last") -> None:
+def add_checkpoint(made: Parser, default: str = "best where there is one, else last") -> None:
     made.add_argument("--checkpoint", metavar="NAME", help=f"best, last, step-000500, …; by default {default}")
 
 
-def add_model(made: argparse.ArgumentParser) -> None:
+def add_model(made: Parser) -> None:
     """Options of every verb that uses the trained model."""
     add_checkpoint(made)
     made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
 
 
-def add_data_changed(made: argparse.ArgumentParser) -> None:
+def add_data_changed(made: Parser) -> None:
     """The option of every verb that reads the run's data."""
     made.add_argument("--data-changed", action="store_true", help="use data that are not those of the training, and record it")
 
 
-def add_split(made: argparse.ArgumentParser, default: str, use: str = "") -> None:
+def add_split(made: Parser, default: str, use: str = "") -> None:
     """--split; where only another option gives it a `use`, None stands for the default, so that one sees what was typed."""
     said = f"{use}; by default {default}" if use else f"by default {default}"
     made.add_argument("--split", choices=SPLITS, default=None if use else default, help=said)
 
 
-def add_output(made: argparse.ArgumentParser, name: str) -> None:
+def add_output(made: Parser, name: str) -> None:
     made.add_argument("-o", "--output", type=Path, metavar="FILE.png", help=f"by default images/{name}.png of the run")
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number from there on."""
+def within(*constraints: Constraint) -> Callable[[str], int]:
+    """The type of an option that is a whole number of this range."""
+    annotation = Annotated[(int, *constraints)]
 
     def number(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number ≥ {least}, got {value}")
+        try:
+            value = int(text)
+        except ValueError:  # also of more digits than Python reads
+            raise argparse.ArgumentTypeError(f"expected {describe(annotation)}, got '{shortened(text)}'") from None
+        if trouble := complaint(annotation, value):
+            raise argparse.ArgumentTypeError(trouble)
         return value
 
-    number.__name__ = "whole number"  # argparse: invalid whole number value: 'x'
     return number
 
 
-positive, several = at_least(1), at_least(2)
+positive, several, natural = within(AtLeast(1)), within(AtLeast(2)), within(AtLeast(0))
+seed, port, whole = within(SEED), within(Between(1, 65535)), within(Between(-WIDEST, WIDEST))
+
+
+def real(text: str) -> float:
+    """The type of an option that is a finite number."""
+    found = reals(text)
+    if len(found) > 1:
+        raise argparse.ArgumentTypeError(f"expected one number, got '{shortened(text)}'")
+    return found[0]
 
 
 def reals(text: str) -> list[float]:
@@ -83,38 +98,34 @@ def reals(text: str) -> list[float]:
     except ValueError:
         found = [math.nan]
     if not all(map(math.isfinite, found)):
-        raise argparse.ArgumentTypeError(f"expected numbers such as 0.1,0.5,1, got '{text}'")
+        raise argparse.ArgumentTypeError(f"expected numbers such as 0.1,0.5,1, got '{shortened(text)}'")
     return found
 
 
 def numbers(text: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
+        found = [int(part) for part in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected whole numbers such as 3,0,7, got '{text}'") from None
-
-
-def seed(text: str) -> int:
-    value = int(text)
-    if not SEED.allows(value):
-        raise argparse.ArgumentTypeError(f"expected a whole number {SEED}, got {value}")
-    return value
+        found = [None]
+    if not all(fits(int, number) for number in found):
+        raise argparse.ArgumentTypeError(f"expected whole numbers such as 3,0,7, got '{shortened(text)}'")
+    return found
 
 
 def parse_override(line: str, example: str) -> tuple[str, object]:
     """The key and the value of a KEY=VALUE, read as YAML. Raises BadInput."""
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
+
+    from nnlab.config.sentences import UNREADABLE, sentence
 
     key, equals, value = line.partition("=")
     if not equals or not key:
-        raise BadInput(f"{line}: expected KEY=VALUE, e.g. {example}")
+        raise BadInput(f"{shortened(line)}: expected KEY=VALUE, e.g. {example}")
     try:
         parsed = OmegaConf.create(f"value: {value}")
         return key, OmegaConf.to_container(parsed, resolve=False)["value"]
-    except (YAMLError, OmegaConfBaseException) as error:
-        raise BadInput(f"{line}: {str(error).splitlines()[0]}; write lists as [1,2] and quote texts") from error
+    except UNREADABLE as error:
+        raise BadInput(f"{shortened(line)}: {sentence(error)}; write lists as [1,2] and quote texts") from error
 
 
 def check_archive(path: Path | None, what: str) -> None:

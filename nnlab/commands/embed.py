@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, add_split, parser, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, add_split, natural, parser, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.recording.projector import POINTS
 from nnlab.runs.find import as_typed
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("--input", type=Path, metavar="PATH", help="your own: a folder of images, or an .npz with an array x")
     made.add_argument(
-        "--tsne", type=int, metavar="N", help=f"codes that t-SNE places; by default {NEIGHBOURS}, 0 leaves it out"
+        "--tsne", type=natural, metavar="N", help=f"codes that t-SNE places; by default {NEIGHBOURS}, 0 leaves it out"
     )
     made.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="of the codes; by default codes.npz of the run")
     add_split(made, "test", use="instead of --input")

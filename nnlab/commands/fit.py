@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 
+from nnlab.commands.arguments import parser
 from nnlab.commands.train import check_before
 from nnlab.config import names
 from nnlab.errors import BadInput
@@ -14,9 +14,15 @@ FINE = 1 / 32  # of the answer: a closer one would not outlast the next allocati
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="nnlab fit", description=__doc__)
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for nnlab train: model=conv_vae data=cifar10")
-    asked = parser.parse_args(argv)
+    made = parser(
+        "fit",
+        "The largest trainer.batch_size that a GPU's memory holds for what train would train, by trial.",
+        "fit model=conv_vae data=cifar10",
+        run=False,
+        keyed=True,
+    )
+    made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for nnlab train")
+    asked = made.parse_args(argv)
     typed = names.check(asked.overrides)
     check_before(typed, None, quick=False)
     jobs = list(typed.jobs())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_data_changed, add_model, parser, positive, write_picture
-from nnlab.errors import BadInput, explain
+from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def counts(text: str) -> list[int | None]:
     """10,100,all → [10, 100, None]."""
     try:
         return [None if part == "all" else positive(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected numbers of labels such as 10,100,all, got '{text}'") from None
+    except (ValueError, argparse.ArgumentTypeError):
+        raise argparse.ArgumentTypeError(f"expected numbers of labels such as 10,100,all, got '{shortened(text)}'") from None
 
 
 @dataclass

@@ -153,7 +153,7 @@ def noise_node(name: str | None, trained: dict, overrides: list[str]) -> dict:
     from omegaconf import OmegaConf
 
     from nnlab.config import search, values
-    from nnlab.config.names import nearest
+    from nnlab.errors import nearest
 
     choices = search.options("noise")
     if name is not None and name not in choices:

@@ -25,6 +25,7 @@ def main(argv: list[str]) -> int:
         "Go on with a run that was stopped, or train it longer, in the same folder.",
         "resume last",
         "resume outputs/vae/fashion_mnist/2026-01-31_12-00-00-000000 trainer.epochs=40",
+        keyed=True,
     )
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
     add_checkpoint(made, "last")

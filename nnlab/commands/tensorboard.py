@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from nnlab.commands.arguments import parser
+from nnlab.commands.arguments import parser, port
 from nnlab.errors import BadInput
 from nnlab.runs.find import outputs, resolve
 
@@ -13,7 +13,7 @@ from nnlab.runs.find import outputs, resolve
 def main(argv: list[str]) -> int:
     made = parser("tensorboard", "Open TensorBoard on all runs, or on one.", "tensorboard", "tensorboard last", run=False)
     made.add_argument("run", nargs="?", metavar="RUN", help="a run folder, a folder of runs, or 'last'; by default all runs")
-    made.add_argument("--port", type=int, default=6006)
+    made.add_argument("--port", type=port, default=6006)
     made.add_argument("--host", default="localhost", help="0.0.0.0 lets other machines see it")
     asked = made.parse_args(argv)
 

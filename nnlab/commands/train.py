@@ -5,40 +5,69 @@ from __future__ import annotations
 import os
 import sys
 import time
+from argparse import Namespace
 from contextlib import closing, suppress
 from pathlib import Path
 
-from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
+from nnlab.commands.parsing import Parser
 from nnlab.config import names, search
+from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
 from nnlab.runs.folder import RunFolder
 
+INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
 
 
 def main(argv: list[str]) -> int:
-    from hydra._internal.utils import get_args_parser
-
-    asked = get_args_parser().parse_args(argv)
+    asked = parser().parse_intermixed_args(argv)
     if asked.shell_completion:
         return complete(argv)
     os.environ["NNLAB_COMMAND_BEGAN"] = str(time.time())
-    # Hydra's own pages (--help, --cfg job, --info, …) need no more than the names to be right
-    page = asked.help or asked.hydra_help or asked.info
     if asked.config_dir:
         search.check_folder(asked.config_dir)
         asked.config_dir = os.path.abspath(asked.config_dir)
-    if not page:
-        typed = names.check(asked.overrides, asked.config_dir)
-        if not asked.cfg and not typed.problems:
-            greet(asked.overrides)  # torch takes seconds to import
-        check_before(typed, asked.config_dir, quick=bool(asked.cfg))
-        if not asked.cfg:
-            refuse_existing_folder(typed)
+    if (asked.resolve or asked.package) and not asked.cfg:
+        raise BadInput("--resolve, --package: belong to --cfg; for example: nnlab train model=vae --cfg job --resolve")
+    if not asked.hydra_help:
+        check_typed(asked)
     names.prefer(asked.config_dir)
-    return under_hydra(argv, multirun=asked.multirun)
+    options = list(argv)
+    for line in asked.overrides:  # Hydra wants them together
+        options.remove(line)
+    return under_hydra([*options, *asked.overrides], multirun=asked.multirun)
+
+
+def check_typed(asked: Namespace) -> None:
+    """Raise BadInput with every problem of a command line; before torch is imported, say what was asked for."""
+    typed = names.check(asked.overrides, asked.config_dir, sweep=asked.multirun)
+    if asked.package:
+        names.check_package(typed, asked.package, asked.config_dir)
+    if asked.help or asked.info:  # Hydra's own pages need no more than the names to be right
+        typed.refuse()
+        return
+    if not asked.cfg and not typed.problems:
+        greet(asked.overrides)  # torch takes seconds to import
+    check_before(typed, asked.config_dir, quick=bool(asked.cfg))
+    if not asked.cfg:
+        refuse_existing_folder(names.hydra_values(typed, asked.config_dir))
+
+
+def parser() -> Parser:
+    """Those of Hydra's options that make sense here."""
+    made = Parser("train", keyed=True, add_help=False)
+    made.add_argument("overrides", nargs="*")
+    made.add_argument("-c", "--cfg", choices=["job", "hydra", "all"])
+    made.add_argument("-i", "--info", nargs="?", const="all", choices=INFO)
+    made.add_argument("-p", "--package")
+    made.add_argument("-cd", "--config-dir")
+    for name, short in FLAGS.items():
+        made.add_argument(*([short] if short else []), f"--{name}", action="store_true")
+    return made
 
 
 def greet(overrides: list[str]) -> None:
@@ -63,10 +92,21 @@ def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> Non
 
                 config, unresolved = with_earlier(config)
             problems += unresolved or values.check(config, nodes)
-            if nodes is None:
-                problems += check_device(config)
+            if nodes is None and not problems:
+                problems += check_device(config) + check_task(config, typed.keys())
     if problems:
         raise BadInput(*dict.fromkeys(problems))
+
+
+def check_task(config: dict, typed: set[str]) -> list[str]:
+    """A model that learns to undo a noise learns nothing without one, unless it was typed that there is to be none."""
+    from nnlab.config.build import target
+    from nnlab.training.trainer import trainer_of
+
+    model, noise = (target(config[node]["_target_"], node) for node in ("model", "noise"))
+    if "noise" not in trainer_of(model).needs - typed or noise.__name__ != "NoNoise":
+        return []
+    return [f"noise: {model.__name__} learns to undo one; add noise=gaussian, noise=hole, … (noise=none trains it without)"]
 
 
 def check_device(config: dict) -> list[str]:
@@ -79,13 +119,13 @@ def check_device(config: dict) -> list[str]:
     return []
 
 
-def refuse_existing_folder(typed: names.Typed) -> None:
-    for override in typed.values:
-        if override.key_or_group in ("hydra.run.dir", "hydra.sweep.dir") and not override.is_sweep_override():
-            folder = Path(str(OmegaConf.to_container(OmegaConf.create({"dir": override.value()}), resolve=True)["dir"]))
-            if folder.is_dir() and any(folder.iterdir()):
-                remedy = f"go on with nnlab resume {folder}, or choose another folder"
-                raise BadInput(f"{override.key_or_group}: {folder} exists already; {remedy}")
+def refuse_existing_folder(typed: dict[str, object]) -> None:
+    """Raise BadInput if a folder that was typed (Hydra's keys and their values) holds something."""
+    for key in typed.keys() & {"hydra.run.dir", "hydra.sweep.dir"}:
+        folder = Path(str(typed[key]))
+        if folder.is_dir() and any(folder.iterdir()):
+            remedy = f"go on with nnlab resume {folder}, or choose another folder"
+            raise BadInput(f"{key}: {folder} exists already; {remedy}")
 
 
 def under_hydra(argv: list[str], multirun: bool) -> int:
@@ -98,8 +138,8 @@ def under_hydra(argv: list[str], multirun: bool) -> int:
     failures.clear()
     try:
         hydra.main(version_base="1.3", config_path="pkg://nnlab.configs", config_name="train")(job)()
-    except hydra.errors.HydraException as error:
-        raise BadInput(str(error).replace("\n", " ")) from error
+    except (hydra.errors.HydraException, OmegaConfBaseException) as error:
+        raise BadInput(f"config: {sentence(error)}") from error
     except NnlabError as error:  # of a sweep, whose other jobs have had their turn
         failures.append(error)
     except OSError as error:  # the folder could not be made

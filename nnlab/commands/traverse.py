@@ -11,6 +11,8 @@ from nnlab.commands.arguments import (
     numbers,
     parser,
     positive,
+    real,
+    whole,
     write_picture,
 )
 from nnlab.errors import BadInput
@@ -28,9 +30,9 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "--coordinates", metavar="I,J,…", type=numbers, help="these alone, in this order; by default the 32 most informative"
     )
-    made.add_argument("--reach", type=float, help="how far, in standard deviations; by default 3")
+    made.add_argument("--reach", type=real, help="how far, in standard deviations; by default 3")
     made.add_argument("--steps", type=positive, help="images a row; by default 11, of the plane 20")
-    made.add_argument("--index", type=int, metavar="I", help="start from image I of the split instead of the middle")
+    made.add_argument("--index", type=whole, metavar="I", help="start from image I of the split instead of the middle")
     made.add_argument(
         "--manifold", action="store_true", help="of a latent space of two coordinates the whole plane, by the prior's quantiles"
     )

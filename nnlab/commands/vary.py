@@ -16,6 +16,7 @@ from nnlab.commands.arguments import (
     positive,
     reals,
     seed,
+    whole,
     write_picture,
 )
 from nnlab.errors import BadInput
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
         "vary last --index 42 --scale 0.5 -n 30 --seed 7 -o shoes.png",
         "vary last --index 42 --split train --scale 0.1,0.5,1",
     )
-    made.add_argument("--index", type=int, required=True, metavar="I", help="image I of the split")
+    made.add_argument("--index", type=whole, required=True, metavar="I", help="image I of the split")
     made.add_argument(
         "--scale", type=reals, default=[0.25, 0.5, 1.0], metavar="S,…", help="s, a row each; by default 0.25,0.5,1"
     )

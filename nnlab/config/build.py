@@ -9,10 +9,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
-from nnlab.config.constraints import fits, is_none
-from nnlab.errors import BadInput, one_line
+from nnlab.config.constraints import describe, fits, is_none
+from nnlab.config.kinds import accepts
+from nnlab.errors import BadInput, one_line, shortened
 
 T = TypeVar("T")
+EXAMPLE = "nnlab.families.vae.vae.VAE"
 
 
 def trusted() -> list[str]:
@@ -35,6 +37,9 @@ def target(name: Any, place: str) -> type:
     module that defines it), does not exist, or is no class.
     """
     module, _, attribute = str(name).rpartition(".")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        got = "nothing" if name is None else f"'{shortened(name)}'"
+        raise BadInput(f"{place}._target_: expected the name of a class, such as {EXAMPLE}, got {got}")
     if not is_trusted(module):
         raise BadInput(
             f"{place}._target_: {name} lies outside nnlab. "
@@ -98,9 +103,11 @@ def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more:
     for key, value in node.items():
         if key == "_target_":
             continue
-        as_it_is = key in legal and legal[key].annotation is Mapping
-        if isinstance(value, Mapping) and "_target_" in value and not as_it_is:
-            value = build(value, object, place=f"{place}.{key}")
+        if isinstance(value, Mapping) and "_target_" in value and key in legal and legal[key].annotation is not Mapping:
+            found = target(value["_target_"], f"{place}.{key}")
+            if not accepts(legal[key].annotation, found):
+                raise BadInput(f"{place}.{key}: expected {describe(legal[key].annotation)}, got the class {found.__name__}")
+            value = build(value, found, place=f"{place}.{key}")
         absent = is_none(value) and key in legal and fits(legal[key].annotation, None)
         options[key] = None if absent else value
     return cls(*arguments, **options, **more)

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
+from nnlab.errors import shortened
+
 
 class Constraint(Protocol):
     def allows(self, value: Any) -> bool: ...
@@ -68,6 +70,7 @@ class NonEmpty:
 
 
 LARGEST = sys.float_info.max
+WIDEST = 2**63 - 1  # of whole numbers: 64 bits hold it
 NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "none"}
 
 
@@ -119,7 +122,7 @@ def fits(annotation: Any, value: Any) -> bool:
     if annotation is bool:
         return isinstance(value, bool)
     if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and -WIDEST <= value <= WIDEST
     if annotation is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
     if annotation is str:
@@ -134,5 +137,11 @@ def complaint(annotation: Any, value: Any) -> str | None:
     """None if the value fits, else "expected …, got …"."""
     if fits(annotation, value):
         return None
-    shown = "none" if value is None else repr(value) if isinstance(value, str) else str(value)
-    return f"expected {describe(annotation)}, got {shown}"
+    return f"expected {describe(annotation)}, got {shown(value)}"
+
+
+def shown(value: Any) -> str:
+    """A value as a complaint repeats it."""
+    if isinstance(value, int) and not -WIDEST <= value <= WIDEST:
+        return "one of more than 64 bits"
+    return "none" if value is None else shortened(repr(value) if isinstance(value, str) else value)

@@ -6,24 +6,27 @@ legal name, before Hydra makes a folder.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from nnlab.config.search import options
-from nnlab.errors import BadInput
+from nnlab.config.sentences import UNREADABLE, sentence
+from nnlab.errors import LIKELY, BadInput, near, nearest, shortened
 
 LIST_VERB = {
     "model": "models",
@@ -32,6 +35,10 @@ LIST_VERB = {
     "trainer": "trainers",
     "experiment": "experiments",
 }
+
+
+MOST_VALUES = 1000  # of one key in a sweep
+HIDDEN = ("_target_", "hydra")  # keys of a config that are not shown to choose from
 
 
 class OwnConfigsFirst(SearchPathPlugin):
@@ -62,13 +69,6 @@ def prefer(config_dir: str | None) -> None:
         Plugins.instance().register(OwnConfigsFirst)
 
 
-def nearest(name: str, legal: Iterable[str]) -> str:
-    """A hint: the legal name that a misspelt one most resembles, or else all of them."""
-    legal = list(legal)
-    near = difflib.get_close_matches(name, legal, n=1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else f"legal here: {', '.join(sorted(legal))}"
-
-
 @dataclass
 class Typed:
     """What the user typed, checked by name: `groups` and `values` hold what is legal, `problems` what is not."""
@@ -80,84 +80,140 @@ class Typed:
     def keys(self) -> set[str]:
         return {override.key_or_group for override in [*self.groups, *self.values]}
 
+    def refuse(self) -> None:
+        """Raise BadInput if there are problems."""
+        if self.problems:
+            raise BadInput(*self.problems)
+
     def jobs(self) -> list[list[str]]:
         """Overrides whose compositions together hold every value typed: one list, or for a sweep one a value."""
-        overrides = [(o, texts(o)) for o in [*self.groups, *self.values]]
-        first = [each[0] for _, each in overrides if each]
-        jobs = [first]
-        for i, (_, each) in enumerate((o, t) for o, t in overrides if t):
-            jobs += [[*first[:i], other, *first[i + 1 :]] for other in each[1:]]
-        return jobs
+        return varied([*self.groups, *self.values])
+
+
+def varied(overrides: list[Override]) -> list[list[str]]:
+    """The first value of each override, and then each other value once beside the first ones of the others."""
+    each = [texts(override) for override in overrides]
+    first = [values[0] for values in each]
+    return [first, *([*first[:i], other, *first[i + 1 :]] for i, values in enumerate(each) for other in values[1:])]
 
 
 def texts(override: Override) -> list[str]:
-    """An override as Hydra reads it, one text for each value that it sweeps over (none for a glob)."""
+    """An override as Hydra reads it, one text for each value that it sweeps over."""
     if not override.is_sweep_override():
         return [override.input_line]
-    if isinstance(override.value(), Glob):
-        return []
-    return [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    found = islice(override.sweep_string_iterator(), MOST_VALUES + 1)
+    return [f"{override.get_key_element()}={value}" for value in found]
 
 
-def check(overrides: list[str], config_dir: str | None = None) -> Typed:
-    """Every misspelt choice and key of a command line, told at once."""
-    typed, values = Typed(), []
+def check(overrides: list[str], config_dir: str | None = None, sweep: bool = False) -> Typed:
+    """Every misspelt choice and key of a command line, told at once; several values of one key are legal in a sweep alone."""
+    typed, values, refused = Typed(), [], set()
     prefer(config_dir)
     with hydra():
         loader = GlobalHydra.instance().config_loader()
         parser = OverridesParser.create(config_loader=loader)
-        refused = set()
         for line in overrides:
             try:
-                override = parser.parse_override(line)
-            except HydraException as error:
-                if "=" in line:
-                    typed.problems.append(f"{line}: {str(error).splitlines()[0]}; write lists as [1,2] and quote texts")
-                else:
-                    typed.problems.append(f"{line}: expected key=value, e.g. model=vae or optimizer.lr=3e-4")
+                override = parsed(line, parser)
+                choices = loader.get_group_options(override.key_or_group, ObjectType.CONFIG)
+                check_values(override, bool(choices), sweep)
+                if choices:
+                    check_choice(override, choices)
+                    refuse_twice(override, typed.groups)
+            except BadInput as error:
+                typed.problems += error.problems
+                refused.add(line.lstrip("+~").partition("=")[0])
                 continue
-            group = override.key_or_group
-            if not group:
-                typed.problems.append(f"{line}: expected key=value, e.g. model=vae or optimizer.lr=3e-4")
+            (typed.groups if choices else values).append(override)
+        settings = varied(typed.groups)
+        configs = {tuple(setting): compose_or_complain(setting, whole=True) for setting in settings}
+        for override in values:
+            node = override.key_or_group.partition(".")[0]
+            if node in refused:
                 continue
-            choices = loader.get_group_options(group, ObjectType.CONFIG)
-            if not choices:
-                values.append(override)
-                continue
-            problem = check_choice(override, choices)
-            if problem:
-                typed.problems.append(problem)
-                refused.add(group)
-            else:
-                typed.groups.append(override)
-        config = compose_or_complain([line for o in typed.groups for line in texts(o)[:1]])
-    for override in values:
-        node = override.key_or_group.split(".")[0]
-        if node == "hydra" or node in refused:
-            typed.values += [override] if node == "hydra" else []
-            continue
-        problem = check_key(override, config)
-        if problem:
-            typed.problems.append(problem)
-        else:
-            typed.values.append(override)
+            problems = check_hydra(override, settings[0]) if node == "hydra" else check_everywhere(override, configs)
+            typed.problems += problems
+            typed.values += [] if problems else [override]
     if {"trainer.epochs", "trainer.steps"} <= typed.keys():
         typed.problems.append("trainer.epochs, trainer.steps: two lengths of one run; give one of them")
     return typed
 
 
-def check_choice(override: Override, choices: list[str]) -> str | None:
+def parsed(line: str, parser: OverridesParser) -> Override:
+    """Raises BadInput if that is no KEY=VALUE."""
+    key, equals, value = line.partition("=")
+    if not equals and not line.startswith("~"):
+        raise BadInput(f"{shortened(line)}: expected key=value, e.g. model=vae or optimizer.lr=3e-4")
+    try:
+        override = parser.parse_override(line)
+        override.config_loader = parser.config_loader  # where glob(*) looks
+    except UNREADABLE as error:
+        if "integer string conversion" in str(error):
+            raise BadInput(f"{shortened(key)}: {sentence(error)}") from error
+        quoted = shortened(f"'{key}=\"{value}\"'")
+        raise BadInput(f"{shortened(line)}: not readable; write lists as [1,2], and a text in quotes: {quoted}") from error
+    if not override.key_or_group:
+        raise BadInput(f"{shortened(line)}: expected key=value, e.g. model=vae or optimizer.lr=3e-4")
+    return override
+
+
+def refuse_twice(override: Override, before: list[Override]) -> None:
+    """Two choices of one group are two experiments; of two values of one key the last stands, as scripts expect."""
+    for other in before:
+        if other.key_or_group == override.key_or_group:
+            lines = f"{shortened(other.input_line)}, {shortened(override.input_line)}"
+            raise BadInput(f"{override.key_or_group}: given twice ({lines}); give one of them")
+
+
+def check_values(override: Override, group: bool, sweep: bool) -> None:
+    """Raise BadInput if an override has several values where it may have one, or none, or no end of them."""
+    line, value = shortened(override.input_line), override.value()
+    if not override.is_sweep_override():
+        return
+    if not sweep:
+        raise BadInput(f"{line}: several values make a sweep; add -m. A text with a comma is quoted: '\"a,b\"'")
+    if isinstance(value, IntervalSweep) or (isinstance(value, Glob) and not group):
+        raise BadInput(f"{line}: names no values to try; list them, as in {override.key_or_group}=1,2,3")
+    found = texts(override)
+    if not found:
+        raise BadInput(f"{line}: matches nothing, so there would be no job; nnlab list shows what there is")
+    if len(found) > MOST_VALUES:
+        raise BadInput(f"{line}: more than {MOST_VALUES:,} values")
+
+
+def check_hydra(override: Override, groups: list[str]) -> list[str]:
+    """Problems of one of Hydra's own keys, which Hydra alone knows."""
+    try:
+        compose("train", overrides=[*groups, texts(override)[0]], return_hydra_config=True)
+    except UNREADABLE:
+        line = shortened(override.input_line)
+        return [f"{line}: Hydra has no such key, or takes no such value; nnlab train --cfg hydra shows its keys"]
+    return []
+
+
+def check_everywhere(override: Override, configs: dict[tuple[str, ...], DictConfig]) -> list[str]:
+    """Problems of a key in each of the settings of a sweep, with what the setting is where not all have the same."""
+    found = {setting: check_key(override, config) for setting, config in configs.items()}
+    if len(set(found.values())) == 1:
+        return [problem for problem in {*found.values()} if problem]
+    common = set.intersection(*map(set, found))
+    return [f"with {' '.join(w for w in setting if w not in common)}: {p}" for setting, p in found.items() if p]
+
+
+def check_choice(override: Override, choices: list[str]) -> None:
+    """Raise BadInput if there is no such choice of a group."""
     group, kind = override.key_or_group, override.type
     if kind == OverrideType.DEL:
-        return f"{override.input_line}: a group cannot be removed" + (f"; write {group}=none" if "none" in choices else "")
-    wanted = [] if isinstance(override.value(), Glob) else [line.partition("=")[2] for line in texts(override)]
+        instead = f"; write {group}=none" if "none" in choices else ""
+        raise BadInput(f"{override.input_line}: a group cannot be removed{instead}")
+    wanted = [line.partition("=")[2] for line in texts(override)]
+    verb = LIST_VERB.get(group, group)
     unknown = [name for name in wanted if name not in choices]
     if unknown:
-        verb = LIST_VERB.get(group, group)
-        return "\n".join(f"{group}={n}: no such {group}; {nearest(n, choices)} (nnlab list {verb})" for n in unknown)
+        told = [f"{group}={n}: no such {group}; {nearest(n, choices)}" for n in map(shortened, unknown)]
+        raise BadInput(*(f"{text} (nnlab list {verb})" for text in told))
     if kind != OverrideType.CHANGE:
-        return f"{override.input_line}: write {group}={wanted[0]}, without the leading sign"
-    return None
+        raise BadInput(f"{override.input_line}: write {group}={wanted[0]}, without the leading sign")
 
 
 def check_key(override: Override, config: DictConfig) -> str | None:
@@ -166,28 +222,56 @@ def check_key(override: Override, config: DictConfig) -> str | None:
         return f"{override.input_line}: a key cannot be removed; write {key}=none where it may be absent"
     node, place = config, []
     for part in key.split("."):
-        legal = [str(name) for name in node if name != "_target_"] if isinstance(node, DictConfig) else []
+        legal = [str(name) for name in node if name not in HIDDEN] if isinstance(node, DictConfig) else []
         if not legal:
-            return f"{key}: '{'.'.join(place)}' holds no keys"
-        if part not in list(node):  # `in node` itself is false of a value that is still ???
-            return f"{key}: unknown key; {nearest(part, legal)}"
+            return f"{shortened(key)}: '{'.'.join(place)}' holds no keys"
+        if part not in list(node) or part == "hydra":  # `in node` itself is false of a value that is still ???
+            return f"{shortened(key)}: unknown key; {hint(part, legal, config)}"
         place.append(part)
         node = node._get_node(part)
     if isinstance(node, DictConfig):
         group = key.replace(".", "/")
         choose = f"choose with {group}=NAME or " if options(group, OwnConfigsFirst.folder) else ""
         kind = "a group" if choose else "not a single value"
-        return f"{override.input_line}: '{key}' is {kind}; {choose}set {key}.KEY"
+        return f"{shortened(override.input_line)}: '{key}' is {kind}; {choose}set {key}.KEY"
     return None
 
 
-def compose_or_complain(overrides: list[str]) -> DictConfig:
-    """Hydra's composition, its exceptions as BadInput. Must run inside an initialized Hydra."""
+def hint(name: str, legal: list[str], config: DictConfig) -> str:
+    """What may have been meant by a key that is not legal here, maybe one without its group: trainer.epochs by epochs."""
+    places = list(leaves(config))
+    last = {place.rpartition(".")[2] for place in places}
+    meant = name if name in last else None if near(name, legal) else near(name, last, LIKELY)
+    if meant is None:
+        return nearest(name, legal)
+    return f"did you mean {' or '.join(place for place in places if place.rpartition('.')[2] == meant)}?"
+
+
+def leaves(node: DictConfig, place: str = "") -> Iterator[str]:
+    """The places of all single values under a node."""
+    for name in node:
+        if name not in HIDDEN:
+            child = node._get_node(name)
+            yield from leaves(child, f"{place}{name}.") if isinstance(child, DictConfig) else [f"{place}{name}"]
+
+
+def compose_or_complain(overrides: list[str], whole: bool = False) -> DictConfig:
+    """Hydra's composition, of the `whole` with its own node, its exceptions as BadInput. Runs inside `hydra()`."""
     try:
-        return compose("train", overrides=overrides)
-    except HydraException as error:
-        cause = f" ({error.__cause__})" if error.__cause__ else ""
-        raise BadInput(f"{error}{cause}".replace("\n", " ")) from error
+        return compose("train", overrides=overrides, return_hydra_config=whole)
+    except UNREADABLE as error:
+        place, text = own_file(overrides) or "config", sentence(error)
+        raise BadInput(text if text.startswith(str(place)) else f"{place}: {text}") from error
+
+
+def own_file(overrides: list[str]) -> Path | None:
+    """The first of the user's own configs that is chosen."""
+    for line in overrides:
+        group, _, name = line.lstrip("+~").partition("=")
+        file = Path(OwnConfigsFirst.folder or "", group, f"{name}.yaml")
+        if OwnConfigsFirst.folder and file.is_file():
+            return file
+    return None
 
 
 def composed(overrides: list[str], config_dir: str | None = None) -> DictConfig:
@@ -205,5 +289,44 @@ def plain(config: DictConfig) -> dict:
     try:
         chosen = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
-        raise BadInput(f"{error.full_key or 'config'}: {str(error).splitlines()[0]}") from error
+        raise BadInput(f"{error.full_key or 'config'}: {sentence(error)}") from error
     return {key: value for key, value in chosen.items() if key not in ("hydra", "experiment")}
+
+
+def check_package(typed: Typed, package: str, config_dir: str | None = None) -> None:
+    """Raise BadInput if the config has no such part."""
+    prefer(config_dir)
+    with hydra():
+        config = compose_or_complain(varied(typed.groups)[0], whole=True)
+    if OmegaConf.select(config, package, throw_on_resolution_failure=False) is None:
+        raise BadInput(f"--package: no '{shortened(package)}' in the config; {nearest(package, map(str, config))}")
+
+
+def hydra_values(typed: Typed, config_dir: str | None = None) -> dict[str, Any]:
+    """The values of Hydra's own keys that were typed, resolved. Raises BadInput for one that does not resolve."""
+    own = [o for o in typed.values if o.key_or_group.startswith("hydra.") and not o.is_sweep_override()]
+    if not own:
+        return {}
+    prefer(config_dir)
+    known = HydraConfig.instance()
+    before, found = known.cfg, {}
+    with hydra():
+        config = compose_or_complain(varied([*typed.groups, *typed.values])[0], whole=True)
+        known.set_config(config)  # what ${hydra:…} looks into
+        try:
+            for key in (override.key_or_group for override in own):
+                found[key] = resolved(config, key)
+        finally:
+            known.cfg = before
+    return found
+
+
+def resolved(config: DictConfig, key: str) -> Any:
+    """A value of a composed config; None of one that says what a job has yet to say."""
+    try:
+        value = OmegaConf.select(config, key)
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except (MissingMandatoryValue, InterpolationToMissingValueError):
+        return None
+    except OmegaConfBaseException as error:
+        raise BadInput(f"{key}: {sentence(error)}") from error

@@ -19,7 +19,7 @@ def options(group: str, config_dir: str | None = None) -> dict[str, Path]:
     """The choices of a group (`model`, `optimizer/schedule`) and their files, sorted by name."""
     found: dict[str, Path] = {}
     for folder in reversed(folders(config_dir)):
-        found |= {path.stem: path for path in (folder / group).glob("*.yaml")}
+        found |= {path.stem: path for path in (folder / group).glob("*.yaml") if path.is_file()}
     return dict(sorted(found.items()))
 
 
@@ -32,7 +32,7 @@ def matching(group: str, patterns: list[str], config_dir: str | None = None) -> 
 def header(path: Path) -> tuple[str, str]:
     """The comment a config begins with: the command that runs it, and what it is, each as one line."""
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="backslashreplace").splitlines():
         if not line.startswith("#"):
             break
         lines.append(line.lstrip("# ").rstrip())

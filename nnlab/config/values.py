@@ -11,16 +11,16 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from nnlab.config.build import extends, parameters, target
-from nnlab.config.constraints import JUDGES, SEED, complaint, is_none
-from nnlab.config.names import nearest
-from nnlab.errors import BadInput
+from nnlab.config.constraints import JUDGES, SEED, NonEmpty, complaint, describe, is_none
+from nnlab.config.kinds import MAY_BE_EMPTY, accepts, kind_of, misfit, positionals, role
+from nnlab.errors import BadInput, nearest, one_line
 
 TOP_LEVEL = {
     "seed": Annotated[int, SEED],
     "device": str,
     "tags": list[str],
-    "outputs": str,
-    "judge": Literal[JUDGES] | None | Mapping,
+    "outputs": Annotated[str, NonEmpty()],
+    "judge": Literal[JUDGES] | None,
 }
 
 NODES = {
@@ -38,7 +38,7 @@ def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
     chosen = [key for key in config if nodes is None or key in nodes]
     problems = [f"{key}: missing" for key in (*NODES, *TOP_LEVEL) if nodes is None and key not in config]
     for key in chosen:
-        if key in TOP_LEVEL and not isinstance(config[key], Mapping):
+        if key in TOP_LEVEL and not (key == "judge" and isinstance(config[key], Mapping)):
             problems += check_value(TOP_LEVEL[key], config[key], key)
         elif isinstance(config[key], Mapping):
             problems += check_node(config[key], key)
@@ -58,17 +58,27 @@ def check_value(annotation: Any, value: Any, place: str) -> list[str]:
     return [f"{place}: {trouble}"] if trouble else []
 
 
-def check_node(node: Mapping, place: str) -> list[str]:
-    """Problems of a node that names a class, and of the nodes inside it. An empty node chooses nothing."""
+def check_node(node: Mapping, place: str, annotation: Any = Any) -> list[str]:
+    """Problems of a node that names a class, and of the nodes inside it. An empty node chooses nothing, where that may be.
+
+    annotation  of the parameter that takes what the node names
+    """
     if not node:
-        return []
+        return [] if role(place) in MAY_BE_EMPTY or annotation is Mapping else [f"{place}: empty; it must name a class"]
     try:
         cls = target(node.get("_target_"), place)
     except BadInput as error:
         return list(error.problems)
+    if not accepts(annotation, cls):
+        return [f"{place}: expected {describe(annotation)}, got the class {cls.__module__}.{cls.__qualname__}"]
+    if trouble := misfit(cls, place):
+        return [trouble]
     legal = parameters(cls)
-    if cls.__module__.startswith("torch.optim"):
-        legal["schedule"] = inspect.Parameter("schedule", inspect.Parameter.KEYWORD_ONLY, annotation=Any)
+    if role(place) == "optimizer":
+        if "lr" not in legal:
+            return [f"{place}._target_: {cls.__name__} has no learning rate lr; choose another"]
+        schedule = kind_of("optimizer.schedule")
+        legal["schedule"] = inspect.Parameter("schedule", inspect.Parameter.KEYWORD_ONLY, annotation=schedule)
         legal["lr"] = legal["lr"].replace(default=inspect.Parameter.empty)  # what a schedule multiplies
     problems = []
     for key, value in node.items():
@@ -76,16 +86,22 @@ def check_node(node: Mapping, place: str) -> list[str]:
         if key == "_target_":
             continue
         if key not in legal:
-            problems.append(f"{where}: unknown key; {nearest(key, legal)}")
-        elif isinstance(value, Mapping) and "_target_" in value:
-            problems += check_node(value, where)
+            problems.append(f"{where}: {unknown(key, cls, legal)}")
+        elif isinstance(value, Mapping) and ("_target_" in value or role(where) in MAY_BE_EMPTY):
+            problems += check_node(value, where, legal[key].annotation)
         else:
             problems += check_value(legal[key].annotation, value, where)
     required = [k for k, p in legal.items() if p.default is inspect.Parameter.empty]
     problems += [f"{place}.{key}: missing; add {place}.{key}=…" for key in required if key not in node]
-    if not problems and cls.__module__.startswith("torch.optim"):
+    if not problems and role(place) == "optimizer":
         problems += check_optimizer(cls, node, place)
     return problems
+
+
+def unknown(key: str, cls: type, legal: Iterable[str]) -> str:
+    if key in (parameter.name for parameter in positionals(cls)):
+        return f"is no keyword-only parameter of {cls.__name__}; its constructor must be def __init__(self, spec, *, {key}, …)"
+    return f"unknown key; {nearest(key, legal)}"
 
 
 def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
@@ -96,12 +112,18 @@ def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
 
     spare_the_compiler()
     options = {k: v for k, v in node.items() if k not in ("_target_", "schedule")}
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.ones(1)
 
     def complaint_of(some: Mapping) -> str | None:
         try:
-            cls([torch.zeros(1)], **some)
-        except (ValueError, TypeError) as error:
-            return str(error)
+            optimizer = cls([weight], **some)
+        except (ValueError, TypeError, RuntimeError) as error:
+            return one_line(error)
+        try:
+            optimizer.step()
+        except (ValueError, TypeError, RuntimeError):
+            return f"{cls.__name__} makes no step from a dense gradient alone; choose another"
         return None
 
     together = complaint_of(options)
@@ -152,12 +174,10 @@ def check_length(optimizer: Mapping, place: str, epochs: float, what: str) -> li
 
 def check_learning(config: Mapping) -> list[str]:
     """The trainer and what it uses are the model's to say: what has no effect on its learning is refused."""
-    from nnlab.model import Model, Reconstructs, Samples, can
+    from nnlab.model import Reconstructs, Samples, can
     from nnlab.training.trainer import trainer_of
 
     cls, node = target(config["model"]["_target_"], "model"), config["trainer"]
-    if not issubclass(cls, Model):
-        return [f"model._target_: {cls.__name__} is no Model"]
     trainer, name = trainer_of(cls), cls.__name__
     problems = []
     if not extends(trainer.options, target(node["_target_"], "trainer")):

@@ -104,6 +104,8 @@ class Trainer(ABC):
     """How, as the end of a sentence: "… learns by gradient"."""
     uses: ClassVar[frozenset[str]] = frozenset()
     """Which of `optimizer`, `noise` and `augmentation` have an effect on learning; the others are refused."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Which of them it has no task without: `none` is taken there only if it was typed."""
     monitor: ClassVar[Monitor | None] = None
     lower: ClassVar[frozenset[str]] = frozenset({"loss", "mse"})
     higher: ClassVar[frozenset[str]] = frozenset({"psnr"})

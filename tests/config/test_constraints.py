@@ -16,7 +16,7 @@ Auto = Literal["auto"] | Annotated[int, AtLeast(0)]
 @pytest.mark.parametrize(
     ("annotation", "values"),
     [
-        (int, [0, -3, 10**400]),
+        (int, [0, -3, 2**63 - 1]),
         (float, [0, 0.5, -1e300, 3]),
         (bool, [True, False]),
         (str, ["", "None", "3"]),
@@ -45,6 +45,7 @@ def test_a_legal_value_gets_no_complaint(annotation, values):
     ("annotation", "values"),
     [
         (int, [1.0, True, "3", None, "none", [3]]),
+        (int, [2**63, -(10**400), 10**5000]),  # no machine's number holds it
         (float, [float("nan"), float("inf"), True, "0.5", None]),
         (float, [10**400]),  # no double holds it
         (bool, [0, 1, "true", "off", None]),
@@ -79,6 +80,7 @@ def test_an_illegal_value_gets_one(annotation, values):
         (Annotated[float, Between(0, 0.9)], 1, "expected a number between 0 and 0.9, got 1"),
         (Literal["relu", "tanh"], "rleu", "expected relu or tanh, got 'rleu'"),
         (Count | None, 0, "expected a whole number ≥ 1 or none, got 0"),
+        (int, 10**20, "expected a whole number, got one of more than 64 bits"),
         (Auto, -5, "expected auto or a whole number ≥ 0, got -5"),
         (list[Count], [1, 0], "expected a list of whole numbers ≥ 1, got [1, 0]"),
         (list[str], "a", "expected a list of texts, got 'a'"),

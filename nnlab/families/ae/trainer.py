@@ -128,6 +128,8 @@ class ContractiveTrainer(AutoencoderTrainer):
 class RestorationTrainer(AutoencoderTrainer):
     """Of a model without a code, which has a task only where its input is corrupted."""
 
+    needs = frozenset({"noise"})
+
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         if isinstance(self.noise, NoNoise):
