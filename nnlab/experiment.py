@@ -96,6 +96,7 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
     """
     e = experiment
     with honest(folder), folder.locked(), closing(Recorder(folder)) as recorder, Interruption() as stop:
+        write_config(folder, e.config)  # under the lock: of two runs into one folder it is the one that trains
         folder.write_status(
             "running",
             **({} if state else {"began": time.time()}),

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -98,8 +99,11 @@ def trained_once(config: Mapping, console: Console) -> RunFolder:
     if completed(folder):
         return folder
     console.line(f"a judge for {spec.name} is trained, once for all runs (minutes); it will be {folder.path}")
-    beside = RunFolder(folder.path.with_name(f"{folder.path.name}.{os.getpid()}"))
-    beside.path.mkdir(parents=True)
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.path.parent.glob(f"{folder.path.name}.*"):  # by a kill while it was trained
+        if RunFolder(left).read_status().get("status") == "killed":
+            shutil.rmtree(left, ignore_errors=True)
+    beside = RunFolder(Path(tempfile.mkdtemp(prefix=f"{folder.path.name}.", dir=folder.path.parent)))
     try:
         train({**config, "data": whole}, spec, beside)
         if not completed(folder):  # else another process was faster, and runs may have named its judge
@@ -118,7 +122,7 @@ def completed(folder: RunFolder) -> bool:
 
 def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
     """A classifier of a dataset, of all its training examples."""
-    from nnlab.experiment import assemble, carry_out, write_config  # which itself knows judges
+    from nnlab.experiment import assemble, carry_out  # which itself knows judges
 
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
     chosen = names.plain(names.composed(CONVOLUTIONAL if halves else ["model=fcnn"]))
@@ -129,5 +133,4 @@ def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
     del experiment  # its data: a set is on the device once
     whole = assemble({**chosen, "data": config["data"], "device": config["device"]})
     with closing(Console(folder.log, quiet=True)) as console:
-        write_config(folder, whole.config)
         carry_out(whole, folder, console, choices={}, model="judge", data=spec.name, tags=[])

@@ -13,7 +13,7 @@ import torch
 from nnlab import cli
 from nnlab.config import names
 from nnlab.earlier import with_earlier
-from nnlab.experiment import Experiment, assemble, carry_out, write_config
+from nnlab.experiment import Experiment, assemble, carry_out
 from nnlab.recording.console import Console
 from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
@@ -75,7 +75,6 @@ def train(name: str, *overrides: str, state: dict | None = None) -> RunFolder:
     folder = RunFolder(Path(name))
     folder.path.mkdir(exist_ok=True)
     experiment = built(*overrides)
-    write_config(folder, experiment.config)
     carry_out(experiment, folder, Console(), state)
     return folder
 

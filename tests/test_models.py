@@ -16,7 +16,7 @@ import nnlab as package
 from nnlab.config import search
 from nnlab.config.build import target
 from nnlab.errors import BadInput, Interrupted
-from nnlab.experiment import carry_out, write_config
+from nnlab.experiment import carry_out
 from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, can
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
@@ -132,7 +132,6 @@ def interrupted(name: str, overrides: list[str], steps: int) -> RunFolder:
     folder = RunFolder(Path(name))
     folder.path.mkdir()
     experiment = built(*overrides)
-    write_config(folder, experiment.config)
     made = [0]
     train_as_ever = experiment.trainer.train
 

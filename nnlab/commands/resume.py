@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
 
     from nnlab.config import values
     from nnlab.data.spec import DataSpec
-    from nnlab.experiment import assemble, carry_out, honest, write_config
+    from nnlab.experiment import assemble, carry_out, honest
     from nnlab.loading import checked_config
     from nnlab.recording.console import Console
     from nnlab.runs.find import resolve
@@ -49,12 +49,12 @@ def main(argv: list[str]) -> int:
     problems = values.check(config)
     if problems:
         raise BadInput(*problems)
-    folder.read_metrics()  # says so if it is damaged, before hours are spent
+    if asked.checkpoint is None and not checkpoint.available(folder.checkpoints):
+        return from_the_beginning(folder, config)
     state = checkpoint.load(folder.checkpoints, asked.checkpoint or "last")
     experiment = assemble(config, DataSpec.from_state(state["spec"]), asked.data_changed)
     refuse_ended(folder, state, experiment)
     with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
-        write_config(folder, config)
         console.line(f"resumed at step {state['progress']['step']} of {experiment.trainer.total_steps}; {folder.path}")
         tell_rate(console, state, experiment.trainer)
         changed_facts = {}
@@ -63,6 +63,19 @@ def main(argv: list[str]) -> int:
             console.line(f"from step {step} on other data than before: {'; '.join(experiment.differs)}")
             changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
         carry_out(experiment, folder, console, state, tags=config["tags"], **changed_facts)
+    return 0
+
+
+def from_the_beginning(folder: RunFolder, config: dict) -> int:
+    """Train a run that was killed before it saved a checkpoint."""
+    from contextlib import closing
+
+    from nnlab.experiment import assemble, carry_out, honest
+    from nnlab.recording.console import Console
+
+    with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
+        console.line(f"no checkpoint was saved, so the run begins anew; {folder.path}")
+        carry_out(assemble(config), folder, console, tags=config["tags"])
     return 0
 
 

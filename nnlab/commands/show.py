@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from nnlab.commands.arguments import parser
 from nnlab.runs.find import as_typed, resolve
 
@@ -44,6 +46,7 @@ def main(argv: list[str]) -> int:
     files = sorted(path for path in folder.path.rglob("*") if path.is_file() and ".hydra" not in path.parts)
     print("\nfiles")
     for path in files:
-        print(f"  {path.relative_to(folder.path)!s:<44}{path.stat().st_size:>12,}")
+        with suppress(FileNotFoundError):  # a run that trains replaces its checkpoints
+            print(f"  {path.relative_to(folder.path)!s:<44}{path.stat().st_size:>12,}")
     print("\nconfig\n" + "\n".join(f"  {line}" for line in config.splitlines()))
     return 0

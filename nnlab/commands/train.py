@@ -179,7 +179,7 @@ def job(config) -> float | None:
 def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | None = None) -> float | None:
     from nnlab import judges
     from nnlab.earlier import with_earlier
-    from nnlab.experiment import assemble, carry_out, honest, write_config
+    from nnlab.experiment import assemble, carry_out, honest
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
     from nnlab.training.device import describe
@@ -199,7 +199,6 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
         discard(folder, Path(config["outputs"]))
         raise
     with honest(folder), closing(Console(folder.log)) as console:
-        write_config(folder, config)
         prefix = "" if number is None else f"job {number}: "
         data = experiment.data
         console.line(

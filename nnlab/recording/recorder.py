@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -13,12 +14,26 @@ from nnlab import pictures
 from nnlab.recording.events import EventFile
 from nnlab.recording.writer import Writer
 from nnlab.runs.files import appending, own, write_whole
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import RunFolder, as_record
 
 
 def named(split: str, stage: str = "") -> str:
     """What stands before the name of a figure: validation/, or of a stage that is not the last validation/layer_1/."""
     return f"{split}/{stage}/" if stage else f"{split}/"
+
+
+def whole_lines(path: Path, length: int) -> int:
+    """Bytes of the records at the beginning of metrics.jsonl, at most `length`, up to the first line that is damaged.
+
+    A crash of the machine may leave half a line, and an edited file no longer has its records where they were.
+    """
+    end = 0
+    with path.open("rb") as file:
+        for line in file:
+            if end + len(line) > length or not line.endswith(b"\n") or not as_record(line):
+                break
+            end += len(line)
+    return end
 
 
 class Recorder:
@@ -84,7 +99,7 @@ class Recorder:
     def cut(self, lengths: dict[str, int]) -> list[str]:
         """Forget what was written after a checkpoint that recorded these lengths. Returns the files that were shorter."""
         now = self.lengths()
-        os.ftruncate(self._metrics.fileno(), min(lengths["metrics"], now["metrics"]))
+        os.ftruncate(self._metrics.fileno(), whole_lines(self.folder.metrics, lengths["metrics"]))
         self._metrics.seek(0, os.SEEK_END)
         self.events.cut(lengths["events"])
         names = {"metrics": self.folder.metrics.name, "events": self.events.path.name}

@@ -128,17 +128,19 @@ class RunFolder:
         write_whole(self.summary, as_json(summary))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The records of metrics.jsonl; a last line that a kill cut short is left out."""
+        """The records of metrics.jsonl. A line that is damaged (cut by a crash of the machine, edited) is left out."""
         if not self.metrics.exists():
             return []
-        lines = self.metrics.read_text(encoding="utf-8").split("\n")
-        records = []
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                records.append(json.loads(line))
-            except ValueError as error:
-                raise BadInput(f"{self.metrics}, line {number}: not JSON ({error}); remove that line") from error
-        return records
+        return [record for line in self.metrics.read_bytes().split(b"\n") if (record := as_record(line))]
+
+
+def as_record(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics.jsonl as a record; None if it is none."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def well_formed(status: Any) -> dict[str, Any]:

@@ -1,13 +1,18 @@
-"""Ctrl-C and SIGTERM: asked for at any moment, answered between two updates."""
+"""Ctrl-C, SIGTERM and a closed terminal: asked for at any moment, answered between two updates."""
 
 from __future__ import annotations
 
 import signal
 import threading
 
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]  # Windows has no SIGHUP
+
 
 class Interruption:
-    """While active, the first SIGINT or SIGTERM is only noted; a second Ctrl-C stops at once."""
+    """While active, the first SIGINT, SIGTERM or SIGHUP is only noted; a second Ctrl-C stops at once.
+
+    A signal that is ignored stays so: `nohup` ignores SIGHUP, so that the run outlives its terminal.
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -23,8 +28,9 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+            for number in SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *error: object) -> None:

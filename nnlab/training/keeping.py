@@ -36,13 +36,22 @@ class Keeping:
         self.recorder.drain()
         return checkpoint.load(self.path, "best") if (self.path / "best.pt").exists() else None
 
-    def end_stage(self, stage: str) -> dict:
-        """The best state of a stage, which stays as best-STAGE.pt while the next one has a best of its own."""
+    def end_stage(self, stage: str) -> dict | None:
+        """The best state of a stage, which stays as best-STAGE.pt while the next one has a best of its own.
+
+        None if it is gone: a kill between the best of a later step and the next last.pt leaves neither that nor the one before.
+        """
         self.recorder.drain()
         best, kept = self.path / "best.pt", self._of(stage)
         if best.exists():
             best.replace(kept)
-        return checkpoint.load(self.path, kept.stem)
+        return checkpoint.load(self.path, kept.stem) if kept.exists() else None
+
+    def begin_from(self, state: dict) -> None:
+        """Make a checkpoint that a run goes back to its last one."""
+        last = self.path / "last.pt"
+        if not last.exists() or checkpoint.step_of(last) != state["progress"]["step"]:
+            checkpoint.save({key: value for key, value in state.items() if key != "format"}, last)
 
     def forget_after(self, step: int, stage: str, best_step: int) -> None:
         """Remove what was saved after a step that a run goes back to, and bring back the best that it knew then."""

@@ -81,7 +81,11 @@ class Loop:
         return self.progress.step - self.progress.stage_began
 
     def resume(self, state: dict) -> None:
-        """Go on where a checkpoint was. What was made after it, of which this run knows nothing, is forgotten."""
+        """Go on where a checkpoint was. What was made after it, of which this run knows nothing, is forgotten.
+
+        First that checkpoint becomes last.pt: a kill at any moment leaves records and a last checkpoint that belong together.
+        """
+        self.keeping.begin_from(state)
         self.trainer.restore(state["trainer"])
         self.progress = p = Progress.from_state(state["progress"])
         self._looked = p.step
@@ -126,8 +130,9 @@ class Loop:
         A kill in between loses nothing: until the new stage has been saved, the run resumes at the end of the old one.
         """
         p = self.progress
-        if p.best is not None:
-            self.trainer.model.load_state_dict(self.keeping.end_stage(self.stage.name)["trainer"]["model"])
+        best = self.keeping.end_stage(self.stage.name) if p.best is not None else None
+        if best:
+            self.trainer.model.load_state_dict(best["trainer"]["model"])
         self.trainer.meter.epoch.take()
         p.enter(p.stage + 1)
         self.trainer.enter(p.stage)

@@ -1,4 +1,4 @@
-"""Nothing is lost: kill -9, Ctrl-C and SIGTERM on a real process, divergence, a full disk."""
+"""Nothing is lost: kill -9, Ctrl-C, SIGTERM and a closed terminal on a real process, divergence, a full disk."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_kill_9_leaves_a_checkpoint_and_resumes_to_the_bit(nnlab, way: str) -> N
     assert len(list(broken.path.glob("events.out.tfevents.*"))) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_polite_signal_saves_and_says_how_to_resume(nnlab, whole: RunFolder, number: int) -> None:
     process = start("broken")
     broken = RunFolder(Path("broken"))
@@ -213,3 +213,90 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(own_folder: Path) -> None
     while RunFolder(Path("piped")).read_status()["status"] != "completed":
         assert time.time() < deadline
         time.sleep(0.05)
+
+
+def test_a_run_under_nohup_outlives_its_terminal(nnlab) -> None:
+    command = [sys.executable, "-m", "nnlab", "train", *LONG, "hydra.run.dir=broken"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    try:
+        wait_for_step(RunFolder(Path("broken")), 20)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert RunFolder(Path("broken")).read_status()["status"] == "completed"
+
+
+def test_the_config_is_that_of_the_process_that_trains(nnlab) -> None:
+    """A second process in the same folder is refused, and the length that it asked for stands nowhere."""
+    assert nnlab("train", *small("ae"), "trainer.steps=2", *QUIET)[0] == 0
+    folder = only_run()
+    before = folder.config.read_bytes()
+    with folder.locked():
+        assert nnlab("resume", "last", "trainer.steps=4")[0] == 2
+    assert folder.config.read_bytes() == before
+
+
+@pytest.mark.parametrize("spoil", ["cut", "edited", "middle"])
+def test_a_damaged_line_of_the_metrics_is_dropped_and_the_rest_goes_on(nnlab, spoil: str) -> None:
+    assert nnlab("train", *small("ae"), "trainer.steps=12", "trainer.log_every=2 steps", *QUIET)[0] == 0
+    folder = only_run()
+    lines = folder.metrics.read_bytes().splitlines(keepends=True)
+    kept = {"cut": [*lines[:-2], lines[-2][:20]], "edited": lines[1:], "middle": [*lines[:2], b"{broken\n", *lines[3:]]}[spoil]
+    folder.metrics.write_bytes(b"".join(kept))
+    assert nnlab("show", "last")[0] == 0
+    status, _, error = nnlab("resume", "last", "trainer.steps=16")
+    assert status == 0, error
+    after = folder.metrics.read_bytes().splitlines()
+    assert all(isinstance(json.loads(line), dict) for line in after)
+    steps = [json.loads(line)["step"] for line in after if json.loads(line)["split"] == "train"]
+    assert steps[-2:] == [14, 16]
+    assert steps == sorted(set(steps))
+
+
+def test_a_kill_right_after_going_back_leaves_records_and_checkpoint_together(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = [*small("ae"), "trainer.steps=22", "trainer.keep_every=5 steps", "trainer.log_every=1 steps", *QUIET]
+    assert nnlab("train", *long, "hydra.run.dir=whole")[0] == 0
+    assert nnlab("train", *long, "hydra.run.dir=broken")[0] == 0
+    broken = RunFolder(Path("broken"))
+
+    def killed(*args) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nnlab.training.gradient.GradientTrainer.train", killed)
+        nnlab("resume", "broken", "--checkpoint", "step-000005")
+    assert checkpoint.load(broken.checkpoints, "last")["progress"]["step"] == 5
+    assert nnlab("resume", "broken")[0] == 0
+    assert broken.metrics.read_bytes() == RunFolder(Path("whole")).metrics.read_bytes()
+    assert same_bits(weights(broken), weights(RunFolder(Path("whole"))))
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(nnlab) -> None:
+    assert nnlab("train", *small("ae"), "trainer.steps=4", *QUIET, "hydra.run.dir=whole")[0] == 0
+    assert nnlab("train", *small("ae"), "trainer.steps=4", *QUIET, "hydra.run.dir=broken")[0] == 0
+    broken = RunFolder(Path("broken"))
+    for path in [*broken.checkpoints.iterdir(), broken.metrics, broken.summary]:
+        path.unlink()
+    status, out, error = nnlab("resume", "broken")
+    assert status == 0, error
+    assert "no checkpoint was saved, so the run begins anew" in out
+    assert same_bits(weights(broken), weights(RunFolder(Path("whole"))))
+
+
+def test_a_stage_whose_best_is_gone_goes_on_from_its_last_weights(nnlab) -> None:
+    """A kill between the best of a later step and the next last.pt leaves neither that best nor the one before."""
+    stages = [*small("stacked_ae"), "trainer.epochs=2", "trainer.pretraining.epochs=2", "trainer.keep_every=7 steps", *QUIET]
+    assert nnlab("train", *stages, "hydra.run.dir=run")[0] == 0
+    folder = RunFolder(Path("run"))
+    state = checkpoint.load(folder.checkpoints, "step-000007")
+    state["progress"] |= {"best": 1e9, "best_step": 3}
+    for path in folder.checkpoints.iterdir():
+        path.unlink()
+    checkpoint.save({key: value for key, value in state.items() if key != "format"}, folder.checkpoints / "last.pt")
+    status, _, error = nnlab("resume", "run", "trainer.evaluate_every=never")
+    assert status == 0, error
+    assert folder.read_status()["status"] == "completed"
