@@ -9,6 +9,7 @@ from pathlib import Path
 LONGEST = 80  # characters of what was typed that a message repeats
 LIKELY = 0.8  # likeness from which an unknown word is taken for a misspelt one of another kind
 
+TORCH_WRITES = ("inline_container", "PytorchStreamWriter", "unexpected pos")  # where torch.save cannot write
 TOO_LARGE = (  # of what torch and NumPy say where more memory is asked for than there is, or than can be counted
     "can't allocate memory",
     "out of memory",
@@ -83,9 +84,28 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+def file_error(error: BaseException) -> OSError | None:
+    """The error of the file system that an error is, or comes from; torch hides one behind a RuntimeError of its own."""
+    if isinstance(error, NnlabError):
+        return None
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    if isinstance(error, RuntimeError) and any(text in str(error) for text in TORCH_WRITES):
+        return OSError(errno.EIO, "a file could not be written whole; is the disk full?")
+    return None
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error of Python, NumPy or torch says that memory did not suffice."""
     return isinstance(error, MemoryError) or any(text in str(error) for text in TOO_LARGE)
+
+
+def because(error: BaseException) -> str:
+    """Why a download failed, in brackets, where it was not for the lack of a network."""
+    return f" ({explain(error, '')})" if isinstance(error, OSError) and error.errno else ""
 
 
 def explain(error: OSError, path: Path | str) -> str:

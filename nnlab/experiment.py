@@ -15,7 +15,7 @@ from nnlab.config.build import build
 from nnlab.data.dataset import Data, Dataset
 from nnlab.data.identity import as_trained
 from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput, Interrupted, RunFailed, explain
+from nnlab.errors import BadInput, Interrupted, RunFailed, explain, file_error, out_of_memory
 from nnlab.model import Model
 from nnlab.noise import Noise
 from nnlab.recording.console import Console, figures, seconds
@@ -139,16 +139,17 @@ def honest(folder: RunFolder) -> Iterator[None]:
     """Errors of the file system and of memory as a sentence."""
     try:
         yield
-    except OSError as error:
-        resumable = any(folder.checkpoints.glob("*.pt"))
-        hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
-        raise RunFailed(explain(error, folder.path) + hint) from error
-    except RuntimeError as error:
+    except Exception as error:
+        if failed := file_error(error):
+            resumable = any(folder.checkpoints.glob("*.pt"))
+            hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
+            raise RunFailed(explain(failed, folder.path) + hint) from error
         if isinstance(error, torch.OutOfMemoryError):
             remedy = "nnlab fit with the same arguments finds the largest trainer.batch_size that does, by trial"
             raise RunFailed(f"it does not fit into the device's memory; {remedy}") from error
-        if "can't allocate memory" in str(error):  # the CPU's
-            raise RunFailed("it does not fit into memory; give a smaller trainer.batch_size, or a smaller model") from error
+        if out_of_memory(error):  # the CPU's
+            remedy = "give a smaller trainer.batch_size, a smaller model, smaller images, or fewer of them (data.limit)"
+            raise RunFailed(f"it does not fit into memory; {remedy}") from error
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated
 
 from nnlab.commands.parsing import Parser
 from nnlab.config.constraints import SEED, WIDEST, AtLeast, Between, Constraint, complaint, describe, fits
-from nnlab.errors import BadInput, explain, shortened
+from nnlab.errors import BadInput, explain, printable, shortened
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
@@ -61,7 +62,7 @@ def add_split(made: Parser, default: str, use: str = "") -> None:
 
 
 def add_output(made: Parser, name: str) -> None:
-    made.add_argument("-o", "--output", type=Path, metavar="FILE.png", help=f"by default images/{name}.png of the run")
+    made.add_argument("-o", "--output", type=picture_file, metavar="FILE.png", help=f"by default images/{name}.png of the run")
 
 
 def within(*constraints: Constraint) -> Callable[[str], int]:
@@ -132,6 +133,24 @@ def check_archive(path: Path | None, what: str) -> None:
     """Raise BadInput if that is no name of an .npz."""
     if path and path.suffix.lower() != ".npz":
         raise BadInput(f"-o {path}: {what} written as NumPy's .npz; give a name that ends in .npz")
+    if path:
+        check_place(path)
+
+
+def picture_file(text: str) -> Path:
+    """The type of an option that names a picture to write: what is wrong with it is told before torch is imported."""
+    check_picture(Path(text))
+    return check_place(Path(text))
+
+
+def check_place(path: Path) -> Path:
+    """The path itself. Raises BadInput if no file can be written there, as far as can be seen beforehand."""
+    if path.is_dir():
+        raise BadInput(f"-o {printable(path)}: is a folder; give the name of a file in it")
+    parent = next(parent for parent in path.absolute().parents if parent.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise BadInput(f"-o {printable(path)}: nothing can be written into {printable(parent)}; choose another place")
+    return path
 
 
 def check_picture(path: Path | None) -> None:
@@ -144,7 +163,6 @@ def write_picture(picture, output: Path | None, folder: RunFolder, name: str, fi
     """Save a picture, before it the figures that belong to it as JSON beside it, and say where."""
     from nnlab import pictures
 
-    check_picture(output)
     path = output or folder.images / f"{name}.png"
     try:
         if not output:

@@ -12,7 +12,6 @@ from nnlab.commands.arguments import (
     add_model,
     add_output,
     add_split,
-    check_picture,
     parser,
     positive,
     reals,
@@ -92,7 +91,6 @@ def main(argv: list[str]) -> int:
 
 def check(asked: Namespace) -> None:
     """Raise BadInput with all that can be told from the command line alone."""
-    check_picture(asked.output)
     for option, count in (("--strength", len(asked.strength)), ("-n", asked.n)):
         if count > MOST_STEPS:
             raise BadInput(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")

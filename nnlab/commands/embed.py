@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, add_split, natural, parser, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, add_split, check_archive, natural, parser, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.recording.projector import POINTS
 from nnlab.runs.find import as_typed
@@ -66,8 +66,10 @@ def check(asked: Namespace) -> None:
         problems.append(f"--split {asked.split}: has no effect on --input, which is taken whole; leave one of them out")
     if asked.tsne is not None and not 0 <= asked.tsne <= POINTS:
         problems.append(f"--tsne: expected a whole number between 0 and {POINTS}, got {asked.tsne}")
-    if asked.output and asked.output.suffix.lower() != ".npz":
-        problems.append(f"-o {asked.output}: codes are written as NumPy's .npz; give a name that ends in .npz")
+    try:
+        check_archive(asked.output, "codes are")
+    except BadInput as error:
+        problems += error.problems
     if asked.output and asked.input and asked.output.absolute() == asked.input.absolute():
         problems.append(f"-o {asked.output}: is the input itself; give another name")
     if problems:

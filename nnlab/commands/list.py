@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nnlab.commands.arguments import parser
 from nnlab.config import search
+from nnlab.errors import BadInput, shortened
 
 GROUPS = {
     "models": "model",
@@ -31,15 +32,19 @@ def main(argv: list[str]) -> int:
     asked = made.parse_args(argv)
     if asked.config_dir:
         search.check_folder(asked.config_dir)
+    some = False
     for what in [asked.what] if asked.what else GROUPS:
         group = GROUPS[what]
         found = search.matching(group, asked.pattern, asked.config_dir)
+        if asked.pattern and not found:
+            continue
         if not asked.what:
             print(f"{what}: {group}=…")
         width = max(map(len, found), default=0)
         for name, path in found.items():
             about, _, _ = search.header(path)[1].partition(" Published: ")  # figures are for whoever opens the file
             print(f"  {name:<{width}}  {about}")
-        if asked.pattern and not found:
-            print(f"  none matches {' '.join(asked.pattern)}")
+        some = some or bool(found)
+    if not some:
+        raise BadInput(f"list: nothing matches {shortened(' '.join(asked.pattern))}; nnlab list shows all there is")
     return 0

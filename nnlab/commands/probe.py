@@ -6,7 +6,8 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, parser, positive, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, parser, positive, within, write_picture
+from nnlab.config.constraints import Between
 from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.find import as_typed
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nnlab.loading import OpenRun
     from nnlab.model import Model
 
+MOST_SEEDS = 1000
 USUAL = (10, 100, 1000)  # labels, as many of them as there are
 WIDEST = 4096  # inputs up to which the covariance of all examples is solved; of wider ones so many examples are taken
 
@@ -33,7 +35,9 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "--labels", type=counts, metavar="N,…", help="how many labelled examples, and all; by default 10,100,1000,all"
     )
-    made.add_argument("--seeds", type=positive, default=5, help="draws of the labelled examples; by default 5")
+    made.add_argument(
+        "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
+    )
     add_model(made)
     add_data_changed(made)
     asked = made.parse_args(argv)

@@ -6,13 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, parser, positive, seed, write_picture
+from nnlab.commands.arguments import add_model, check_picture, check_place, parser, positive, seed, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import replacing
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from nnlab.data.spec import DataSpec
@@ -38,7 +39,7 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=file,
         metavar="FILE",
         help="a .png of images, by default images/sample.png of the run; a .npz or .csv of a table, by default its samples.npz",
     )
@@ -60,14 +61,35 @@ def main(argv: list[str]) -> int:
         require(model, SamplesClasses, "sample --label")
         classes = classes_of(asked.label, spec)
     n = asked.n or (FEW if classes and len(classes) > 1 else MANY)
+    check_memory(n * len(classes or [0]), spec, run.device)
     generator = torch.Generator(run.device).manual_seed(asked.seed)
     with torch.inference_mode():
         if spec.kind == "table":
             label = torch.tensor(classes, device=run.device).repeat_interleave(n) if classes else None
             examples = model.sample_class(label, generator) if classes else model.sample(n, generator)
             return write_table(examples, label, spec, asked.output or run.folder.path / "samples.npz")
+        check_picture(asked.output)
         picture = class_picture(model, n, generator, classes) if classes else sample_picture(model, n, generator)
     return write_picture(picture, asked.output, run.folder, "sample")
+
+
+def check_memory(n: int, spec: DataSpec, device: torch.device) -> None:
+    """Raise BadInput if so many examples, each there twice as float32, are more than the memory left."""
+    from nnlab.data.dataset import free_memory
+
+    need, free = 2 * 4 * n * spec.features, free_memory(device)
+    if need > free:
+        raise BadInput(
+            f"-n: {n:,} examples take {need / 2**30:.1f} GiB, {device} has {free / 2**30:.1f} GiB free; ask for fewer"
+        )
+
+
+def file(text: str) -> Path:
+    """The type of -o: which of the endings suits is seen when the run is open."""
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".npz", ".csv"):
+        check_picture(path)
+    return check_place(path)
 
 
 def classes_of(text: str, spec: DataSpec) -> list[int]:

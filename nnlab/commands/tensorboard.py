@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
 import sys
 
 from nnlab.commands.arguments import parser, port
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, shortened
 from nnlab.runs.find import outputs, resolve
 
 
@@ -20,5 +22,19 @@ def main(argv: list[str]) -> int:
     folder = resolve(asked.run).path if asked.run else outputs()
     if not folder.is_dir():
         raise BadInput(f"{folder}: no runs yet; train one: nnlab train model=vae data=digits")
+    check_address(asked.host, asked.port)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
     return subprocess.call([*command, "--host", asked.host, "--port", str(asked.port)])
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise BadInput if no server can listen there."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(address)
+    except (OSError, UnicodeError) as error:
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = f"is taken; try --port {port % 65535 + 1}" if taken else "cannot be listened on; --host localhost can"
+        raise BadInput(f"--host {shortened(host)} --port {port}: {reason}") from error

@@ -11,7 +11,6 @@ from nnlab.commands.arguments import (
     add_model,
     add_output,
     add_split,
-    check_picture,
     parser,
     positive,
     reals,
@@ -90,7 +89,6 @@ def check(asked: Namespace) -> None:
             problems.append(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")
     if problems:
         raise BadInput(*problems)
-    check_picture(asked.output)
 
 
 def measured(run: OpenRun, data: Data, asked: Namespace, given: Batch, output: Tensor, varied: Tensor, moved: Tensor) -> dict:

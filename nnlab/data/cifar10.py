@@ -8,7 +8,7 @@ import torch
 
 from nnlab.data.dataset import Arrays, made_for
 from nnlab.data.images import Images
-from nnlab.errors import BadInput, one_line
+from nnlab.errors import BadInput, because, one_line
 
 
 class CIFAR10(Images):
@@ -32,7 +32,7 @@ class CIFAR10(Images):
             if present:
                 raise BadInput(f"{self.folder}: damaged ({one_line(error)}). Delete it to download it again") from error
             raise BadInput(
-                f"data.root: no CIFAR-10 under '{self.root}', and it could not be downloaded ({one_line(error)}). "
+                f"data.root: no CIFAR-10 under '{self.root}', and it could not be downloaded{because(error)}. "
                 "Run once with a network, or unpack cifar-10-python.tar.gz there, or use data=digits, which needs no download"
             ) from error
         x_train, x_test = (torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in (train, test))

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from nnlab.data.dataset import Arrays, made_for
 from nnlab.data.images import Images
-from nnlab.errors import BadInput, one_line
+from nnlab.errors import BadInput, because
 
 IMAGE, LABEL = (28, 28), ()  # the shape of one example
 FILES = {
@@ -65,9 +65,8 @@ class IdxDataset(Images):
                 source(self.root, download=True)
         except (OSError, RuntimeError) as error:
             raise BadInput(
-                f"data.root: no {self.title} under '{self.root}', and it could not be downloaded ({one_line(error)}). "
-                f"Run once with a network, or put the four idx files into {self.folder}, "
-                "or use data=digits, which needs no download"
+                f"data.root: no {self.title} under '{self.root}', and it could not be downloaded{because(error)}. "
+                "Give the folder of the data, run once with a network, or use data=digits, which needs no download"
             ) from error
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput, one_line
+from nnlab.errors import BadInput, because
 
 SIDE = 299
 NAME = "torchvision-inception-v3-imagenet1k-v1"
@@ -46,6 +46,6 @@ def inception(spec: DataSpec) -> Inception:
         return Inception(spec, inception_v3(weights=Inception_V3_Weights.IMAGENET1K_V1))
     except (OSError, RuntimeError) as error:
         raise BadInput(
-            f"judge: Inception's weights could not be downloaded ({one_line(error)}). Run once with a network, "
+            f"judge: Inception's weights could not be downloaded{because(error)}. Run once with a network, "
             "or use judge=auto, a classifier that nnlab trains on the data itself"
         ) from error
