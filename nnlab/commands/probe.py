@@ -63,10 +63,10 @@ def main(argv: list[str]) -> int:
 
 def counts(text: str) -> list[int | None]:
     """10,100,all → [10, 100, None]."""
-    try:
-        return [None if part == "all" else positive(part) for part in text.split(",")]
-    except (ValueError, argparse.ArgumentTypeError):
-        raise argparse.ArgumentTypeError(f"expected numbers of labels such as 10,100,all, got '{shortened(text)}'") from None
+    parts = text.split(",")
+    if not all(part == "all" or part.lstrip("-").isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"expected numbers of labels such as 10,100,all, got '{shortened(text)}'")
+    return [None if part == "all" else positive(part) for part in parts]
 
 
 @dataclass
