@@ -34,8 +34,10 @@ def made(group: str) -> str:
 
 def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     """Whether a run is of this config, wherever its data lie and however often one looked."""
-    mine, other = (bearing(config) for config in (plain(composed(list(chosen))), folder.read_config()))
-    return mine == other
+    mine, other = plain(composed(list(chosen))), folder.read_config()
+    if mine["trainer"].get("epochs") == "auto":  # a number in a run's own config
+        mine["trainer"]["epochs"] = other.get("trainer", {}).get("epochs")
+    return bearing(mine) == bearing(other)
 
 
 def bearing(config: dict) -> str:

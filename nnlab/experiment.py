@@ -12,6 +12,7 @@ import torch
 from nnlab import judges
 from nnlab.augmentation import Augmentation
 from nnlab.config.build import build
+from nnlab.config.values import check_length
 from nnlab.data.dataset import Data, Dataset
 from nnlab.data.identity import as_trained
 from nnlab.data.spec import DataSpec
@@ -85,7 +86,21 @@ def assemble(config: Mapping, known: DataSpec | None = None, data_changed: bool 
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
     setting = Setting(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
-    return Experiment(dict(config), options, device, data, model, trainer(setting), differs)
+    learner = trainer(setting)
+    return Experiment(settled(config, options), options, device, data, model, learner, differs)
+
+
+def settled(config: Mapping, options: Options) -> dict:
+    """A config whose trainer's `auto` is what it has become. Raises BadInput if the run is too short for a schedule."""
+    node = dict(config["trainer"])
+    if node.get("epochs") == "auto":
+        node["epochs"] = options.epochs or "none"
+        problems = check_length(config["optimizer"] or {}, "optimizer", options.epochs, "run") if options.epochs else []
+        if problems:
+            raise BadInput(*problems)
+    if node.get("show_every") == "auto":
+        node["show_every"] = options.show_every
+    return {**config, "trainer": node}
 
 
 def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state: dict | None = None, **facts) -> float | None:

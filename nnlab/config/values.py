@@ -145,7 +145,7 @@ def check_together(config: Mapping) -> list[str]:
         problems.append("trainer.early_stopping.patience: nothing to watch with data.validation=0")
     if patience and trainer.get("evaluate_every") == "never":
         problems.append("trainer.early_stopping.patience: nothing to watch with trainer.evaluate_every=never")
-    if is_none(steps) and not is_none(epochs):
+    if is_none(steps) and not is_none(epochs) and epochs != "auto":  # whose number is known when the data are
         problems += check_length(config.get("optimizer") or {}, "optimizer", epochs, "run")
     return problems + check_pretraining(trainer.get("pretraining", {}))
 

@@ -26,7 +26,11 @@ class CadenceText:
 
 
 Cadence = Annotated[str, CadenceText()]
+Shows = Literal["auto"] | Cadence
 Epochs = Annotated[int, AtLeast(1)]
+Length = Epochs | Literal["auto"]
+USUAL_EPOCHS, LEAST_STEPS = 20, 2000  # of a length that is `auto`
+USUAL_SHOWS = 4  # in a run whose `show_every` is auto
 
 
 def period(cadence: Cadence, steps_per_epoch: int) -> int | None:
@@ -80,7 +84,7 @@ class EarlyStopping:
 class Options:
     """How long a run is and how often one looks; configs/trainer/*.yaml say what each is for."""
 
-    epochs: int | None = None
+    epochs: int | Literal["auto"] | None = None
     steps: int | None = None
 
     def __init__(
@@ -89,7 +93,7 @@ class Options:
         batch_size: Annotated[int, AtLeast(1)] = 128,
         log_every: Cadence = "50 steps",
         evaluate_every: Cadence = "1 epoch",
-        show_every: Cadence = "5 epochs",
+        show_every: Shows = "auto",
         save_every: Cadence = "1 epoch",
         keep_every: Cadence = "never",
     ) -> None:
@@ -102,6 +106,19 @@ class Options:
     def images_per_step(self) -> int:
         """What a step learns from."""
         return self.batch_size
+
+    def settle(self, steps_per_epoch: int) -> None:
+        """What is `auto` becomes a number.
+
+        epochs      20, or as many as LEAST_STEPS need if those are more: a small set has few steps an epoch, and a net needs
+                    a certain number of them whatever the set
+        show_every  a quarter of the run, in whole epochs, but no more often than every 5
+        """
+        if self.epochs == "auto":
+            self.epochs = None if self.steps else max(USUAL_EPOCHS, -(-LEAST_STEPS // steps_per_epoch))
+        if self.show_every == "auto":
+            quarter = -(-self.length(steps_per_epoch) // (USUAL_SHOWS * steps_per_epoch))
+            self.show_every = f"{max(USUAL_EPOCHS // USUAL_SHOWS, quarter)} epochs"
 
     def length(self, steps_per_epoch: int) -> int:
         """Steps of the last stage, which in most runs is the only one."""
@@ -116,7 +133,7 @@ class UpdateOptions(Options):
     def __init__(
         self,
         *,
-        epochs: Epochs | None = 20,
+        epochs: Length | None = "auto",
         steps: Annotated[int, AtLeast(1)] | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         graph: Literal["auto", "none", "always"] = "auto",

@@ -122,6 +122,7 @@ class Trainer(ABC):
         self.batch_size = setting.options.images_per_step
         whole, rest = divmod(len(self.data.train), self.batch_size)
         self.steps_per_epoch = whole + (rest > 0 and not (whole and self.whole_batches))
+        setting.options.settle(self.steps_per_epoch)
         self.stages = self.plan(setting.options)
         self.stage = 0
         self.feed = Feed(self.data.train, self.noise, setting.augmentation)
