@@ -108,7 +108,7 @@ def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
     """torch's optimizers state their ranges only by raising: each value is tried alone, so that its key can be named."""
     import torch
 
-    from nnlab.training.eager import spare_the_compiler
+    from nnlab.training.eager import spare_the_compiler, stepper
 
     spare_the_compiler()
     options = {k: v for k, v in node.items() if k not in ("_target_", "schedule")}
@@ -121,7 +121,7 @@ def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
         except (ValueError, TypeError, RuntimeError) as error:
             return one_line(error)
         try:
-            optimizer.step()
+            stepper(optimizer)()
         except (ValueError, TypeError, RuntimeError):
             return f"{cls.__name__} makes no step from a dense gradient alone; choose another"
         return None
