@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 
 import nnlab
-from nnlab.errors import BadInput, NnlabError, RunFailed, explain, nearest, out_of_memory, shortened
+from nnlab.errors import BadInput, NnlabError, RunFailed, explain, nearest, out_of_memory, printable, shortened
 
 VERBS = {
     "train": "train a model: nnlab train model=vae data=fashion_mnist",
@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def tell(*problems: str) -> None:
     for problem in problems:
-        print(f"nnlab: {problem}", file=sys.stderr)
+        print(f"nnlab: {printable(problem)}", file=sys.stderr)
 
 
 def mend_streams() -> None:

@@ -28,6 +28,7 @@ from nnlab.evaluation import inception
 from nnlab.evaluation.judge import Judge
 from nnlab.model import Classifies, can
 from nnlab.recording.console import Console
+from nnlab.runs.files import harmless
 from nnlab.runs.folder import RunFolder
 
 WITHOUT_BEARING = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
@@ -71,12 +72,20 @@ def refuse_other_data(known: Earlier, spec: DataSpec, data: Mapping) -> None:
     )
 
 
-def with_judge(config: Mapping, console: Console) -> dict:
-    """The config with `judge=auto` replaced by the node of the classifier that nnlab trains for its dataset, once."""
+def own_root() -> Path:
+    """The user's own folder of datasets, whatever a run's config says: NNLAB_DATA, or datasets."""
+    return Path(os.environ.get("NNLAB_DATA") or "datasets")
+
+
+def with_judge(config: Mapping, console: Console, root: Path | None = None) -> dict:
+    """The config with `judge=auto` replaced by the node of the classifier that nnlab trains for its dataset, once.
+
+    root  where a new one is written, if not under the config's data.root, which in a run's folder is its sender's choice
+    """
     if config["judge"] != "auto":
         return dict(config)
     try:
-        folder = trained_once(config, console)
+        folder = trained_once(config, console, root)
     except OSError as error:
         raise BadInput(f"judge: {explain(error, Path(config['data']['root']))}") from error
     except Interrupted as error:
@@ -87,7 +96,7 @@ def with_judge(config: Mapping, console: Console) -> dict:
         raise BadInput(*error.problems, f"judge: remove {folder.path}, and it is trained anew") from error
 
 
-def trained_once(config: Mapping, console: Console) -> RunFolder:
+def trained_once(config: Mapping, console: Console, root: Path | None = None) -> RunFolder:
     """The run folder of a dataset's own judge, trained now if there is none yet."""
     whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
     spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
@@ -95,9 +104,11 @@ def trained_once(config: Mapping, console: Console) -> RunFolder:
         instead = "give judge=inception, or leave it out" if spec.kind == "image" else "leave it out"
         raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; {instead}")
     digest = hashlib.sha256(json.dumps([identity(whole), spec.digest], sort_keys=True).encode()).hexdigest()[:8]
-    folder = RunFolder(Path(whole["root"]) / "judges" / f"{spec.name.lower()}-{digest}")
-    if completed(folder):
-        return folder
+    name = f"{harmless(spec.name.lower())}-{digest}"
+    for known in dict.fromkeys((Path(whole["root"]), root or Path(whole["root"]))):
+        folder = RunFolder(known / "judges" / name)
+        if completed(folder):
+            return folder
     console.line(f"a judge for {spec.name} is trained, once for all runs (minutes); it will be {folder.path}")
     folder.path.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.path.parent.glob(f"{folder.path.name}.*"):  # by a kill while it was trained

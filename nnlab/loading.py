@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +12,13 @@ from pathlib import Path
 import torch
 
 from nnlab.config import values
-from nnlab.config.build import build
+from nnlab.config.build import build, target
 from nnlab.data.dataset import Data, Dataset
 from nnlab.data.identity import as_trained
 from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, one_line, shortened
 from nnlab.experiment import Experiment, assemble
+from nnlab.judges import own_root
 from nnlab.model import Model
 from nnlab.runs.find import resolve
 from nnlab.runs.folder import RunFolder
@@ -65,13 +68,18 @@ class OpenRun:
     @cached_property
     def model(self) -> Model:
         """The trained model, built without its data, in evaluation mode."""
-        spec = DataSpec.from_state(self.state["spec"])
-        model = build(self.config["model"], Model, spec, place="model").to(self.device)
-        return self._fill(model)
+        with usable(self.folder):
+            spec = DataSpec.from_state(self.state["spec"])
+            model = build(self.config["model"], Model, spec, place="model").to(self.device)
+            return self._fill(model)
 
     @cached_property
     def experiment(self) -> Experiment:
         """Everything the run was made of, with the trained weights. Raises BadInput as `data` does."""
+        with usable(self.folder):
+            return self._assembled()
+
+    def _assembled(self) -> Experiment:
         judge = self.config["judge"] if self.judged else "none"
         config, known = {**self.config, "judge": judge, "device": str(self.device)}, DataSpec.from_state(self.state["spec"])
         experiment = assemble(config, known, self.data_changed)
@@ -104,6 +112,18 @@ def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = 
     return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name), where, data_changed=data_changed)
 
 
+@contextmanager
+def usable(folder: RunFolder) -> Iterator[None]:
+    """While a stranger's config and checkpoint are made into objects: whatever they upset is told in a sentence."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, NotImplementedError):
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError) as error:
+        reason = shortened(f"{type(error).__name__}: {one_line(error)}")
+        raise BadInput(f"{folder.path}: no run can be made of its config.yaml and its checkpoint ({reason})") from error
+
+
 WITHOUT = {"augmentation": {"_target_": "nnlab.augmentation.NoAugmentation"}, "judge": "none"}
 
 
@@ -114,9 +134,12 @@ def checked_config(folder: RunFolder) -> dict:
         data["root"] = os.environ["NNLAB_DATA"]  # the run comes from another machine
     for key, absent in WITHOUT.items():  # a run of an older version
         config.setdefault(key, absent)
-    problems = values.check(config)
+    with usable(folder):
+        problems = values.check(config)
     if problems:
         raise BadInput(*(f"{folder.config}: {problem}" for problem in problems))
+    if target(data["_target_"], "data").downloads and not build(data, Dataset, place="data").folder.exists():
+        data["root"] = str(own_root())  # what is fetched is written where the user has his data, not where the folder says
     return config
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_model, parser
 from nnlab.errors import BadInput, explain
-from nnlab.runs.files import creating
+from nnlab.runs.files import creating, harmless
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
@@ -139,5 +139,8 @@ def png_names(file: CodeFile) -> list[str]:
     for name in file.names:
         if Path(name).is_absolute() or ".." in Path(name).parts or "\\" in name or not Path(name).name:
             raise BadInput(f"{file.path}: names an image {name!r}, which leads out of the folder; decode it to an .npz instead")
-    names = [str(Path(name).with_suffix(".png")) for name in file.names]
-    return names if len({name.lower() for name in names}) == len(names) else [f"{name}.png" for name in file.names]
+    shown = ["/".join(map(harmless, Path(name).parts)) for name in file.names]
+    for names in ([str(Path(name).with_suffix(".png")) for name in shown], [f"{name}.png" for name in shown]):
+        if len({name.lower() for name in names}) == len(names):
+            return names
+    raise BadInput(f"{file.path}: names two images alike; decode it to an .npz instead")

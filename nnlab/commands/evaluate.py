@@ -62,7 +62,7 @@ def choose_judge(run, judge: str) -> None:
     problems = problems or values.check(run.config)
     if problems:
         raise BadInput(*(problem.replace("judge: ", "--judge: ") for problem in problems))
-    run.config = judges.with_judge({**run.config, "device": str(run.device)}, Console(stream=sys.stderr))
+    run.config = judges.with_judge({**run.config, "device": str(run.device)}, Console(stream=sys.stderr), judges.own_root())
     run.state["trainer"].pop("judge", None)  # the weights of the run's own
 
 

@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     from nnlab.config import values
     from nnlab.data.spec import DataSpec
     from nnlab.experiment import assemble, carry_out, honest
-    from nnlab.loading import checked_config
+    from nnlab.loading import checked_config, usable
     from nnlab.recording.console import Console
     from nnlab.runs.find import resolve
     from nnlab.training import checkpoint
@@ -52,8 +52,10 @@ def main(argv: list[str]) -> int:
     if asked.checkpoint is None and not checkpoint.available(folder.checkpoints):
         return from_the_beginning(folder, config)
     state = checkpoint.load(folder.checkpoints, asked.checkpoint or "last")
-    experiment = assemble(config, DataSpec.from_state(state["spec"]), asked.data_changed)
-    refuse_ended(folder, state, experiment)
+    with usable(folder):
+        experiment = assemble(config, DataSpec.from_state(state["spec"]), asked.data_changed)
+        refuse_ended(folder, state, experiment)
+        experiment.trainer.restore(state["trainer"])  # before anything is written
     with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         console.line(f"resumed at step {state['progress']['step']} of {experiment.trainer.total_steps}; {folder.path}")
         tell_rate(console, state, experiment.trainer)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
 from pathlib import Path
 
 from nnlab.commands.arguments import parser
 from nnlab.runs.find import find, outputs
 from nnlab.runs.table import HEAD, aligned, row, worst_first
+from nnlab.runs.trust import trouble
 
 
 def main(argv: list[str]) -> int:
@@ -18,12 +20,17 @@ def main(argv: list[str]) -> int:
     asked = made.parse_args(argv)
 
     root = asked.root or outputs()
-    rows = []
+    rows, left_out = [], []
     for folder in find(root):
+        if problem := trouble(folder.path):
+            left_out.append(problem)
+            continue
         status = folder.read_status()
         names = [status.get("model", ""), status.get("data", ""), *status.get("tags", []), str(folder.path)]
         if not asked.pattern or any(fnmatch.fnmatch(name, pattern) for pattern in asked.pattern for name in names):
             rows.append((status, folder))
+    for problem in left_out:
+        print(f"nnlab: left out: {problem}", file=sys.stderr)
     if not rows:
         print(f"no runs under {root}" + (" that match" if asked.pattern else "; train one: nnlab train model=vae data=digits"))
         return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from nnlab.commands.arguments import parser
+from nnlab.errors import printable
 from nnlab.runs.find import as_typed, resolve
 
 
@@ -15,12 +16,12 @@ def main(argv: list[str]) -> int:
 
     folder = resolve(asked.run)
     folder.read_config()  # says so if this is no run
-    config = folder.config.read_text(encoding="utf-8")
+    config = [printable(line) for line in folder.config.read_text(encoding="utf-8").splitlines()]
     if asked.config:
-        print(config, end="")
+        print("\n".join(config))
         return 0
     status, summary = folder.read_status(), folder.read_summary()
-    print(as_typed(folder.path))
+    print(printable(as_typed(folder.path)))
     facts = {
         "status": status.get("status", "unknown"),
         "reason": status.get("reason") if status.get("status") in ("failed", "diverged") else None,
@@ -36,17 +37,17 @@ def main(argv: list[str]) -> int:
     }
     for name, fact in facts.items():
         if fact not in (None, ""):
-            print(f"  {name:<16} {fact}")
+            print(f"  {name:<16} {printable(fact)}")
     best = summary.get("best", {})
     if summary.get("final"):
         print("\nfigures" + " " * 25 + f"{'last':>12} {'best':>12}")
         for name, value in summary["final"].items():
             shown = f"{best[name]:12.5g}" if name in best else ""
-            print(f"  {name:<30}{value:12.5g} {shown}".rstrip())
+            print(f"  {printable(name):<30}{value:12.5g} {shown}".rstrip())
     files = sorted(path for path in folder.path.rglob("*") if path.is_file() and ".hydra" not in path.parts)
     print("\nfiles")
     for path in files:
         with suppress(FileNotFoundError):  # a run that trains replaces its checkpoints
-            print(f"  {path.relative_to(folder.path)!s:<44}{path.stat().st_size:>12,}")
-    print("\nconfig\n" + "\n".join(f"  {line}" for line in config.splitlines()))
+            print(f"  {printable(path.relative_to(folder.path)):<44}{path.stat().st_size:>12,}")
+    print("\nconfig\n" + "\n".join(f"  {line}" for line in config))
     return 0

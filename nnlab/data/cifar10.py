@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
@@ -13,6 +14,8 @@ from nnlab.errors import BadInput, because, one_line
 
 class CIFAR10(Images):
     """Colour photographs of 32×32 in ten classes (Krizhevsky 2009, "Learning multiple layers of features from tiny images")."""
+
+    downloads: ClassVar[bool] = True
 
     @property
     def folder(self) -> Path:

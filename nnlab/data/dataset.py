@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -113,6 +113,8 @@ class Dataset(ABC):
     seed        of the splits
     classes     numbers or names of the classes to learn from, in this order; those of the rest are kept out of every split
     """
+
+    downloads: ClassVar[bool] = False  # whether it fetches into `folder` what is not there
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class IdxDataset(Images):
     """60,000 + 10,000 gray images of 28×28 in four idx files, which torchvision downloads where they are absent."""
 
     title: ClassVar[str]
+    downloads: ClassVar[bool] = True
     torchvision_name: ClassVar[str]
 
     @property

@@ -21,7 +21,7 @@ from nnlab.data.npz import DAMAGED
 from nnlab.data.parts import classes_of, plain
 from nnlab.data.readings import BITS, BYTES, Reading, axis_of, channels_first, read
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.errors import BadInput, one_line
+from nnlab.errors import BadInput, one_line, shortened
 
 ARRAYS = {"x": "y", "x_train": "y_train"}  # of an .npz: the inputs, and where there are any their labels
 
@@ -97,7 +97,10 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
         name = next((name for name in ARRAYS if name in archive.files), None)
         if name is None:
             raise BadInput(f"{path}: no array 'x' or 'x_train'; it holds {', '.join(archive.files) or 'nothing'}")
-        given = archive[ARRAYS[name]] if ARRAYS[name] in archive.files else None
+        given = None
+        if ARRAYS[name] in archive.files:
+            with opened(path, ARRAYS[name]):  # its header is true
+                given = archive[ARRAYS[name]]
     with readable(path), opened(path, name) as (_, shape, dtype, _):
         check_fits(path, name, shape, dtype, reader.spec)
     if given is not None and given.shape not in (shape[:1], (*shape[:1], 1)):
@@ -133,6 +136,9 @@ def opened(path: Path, name: str) -> Iterator[tuple[BinaryIO, tuple[int, ...], n
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, by_column, dtype = read(file)
+        held = archive.getinfo(f"{name}.npy").file_size - file.tell()
+        if math.prod(shape) * dtype.itemsize != held:  # before memory is taken
+            raise ValueError(f"{name} is said to have shape {shortened(shape)}, but holds {held:,} bytes")
         yield file, shape, dtype, by_column
 
 

@@ -74,7 +74,7 @@ def listed(path: Path, option: str) -> np.ndarray:
     if not path.is_file():
         raise BadInput(f"{option} {path}: no such file")
     try:
-        indices = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else of_lines(path, option)
+        indices = of_array(path) if path.suffix.lower() == ".npy" else of_lines(path, option)
     except (*DAMAGED, OverflowError) as error:
         raise BadInput(f"{option} {path}: cannot be read as indices ({one_line(error)}); write one a line") from error
     if not isinstance(indices, np.ndarray) or indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
@@ -83,6 +83,12 @@ def listed(path: Path, option: str) -> np.ndarray:
     if not indices.size:
         raise BadInput(f"{option} {path}: holds no index; expected one a line")
     return np.unique(indices.astype(np.int64))
+
+
+def of_array(path: Path) -> np.ndarray:
+    """What a .npy holds. It is mapped first, which fails where its header announces more than there is."""
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.array(found) if isinstance(found, np.ndarray) else found
 
 
 def of_lines(path: Path, option: str) -> np.ndarray:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from nnlab.config.stored import restored
+from nnlab.errors import shortened
+
+MOST = 2**28  # values of an example: a gigabyte as float32
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,11 @@ class DataSpec:
 
     @classmethod
     def from_state(cls, state: dict) -> DataSpec:
-        """The inverse of `state`; what an older checkpoint does not say keeps its default."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in state.items()})
+        """The inverse of `state`; what an older checkpoint does not say keeps its default. Raises ValueError."""
+        spec = restored(cls, state)
+        if not spec.shape or not 0 < spec.features <= MOST or not all(map(math.isfinite, (spec.low, spec.high))):
+            raise ValueError(f"its data have the shape {shortened(spec.shape)} and values {spec.low} … {spec.high}")
+        return spec
 
 
 @dataclass

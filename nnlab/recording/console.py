@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nnlab.errors import printable
 from nnlab.runs.files import appending
 
 
@@ -39,10 +40,12 @@ class Console:
     def log(self, text: str) -> None:
         """Into train.log alone."""
         if self._log:
-            self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {text}\n".encode(errors="backslashreplace"))
+            self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {printable(text)}\n".encode())
             self._log.flush()
 
     def line(self, text: str) -> None:
+        """One line; what would be more, or what a terminal would obey, is shown as it is written."""
+        text = printable(text)
         self.log(text)
         if self._quiet:
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -21,8 +22,15 @@ from typing import IO
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a named pipe without a reader would block for ever
 BINARY = getattr(os, "O_BINARY", 0)
+LONGEST = 200  # characters of a file's name
 TEMPORARY = ".tmp"
 ABANDONED = 3600.0  # seconds after which nobody is still writing a temporary file
+
+
+def harmless(name: str) -> str:
+    """A file's name out of a text from elsewhere: not hidden, no option of a command, nothing to a shell or a terminal."""
+    name = re.sub(r"[^\w .,+=@~-]", "_", name)[:LONGEST]
+    return f"_{name}" if name.startswith((".", "-", "~", " ")) or not name else name
 
 
 def creating(path: Path) -> IO[bytes]:
@@ -69,6 +77,17 @@ def appending(path: Path) -> IO[bytes]:
             write_whole(path, path.read_bytes())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW | NO_WAIT | BINARY, 0o666)
     return os.fdopen(descriptor, "ab")
+
+
+def read(path: Path, most: int) -> bytes:
+    """The content of a file of at most so many bytes. Raises OSError if it is longer, a link, a pipe or a device."""
+    with os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if found.st_size > most:
+            raise OSError(errno.EFBIG, f"longer than {most:,} bytes", str(path))
+        return file.read()
 
 
 def copy(source: Path, path: Path) -> None:

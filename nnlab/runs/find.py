@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nnlab.errors import BadInput
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.trust import refuse
 
 DEPTH = 5  # outputs/sweeps/<stamp>/<job>, outputs/<model>/<data>/<stamp>, and a folder or two of the user's own
 
@@ -19,7 +20,10 @@ def outputs() -> Path:
 
 
 def find(root: Path, depth: int = DEPTH) -> Iterator[RunFolder]:
-    """Every run under a folder; the inside of a run is not searched."""
+    """Every run under a folder; the inside of a run is not searched.
+
+    A link to a folder is followed where the user has put it, directly under his own `outputs`, and nowhere else.
+    """
     try:
         entries = list(os.scandir(root))
     except OSError:
@@ -28,15 +32,22 @@ def find(root: Path, depth: int = DEPTH) -> Iterator[RunFolder]:
         yield RunFolder(Path(root))
     elif depth:
         for entry in entries:
-            if entry.is_dir() and not entry.name.startswith("."):
+            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=Path(root) == outputs()):
                 yield from find(Path(entry.path), depth - 1)
 
 
 def resolve(run: str, root: Path | None = None, before: float = math.inf) -> RunFolder:
     """RUN as every verb takes it: a folder, or `last` for the run that was started last (before a time).
 
-    Raises BadInput if there is none.
+    Raises BadInput if there is none, or if a link, a pipe or a device is among its files.
     """
+    found = named(run, root, before)
+    if any(os.path.lexists(path) for path in (found.config, found.status)):  # not a folder of runs
+        refuse(found.path)
+    return found
+
+
+def named(run: str, root: Path | None, before: float) -> RunFolder:
     if run != "last" or Path(run).is_dir():
         folder = RunFolder(Path(run))
         if not folder.path.is_dir():

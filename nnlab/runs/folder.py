@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from nnlab.errors import BadInput
-from nnlab.runs.files import appending, clear, write_whole
+from nnlab.runs.files import appending, clear, read, write_whole
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
 
+LONGEST_CONFIG, LONGEST_JSON, LONGEST_METRICS = 2**22, 2**24, 2**32  # bytes
+LARGEST = 1.7976931348623157e308  # a float; beyond lie infinity, and whole numbers that no float holds
 STATES = ("running", "completed", "interrupted", "diverged", "failed")
 
 
@@ -62,11 +64,7 @@ class RunFolder:
 
     def read_status(self) -> dict[str, Any]:
         """status.json, with `killed` for a run that is said to be running but whose process is gone. {} if there is none."""
-        try:
-            status = json.loads(self.status.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        status = well_formed(status)
+        status = well_formed(read_json(self.status))
         if status.get("status") == "running" and not is_alive(status.get("process"), status.get("host")):
             status["status"] = "killed"
         return status
@@ -100,29 +98,32 @@ class RunFolder:
         from omegaconf.errors import OmegaConfBaseException
         from yaml import YAMLError
 
-        if not self.config.is_file():
+        unreadable = (OSError, YAMLError, ValueError, OmegaConfBaseException, RecursionError, TypeError, AttributeError)
+        if not self.config.is_file() or self.config.is_symlink():
             raise BadInput(f"{self.path}: no run folder (it has no config.yaml); nnlab runs lists the runs")
         try:
-            config = OmegaConf.to_container(OmegaConf.load(self.config), resolve=False)
-        except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-            raise BadInput(f"{self.config}: cannot be read ({str(error).splitlines()[0]})") from error
+            text = read(self.config, LONGEST_CONFIG).decode()
+            config = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+        except unreadable as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise BadInput(f"{self.config}: cannot be read ({reason})") from error
         if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
             raise BadInput(f"{self.config}: not the config of a run; train again")
-        if "${" in self.config.read_text(encoding="utf-8"):
+        if "${" in text:
             raise BadInput(f"{self.config}: holds an interpolation ${{…}}; the config of a run is plain values")
         return config
 
     def read_summary(self) -> dict[str, Any]:
-        try:
-            return json.loads(self.summary.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        """summary.json: `final` and `best` are figures by their names, whatever the file holds. {} if there is none."""
+        summary = read_json(self.summary)
+        if not isinstance(summary, dict):
             return {}
+        return {**summary, **{key: numbers(summary.get(key)) for key in ("final", "best") if key in summary}}
 
     def read_test_figures(self) -> dict[str, float]:
         """The final figures of the test split, by their names. {} if there are none."""
         final = self.read_summary().get("final", {})
-        known = {key: value for key, value in final.items() if isinstance(value, int | float)}
-        return {key.removeprefix("test/"): value for key, value in known.items() if key.startswith("test/")}
+        return {key.removeprefix("test/"): value for key, value in final.items() if key.startswith("test/")}
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         write_whole(self.summary, as_json(summary))
@@ -131,14 +132,18 @@ class RunFolder:
         """The records of metrics.jsonl. A line that is damaged (cut by a crash of the machine, edited) is left out."""
         if not self.metrics.exists():
             return []
-        return [record for line in self.metrics.read_bytes().split(b"\n") if (record := as_record(line))]
+        try:
+            lines = read(self.metrics, LONGEST_METRICS).split(b"\n")
+        except OSError as error:
+            raise BadInput(f"{self.metrics}: cannot be read ({error.strerror})") from error
+        return [record for line in lines if (record := as_record(line))]
 
 
 def as_record(line: bytes) -> dict[str, Any] | None:
     """A line of metrics.jsonl as a record; None if it is none."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
@@ -148,16 +153,46 @@ def well_formed(status: Any) -> dict[str, Any]:
     if not isinstance(status, dict):
         return {}
     kinds = {
-        **dict.fromkeys(("status", "model", "data", "host"), str),
-        **dict.fromkeys(("began", "seconds", "epoch", "step", "time"), int | float),
+        **dict.fromkeys(("status", "model", "data", "host", "reason", "device", "precision"), str),
         **dict.fromkeys(("process", "best", "choices", "versions"), dict),
         "tags": list,
     }
+    amounts = ("began", "seconds", "epoch", "step", "time", "parameters", "threads")
     kept = {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
-    kept["best"] = {k: v for k, v in kept.get("best", {}).items() if isinstance(v, int | float)}
-    if not 0 <= kept.get("began", 0) < 1e11:
-        del kept["began"]
+    kept = {key: value for key, value in kept.items() if (is_number(value) if key in amounts else is_json(value))}
+    kept["best"] = numbers(kept.get("best"))
+    kept["tags"] = [tag for tag in kept.get("tags", []) if isinstance(tag, str)]
+    for key in amounts:
+        if not 0 <= kept.get(key, 0) < 1e15 or (key == "began" and kept.get(key, 0) >= 1e11):
+            del kept[key]
     return kept
+
+
+def is_json(value: Any) -> bool:
+    """Whether a value can be written as JSON, which knows no infinity."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def numbers(values: Any) -> dict[str, float]:
+    """The numbers among named values; {} of anything else."""
+    return {key: value for key, value in values.items() if is_number(value)} if isinstance(values, dict) else {}
+
+
+def read_json(path: Path) -> Any:
+    """What a small JSON file holds; None if it cannot be read."""
+    try:
+        return json.loads(read(path, LONGEST_JSON))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def as_json(value: Any) -> str:

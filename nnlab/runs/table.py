@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from nnlab.errors import printable
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
 
@@ -11,6 +12,7 @@ HEAD = ("model", "data", "status", "epoch", "time", "best figure", "began", "fol
 
 
 def aligned(lines: list[tuple[str, ...]]) -> str:
+    lines = [tuple(printable(cell) for cell in line) for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 

@@ -10,8 +10,11 @@ from typing import IO
 
 import torch
 
+from nnlab.config.stored import holds
+from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.runs.files import flush, own, replacing
+from nnlab.training.progress import Progress
 
 FORMAT = 1
 
@@ -77,7 +80,8 @@ def load(folder: Path, name: str) -> dict:
         raise BadInput(f"{path}: damaged ({str(error).splitlines()[0]}). {offer}") from error
 
 
-DAMAGED = (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError, KeyError, ValueError)
+DAMAGED = (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError)
+DAMAGED += (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError, MemoryError)
 
 
 def read(path: Path) -> dict:
@@ -88,10 +92,24 @@ def read(path: Path) -> dict:
     state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"expected a checkpoint of format {FORMAT}")
+    check(state)
+    return state
+
+
+def check(state: dict) -> None:
+    """Raise ValueError unless the parts of a checkpoint that every verb reads are of their kinds. Extra keys do not matter."""
     missing = [key for key in ("trainer", "progress", "spec", "lengths") if not isinstance(state.get(key), dict)]
     if missing:
         raise ValueError(f"it holds no {missing[0]}")
-    return state
+    weights, lengths = state["trainer"].get("model"), state["lengths"]
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise ValueError("it holds no weights")
+    if not all(holds(int, lengths.get(key)) for key in ("metrics", "events")):
+        raise ValueError("it does not say how long metrics.jsonl and the event file were")
+    if not holds(int, state["trainer"].get("stage", 0)):
+        raise ValueError("its stage is no number")
+    Progress.from_state(state["progress"])
+    DataSpec.from_state(state["spec"])
 
 
 def is_whole(path: Path) -> bool:

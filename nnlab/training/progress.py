@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 
+from nnlab.config.stored import restored
 from nnlab.recording.recorder import named
 
 
@@ -27,8 +28,8 @@ class Progress:
 
     @classmethod
     def from_state(cls, state: dict) -> Progress:
-        """What an older checkpoint does not say keeps its default."""
-        return cls(**{f.name: state[f.name] for f in fields(cls) if f.name in state})
+        """What an older checkpoint does not say keeps its default. Raises ValueError if a part is of another type."""
+        return restored(cls, {f.name: state[f.name] for f in fields(cls) if f.name in state})
 
     def enter(self, stage: int) -> None:
         """A stage begins; what is best is its own."""

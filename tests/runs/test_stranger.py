@@ -1,0 +1,323 @@
+"""A run folder from somebody else is data: nothing is written through it, and whatever it holds is told in a sentence."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from nnlab import cli
+from nnlab.commands.decode import png_names
+from nnlab.latent.code_file import CodeFile, Coding
+from nnlab.runs.files import harmless
+from nnlab.runs.find import find
+from nnlab.runs.folder import RunFolder
+
+RUN = ("train", "model=ae", "model.hidden=[8]", "model.latent_dim=2", "data.limit=60", "trainer.steps=1", "outputs=made")
+PLAIN = ("resume", "evaluate", "sample", "reconstruct", "traverse", "embed", "outliers", "probe", "show", "tensorboard", "walk")
+VERBS = {
+    **dict.fromkeys(PLAIN, ()),
+    "interpolate": ("--from", "0", "--to", "1"),
+    "vary": ("--index", "0"),
+    "attribute": ("--plus", "1", "--minus", "2"),
+    "encode": ("-o", "out.npz"),
+    "decode": ("c.npz", "-o", "out"),
+}
+FILES = ("config.yaml", "status.json", "summary.json", "metrics.jsonl", "train.log", "EVENTS", "checkpoints/last.pt")
+FILES += ("checkpoints/best.pt", "checkpoints/previous.pt", "checkpoints/step-999999.pt", "checkpoints/last.tmp", ".lock")
+FILES += ("config.yaml.tmp", "status.json.tmp", "summary.json.tmp", "images/sample.png", "images/reconstruction.png")
+FILES += ("images/reconstruction.json", "images/traversal.png", "images/curves.png", "projector/tensors.tsv")
+FILES += ("projector/metadata.tsv", "projector/sprite.png", "projector_config.pbtxt", "codes.npz", "outliers.csv", "probe.json")
+FILES += ("samples.npz", ".hydra/config.yaml")
+FOLDERS = ("images", "projector", "checkpoints", ".hydra")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small run, of which each test has a copy."""
+    place, before = tmp_path_factory.mktemp("stranger"), Path.cwd()
+    os.chdir(place)
+    try:
+        assert cli.main([*RUN]) == 0
+        (folder,) = find(Path("made"))
+        return place / folder.path
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def run(made: Path, own_folder: Path) -> Path:
+    shutil.copytree(made, own_folder / "run")
+    return Path("run")
+
+
+def planted(run: Path, name: str, target: str) -> None:
+    """A link in place of a file of the run."""
+    path = next(run.glob("events.*")) if name == "EVENTS" else run / name
+    path.parent.mkdir(exist_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """What lies in a folder, and what it holds."""
+    return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() if p.is_file() else "" for p in sorted(folder.rglob("*"))}
+
+
+@pytest.mark.parametrize("name", [*FILES, *FOLDERS])
+def test_no_verb_writes_through_a_link(name: str, run: Path, nnlab) -> None:
+    outside = Path("outside").absolute()
+    outside.mkdir()
+    for each in ("file", "step-999999.pt", "sample.png"):
+        (outside / each).write_text("mine")
+    planted(run, name, str(outside if name in FOLDERS else outside / "file"))
+    before = fingerprint(outside), fingerprint(run)
+    for verb, more in VERBS.items():
+        status, _, error = nnlab(verb, str(run), *more)
+        assert status == 2, (verb, error)
+        assert error.count("\n") == 1, (verb, error)
+        assert "a link" in error, (verb, error)
+        assert (fingerprint(outside), fingerprint(run)) == before, verb
+    assert set(os.listdir()) == {"outside", "run"}
+
+
+@pytest.mark.parametrize("name", ["status.json", "summary.json", "metrics.jsonl", "train.log", "checkpoints/best.pt"])
+def test_a_pipe_holds_nobody_up(name: str, run: Path, nnlab) -> None:
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    for verb in ("resume", "evaluate", "show"):
+        status, _, error = nnlab(verb, str(run))
+        assert (status, error.count("\n")) == (2, 1)
+        assert "a pipe" in error
+    status, _, error = nnlab("runs", "--root", ".")
+    assert (status, "left out" in error) == (0, True)
+
+
+def test_one_bad_folder_never_ends_the_listing(run: Path, nnlab) -> None:
+    for i, text in enumerate(["[]", "null", '{"seconds": Infinity}', '{"tags": [1], "parameters": null}', "[" * 10**5, "\xff"]):
+        bad = Path(f"bad{i}")
+        bad.mkdir()
+        (bad / "status.json").write_text(text)
+    Path("loop").mkdir()
+    for i in range(20):
+        Path(f"loop/{i}").symlink_to(".")
+    Path("itself").symlink_to("itself")
+    shutil.copytree(run, "linked")
+    planted(Path("linked"), "train.log", "/dev/zero")
+    status, out, error = nnlab("runs", "--root", ".")
+    assert status == 0
+    assert sum("completed" in line for line in out.splitlines()) == 1
+    assert error == "nnlab: left out: linked/train.log: a link, which a run folder must not hold; remove it first\n"
+
+
+def test_a_folder_of_the_users_own_may_be_a_link(run: Path, nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("elsewhere").mkdir()
+    shutil.move(run, "elsewhere/run")
+    Path("mine").mkdir()
+    Path("mine/vae").symlink_to("../elsewhere")
+    Path("root").symlink_to("mine")
+    monkeypatch.setenv("NNLAB_OUTPUTS", "root")
+    assert "completed" in nnlab("runs")[1]
+    assert nnlab("show", "last")[0] == 0
+    Path("alias").symlink_to("elsewhere/run")
+    assert nnlab("show", "alias")[0] == 0
+
+
+STATUS = [[], None, 3, {"tags": [1, {}]}, {"tags": "x"}, {"parameters": None}, {"parameters": []}, {"versions": {"a": {}}}]
+STATUS += [
+    {"best": {"a": [1]}},
+    {"best": None},
+    {"epoch": []},
+    {"epoch": 10**400},
+    {"status": {}},
+    {"process": []},
+    {"x": [[[[]]]]},
+]
+SUMMARY = [
+    [],
+    None,
+    {"final": None},
+    {"best": None},
+    {"final": []},
+    {"final": {"a": "b"}},
+    {"final": {"a": None}},
+    {"best": [1]},
+]
+
+
+@pytest.mark.parametrize("name", ["status.json", "summary.json"])
+def test_small_files_may_hold_anything(name: str, run: Path, nnlab) -> None:
+    known = json.loads((run / name).read_text())
+    for value in STATUS if name == "status.json" else SUMMARY:
+        held = {**known, **value} if isinstance(value, dict) else value
+        (run / name).write_text(json.dumps(held))
+        for argv in (("show", str(run)), ("runs", "--root", str(run))):
+            status, _, error = nnlab(*argv)
+            assert (status, error) == (0, ""), value
+    for text in ('{"seconds": Infinity}', "{", "[" * 10**5, '{"epoch": 1e999}'):
+        (run / name).write_text(text)
+        assert nnlab("show", str(run))[0] == nnlab("runs", "--root", str(run))[0] == 0
+
+
+def test_nothing_reaches_the_terminal_as_it_is(run: Path, nnlab) -> None:
+    evil = "\x1b]0;owned\x07\x9b2J\u202e\r"
+    for name in ("status.json", "summary.json"):
+        known = json.loads((run / name).read_text())
+        known |= {"model": evil, "data": evil, "host": evil, "tags": [evil], "versions": {evil: evil}, "device": evil}
+        known |= {"best": {evil: 1.0}, "final": {evil: 1.0}, "reason": evil, "status": "failed"}
+        (run / name).write_text(json.dumps(known))
+    (run / "images" / f"{evil}.png").write_bytes(b"")
+    (run / evil).write_bytes(b"")
+    for argv in (("show", str(run)), ("runs", "--root", "."), ("show", str(run), "--config"), ("evaluate", f"no{evil}")):
+        _, out, error = nnlab(*argv)
+        assert all(c.isprintable() or c == "\n" for c in out + error), argv
+
+
+CONFIG = [
+    ("seed", {}),
+    ("device", {}),
+    ("device", []),
+    ("model", {}),
+    ("model", []),
+    ("data", 3),
+    ("trainer", None),
+    ("tags", [1]),
+]
+CONFIG += [("optimizer.schedule", "none"), ("optimizer.schedule", []), ("optimizer.lr", {}), ("model.latent_dim", 10**30)]
+CONFIG += [
+    ("model.hidden", [10**18]),
+    ("model.hidden", {}),
+    ("model._target_", 3),
+    ("model._target_", "os.system"),
+    ("judge", {}),
+]
+CONFIG += [("data.root", []), ("data.validation", {}), ("data._target_", None), ("noise", None), ("augmentation", 3), ("x", 1)]
+CONFIG += [
+    ("judge", {}),
+    ("trainer.epochs", {}),
+    ("trainer.early_stopping", None),
+    ("trainer.early_stopping", 1),
+    ("trainer.pretraining", 3),
+]
+CONFIG += [("judge", {"_target_": "nnlab.earlier.Earlier"}), ("outputs", {}), ("noise._target_", {}), ("seed", 10**40)]
+
+
+@pytest.mark.parametrize(("place", "value"), CONFIG, ids=[f"{place}={str(value)[:12]}" for place, value in CONFIG])
+def test_a_config_of_another_type_is_told_in_sentences(place: str, value: object, run: Path, nnlab) -> None:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    *path, last = place.split(".")
+    node = config
+    for part in path:
+        node = node[part]
+    node[last] = value
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    refused(run, nnlab, "resume", "evaluate", "sample")
+
+
+def refused(run: Path, nnlab, *verbs: str) -> None:
+    before = fingerprint(run)
+    for verb in verbs:
+        status, _, error = nnlab(verb, str(run), *(["trainer.steps=2"] if verb == "resume" else []))
+        assert status == 2, (verb, error)
+        assert all(line.startswith("nnlab: ") for line in error.splitlines()), (verb, error)
+        assert fingerprint(run) == before, verb
+
+
+def without(key: str):
+    return lambda state: state.pop(key)
+
+
+def changed(place: str, value: object):
+    def change(state: dict) -> None:
+        *path, last = place.split(".")
+        for part in path:
+            state = state[part]
+        state[last] = value
+
+    return change
+
+
+CHECKPOINT = {f"without {key}": without(key) for key in ("progress", "spec", "lengths", "trainer", "format")}
+CHECKPOINT |= {
+    f"{place}={str(value)[:14]}": changed(place, value)
+    for place, value in [
+        *[("spec.shape", shape) for shape in ([10**12], [-1, 8, 8], ["a"], [], [1, 8, 10**9], 3, [1.5], [0])],
+        *[("spec.kind", "video"), ("spec.name", 3), ("spec.classes", [1]), ("spec.low", float("nan")), ("spec.extra", 1)],
+        *[("progress.step", -1), ("progress.step", "x"), ("progress.figures", []), ("progress.best", {}), ("progress", 3)],
+        *[("trainer.model", {}), ("trainer.model", 3), ("trainer.model", {"x": 3}), ("trainer.model", {"x": torch.zeros(2)})],
+        *[("trainer.stage", -1), ("trainer.stage", "x"), ("trainer.stage", 7), ("lengths.metrics", -1), ("lengths", {})],
+    ]
+}
+
+
+@pytest.mark.parametrize("case", CHECKPOINT)
+def test_a_checkpoint_of_another_kind_is_told_in_a_sentence(case: str, run: Path, nnlab) -> None:
+    for path in (run / "checkpoints").glob("*.pt"):
+        state = torch.load(path, weights_only=True)
+        CHECKPOINT[case](state)
+        torch.save(state, path)
+    refused(run, nnlab, "resume", "evaluate")
+
+
+@pytest.mark.parametrize("value", [None, 3, {}, []], ids=str)
+@pytest.mark.parametrize("key", ["random", "meter", "model", "players"])
+def test_a_checkpoint_that_cannot_be_gone_on_from_is_told_in_a_sentence(key: str, value: object, run: Path, nnlab) -> None:
+    path = run / "checkpoints" / "last.pt"
+    state = torch.load(path, weights_only=True)
+    if key not in state["trainer"]:
+        key = next(k for k in state["trainer"] if k not in ("random", "meter", "model", "stage"))
+    state["trainer"][key] = copy.copy(value)
+    torch.save(state, path)
+    refused(run, nnlab, "resume")
+
+
+def test_codes_that_are_not_there_take_no_memory(run: Path, nnlab) -> None:
+    assert nnlab("encode", str(run), "-o", "c.npz")[0] == 0
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f4", "fortran_order": False, "shape": (10**10, 2)})
+    for name in ("codes", "shape"):
+        with zipfile.ZipFile("c.npz") as known, zipfile.ZipFile("d.npz", "w") as lying:
+            for entry in known.namelist():
+                lying.writestr(entry, head.getvalue() + bytes(16) if entry == f"{name}.npy" else known.read(entry))
+        status, _, error = nnlab("decode", str(run), "d.npz", "-o", "out.npz")
+        assert status == 2
+        assert f"{name} is said to have shape" in error
+
+
+def test_files_that_are_made_from_names_are_visible_and_harmless() -> None:
+    names = [".ssh/id", "-rf", "$(x)", "a\x1b[2Jb", "ok/Größe 1.jpg", "~root", "`x`;y"]
+    file = CodeFile(Path("c.npz"), len(names), 2, Coding(), (1, 8, 8), "0" * 16, names)
+    made = png_names(file)
+    assert made == ["_.ssh/id.png", "_-rf.png", "__x_.png", "a__2Jb.png", "ok/Größe 1.png", "_~root.png", "_x__y.png"]
+    assert harmless("") == "_"
+
+
+def test_a_judge_is_written_where_the_user_has_his_data(run: Path, nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnlab.judges.LEAST_STEPS", 2)
+    monkeypatch.setattr("nnlab.judges.EPOCHS", 1)
+    monkeypatch.delenv("NNLAB_DATA", raising=False)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["data"]["root"] = "theirs"
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    status, _, error = nnlab("evaluate", str(run), "--judge", "auto")
+    assert status == 0, error
+    assert not Path("theirs").exists()
+    assert len(list(Path("datasets/judges").iterdir())) == 1
+
+
+def test_a_run_that_was_moved_goes_on(run: Path, nnlab) -> None:
+    shutil.move(run, "moved")
+    assert nnlab("resume", "moved", "trainer.steps=2")[0] == 0
+    assert RunFolder(Path("moved")).read_status()["step"] == 2
