@@ -130,6 +130,7 @@ def test_a_judge_of_corrected_labels_is_another(nnlab, own_folder: Path, monkeyp
     from nnlab import judges
 
     monkeypatch.setattr(judges, "LEAST_STEPS", 5)
+    monkeypatch.setenv("NNLAB_DATA", str(own_folder))
     trained(nnlab, "vae", f"data.root={own_folder}", "judge=auto")
     table = rows()
     shuffled(table)
