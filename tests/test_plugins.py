@@ -262,3 +262,37 @@ def test_a_plugin_that_cannot_be_imported_is_a_sentence(nnlab, own_folder, monke
     assert status == 2
     assert error.startswith(f"nnlab: model._target_: exploding cannot be imported ({reason}"), error
     assert len(error.splitlines()) == 1
+
+
+RULES = {
+    "from torch import nn\nclass Foo(nn.Module):\n    def __init__(self, spec, hidden=3): ...\n": (
+        "model._target_: rules.Foo is no Model; subclass nnlab.families.ae.base.Autoencoder, "
+        "nnlab.families.vae.vae.VAE or nnlab.model.Model"
+    ),
+    "from nnlab.model import Model\nclass Foo(Model):\n    def __init__(self, spec, *, hidden=3): ...\n": (
+        "model._target_: rules.Foo does not say who trains it; subclass a family's base"
+    ),
+    "from nnlab.families.ae.base import Autoencoder\nclass Foo(Autoencoder):\n    def __init__(self, spec, hidden=3): ...\n": (
+        "model.hidden: is no keyword-only parameter of Foo; its constructor must be def __init__(self, spec, *, hidden, …)"
+    ),
+    "from nnlab.families.ae.base import Autoencoder\nclass Foo(Autoencoder):\n    def __init__(self, spec, hidden): ...\n": (
+        "model._target_: rules.Foo cannot be built: its constructor must be def __init__(self, spec, *, hidden, …)"
+    ),
+    "from nnlab.families.ae.base import Autoencoder\nclass Foo(Autoencoder):\n    def __init__(self, *, hidden=3): ...\n": (
+        "model._target_: rules.Foo cannot be built: its constructor must be def __init__(self, spec, *, …)"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_the_rule_that_a_class_breaks_is_named(nnlab, own_folder: Path, monkeypatch, text: str) -> None:
+    (own_folder / "rules.py").write_text(text)
+    (own_folder / "own" / "model").mkdir(parents=True)
+    (own_folder / "own" / "model" / "foo.yaml").write_text("_target_: rules.Foo\nhidden: 4\n")
+    monkeypatch.syspath_prepend(str(own_folder))
+    monkeypatch.setenv("NNLAB_PLUGINS", "rules")
+    monkeypatch.delitem(sys.modules, "rules", raising=False)
+    status, _, error = nnlab("train", "-cd", "own", "model=foo")
+    assert status == 2
+    assert error.startswith(f"nnlab: {RULES[text]}"), error
+    assert len(error.splitlines()) == 1

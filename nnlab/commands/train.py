@@ -52,9 +52,19 @@ def check_typed(asked: Namespace) -> None:
         return
     if not asked.cfg and not typed.problems:
         greet(asked.overrides)  # torch takes seconds to import
+        if whole := None if asked.multirun else sweep_of(typed, asked.config_dir):
+            print(f"this recipe is meant as a sweep, of which this is one run; the whole: {whole}", flush=True)
     check_before(typed, asked.config_dir, quick=bool(asked.cfg))
     if not asked.cfg:
         refuse_existing_folder(names.hydra_values(typed, asked.config_dir))
+
+
+def sweep_of(typed: names.Typed, config_dir: str | None) -> str | None:
+    """The command line of the sweep that a chosen recipe is; None where it is none."""
+    recipes = search.options("experiment", config_dir)
+    chosen = [line.partition("=")[2] for o in typed.groups if o.key_or_group == "experiment" for line in names.texts(o)]
+    commands = [search.header(recipes[name])[0] for name in chosen if name in recipes]
+    return next((command for command in commands if command.endswith(" -m")), None)
 
 
 def parser() -> Parser:
@@ -91,7 +101,8 @@ def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> Non
                 from nnlab.earlier import with_earlier  # imports torch
 
                 config, unresolved = with_earlier(config)
-            problems += unresolved or values.check(config, nodes)
+            found = unresolved or values.check(config, nodes)
+            problems += [problem for problem in found if problem.partition(":")[0] not in typed.refused]
             if nodes is None and not problems:
                 problems += check_device(config) + check_task(config, typed.keys())
     if problems:

@@ -71,11 +71,12 @@ def prefer(config_dir: str | None) -> None:
 
 @dataclass
 class Typed:
-    """What the user typed, checked by name: `groups` and `values` hold what is legal, `problems` what is not."""
+    """What the user typed, checked by name: what is legal, the `problems` of what is not, and the keys that were `refused`."""
 
     groups: list[Override] = field(default_factory=list)
     values: list[Override] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
 
     def keys(self) -> set[str]:
         return {override.key_or_group for override in [*self.groups, *self.values]}
@@ -107,7 +108,7 @@ def texts(override: Override) -> list[str]:
 
 def check(overrides: list[str], config_dir: str | None = None, sweep: bool = False) -> Typed:
     """Every misspelt choice and key of a command line, told at once; several values of one key are legal in a sweep alone."""
-    typed, values, refused = Typed(), [], set()
+    typed, values = Typed(), []
     prefer(config_dir)
     with hydra():
         loader = GlobalHydra.instance().config_loader()
@@ -122,14 +123,14 @@ def check(overrides: list[str], config_dir: str | None = None, sweep: bool = Fal
                     refuse_twice(override, typed.groups)
             except BadInput as error:
                 typed.problems += error.problems
-                refused.add(line.lstrip("+~").partition("=")[0])
+                typed.refused.add(line.lstrip("+~").partition("=")[0])
                 continue
             (typed.groups if choices else values).append(override)
         settings = varied(typed.groups)
         configs = {tuple(setting): compose_or_complain(setting, whole=True) for setting in settings}
         for override in values:
             node = override.key_or_group.partition(".")[0]
-            if node in refused:
+            if node in typed.refused:
                 continue
             problems = check_hydra(override, settings[0]) if node == "hydra" else check_everywhere(override, configs)
             typed.problems += problems

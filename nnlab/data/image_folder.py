@@ -14,7 +14,7 @@ from nnlab.data.dataset import Arrays, Share
 from nnlab.data.image_files import FORMATS, hidden, images_under, is_image, read_image
 from nnlab.data.images import Images
 from nnlab.data.parts import with_test
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, printable
 
 Side = Annotated[int, AtLeast(1)]
 
@@ -116,7 +116,7 @@ def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...
         labels += [label] * len(found)
         if not found:
             raise BadInput(f"data.folder: no image in {folder / name}. Known formats: {FORMATS}")
-    return files, torch.tensor(labels) if classes else None, tuple(classes)
+    return files, torch.tensor(labels) if classes else None, tuple(map(printable, classes))
 
 
 def repeated(train: Tensor, test: Tensor) -> str:

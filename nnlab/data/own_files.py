@@ -21,7 +21,7 @@ from nnlab.data.npz import DAMAGED
 from nnlab.data.parts import classes_of, plain
 from nnlab.data.readings import BITS, BYTES, Reading, axis_of, channels_first, read
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.errors import BadInput, one_line, shortened
+from nnlab.errors import BadInput, one_line, printable, shortened
 
 ARRAYS = {"x": "y", "x_train": "y_train"}  # of an .npz: the inputs, and where there are any their labels
 
@@ -75,7 +75,7 @@ def of_images(folder: Path, names: list[str], reader: Reader) -> Inputs:
 
     labels, classes = None, ()
     if all("/" in name for name in names):
-        labels, classes = numbered(np.array([name.split("/")[0] for name in names]), spec)
+        labels, classes = numbered(np.array([printable(name.split("/")[0]) for name in names]), spec)
     name = str(folder / names[0]) if len(names) == 1 else str(folder)
     return Inputs(name, Again(batches, reader.generator), np.array(names), reader.bits(8), labels, classes)
 

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from nnlab.data.npz import DAMAGED
 from nnlab.data.own_files import chunks, opened
-from nnlab.errors import BadInput, one_line
+from nnlab.errors import BadInput, one_line, printable
 from nnlab.model import Decodes
 from nnlab.recording.archive import archive, write_array
 
@@ -101,7 +101,9 @@ def write(
         if coding.alphabet is not None:
             known["alphabet"] = np.array([coding.alphabet])
         if names:
-            known["names"] = np.frombuffer(zlib.compress("\0".join(names).encode()), np.uint8)
+            known["names"] = np.frombuffer(
+                zlib.compress("\0".join(printable(name).replace("\\", "%") for name in names).encode()), np.uint8
+            )
         for name, array in known.items():
             write_array(into, name, len(array), [array])
 

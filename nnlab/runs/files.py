@@ -61,7 +61,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file in one go. Text is UTF-8. Raises OSError."""
     with replacing(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
 
 
 def appending(path: Path) -> IO[bytes]:

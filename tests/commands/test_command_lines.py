@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import QUIET, small, train
+from PIL import Image
 
 from nnlab import cli
 from nnlab.config import search
@@ -43,6 +45,7 @@ TRAIN = """
 -cd
 -cd nowhere
 --help model=zzz
+data=csv data.file=лица.csv
 vae
 model
 model vae
@@ -419,3 +422,35 @@ def test_a_closed_or_full_output_is_no_traceback(own_folder: Path) -> None:
         assert done.returncode == status, done.stderr
         assert "Traceback" not in done.stderr
         assert "Exception" not in done.stderr
+
+
+def test_names_that_are_no_utf8_are_read_and_shown_escaped(nnlab, own_folder: Path) -> None:
+    for name in (b"ours", b"their\xff"):
+        folder = Path(os.fsdecode(b"images/" + name))
+        folder.mkdir(parents=True)
+        for i in range(12):
+            Image.new("L", (8, 8), 20 * i).save(folder / os.fsdecode(b"\xfe%d.png" % i))
+    data = ["data=image_folder", "data.root=.", "data.folder=images"]
+    assert nnlab("train", *small("ae"), *data, "trainer.steps=1", *QUIET)[0] == 0
+    assert nnlab("embed", "last", "--input", "images")[0] == 0
+    assert nnlab("encode", "last", "images", "-o", "codes.npz")[0] == 0
+    assert nnlab("decode", "last", "codes.npz", "-o", "decoded")[0] == 0
+    assert len(list(Path("decoded").rglob("*.png"))) == 24
+
+
+def test_a_recipe_that_is_a_sweep_says_so(nnlab, own_folder: Path) -> None:
+    out = nnlab("train", "experiment=beta_vae_fashion", "data.root=nowhere", "data=npz")[1]
+    assert "is meant as a sweep, of which this is one run; the whole: nnlab train experiment=beta_vae_fashion" in out
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"), MemoryError()]
+)
+def test_what_cannot_be_written_or_held_is_a_sentence(nnlab, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr("nnlab.training.loop.Loop.run", fail)
+    status, _, said = nnlab("train", *small("ae"))
+    expected = "is the disk full?" if isinstance(error, RuntimeError) else "it does not fit into memory"
+    assert (status, len(said.splitlines()), expected in said) == (1, 1, True), said
