@@ -16,7 +16,7 @@ from nnlab.config.constraints import SEED, WIDEST, AtLeast, Between, Constraint,
 from nnlab.errors import BadInput, explain, printable, shortened
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.find import as_typed
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import RunFolder, legible
 
 SPLITS = ("train", "validation", "test")
 WIDTH = 80  # of a paragraph of a page of help
@@ -181,7 +181,7 @@ def write_figures(figures: dict, path: Path) -> None:
     beside = path.with_suffix(".json")
     try:
         beside.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(beside, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
+        write_whole(beside, legible(json.dumps(figures, indent=2, ensure_ascii=False)) + "\n")
     except OSError as error:
         raise BadInput(explain(error, beside)) from error
     print(as_typed(beside))

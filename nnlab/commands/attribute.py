@@ -17,7 +17,7 @@ from nnlab.commands.arguments import (
     reals,
     write_picture,
 )
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,7 +189,7 @@ def summary(figures: dict) -> str:
         judged = {figures[key]["name"]: row.get(f"judged_{key}") for key in ("plus", "minus")}
         seen = [f"{share:.1%} seen as {name}" for name, share in judged.items() if share is not None]
         lines.append(f"{row['strength']:g} S: {', '.join([*seen, 'mse'])} {row['mse']:.5g} to the input")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def drawn(run: OpenRun, asked: Namespace, direction: Tensor, applied: Group) -> np.ndarray:

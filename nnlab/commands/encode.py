@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from nnlab.commands.arguments import add_data_changed, add_model, add_split, check_archive, parser, write_figures, write_picture
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, printable
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
             packed = packing(run, inputs, coding, pairs, decoded)
             code_file.write(asked.output, packed, len(inputs), coding, run.model.spec.shape, mark, names)
     figures = {**run.facts, "fingerprint": mark, **measured(run, asked, inputs, decoded)}
-    print(summary(figures))
+    print(printable(summary(figures)))
     if run.model.spec.kind == "image":
         write_picture(decoded.picture(run), None, run.folder, "encoding")
     write_figures(figures, asked.output)

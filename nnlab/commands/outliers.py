@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nnlab.commands.arguments import add_data_changed, add_model, add_output, add_split, parser, positive, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.csv_file import write_csv
+from nnlab.runs.folder import legible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> int:
         sets = score_all(run, data, asked)
         write_rows(run.folder.path / "outliers.csv", sets)
         write_pictures(run, data, sets, asked)
-    print(json.dumps(facts(run, sets), indent=2, ensure_ascii=False))
+    print(legible(json.dumps(facts(run, sets), indent=2, ensure_ascii=False)))
     return 0
 
 

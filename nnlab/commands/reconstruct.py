@@ -18,7 +18,7 @@ from nnlab.commands.arguments import (
     seed,
     write_picture,
 )
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, printable
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
         picture = reconstruction_picture(run.model, batch, restored(run.model, batch, generator))
         n = min(MEASURED, len(split))
         figures = distances(run.model, feed.in_order(generator, split.spread(n)), train, generator)
-    print(f"{n:,} of {name}: {summary(figures)}")
+    print(f"{n:,} of {printable(name)}: {summary(figures)}")
     figures = {**run.facts, "input": name, "n": n, "noise": node, "seed": asked.seed, **figures}
     return write_picture(picture, asked.output, run.folder, "reconstruction", figures)
 

@@ -181,7 +181,7 @@ def job(config) -> float | None:
             failures.append(error)
             return None
         for problem in str(error).splitlines():
-            print(f"nnlab: job {hydra.job.num} ({', '.join(hydra.overrides.task)}): {problem}", file=sys.stderr)
+            print(f"nnlab: job {hydra.job.num} ({', '.join(hydra.overrides.task)}): {printable(problem)}", file=sys.stderr)
         if error.status == 130:  # Ctrl-C is meant for the whole sweep
             raise KeyboardInterrupt from error
         raise

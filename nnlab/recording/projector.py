@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from nnlab.errors import printable
 from nnlab.runs.files import own, replacing, write_whole
 
 POINTS = 5000  # what a browser turns smoothly
@@ -54,7 +55,7 @@ def write(run: Path, name: str, codes: np.ndarray, columns: dict[str, list], thu
 def metadata(columns: dict[str, list]) -> str:
     """A line a point; above them the names of the columns, unless there is one alone: TensorBoard would take it for a point."""
     rows = [*([tuple(columns)] if len(columns) > 1 else []), *zip(*columns.values(), strict=True)]
-    return "".join("\t".join(re.sub(r"\s+", " ", str(value)) for value in row) + "\n" for row in rows)
+    return "".join("\t".join(printable(re.sub(r"\s+", " ", str(value))) for value in row) + "\n" for row in rows)
 
 
 def sprite(thumbnails: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nnlab import pictures
+from nnlab.errors import printable
 from nnlab.recording.events import EventFile
 from nnlab.recording.writer import Writer
 from nnlab.runs.files import appending, own, write_whole
@@ -82,7 +83,8 @@ class Recorder:
         self.events.flush()
 
     def text(self, name: str, text: str, *, step: int = 0) -> None:
-        self.post(lambda: self.events.text(name, text, step))
+        harmless = "\n".join(map(printable, text.split("\n")))
+        self.post(lambda: self.events.text(name, harmless, step))
         self.post(self.events.flush)
 
     def hparams(self, parameters: dict, figures: dict[str, float], *, step: int) -> None:

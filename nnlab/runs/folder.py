@@ -25,7 +25,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-LONGEST_CONFIG, LONGEST_JSON, LONGEST_METRICS = 2**22, 2**24, 2**32  # bytes
+LONGEST_CONFIG, LONGEST_JSON, LONGEST_METRICS = 2**20, 2**24, 2**32  # bytes
+DEEPEST = 50  # levels of a config
 LARGEST = 1.7976931348623157e308  # a float; beyond lie infinity, and whole numbers that no float holds
 STATES = ("running", "completed", "interrupted", "diverged", "failed")
 
@@ -94,17 +95,11 @@ class RunFolder:
 
     def read_config(self) -> dict[str, Any]:
         """config.yaml as plain Python. Raises BadInput if this is no run folder."""
-        from omegaconf import OmegaConf  # reads 1e-3 as a number, which plain YAML does not
-        from omegaconf.errors import OmegaConfBaseException
-        from yaml import YAMLError
-
-        unreadable = (OSError, YAMLError, ValueError, OmegaConfBaseException, RecursionError, TypeError, AttributeError)
         if not self.config.is_file() or self.config.is_symlink():
             raise BadInput(f"{self.path}: no run folder (it has no config.yaml); nnlab runs lists the runs")
         try:
-            text = read(self.config, LONGEST_CONFIG).decode()
-            config = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-        except unreadable as error:
+            config, text = read_yaml(self.config)
+        except (OSError, ValueError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise BadInput(f"{self.config}: cannot be read ({reason})") from error
         if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
@@ -187,6 +182,34 @@ def numbers(values: Any) -> dict[str, float]:
     return {key: value for key, value in values.items() if is_number(value)} if isinstance(values, dict) else {}
 
 
+def read_yaml(path: Path) -> tuple[Any, str]:
+    """What a small YAML file holds, interpolations as they stand there, and its text. Raises OSError or ValueError."""
+    from omegaconf import OmegaConf  # reads 1e-3 as a number, which plain YAML does not
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    text = read(path, LONGEST_CONFIG).decode()
+    try:
+        refuse_bomb(text)
+        return OmegaConf.to_container(OmegaConf.create(text), resolve=False), text
+    except (YAMLError, OmegaConfBaseException, RecursionError, TypeError, AttributeError, AssertionError) as error:
+        raise ValueError(str(error) or "neither a list nor a mapping") from error
+
+
+def refuse_bomb(text: str) -> None:
+    """Raise ValueError where a few lines of YAML would take for ever: by aliases of aliases, or thousands of levels."""
+    import yaml
+
+    depth = 0
+    for token in yaml.scan(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        name = type(token).__name__
+        depth += name.endswith(("SequenceStartToken", "MappingStartToken")) - name.endswith(
+            ("BlockEndToken", "SequenceEndToken", "MappingEndToken")
+        )
+        if isinstance(token, yaml.AliasToken) or depth > DEEPEST:
+            raise ValueError("aliases, or too many levels inside each other")
+
+
 def read_json(path: Path) -> Any:
     """What a small JSON file holds; None if it cannot be read."""
     try:
@@ -196,7 +219,12 @@ def read_json(path: Path) -> Any:
 
 
 def as_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return legible(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def legible(text: str) -> str:
+    """JSON with what a terminal would obey, or nobody sees, escaped as JSON escapes it; letters of every script stay."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def process_facts() -> dict[str, Any]:

@@ -17,7 +17,7 @@ def side_by_side(runs: dict[str, Path], into: Path) -> list[Path]:
     runs  title → folder of pictures
     Returns the files that were written into the folder `into`.
     """
-    held = [{path.name for path in folder.glob("*.png")} for folder in runs.values()]
+    held = [{path.name for path in folder.glob("*.png") if not path.is_symlink()} for folder in runs.values()]
     common = sorted(set.intersection(*held)) if 1 < len(runs) <= MOST else []
     if common:
         own(into)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from nnlab.runs import gallery
 from nnlab.runs.find import as_typed, find
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import RunFolder, read_yaml
 from nnlab.runs.table import aligned, figure, worst_first
 
 
@@ -50,7 +50,11 @@ def show() -> None:
 def typed(folder: RunFolder) -> list[str]:
     """What was typed for a job of a sweep."""
     path = folder.path / ".hydra" / "overrides.yaml"
-    return list(OmegaConf.load(path)) if path.exists() else []
+    try:
+        words, _ = read_yaml(path)
+    except (OSError, ValueError):
+        return []
+    return [str(word) for word in words] if isinstance(words, list) else []
 
 
 def apart(sweep: Path) -> dict[str, RunFolder]:

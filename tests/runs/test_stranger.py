@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from nnlab.commands.decode import png_names
 from nnlab.latent.code_file import CodeFile, Coding
 from nnlab.runs.files import harmless
 from nnlab.runs.find import find
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import RunFolder, as_json
+from nnlab.runs.sweep import typed
 
 RUN = ("train", "model=ae", "model.hidden=[8]", "model.latent_dim=2", "data.limit=60", "trainer.steps=1", "outputs=made")
 PLAIN = ("resume", "evaluate", "sample", "reconstruct", "traverse", "embed", "outliers", "probe", "show", "tensorboard", "walk")
@@ -226,6 +228,16 @@ def test_a_config_of_another_type_is_told_in_sentences(place: str, value: object
     refused(run, nnlab, "resume", "evaluate", "sample")
 
 
+BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghij"))
+NO_CONFIGS = ["3", "x", "[]", "", "[" * 5000, "&a {model: *a}", "a: {", "\x00", "model: ${nope}", "? [a]\n: b", BOMB]
+
+
+@pytest.mark.parametrize("text", NO_CONFIGS, ids=map(str, range(len(NO_CONFIGS))))
+def test_a_config_that_is_none_is_told_in_a_sentence(text: str, run: Path, nnlab) -> None:
+    (run / "config.yaml").write_text(text)
+    refused(run, nnlab, "resume", "evaluate", "show")
+
+
 def refused(run: Path, nnlab, *verbs: str) -> None:
     before = fingerprint(run)
     for verb in verbs:
@@ -302,6 +314,22 @@ def test_files_that_are_made_from_names_are_visible_and_harmless() -> None:
     made = png_names(file)
     assert made == ["_.ssh/id.png", "_-rf.png", "__x_.png", "a__2Jb.png", "ok/Größe 1.png", "_~root.png", "_x__y.png"]
     assert harmless("") == "_"
+
+
+def test_json_shows_what_a_terminal_would_obey() -> None:
+    value = {"Größe \x9b2J": "\u202e\U000e0001\x7f\n"}
+    text = as_json(value)
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert json.loads(text) == value
+    assert "Größe" in text
+
+
+def test_what_was_typed_for_a_job_may_be_anything(run: Path) -> None:
+    path = run / ".hydra" / "overrides.yaml"
+    path.parent.mkdir(exist_ok=True)
+    for text in ("a: 1", "3", "- {a: 1}", "[" * 5000, "\x00", "&a [*a]", "- ${nope}"):
+        path.write_text(text)
+        assert all(isinstance(word, str) for word in typed(RunFolder(run)))
 
 
 def test_a_judge_is_written_where_the_user_has_his_data(run: Path, nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
