@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nnlab.data.spec import DataSpec
 from nnlab.evaluation.calibration import Reliability
-from nnlab.plots import FAINT, INK, PALETTE, Points, blank, canvas, dots, scatter
+from nnlab.plots import FAINT, INK, PALETTE, Points, blank, canvas, dots, percent_bar, scatter
 
 WRITTEN = 20  # classes up to which a confusion matrix holds its numbers and names
 LONGEST = 12  # letters of a class's name in a margin
@@ -29,7 +29,7 @@ def confusion_chart(predicted: Tensor, label: Tensor, classes: tuple[str, ...]) 
     share = 100 * counts / counts.sum(1, keepdims=True).clip(min=1)
     with blank(("predicted class", "true class"), height=7.0) as drawn:
         axes = drawn.axes
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+        percent_bar(axes, axes.imshow(share, cmap="Blues", vmin=0, vmax=100), "% of the true class")
         axes.set_title(f"{np.trace(counts) / max(counts.sum(), 1):.1%} of {counts.sum():,} right")
         if len(classes) <= WRITTEN:
             names = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in classes]

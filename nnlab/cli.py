@@ -29,6 +29,7 @@ VERBS = {
     "embed": "the codes of a split or of your own images, for TensorBoard's projector and as pictures",
     "outliers": "the examples that are most unusual to the model",
     "probe": "how well a linear classifier does on the codes, from few labels",
+    "curves": "a picture of the learning curves of one run or several",
     "runs": "all runs, their state and their best figure",
     "show": "one run: its config, its figures, its files",
     "list": "models, data, noises, optimizers and experiments to choose from",

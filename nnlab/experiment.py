@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nnlab import judges
+from nnlab import judges, pictures
 from nnlab.augmentation import Augmentation
 from nnlab.config.build import build
 from nnlab.config.values import check_length
@@ -21,7 +21,7 @@ from nnlab.model import Model
 from nnlab.noise import Noise
 from nnlab.recording.console import Console, figures, seconds
 from nnlab.recording.recorder import Recorder
-from nnlab.runs.files import write_whole
+from nnlab.runs.files import own, write_whole
 from nnlab.runs.folder import RunFolder, process_facts, versions
 from nnlab.training import device as devices
 from nnlab.training import randomness
@@ -139,6 +139,7 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
             recorder.drain()
             folder.write_summary(loop.summary(e.parameters, status))
             folder.write_status(status, **loop.where())
+            draw_curves(folder, e.options.titles)
     if status == "interrupted":
         raise Interrupted(f"interrupted at step {loop.progress.step} and saved; go on with: nnlab resume {folder.path}")
     console.line(f"done in {seconds(loop.progress.seconds)}: {folder.path}")
@@ -147,6 +148,15 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
     if stop():  # too late to interrupt this run, but not the sweep that it may belong to
         raise Interrupted(f"interrupted; {folder.path} was complete")
     return loop.progress.best
+
+
+def draw_curves(folder: RunFolder, titles: bool) -> None:
+    """images/curves.png, from the records of metrics.jsonl."""
+    from nnlab.curves import curves  # matplotlib takes half a second to import
+
+    picture = curves({folder.title(): (folder.read_metrics(), folder.read_status())}, folder.title() if titles else "")
+    if picture is not None:
+        pictures.save(picture, own(folder.images) / "curves.png")
 
 
 @contextmanager

@@ -67,6 +67,43 @@ def blank(names: tuple[str, str], height: float = HEIGHT) -> Iterator[Canvas]:
         made.pixels = np.asarray(agg.buffer_rgba())[..., :3].copy()
 
 
+class Panels:
+    """Axes side by side; `pixels` is the picture once the context that made it has ended."""
+
+    def __init__(self, axes: list[Axes]) -> None:
+        self.axes = axes
+        self.pixels = np.empty((0, 0, 3), np.uint8)
+
+
+@contextmanager
+def panels(names: list[tuple[str, str]], title: str = "", height: float = 4.6) -> Iterator[Panels]:
+    """Axes side by side with their names; what is drawn with a label in the first stands in a legend above them all."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context({"font.size": FONT - len(names), "axes.spines.top": False, "axes.spines.right": False}):
+        width = WIDTH if len(names) == 1 else min(2, len(names)) * WIDTH * 0.72
+        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+        agg = FigureCanvasAgg(figure)
+        made = Panels(list(figure.subplots(1, len(names), squeeze=False)[0]))
+        for axes, (across, up) in zip(made.axes, names, strict=True):
+            axes.set(xlabel=across, ylabel=up)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(axis="y", color=FAINT, alpha=0.3)
+        if title:
+            figure.suptitle(title, fontsize=FONT)
+        yield made
+        entries = {}
+        for axes in made.axes:
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                entries.setdefault(label, handle)
+        if entries:
+            figure.legend(entries.values(), entries, loc="outside lower center", ncols=min(len(entries), 4), frameon=False)
+        agg.draw()
+        made.pixels = np.asarray(agg.buffer_rgba())[..., :3].copy()
+
+
 @contextmanager
 def canvas(names: tuple[str, str], frame: np.ndarray) -> Iterator[Canvas]:
     """Empty axes around the points `frame` (N, 2), to one scale where the two spans are alike."""
@@ -86,6 +123,13 @@ def set_frame(axes: Axes, frame: np.ndarray) -> np.ndarray:
     axes.set_xlim(low[0] - MARGIN * span[0], high[0] + MARGIN * span[0])
     axes.set_ylim(low[1] - MARGIN * span[1], high[1] + MARGIN * span[1])
     return span
+
+
+def percent_bar(axes: Axes, image, name: str) -> None:
+    """A bar that says what the colours of an image mean."""
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
+    bar.set_label(name)
+    bar.outline.set_visible(False)
 
 
 def colours(count: int) -> list[str]:

@@ -37,6 +37,24 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def curves() -> None:
+    """For a test that looks at a run's images/curves.png."""
+
+
+@pytest.fixture(autouse=True)
+def without_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chart takes a fifth of a second, and most of the runs of these tests need none."""
+    if "curves" not in request.fixturenames:
+        monkeypatch.setattr("nnlab.experiment.draw_curves", lambda folder, titles: None)
+
+
+@pytest.fixture
+def untitled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures without their titles, where pixels are compared; titles have tests of their own."""
+    monkeypatch.setattr("nnlab.pictures.headed", lambda picture, *title: picture)
+
+
+@pytest.fixture
 def nnlab(capsys: pytest.CaptureFixture[str]):
     """Run a command line in this process: status, standard output, standard error."""
 

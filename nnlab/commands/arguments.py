@@ -7,18 +7,26 @@ import json
 import math
 import os
 import textwrap
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from nnlab.commands.parsing import Parser
 from nnlab.config.constraints import SEED, WIDEST, AtLeast, Between, Constraint, complaint, describe, fits
 from nnlab.errors import BadInput, explain, printable, shortened
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.find import as_typed
-from nnlab.runs.folder import RunFolder, legible
+from nnlab.runs.folder import legible, picture_facts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nnlab.loading import OpenRun
+
 
 SPLITS = ("train", "validation", "test")
+PICTURES = (".png", ".gif", ".pdf", ".svg")
 WIDTH = 80  # of a paragraph of a page of help
 
 MOST_STEPS = 100  # images side by side in a picture that one can still look at
@@ -61,8 +69,18 @@ def add_split(made: Parser, default: str, use: str = "") -> None:
     made.add_argument("--split", choices=SPLITS, default=None if use else default, help=said)
 
 
-def add_output(made: Parser, name: str) -> None:
-    made.add_argument("-o", "--output", type=picture_file, metavar="FILE.png", help=f"by default images/{name}.png of the run")
+def add_output(made: Parser, name: str, scale: str = "--scale") -> None:
+    by_default = f"{', '.join(PICTURES)}; by default images/{name}.png of the run"
+    made.add_argument("-o", "--output", type=picture_file, metavar="FILE.png", help=by_default)
+    add_look(made, scale)
+
+
+def add_look(made: Parser, scale: str = "--scale") -> None:
+    """Options of every verb that makes a picture; `scale` is called otherwise where a verb has another scale."""
+    made.add_argument("--no-title", action="store_true", help="without the title above the picture")
+    made.add_argument(scale, dest="enlarge", metavar="N", type=within(Between(1, 16)), default=1, help="each pixel as N by N")
+    dpi = within(Between(10, 2400))
+    made.add_argument("--dpi", type=dpi, default=120, help="pixels per inch on paper, by default 120")
 
 
 def within(*constraints: Constraint) -> Callable[[str], int]:
@@ -143,6 +161,12 @@ def picture_file(text: str) -> Path:
     return check_place(Path(text))
 
 
+def check_picture(path: Path | None) -> None:
+    """Raise BadInput if that is no name of a picture."""
+    if path and path.suffix.lower() not in PICTURES:
+        raise BadInput(f"-o {printable(path)}: pictures are written as {', '.join(PICTURES)}; end the name so")
+
+
 def check_place(path: Path) -> Path:
     """The path itself. Raises BadInput if no file can be written there, as far as can be seen beforehand."""
     if path.is_dir():
@@ -153,23 +177,27 @@ def check_place(path: Path) -> Path:
     return path
 
 
-def check_picture(path: Path | None) -> None:
-    """Raise BadInput if that is no name of a picture."""
-    if path and path.suffix.lower() != ".png":
-        raise BadInput(f"-o {path}: pictures are written as PNG; give a name that ends in .png")
+def write_picture(
+    picture: np.ndarray, asked: Namespace, run: OpenRun, name: str, figures: dict | None = None, output: bool = True
+) -> int:
+    """Save a picture, before it the figures that belong to it as JSON beside it, and say where.
 
-
-def write_picture(picture, output: Path | None, folder: RunFolder, name: str, figures: dict | None = None) -> int:
-    """Save a picture, before it the figures that belong to it as JSON beside it, and say where."""
+    asked   the options of `add_output`, or of `add_look` alone
+    output  whether it is the picture that -o names; another one always goes to images/ of the run
+    """
     from nnlab import pictures
 
-    path = output or folder.images / f"{name}.png"
+    step, given = run.state["progress"]["step"], asked.output if output else None
+    path = given or run.folder.images / f"{name}.png"
+    title, epoch = run.folder.title(), run.folder.epoch_of(step)
+    headed = picture if asked.no_title else pictures.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "")
+    shown = pictures.enlarged(headed, asked.enlarge)
     try:
-        if not output:
-            own(folder.images)
+        if not given:
+            own(run.folder.images)
         if figures is not None:
             write_figures(figures, path)
-        pictures.save(picture, path)
+        pictures.save(shown, path, asked.dpi, picture_facts(run.folder, title, step))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))

@@ -86,7 +86,7 @@ def main(argv: list[str]) -> int:
         **{"length": direction.norm().item(), "input": rows[0], "strengths": rows[1:]},
     }
     print(summary(figures))
-    return write_picture(picture, asked.output, run.folder, "attribute", figures)
+    return write_picture(picture, asked, run, "attribute", figures)
 
 
 def check(asked: Namespace) -> None:

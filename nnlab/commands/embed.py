@@ -6,7 +6,16 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, add_split, check_archive, natural, parser, write_picture
+from nnlab.commands.arguments import (
+    add_data_changed,
+    add_look,
+    add_model,
+    add_split,
+    check_archive,
+    natural,
+    parser,
+    write_picture,
+)
 from nnlab.errors import BadInput, explain
 from nnlab.recording.projector import POINTS
 from nnlab.runs.find import as_typed
@@ -33,6 +42,7 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="of the codes; by default codes.npz of the run")
     add_split(made, "test", use="instead of --input")
+    add_look(made)
     add_model(made)
     add_data_changed(made)
     asked = made.parse_args(argv)
@@ -54,7 +64,7 @@ def main(argv: list[str]) -> int:
         neighbours = check_tsne(asked.tsne, len(inputs), run)
         sample = Sample(spread(len(inputs), POINTS))
         write_codes(output, run, inputs, sample)
-    write_pictures(run, inputs, sample, neighbours)
+    write_pictures(run, inputs, sample, neighbours, asked)
     write_projector(run, inputs, sample)
     return 0
 
@@ -114,7 +124,7 @@ def write_codes(path: Path, run: OpenRun, inputs: Inputs, sample: Sample) -> Non
     print(as_typed(path))
 
 
-def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int) -> None:
+def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int, asked: Namespace) -> None:
     import numpy as np
 
     from nnlab.data.inputs import spread
@@ -122,11 +132,11 @@ def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int
 
     codes, labels = sample.codes, None if inputs.labels is None else inputs.labels[sample.places]
     name = "embedding_pca" if codes.shape[1] > 2 else "embedding"
-    write_picture(code_plot(codes, labels, inputs.classes), None, run.folder, name)
+    write_picture(code_plot(codes, labels, inputs.classes), asked, run, name, output=False)
     few = spread(len(codes), neighbours)
     if len(few) and np.ptp(codes[few], axis=0).any():  # codes that are all the same it cannot part
         picture = tsne_plot(codes[few], None if labels is None else labels[few], inputs.classes)
-        write_picture(picture, None, run.folder, "embedding_tsne")
+        write_picture(picture, asked, run, "embedding_tsne", output=False)
 
 
 def write_projector(run: OpenRun, inputs: Inputs, sample: Sample) -> None:

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, add_split, check_archive, parser, write_figures, write_picture
+from nnlab.commands.arguments import (
+    add_data_changed,
+    add_look,
+    add_model,
+    add_split,
+    check_archive,
+    parser,
+    write_figures,
+    write_picture,
+)
 from nnlab.errors import BadInput, printable
 from nnlab.runs.find import as_typed
 
@@ -48,6 +57,7 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
     add_split(made, "test", use="instead of IMAGES")
+    add_look(made)
     add_model(made)
     add_data_changed(made)
     asked = made.parse_intermixed_args(argv)
@@ -79,7 +89,7 @@ def main(argv: list[str]) -> int:
     figures = {**run.facts, "fingerprint": mark, **measured(run, asked, inputs, decoded)}
     print(printable(summary(figures)))
     if run.model.spec.kind == "image":
-        write_picture(decoded.picture(run), None, run.folder, "encoding")
+        write_picture(decoded.picture(run), asked, run, "encoding", output=False)
     write_figures(figures, asked.output)
     print(as_typed(asked.output))
     return 0

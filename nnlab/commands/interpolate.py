@@ -64,4 +64,4 @@ def main(argv: list[str]) -> int:
     shares = torch.linspace(0, 1, asked.steps, device=run.device)
     with torch.inference_mode():
         picture = interpolation_picture(run.model, start.target, end.target, shares, rows, asked.blend, path)
-    return write_picture(picture, asked.output, run.folder, "interpolation")
+    return write_picture(picture, asked, run, "interpolation")

@@ -61,8 +61,6 @@ def check_output(run: OpenRun, asked: Namespace) -> None:
     spec = run.model.spec
     if asked.output and spec.kind == "table" and spec.features != 2:
         raise BadInput(f"-o {asked.output}: {spec.name} is a table of {spec.features} columns, of which there is no picture")
-    if asked.output and asked.output.suffix.lower() != ".png":
-        raise BadInput(f"-o {asked.output}: pictures are written as PNG; give a name that ends in .png")
 
 
 def score_all(run: OpenRun, data: Data, asked: Namespace) -> list[Scored]:
@@ -108,13 +106,13 @@ def write_pictures(run: OpenRun, data: Data, sets: list[Scored], asked: Namespac
     worst = list(islice(ranked(sets), asked.n))
     with redirect_stdout(sys.stderr):
         if run.model.spec.kind == "image":
-            write_picture(cards.outlier_cards(run.model, worst), asked.output, run.folder, "outliers")
+            write_picture(cards.outlier_cards(run.model, worst), asked, run, "outliers")
         elif run.model.spec.features == 2:
-            write_picture(plane(data, sets, worst), asked.output, run.folder, "outliers")
+            write_picture(plane(data, sets, worst), asked, run, "outliers")
         if len(sets) == 2:
             inside, outside = (one.score for one in sets)
             chart = charts.score_chart(inside, outside, auc(inside, outside), meaning(run.model))
-            write_picture(chart, None, run.folder, "outlier_scores")
+            write_picture(chart, asked, run, "outlier_scores", output=False)
 
 
 def plane(data: Data, sets: list[Scored], worst: list[tuple[Scored, int]]) -> np.ndarray:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from argparse import Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, parser, positive, within, write_picture
+from nnlab.commands.arguments import add_data_changed, add_look, add_model, parser, positive, within, write_picture
 from nnlab.config.constraints import Between
 from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.find import as_typed
@@ -38,6 +39,7 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
     )
+    add_look(made)
     add_model(made)
     add_data_changed(made)
     asked = made.parse_args(argv)
@@ -57,7 +59,7 @@ def main(argv: list[str]) -> int:
         results = probed(data, encoders, plan)
     print(table(results, plan))
     print(explained(results, plan))
-    report(run, data, plan, results)
+    report(run, data, plan, results, asked)
     return 0
 
 
@@ -214,7 +216,7 @@ def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]]) -> None:
+def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]], asked: Namespace) -> None:
     """probe.json with every figure, and the chart."""
     from nnlab.charts import probe_chart
     from nnlab.evaluation import probe
@@ -240,4 +242,4 @@ def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Re
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
     lines = {name: [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
-    write_picture(probe_chart(lines, data.spec.name), None, run.folder, "probe")
+    write_picture(probe_chart(lines, data.spec.name), asked, run, "probe", output=False)

@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
         figures = distances(run.model, feed.in_order(generator, split.spread(n)), train, generator)
     print(f"{n:,} of {printable(name)}: {summary(figures)}")
     figures = {**run.facts, "input": name, "n": n, "noise": node, "seed": asked.seed, **figures}
-    return write_picture(picture, asked.output, run.folder, "reconstruction", figures)
+    return write_picture(picture, asked, run, "reconstruction", figures)
 
 
 def shown(run: OpenRun, asked: Namespace, generator: torch.Generator) -> tuple[Split, Split | None, str]:

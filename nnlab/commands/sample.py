@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, check_picture, check_place, parser, positive, seed, write_picture
+from nnlab.commands.arguments import add_look, add_model, check_picture, check_place, parser, positive, seed, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import replacing
@@ -43,6 +43,7 @@ def main(argv: list[str]) -> int:
         metavar="FILE",
         help="a .png of images, by default images/sample.png of the run; a .npz or .csv of a table, by default its samples.npz",
     )
+    add_look(made)
     add_model(made)
     asked = made.parse_args(argv)
 
@@ -70,7 +71,7 @@ def main(argv: list[str]) -> int:
             return write_table(examples, label, spec, asked.output or run.folder.path / "samples.npz")
         check_picture(asked.output)
         picture = class_picture(model, n, generator, classes) if classes else sample_picture(model, n, generator)
-    return write_picture(picture, asked.output, run.folder, "sample")
+    return write_picture(picture, asked, run, "sample")
 
 
 def check_memory(n: int, spec: DataSpec, device: torch.device) -> None:
@@ -87,7 +88,7 @@ def check_memory(n: int, spec: DataSpec, device: torch.device) -> None:
 def file(text: str) -> Path:
     """The type of -o: which of the endings suits is seen when the run is open."""
     path = Path(text)
-    if path.suffix.lower() not in (".png", ".npz", ".csv"):
+    if path.suffix.lower() not in (".npz", ".csv"):
         check_picture(path)
     return check_place(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from argparse import Namespace
@@ -20,6 +21,7 @@ from nnlab.runs.folder import RunFolder
 
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
+OWN = ("image_folder", "npz", "csv")  # a user's own files, which are called by their own name
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
 
 
@@ -175,7 +177,8 @@ def job(config) -> float | None:
     sweep = hydra.mode == RunMode.MULTIRUN
     choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/") and name}
     try:
-        return run(names.plain(config), folder, choices, hydra.job.num if sweep else None)
+        command = f"nnlab train {shlex.join(hydra.overrides.task)}"
+        return run(names.plain(config), folder, choices, command, hydra.job.num if sweep else None)
     except NnlabError as error:
         if not sweep:
             failures.append(error)
@@ -187,7 +190,7 @@ def job(config) -> float | None:
         raise
 
 
-def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | None = None) -> float | None:
+def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None) -> float | None:
     from nnlab import judges
     from nnlab.earlier import with_earlier
     from nnlab.experiment import assemble, carry_out, honest
@@ -221,7 +224,8 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], number: int | 
         )
         for remark in (*data.remarks, *experiment.model.remarks(data.train)):
             console.line(remark)
-        facts = {"choices": choices, "model": choices["model"], "data": choices["data"], "tags": config["tags"]}
+        named = data.spec.name if choices["data"] in OWN else choices["data"]
+        facts = {"choices": choices, "model": choices["model"], "data": named, "tags": config["tags"], "command": command}
         with console.noting(NnlabError):
             return carry_out(experiment, folder, console, **facts)
 

@@ -76,8 +76,8 @@ def main(argv: list[str]) -> int:
     with trainer.viewing() as view:
         latent = model.latent(view.batches)
         if asked.manifold:
-            return write_picture(manifold_picture(model, latent, steps), asked.output, run.folder, "manifold")
+            return write_picture(manifold_picture(model, latent, steps), asked, run, "manifold")
         base = None if start is None else model.encode(start.input)[0]
         values = torch.linspace(-reach, reach, steps, device=run.device)
         picture = traversal_picture(model, latent, base, asked.coordinates, values, None if start is None else start.target[0])
-    return write_picture(picture, asked.output, run.folder, "traversal")
+    return write_picture(picture, asked, run, "traversal")

@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     made.add_argument("-n", type=positive, default=10, help="variations for each s; by default 10")
     made.add_argument("--seed", type=seed, default=0, help="another seed, other variations")
     add_split(made, "test")
-    add_output(made, "variation")
+    add_output(made, "variation", scale="--enlarge")
     add_model(made)
     add_data_changed(made)
     asked = made.parse_args(argv)
@@ -75,7 +75,7 @@ def main(argv: list[str]) -> int:
         varied = vary(run.model, code[0], std, scales, noise)
         picture = variation_picture(run.model, given.target[0], output, varied, asked.scale)
         figures = measured(run, data, asked, given, output, varied, scales[:, None, None] * std * noise)
-    return write_picture(picture, asked.output, run.folder, "variation", figures)
+    return write_picture(picture, asked, run, "variation", figures)
 
 
 def check(asked: Namespace) -> None:

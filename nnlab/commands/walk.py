@@ -75,4 +75,4 @@ def main(argv: list[str]) -> int:
         else:
             codes = model.encode(images.target)[None]
         film = walk_film(model, torch.stack([closed_walk(each, latent, asked.steps) for each in codes]))
-    return write_picture(film, asked.output, run.folder, "walk")
+    return write_picture(film, asked, run, "walk")

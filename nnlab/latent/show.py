@@ -9,13 +9,13 @@ from torch import Tensor
 from nnlab.charts import kl_chart
 from nnlab.data.spec import Batch
 from nnlab.latent.interpolation import Path, between, interpolate
-from nnlab.latent.traversal import manifold, traverse
+from nnlab.latent.traversal import axes, manifold, traverse
 from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses
 from nnlab.pictures import BACKGROUND, GAP, directions, grid, sheet, titled, to_pixels
 
 PER_ROW = 12
 COMPONENTS_PER_ROW = 9
-ROWS = 32  # coordinates that move in one picture
+ROWS = 16  # coordinates that move in one picture: of more a slide shows too little
 
 
 def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | None = None) -> np.ndarray:
@@ -63,7 +63,7 @@ def traversal_picture(
 ) -> np.ndarray:
     """A row a coordinate, the most informative first, its name and what it carries in the margin.
 
-    At most the 32 most informative coordinates, around the middle of the latent space and ±3 standard deviations, unless
+    At most the 16 most informative coordinates, around the middle of the latent space and ±3 standard deviations, unless
     told otherwise.
 
     image  (*shape) of which the base is the code, shown beside the rows with its output
@@ -76,15 +76,17 @@ def traversal_picture(
         [f"s.d. {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
     )
     rows = [f"z{i}\n{carried[i]}" for i in coordinates]
-    motion = sheet(to_pixels(images, model.spec), rows, signed(values))
-    return motion if image is None else beside(given(model, image, model.decode(base[None])[0], len(rows)), motion)
+    some = f", {len(rows)} of {len(latent.mean)} coordinates" if len(rows) < len(latent.mean) else ""
+    caption = f"standard deviations of the coordinate{some}"
+    motion = sheet(to_pixels(images, model.spec), rows, signed(values), caption)
+    return motion if image is None else beside(given(model, image, model.decode(base[None])[0], len(rows), " "), motion)
 
 
-def given(model: Model, image: Tensor, output: Tensor, rows: int) -> np.ndarray:
-    """An image (*shape) and its output at the head of two columns of so many rows."""
+def given(model: Model, image: Tensor, output: Tensor, rows: int, caption: str = "") -> np.ndarray:
+    """An image (*shape) and its output at the head of two columns of so many rows, under a caption as its neighbour has."""
     pair = to_pixels(torch.stack([image, output])[None], model.spec)
     blank = np.full((rows - 1, *pair.shape[1:]), BACKGROUND, np.uint8)
-    return sheet(np.concatenate([pair, blank]), None, ["input", "output"])
+    return sheet(np.concatenate([pair, blank]), None, ["input", "output"], caption)
 
 
 def signed(values: Tensor) -> list[str]:
@@ -93,7 +95,10 @@ def signed(values: Tensor) -> list[str]:
 
 
 def manifold_picture(model: Decodes, latent: Latent, side: int = 20) -> np.ndarray:
-    return sheet(to_pixels(manifold(model, latent, side), model.spec))
+    """The plane of a code of two coordinates, with the values of both in the margins: z0 grows to the right, z1 upwards."""
+    across, up = ([f"{v:+.1f}" for v in axis.tolist()] for axis in axes(latent, side))
+    told = [text if i % 2 == 0 else "" for i, text in enumerate(across)]  # each would run into the next
+    return sheet(to_pixels(manifold(model, latent, side), model.spec), [f"z1 {text}" for text in up], told, "z0")
 
 
 def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:
@@ -114,7 +119,7 @@ def components_picture(model: Model) -> np.ndarray:
     spec, shown = model.spec, min(model.latent_dim, 5 * COMPONENTS_PER_ROW - 1)
     tiles = [to_pixels(model.mean[None].unflatten(1, spec.shape), spec)]
     tiles += [directions(model.components[:shown].unflatten(1, spec.shape))]
-    names = ["mean", *(f"{i + 1}: {share:.1%}" for i, share in enumerate(model.explained[:shown].tolist()))]
+    names = ["mean", *(f"z{i}: {share:.1%}" for i, share in enumerate(model.explained[:shown].tolist()))]
     return titled(np.concatenate(tiles), names, COMPONENTS_PER_ROW)
 
 

@@ -21,14 +21,20 @@ def traverse(model: Decodes, base: Tensor, latent: Latent, coordinates: list[int
     return model.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
 
 
-def manifold(model: Decodes, latent: Latent, side: int = 20) -> Tensor:
-    """Outputs (side, side, *shape) over a latent space of two coordinates, at the quantiles of a Gaussian.
+def axes(latent: Latent, side: int) -> tuple[Tensor, Tensor]:
+    """(side,) the values of coordinate 0, growing, and of coordinate 1, falling: quantiles of a Gaussian.
 
-    Coordinate 0 grows to the right, coordinate 1 upwards; each cell stands for the same share of the prior
-    (Kingma & Welling 2014, figure 4).
+    Each stands for the same share of the prior (Kingma & Welling 2014, figure 4).
     """
     quantiles = torch.special.ndtri((torch.arange(side) + 0.5) / side).to(latent.mean.device)
-    across = latent.mean[0] + quantiles * latent.std[0]
-    up = (latent.mean[1] + quantiles * latent.std[1]).flip(0)
+    return latent.mean[0] + quantiles * latent.std[0], (latent.mean[1] + quantiles * latent.std[1]).flip(0)
+
+
+def manifold(model: Decodes, latent: Latent, side: int = 20) -> Tensor:
+    """Outputs (side, side, *shape) over a latent space of two coordinates.
+
+    Coordinate 0 grows to the right, coordinate 1 upwards, by the values of `axes`.
+    """
+    across, up = axes(latent, side)
     codes = torch.stack([across.expand(side, side), up[:, None].expand(side, side)], dim=-1)
     return model.decode(codes.flatten(0, 1)).unflatten(0, (side, side))

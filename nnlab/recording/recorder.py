@@ -15,7 +15,7 @@ from nnlab.errors import printable
 from nnlab.recording.events import EventFile
 from nnlab.recording.writer import Writer
 from nnlab.runs.files import appending, own, write_whole
-from nnlab.runs.folder import RunFolder, as_record
+from nnlab.runs.folder import RunFolder, as_record, picture_facts
 
 
 def named(split: str, stage: str = "") -> str:
@@ -71,15 +71,20 @@ class Recorder:
         self.events.scalars(scalars, step)
         self.events.flush()
 
-    def pictures(self, named: dict[str, np.ndarray], *, step: int) -> None:
-        """Into TensorBoard, and as images/NAME.png the newest."""
-        for name, picture in named.items():
-            self.post(partial(self._write_picture, name, picture, step))
+    def pictures(self, named: dict[str, np.ndarray], *, step: int, epoch: float, titles: bool = True) -> None:
+        """Into TensorBoard, and as images/NAME.png the newest; under a title, unless told otherwise.
 
-    def _write_picture(self, name: str, picture: np.ndarray, step: int) -> None:
-        png = pictures.png(picture)
+        step, epoch  of the weights that the pictures are of
+        """
+        for name, picture in named.items():
+            self.post(partial(self._write_picture, name, picture, step, epoch, titles))
+
+    def _write_picture(self, name: str, picture: np.ndarray, step: int, epoch: float, titles: bool) -> None:
+        title = self.folder.title()
+        shown = pictures.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "") if titles else picture
+        png = pictures.png(shown, facts=picture_facts(self.folder, title, step))
         write_whole(own(self.folder.images) / f"{name}.png", png)
-        self.events.image(name, picture, png, step)
+        self.events.image(name, shown, png, step)
         self.events.flush()
 
     def text(self, name: str, text: str, *, step: int = 0) -> None:

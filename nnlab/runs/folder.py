@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import platform
 import socket
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, printable
 from nnlab.runs.files import appending, clear, read, write_whole
 
 try:
@@ -108,6 +109,16 @@ class RunFolder:
             raise BadInput(f"{self.config}: holds an interpolation ${{…}}; the config of a run is plain values")
         return config
 
+    def title(self) -> str:
+        """What a picture of this run is headed by: the model and the data."""
+        status = self.read_status()
+        return printable(f"{status.get('model', '?')} on {status.get('data', '?')}")
+
+    def epoch_of(self, step: int) -> float:
+        """The epoch of a step; 0 where status.json does not tell how many steps one has."""
+        status = self.read_status()
+        return step * status.get("epoch", 0) / (status.get("step") or math.inf)
+
     def read_summary(self) -> dict[str, Any]:
         """summary.json: `final` and `best` are figures by their names, whatever the file holds. {} if there is none."""
         summary = read_json(self.summary)
@@ -141,6 +152,16 @@ def as_record(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
+    """What a picture's file says of itself: its title, the run and its command, the step, and what made it."""
+    from importlib.metadata import version
+
+    typed = folder.read_status().get("command")
+    command = {"Command": printable(typed)} if isinstance(typed, str) else {}
+    about = {"Title": title, "Run": str(folder.path), "Step": str(step), **command}
+    return {**about, "Software": f"nnlab {version('nnlab')}"}
 
 
 def well_formed(status: Any) -> dict[str, Any]:

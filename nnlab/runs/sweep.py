@@ -61,11 +61,17 @@ def apart(sweep: Path) -> dict[str, RunFolder]:
     """The jobs of a sweep that are complete, in the order of their numbers, by what tells them apart."""
     complete = [folder for folder in find(sweep) if folder.read_status().get("status") == "completed"]
     complete.sort(key=lambda folder: (len(folder.path.name), folder.path.name))
-    said = [typed(folder) for folder in complete]
+    return by_what_differs(complete)
+
+
+def by_what_differs(folders: list[RunFolder]) -> dict[str, RunFolder]:
+    """Runs by what tells them apart: what was typed for one and not for all; their folder where that does not."""
+    said = [typed(folder) for folder in folders]
     common = set.intersection(*map(set, said)) if said else set()
+    names = [" ".join(word for word in words if word not in common) for words in said]
     return {
-        "  ".join(word for word in words if word not in common) or folder.path.name: folder
-        for folder, words in zip(complete, said, strict=True)
+        name if name and names.count(name) == 1 else str(as_typed(folder.path)): folder
+        for name, folder in zip(names, folders, strict=True)
     }
 
 

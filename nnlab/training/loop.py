@@ -175,7 +175,7 @@ class Loop:
         if ends_epoch or evaluated:
             self.tell()
         if every.due(every.show, step, end) and not self.over():  # the last pictures are those of `finish`
-            self.recorder.pictures(self.trainer.show(), step=self.progress.step)
+            self.show(self.progress.step)
         if better:
             self.save("best")
         if every.due(every.keep, step, end):
@@ -241,6 +241,11 @@ class Loop:
             p.best, p.best_step = value, p.step
             return True
         return False
+
+    def show(self, step: int) -> None:
+        """The pictures of the weights of a step, which are those of now."""
+        self.trainer.epoch = epoch = step / self.trainer.steps_per_epoch
+        self.recorder.pictures(self.trainer.show(), step=step, epoch=epoch, titles=self.options.titles)
 
     def exhausted(self) -> bool:
         """Whether early stopping has seen enough."""
@@ -309,7 +314,7 @@ class Loop:
         values = self.trainer.evaluate("test")
         self.check_finite("test", values)
         self.record("test", values, n=len(self.trainer.data.test), **self.trainer.facts, **used)
-        self.recorder.pictures(self.trainer.show(), step=self.progress.step)
+        self.show(used["checkpoint_step"])
         self.progress.seconds += time.perf_counter() - self._since
         return values
 

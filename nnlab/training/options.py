@@ -96,8 +96,9 @@ class Options:
         show_every: Shows = "auto",
         save_every: Cadence = "1 epoch",
         keep_every: Cadence = "never",
+        titles: bool = True,
     ) -> None:
-        self.batch_size = batch_size
+        self.batch_size, self.titles = batch_size, titles
         self.log_every, self.evaluate_every, self.show_every = log_every, evaluate_every, show_every
         self.save_every, self.keep_every = save_every, keep_every
         self.early_stopping = EarlyStopping()

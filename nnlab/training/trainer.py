@@ -129,6 +129,7 @@ class Trainer(ABC):
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         self.meter = Meter()
         self.remarks: list[str] = []  # what the user is to be told once
+        self.epoch = 0.0  # of the weights that `show` shows
         self.judge = setting.judge
         if self.judge:
             self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER

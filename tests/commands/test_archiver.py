@@ -26,6 +26,8 @@ from nnlab.loading import open_run
 from nnlab.model import Decodes, Encodes, Spells
 from nnlab.pictures import to_pixels
 
+pytestmark = pytest.mark.usefixtures("untitled")
+
 KINDS = ("float32", "float16", "uint8")
 ABLE = [name for name in names_of(Decodes) if name in names_of(Encodes)]
 
@@ -306,7 +308,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(nnlab, trained, typed, expect
     [
         (["encode", "last", "-o", "codes"], "-o codes: codes are written as NumPy's .npz; give a name that ends in .npz"),
         (["encode", "last", "mine.npz", "-o", "mine.npz"], "-o mine.npz: is the input itself; give another name"),
-        (["encode", "last", "-o", "file/codes.npz"], "file: File exists"),
+        (["encode", "last", "-o", "file/codes.npz"], "-o file/codes.npz: nothing can be written into"),
         (["decode", "last", "codes.npz", "-o", "codes.npz"], "-o codes.npz: is the file of codes itself; give another name"),
         (
             ["decode", "last", "codes.npz", "-o", "a.png"],

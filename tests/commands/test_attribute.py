@@ -14,6 +14,8 @@ from PIL import Image
 from nnlab.loading import open_run
 from nnlab.pictures import to_pixels
 
+pytestmark = pytest.mark.usefixtures("untitled")
+
 
 @pytest.fixture
 def trained(nnlab):
@@ -131,7 +133,7 @@ def test_the_runs_own_judge_is_asked_unless_another_is_typed(trained, attribute,
         (["--plus", "1", "--minus", "0", "--judge", "inception"], "--judge inception: it knows other classes than these data"),
         (["--plus", "1", "--minus", "0", "--judge", "nowhere"], "--judge: nowhere: no such run folder"),
         (["--plus", "few.txt", "--minus", "0", "--judge", "last"], "--judge last: tells classes apart, and few.txt is none"),
-        (["--plus", "1", "--minus", "0", "-o", "a.jpg"], "-o a.jpg: pictures are written as PNG"),
+        (["--plus", "1", "--minus", "0", "-o", "a.jpg"], "-o a.jpg: pictures are written as .png"),
         (["--plus", "1", "--minus", "0", "-n", "101"], "-n: expected at most 100 for a picture, got 101"),
         (["--plus", "1", "--minus", "0", "--strength", ",".join("1" * 101)], "--strength: expected at most 100 for a picture"),
     ],

@@ -178,7 +178,7 @@ def test_run_folders_that_cannot_be_used(nnlab, run_folder: Path) -> None:
     assert "--coordinates 4: the latent space has coordinates 0 … 3" in error_of("traverse", "last", "--coordinates", "1,4")
     assert "--index 999: the test split has images 0 …" in error_of("traverse", "last", "--index", "999")
     assert "no checkpoint 'step-000009'; there are" in error_of("sample", "last", "--checkpoint", "step-000009")
-    assert "pictures are written as PNG" in error_of("sample", "last", "-o", "x.jpg")
+    assert "pictures are written as .png" in error_of("sample", "last", "-o", "x.jpg")
     assert "--noise fog: no such noise; " in error_of("reconstruct", "last", "--noise", "fog")
     assert "noise.sdt: unknown key; did you mean 'std'?" in error_of(
         "reconstruct", "last", "--noise", "gaussian", "noise.sdt=1"

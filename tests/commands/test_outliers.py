@@ -124,7 +124,7 @@ def test_a_wider_table_has_its_figures_alone(nnlab, trained) -> None:
 def test_what_cannot_be_asked_is_told_before_anything_is_written(nnlab, trained, monkeypatch) -> None:
     trained("data.validation=0", model="kmeans")
     for options, expected in {
-        ("-o", "x.jpg"): "nnlab: -o x.jpg: pictures are written as PNG; give a name that ends in .png\n",
+        ("-o", "x.jpg"): "nnlab: -o x.jpg: pictures are written as .png, .gif, .pdf, .svg; end the name so\n",
         ("--split", "validation"): "nnlab: --split validation: it is empty in this run\n",
     }.items():
         assert nnlab("outliers", "last", *options)[::2] == (2, expected)

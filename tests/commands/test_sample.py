@@ -14,6 +14,8 @@ import nnlab as package
 from nnlab.latent.show import class_picture
 from nnlab.pictures import grid
 
+pytestmark = pytest.mark.usefixtures("untitled")
+
 
 @pytest.fixture
 def cgan(nnlab) -> None:

@@ -85,7 +85,7 @@ def test_the_newest_picture_is_a_png_and_all_of_them_are_in_tensorboard(folder):
     recorder = Recorder(folder)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 6, 3), dtype=np.uint8)
     for step, picture in enumerate(pictures):
-        recorder.pictures({"sample": picture}, step=step)
+        recorder.pictures({"sample": picture}, step=step, epoch=float(step), titles=False)
     recorder.close()
     assert np.array_equal(np.asarray(Image.open(folder.images / "sample.png")), pictures[1])
     assert [image.step for image in EventAccumulator(str(folder.path)).Reload().Images("sample")] == [0, 1]

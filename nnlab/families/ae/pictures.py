@@ -21,7 +21,7 @@ def dictionary_picture(model: SparseAE, codes: Tensor) -> np.ndarray:
 
 
 def decomposition_picture(model: SparseAE, batch: Batch) -> np.ndarray:
-    """A row an image: c, its strongest atoms with their coefficients h, the sum of these, and the sum of all."""
+    """A row per image: the bias c of the decoder, its strongest atoms, the sum of these, and the sum of all."""
     spec = model.spec
     order = torch.arange(len(batch)) if batch.label is None else batch.label.argsort(stable=True)  # so that classes differ
     images = batch.input[order[torch.linspace(0, len(batch) - 1, min(ROWS, len(batch))).round().long()]]
@@ -34,6 +34,6 @@ def decomposition_picture(model: SparseAE, batch: Batch) -> np.ndarray:
     for i in range(len(images)):
         seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, some, whole)]
         tiles += [*seen[:2], directions(model.atoms[places[i]]), *seen[2:]]
-        titles += ["image", "c", *(f"{h:.2f}" for h in strength[i].tolist())]
+        titles += ["image", "bias c", *(f"{h:.2f}" for h in strength[i].tolist())]
         titles += [f"{strength.shape[1]} atoms", f"all {active[i]}"]
     return titled(np.concatenate(tiles), titles, strength.shape[1] + 4)

@@ -10,18 +10,25 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.em.gmm import GMM
 from nnlab.latent.plane import points
 from nnlab.pictures import titled, to_pixels
-from nnlab.plots import INK, Points, blank, canvas, marks, scatter
+from nnlab.plots import INK, Points, blank, canvas, marks, percent_bar, scatter
 
 WRITTEN = 30  # clusters up to which a confusion holds its numbers
 AROUND = (1.0, 2.0)  # standard deviations that ellipses are drawn at
 
 
+def prototypes_picture(centres: Tensor, spec: DataSpec) -> np.ndarray:
+    """(K, D) centres as images, each under its number, which the confusion's columns have, too."""
+    images = to_pixels(centres.unflatten(1, spec.shape), spec)
+    return titled(images, [str(i) for i in range(len(centres))], int(np.ceil(np.sqrt(len(centres)))))
+
+
 def means_picture(means: Tensor, weights: Tensor, spec: DataSpec) -> np.ndarray:
-    """(K, D) means as images, the heaviest first, each with its weight."""
+    """(K, D) means as images, the heaviest first, each under its number and its weight."""
     order = weights.argsort(descending=True)
     images = to_pixels(means[order].unflatten(1, spec.shape), spec)
     columns = int(np.ceil(np.sqrt(len(means))))
-    return titled(images, [f"{weight:.1%}" for weight in weights[order].tolist()], columns)
+    names = [f"{i}: {weight:.0%}" for i, weight in zip(order.tolist(), weights[order].tolist(), strict=True)]
+    return titled(images, names, columns)
 
 
 def ellipses_plot(model: GMM, batch: Batch) -> np.ndarray:
@@ -37,6 +44,8 @@ def ellipses_plot(model: GMM, batch: Batch) -> np.ndarray:
             for radius in AROUND:
                 line = points(mean + radius * circle @ spread.T, spec)
                 drawn.axes.plot(*line.T, color=INK, linewidth=1 + 3 * weight, alpha=1 if radius == 1 else 0.5, zorder=3)
+        for radius in AROUND:
+            drawn.axes.plot([], [], color=INK, alpha=1 if radius == 1 else 0.5, label=f"{radius:.0f} s.d.")
         marks(drawn.axes, points(model.means, spec), "mean")
     return drawn.pixels
 
@@ -51,8 +60,10 @@ def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str,
     pure = counts.max(0).sum() / max(counts.sum(), 1)
     with blank(("cluster", "class"), height=6.0) as drawn:
         axes = drawn.axes
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=max(share.max(), 1), aspect="auto")
-        axes.set_title(f"purity {pure:.1%} of {counts.sum():,}")
+        drawn_share = axes.imshow(share, cmap="Blues", vmin=0, vmax=max(share.max(), 1), aspect="auto")
+        percent_bar(axes, drawn_share, "% of the class")
+        told = f"purity {pure:.1%} of {counts.sum():,}: the share that is of the largest class of its cluster"
+        axes.set_title(told, size=12)
         axes.set_yticks(range(len(classes)), classes)
         if len(order) <= WRITTEN:
             size = min(12.0, 260 / max(len(order), 1))
@@ -62,7 +73,8 @@ def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str,
                     dark = value > share.max() / 2
                     axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=size, color="white" if dark else INK)
         else:
-            axes.set_xticks([])
+            told = range(0, len(order), -(-len(order) // WRITTEN))
+            axes.set_xticks(told, [order[i] for i in told], size=9)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
     return drawn.pixels

@@ -13,13 +13,12 @@ from nnlab.evaluation.probe import Features, accuracy
 from nnlab.evaluation.reconstruction import reconstruction_figures
 from nnlab.families.classifier.deciding import Deciding
 from nnlab.families.em.gmm import GMM
-from nnlab.families.em.pictures import clusters_chart, ellipses_plot, means_picture
+from nnlab.families.em.pictures import clusters_chart, ellipses_plot, means_picture, prototypes_picture
 from nnlab.film import Footage
 from nnlab.latent.plane import is_plane, joint, sample_plot
 from nnlab.latent.regions import regions_plot
 from nnlab.latent.show import reconstruction_picture, sample_picture
 from nnlab.nn.distances import euclidean
-from nnlab.pictures import grid
 from nnlab.training.passes import PassTrainer
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Monitor, Setting, evaluating
@@ -39,7 +38,7 @@ class ClusterTrainer(PassTrainer):
         self.clusters: list[Tensor] = []
         self.points: list[Tensor] = []
         self.every = 1
-        self.footage = Footage(self.model, self.frame)
+        self.footage = Footage(self.model, self.frame, lambda: self.epoch)
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         if step == 0 and is_plane(self.model.spec):
@@ -120,7 +119,7 @@ class KMeansTrainer(ClusterTrainer):
             return self.confusion(model.clusters)
         with self.viewing() as view:
             pictures = {
-                "prototypes": grid(model.centres.unflatten(1, spec.shape), spec),
+                "prototypes": prototypes_picture(model.centres, spec),
                 "reconstruction": reconstruction_picture(model, view.few),
             }
         return {**pictures, **self.confusion(model.clusters)}

@@ -225,7 +225,7 @@ class GameTrainer(GradientTrainer):
             if model.spec.kind == "table":
                 return plane_pictures(model, view.batches, view.generator)
             samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
-            self.reel.look(samples)
+            self.reel.look(samples, self.epoch)
             pictures = {"sample": tiled(samples)}
             if self.made == self.stages[-1].steps:
                 pictures["sample_history"] = self.reel.film()

@@ -40,4 +40,4 @@ def gibbs_picture(rbm: RBM, generator: torch.Generator) -> np.ndarray:
         else:
             columns.append(rbm.as_data(v))
     tiles = to_pixels(torch.stack(columns, 1), rbm.spec)
-    return sheet(tiles, None, [str(step) for step in STEPS])
+    return sheet(tiles, None, [str(step) for step in STEPS], "Gibbs steps")

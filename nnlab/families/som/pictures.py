@@ -85,7 +85,8 @@ def ridges(model: SOM) -> Tensor:
 
 def u_matrix(model: SOM) -> np.ndarray:
     with board(model.lattice) as drawn:
-        shaded(drawn.axes, model.lattice, ridges(model).cpu().numpy(), "bone_r", "mean distance to the neighbours")
+        # a map that ends in white would look like a hole in a white page
+        shaded(drawn.axes, model.lattice, ridges(model).cpu().numpy(), "cividis", "mean distance to the neighbours")
     return drawn.pixels
 
 
@@ -134,14 +135,17 @@ def class_map(lattice: Lattice, winners: Tensor, labels: Tensor | None, classes:
     return drawn.pixels
 
 
-def lattice_plot(model: SOM, batch: Batch, edges: bool = True) -> np.ndarray:
-    """The points of the plane, and the units; with `edges`, lines between those that are neighbours on the lattice."""
+def lattice_plot(model: SOM, batch: Batch, first: Tensor, edges: bool = True) -> np.ndarray:
+    """The points of the plane, and the units; with `edges`, lines between those that are neighbours on the lattice.
+
+    first  (U, D) the units at the beginning, for which the frame has room, too: all frames of a film are alike
+    """
     from matplotlib.collections import LineCollection
 
     spec = model.spec
     xy, units = points(batch.target, spec), points(model.units, spec)
     label = None if batch.label is None else batch.label.cpu().numpy()
-    with canvas(spec.column_names, xy) as drawn:
+    with canvas(spec.column_names, np.concatenate([xy, points(first, spec)])) as drawn:
         scatter(drawn.axes, Points(xy, label), spec.classes, alpha=0.35)
         if edges:
             lines = LineCollection(units[model.lattice.edges().numpy()], colors=INK, linewidths=1.1, alpha=0.8, zorder=3)

@@ -49,7 +49,7 @@ class MapTrainer(Trainer):
         self.facts = {**self.facts, "distance": self.model.distance, "distortion_radius": self.last_radius}
         self.sums: Statistics | None = None
         self._order: tuple[int, Tensor] | None = None
-        self.footage = Footage(self.model, self.frame)
+        self.footage = Footage(self.model, self.frame, lambda: self.epoch)
 
     def check(self, options: MapOptions) -> None:
         """Raise BadInput where the model and its way of learning do not go together."""
@@ -140,8 +140,9 @@ class MapTrainer(Trainer):
         return self.model.neighbourhood != "none"
 
     def frame(self) -> np.ndarray:
+        first = self.footage.looks[0]["units"] if self.footage.looks else self.model.units
         with self.viewing() as view:
-            return lattice_plot(self.model, joint(view.batches), edges=self.ordered)
+            return lattice_plot(self.model, joint(view.batches), first, edges=self.ordered)
 
     def winners(self) -> tuple[Tensor, Tensor | None]:
         """The winners and labels of the validation split, if there is one, on the CPU."""
