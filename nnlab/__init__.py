@@ -1,20 +1,21 @@
 """nnlab: experiments with unsupervised and generative neural networks.
 
-From a notebook, the trained model of a run with all it can do:
+From a notebook, a run with its model, data, config and metrics:
 
     import nnlab
-    model = nnlab.load("outputs/vae/fashion_mnist/…")
-    images = model.sample(64)
+    run = nnlab.train("model=vae", "data=digits")
+    run = nnlab.open("last")
+    images = run.model.sample(64)
 """
 
 __version__ = "0.1.0"
-__all__ = ["load"]
+__all__ = ["load", "open", "train"]
 
 
 def __getattr__(name: str):
-    # torch is imported when a model is asked for, so that `nnlab --help` need not wait for it
-    if name == "load":
-        from nnlab.loading import load
+    # torch is imported when a run is asked for, so that `nnlab --help` need not wait for it
+    if name in __all__:
+        from nnlab import loading
 
-        return load
+        return getattr(loading, {"open": "open_run"}.get(name, name))
     raise AttributeError(f"module 'nnlab' has no attribute {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,11 @@ class OpenRun:
         """What the figures of a verb are of."""
         changed = {"data_changed": self._differs} if self._differs else {}
         return {"run": str(self.folder.path), "checkpoint": self.checkpoint, "step": self.state["progress"]["step"], **changed}
+
+    @property
+    def metrics(self) -> list[dict]:
+        """The records of metrics.jsonl in their order: step, epoch, split, and each metric by its name."""
+        return self.folder.read_metrics()
 
     @property
     def _differs(self) -> list[str]:
@@ -141,6 +147,26 @@ def checked_config(folder: RunFolder) -> dict:
     if target(data["_target_"], "data").downloads and not build(data, Dataset, place="data").folder.exists():
         data["root"] = str(own_root())  # what is fetched is written where the user has his data, not where the folder says
     return config
+
+
+def train(*overrides: str) -> OpenRun:
+    """Train as `nnlab train` does with the same KEY=VALUE, in this process, and open the run.
+
+        run = nnlab.train("model=vae", "data=digits", "trainer.epochs=5")
+        run.model.sample(64), run.data.test, run.metrics
+
+    Raises nnlab.errors.BadInput, RunFailed or Interrupted, whose messages name what is wrong.
+    """
+    from nnlab.commands import train as command
+
+    if any(not isinstance(line, str) or line.startswith("-") for line in overrides):
+        raise BadInput(f"nnlab.train: expected texts KEY=VALUE, got {overrides}; options such as -m are the command line's")
+    argv = sys.argv
+    try:
+        command.main(list(overrides))
+    finally:
+        sys.argv = argv
+    return open_run(command.trained[-1].path)
 
 
 def load(run: str | Path, checkpoint: str | None = None, device: str = "auto") -> Model:

@@ -24,27 +24,36 @@ def main(argv: list[str]) -> int:
         "What model=, data=, noise=, optimizer= and experiment= may be.",
         "list models",
         "list models '*vae'",
+        "list vae",
         run=False,
     )
-    made.add_argument("what", nargs="?", choices=list(GROUPS), metavar="WHAT", help=", ".join(GROUPS) + "; by default all")
-    made.add_argument("pattern", nargs="*", help="names to keep, e.g. '*vae'")
+    made.add_argument("words", nargs="*", metavar="WHAT | PATTERN", help=f"{', '.join(GROUPS)}, and names to keep: '*vae'")
     made.add_argument("-cd", "--config-dir", help="a folder with your own configs, as for train")
     asked = made.parse_args(argv)
     if asked.config_dir:
         search.check_folder(asked.config_dir)
+    what, pattern = split(asked.words)
     some = False
-    for what in [asked.what] if asked.what else GROUPS:
-        group = GROUPS[what]
-        found = search.matching(group, asked.pattern, asked.config_dir)
-        if asked.pattern and not found:
+    for name_of in [what] if what else GROUPS:
+        group = GROUPS[name_of]
+        found = search.matching(group, pattern, asked.config_dir)
+        if pattern and not found:
             continue
-        if not asked.what:
-            print(f"{what}: {group}=…")
+        if not what:
+            print(f"{name_of}: {group}=…")
         width = max(map(len, found), default=0)
         for name, path in found.items():
             about, _, _ = search.header(path)[1].partition(" Published: ")  # figures are for whoever opens the file
             print(f"  {name:<{width}}  {about}")
         some = some or bool(found)
     if not some:
-        raise BadInput(f"list: nothing matches {shortened(' '.join(asked.pattern))}; nnlab list shows all there is")
+        raise BadInput(f"list: nothing matches {shortened(' '.join(asked.words))}; nnlab list shows all there is")
     return 0
+
+
+def split(words: list[str]) -> tuple[str | None, list[str]]:
+    """The group that the first word names, in the singular too, and the patterns; no group if it names none."""
+    known = {**{name: name for name in GROUPS}, **{name.removesuffix("s"): name for name in GROUPS}}
+    if words and words[0] in known:
+        return known[words[0]], words[1:]
+    return None, words

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import socket
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_checkpoint, add_data_changed, parse_override, parser
-from nnlab.errors import BadInput, NnlabError
+from nnlab.errors import BadInput, NnlabError, printable
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.sweep import planned, show
 
 if TYPE_CHECKING:
     from nnlab.experiment import Experiment
@@ -24,6 +27,7 @@ def main(argv: list[str]) -> int:
         "resume",
         "Go on with a run that was stopped, or train it longer, in the same folder.",
         "resume last",
+        "resume outputs/sweeps/2026-01-31_12-00-00-000000",
         "resume outputs/vae/fashion_mnist/2026-01-31_12-00-00-000000 trainer.epochs=40",
         keyed=True,
     )
@@ -32,6 +36,9 @@ def main(argv: list[str]) -> int:
     add_data_changed(made)
     made.add_argument("--take-over", action="store_true", help="although a process on another machine is said to train it")
     asked = made.parse_intermixed_args(argv)
+
+    if (jobs := planned(Path(asked.run))) is not None:
+        return the_rest(Path(asked.run), jobs, asked.overrides)
 
     from contextlib import closing
 
@@ -66,6 +73,31 @@ def main(argv: list[str]) -> int:
             changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
         carry_out(experiment, folder, console, state, tags=config["tags"], **changed_facts)
     return 0
+
+
+def the_rest(sweep: Path, jobs: list[list[str]], overrides: list[str]) -> int:
+    """Go on with the jobs of a sweep that were stopped, and train those that never began. Returns the worst status."""
+    from nnlab.commands import train
+
+    status = 0
+    for number, job in enumerate(jobs):
+        folder = RunFolder(sweep / str(number))
+        if folder.read_status().get("status") == "completed":
+            continue
+        print(f"job {number} of {len(jobs)}: {printable(' '.join(job))}", flush=True)
+        try:
+            if folder.status.is_file():
+                main([str(folder.path), *overrides])
+            else:
+                train.main([*job, *overrides, f"hydra.run.dir={folder.path}"])
+        except NnlabError as error:  # Ctrl-C is meant for the whole
+            if error.status == 130:
+                raise
+            for problem in str(error).splitlines():
+                print(f"nnlab: job {number}: {problem}", file=sys.stderr)
+            status = max(status, error.status)
+    show(sweep)
+    return status
 
 
 def from_the_beginning(folder: RunFolder, config: dict) -> int:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 from nnlab.commands.arguments import parser
 from nnlab.errors import printable
+from nnlab.runs import sweep
 from nnlab.runs.find import as_typed, resolve
+from nnlab.runs.sweep import planned
 
 
 def main(argv: list[str]) -> int:
-    made = parser("show", "One run: its state, config, figures and files.", "show last", "show last --config")
+    about = "One run: its state, config, metrics and files; or a sweep: its table."
+    made = parser("show", about, "show last", "show last --config")
     made.add_argument("--config", action="store_true", help="the config alone, as YAML")
     asked = made.parse_args(argv)
 
+    if planned(Path(asked.run)) is not None:
+        sweep.show(Path(asked.run))
+        return 0
     folder = resolve(asked.run)
     folder.read_config()  # says so if this is no run
     config = [printable(line) for line in folder.config.read_text(encoding="utf-8").splitlines()]

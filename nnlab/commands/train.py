@@ -22,6 +22,7 @@ from nnlab.runs.folder import RunFolder
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
 OWN = ("image_folder", "npz", "csv")  # a user's own files, which are called by their own name
+trained: list[RunFolder] = []  # of this process, for `nnlab.train`
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
 
 
@@ -199,6 +200,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
     from nnlab.training.device import describe
 
     folder = RunFolder(as_typed(folder.path))
+    trained.append(folder)
     if {entry.name for entry in folder.path.iterdir()} - {".hydra"}:
         raise BadInput(f"{folder.path} exists already; go on with nnlab resume {folder.path}, or choose another folder")
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,10 @@ from nnlab.runs.folder import RunFolder
 from nnlab.runs.trust import refuse
 
 DEPTH = 5  # outputs/sweeps/<stamp>/<job>, outputs/<model>/<data>/<stamp>, and a folder or two of the user's own
+
+
+LAST = re.compile(r"last(?:~(\d{1,6}))?")
+ID = re.compile(r"[0-9a-f]{3,6}")  # of which a few digits are enough where no other begins so
 
 
 def outputs() -> Path:
@@ -37,7 +43,7 @@ def find(root: Path, depth: int = DEPTH) -> Iterator[RunFolder]:
 
 
 def resolve(run: str, root: Path | None = None, before: float = math.inf) -> RunFolder:
-    """RUN as every verb takes it: a folder, or `last` for the run that was started last (before a time).
+    """RUN as every verb takes it: a folder, a short id of `nnlab runs`, or `last` for the newest (before a time), `last~1`, ….
 
     Raises BadInput if there is none, or if a link, a pipe or a device is among its files.
     """
@@ -48,17 +54,40 @@ def resolve(run: str, root: Path | None = None, before: float = math.inf) -> Run
 
 
 def named(run: str, root: Path | None, before: float) -> RunFolder:
-    if run != "last" or Path(run).is_dir():
-        folder = RunFolder(Path(run))
-        if not folder.path.is_dir():
-            raise BadInput(f"{run}: no such run folder; nnlab runs lists the runs, 'last' stands for the newest")
+    """What RUN names: a folder; `last`, `last~2` (two runs before); or the beginning of a run's short id."""
+    folder, root = RunFolder(Path(run)), root or outputs()
+    if folder.path.is_dir():
         return folder
-    root = root or outputs()
-    runs = [(folder.read_status().get("began", 0), folder) for folder in find(root)]
-    runs = [run for run in runs if run[0] < before]
+    back = LAST.fullmatch(run)
+    if back is None and not ID.fullmatch(run):
+        raise BadInput(f"{run}: no such run folder; nnlab runs lists the runs, 'last' stands for the newest")
+    known = [(folder.read_status(), folder) for folder in find(root)]
+    runs = [(status, folder) for status, folder in known if status.get("began", 0) < before]
+    if back is None:
+        return by_id(run, runs)
+    number = int(back[1] or 0)
+    runs.sort(key=lambda pair: pair[0].get("began", 0))
     if not runs:
-        raise BadInput(f"last: no run under '{root}'; train one with nnlab train")
-    return max(runs, key=lambda pair: pair[0])[1]
+        raise BadInput(f"{run}: no run under '{root}'; train one with nnlab train")
+    if number >= len(runs):
+        raise BadInput(f"{run}: there are {len(runs)} runs under '{root}'; nnlab runs lists them")
+    return runs[-1 - number][1]
+
+
+def by_id(run: str, runs: list[tuple[dict, RunFolder]]) -> RunFolder:
+    found = [folder for status, folder in runs if short_id(status).startswith(run)]
+    if not found:
+        raise BadInput(f"{run}: no such run folder or id; nnlab runs lists the runs, 'last' stands for the newest")
+    if len(found) > 1:
+        raise BadInput(f"{run}: the ids of {len(found)} runs begin so; type more of it, or the folder")
+    return found[0]
+
+
+def short_id(status: dict) -> str:
+    """Six hexadecimal digits that a run keeps for ever, of when and as what process it began."""
+    process = status.get("process") or {}
+    told = f"{status.get('began')} {status.get('model')} {status.get('host')}" if "began" in status else str(process)
+    return f"{zlib.crc32(told.encode(errors='surrogateescape')):08x}"[:6]
 
 
 def as_typed(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What a sweep ends with: its jobs gathered, sorted, and the best one named."""
+"""A sweep: its jobs in a table that stays as sweep.csv and sweep.md, compared where they can be, the best one named."""
 
 from __future__ import annotations
 
@@ -8,43 +8,96 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from nnlab.errors import BadInput, printable
 from nnlab.runs import gallery
+from nnlab.runs.csv_file import write_csv
+from nnlab.runs.files import write_whole
 from nnlab.runs.find import as_typed, find
-from nnlab.runs.folder import RunFolder, read_yaml
+from nnlab.runs.folder import RunFolder, as_json, read_json, read_yaml
 from nnlab.runs.table import aligned, figure, worst_first
+from nnlab.runs.trust import trouble
+
+PLAN = "sweep.json"  # which jobs a sweep has, in the order of their numbers: also those that have not begun
+BESIDE = ("parameters", "seconds")  # what a table holds besides the test figures
 
 
 class Root(Callback):
-    """Hydra calls it when a sweep begins; remembers where the sweep is."""
+    """Hydra calls it when a sweep begins; remembers where the sweep is, and writes down its jobs."""
 
     path: Path | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+
         Root.path = Path(config.hydra.sweep.dir)
+        Root.path.mkdir(parents=True, exist_ok=True)
+        typed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        jobs = [list(job) for batch in BasicSweeper.split_arguments(typed, None) for job in batch]  # as Hydra numbers them
+        write_whole(Root.path / PLAN, as_json({"jobs": jobs}))
 
 
-def show() -> None:
-    """The jobs of the sweep of this process, also when some of them failed."""
-    if Root.path is None:
-        return
-    runs = sorted(((folder.read_status(), folder) for folder in find(Root.path)), key=lambda run: worst_first(run[0]))
+def planned(path: Path) -> list[list[str]] | None:
+    """What was typed for each job of a sweep, in order; None if the folder is no sweep."""
+    plan = read_json(path / PLAN)
+    jobs = plan.get("jobs") if isinstance(plan, dict) else None
+    if not isinstance(jobs, list) or not all(isinstance(job, list) and all(isinstance(w, str) for w in job) for job in jobs):
+        return None
+    return jobs
+
+
+def members(path: Path) -> list[tuple[dict, RunFolder]]:
+    """The jobs of a sweep that have begun, in the order of their numbers, each with its status. Raises BadInput for a link."""
+    runs = []
+    for folder in find(path):
+        if problem := trouble(folder.path):
+            raise BadInput(problem)
+        runs.append((folder.read_status(), folder))
+    return sorted(runs, key=lambda run: (len(run[1].path.name), run[1].path.name))
+
+
+def show(path: Path | None = None) -> None:
+    """The table of a sweep (by default that of this process), also when some of its jobs failed or have not begun."""
+    path = path or Root.path
+    runs = members(path) if path else []
     if not runs:
         return
-    lines = [("job", "status", "best figure", "overrides")]
-    lines += [(f.path.name, s.get("status", "?"), figure(s), " ".join(typed(f))) for s, f in runs]
-    print(f"\n{as_typed(Root.path)}, the best last\n{aligned(lines)}")
-    jobs = apart(Root.path)
-    if lines := compared(jobs):
-        print(f"\n{aligned(lines)}\n")
-    shown = gallery.side_by_side({name: folder.images for name, folder in jobs.items()}, Root.path / "images")
+    alike = comparable([status for status, _ in runs])
+    ordered = sorted(runs, key=lambda run: worst_first(run[0])) if alike else runs
+    lines = [("job", "status", "best metric", "overrides")]
+    lines += [(f.path.name, s.get("status", "?"), figure(s), " ".join(typed(f))) for s, f in ordered]
+    begun = {folder.path.name for _, folder in runs}
+    lines += [(str(i), "not begun", "", " ".join(job)) for i, job in enumerate(planned(path) or []) if str(i) not in begun]
+    order = "the best last" if alike else "in the order of the jobs: their metrics are of different models or data"
+    print(f"\n{as_typed(path)}, {order}\n{aligned(lines)}")
+    jobs = apart(path)
+    table = compared(jobs)
+    if table:
+        print(f"\n{aligned(table)}\n")
+        keep(path, table)
+    shown = gallery.side_by_side({name: folder.images for name, folder in jobs.items()}, path / "images")
     if shown:
-        print(f"side by side: {as_typed(Root.path)}/images ({', '.join(path.stem for path in shown)})")
-    done = [(status, folder) for status, folder in runs if status.get("status") == "completed" and status.get("best")]
-    tensorboard = f"curves: nnlab tensorboard {as_typed(Root.path)}"
+        print(f"side by side: {as_typed(path)}/images ({', '.join(picture.stem for picture in shown)})")
+    done = [(status, folder) for status, folder in ordered if status.get("status") == "completed" and status.get("best")]
+    tensorboard = f"curves: nnlab tensorboard {as_typed(path)}"
     if len({(status.get("model"), status.get("data")) for status, _ in done}) > 1:
         print(f"{tensorboard}    (figures of different models or data do not compare)")
     else:
         print(f"best: {as_typed(done[-1][1].path)}    {tensorboard}" if done else tensorboard)
+
+
+def comparable(statuses: list[dict]) -> bool:
+    """Whether runs can be ranked: one monitored metric, of one model and one dataset."""
+    having = [status for status in statuses if status.get("best")]
+    return len({(status.get("model"), status.get("data"), *status["best"]) for status in having}) <= 1
+
+
+def keep(path: Path, table: list[tuple[str, ...]]) -> None:
+    """The table as sweep.csv, and as sweep.md for a report."""
+    write_csv(path / "sweep.csv", table)
+    head, *rows = [[printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in line] for line in table]
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    write_whole(path / "sweep.md", "".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 
 def typed(folder: RunFolder) -> list[str]:
@@ -59,9 +112,7 @@ def typed(folder: RunFolder) -> list[str]:
 
 def apart(sweep: Path) -> dict[str, RunFolder]:
     """The jobs of a sweep that are complete, in the order of their numbers, by what tells them apart."""
-    complete = [folder for folder in find(sweep) if folder.read_status().get("status") == "completed"]
-    complete.sort(key=lambda folder: (len(folder.path.name), folder.path.name))
-    return by_what_differs(complete)
+    return by_what_differs([folder for status, folder in members(sweep) if status.get("status") == "completed"])
 
 
 def by_what_differs(folders: list[RunFolder]) -> dict[str, RunFolder]:
@@ -76,9 +127,17 @@ def by_what_differs(folders: list[RunFolder]) -> dict[str, RunFolder]:
 
 
 def compared(jobs: dict[str, RunFolder]) -> list[tuple[str, ...]]:
-    """A line a job with the figures of the test split that all of them have; none of fewer than two jobs."""
-    found = {name: folder.read_test_figures() for name, folder in jobs.items()}
-    shared = [key for key in next(iter(found.values()), {}) if all(key in figures for figures in found.values())]
-    if len(found) < 2 or not shared:
+    """A line per job with its test metrics, its parameters and seconds, blank where it has none; empty for fewer than two."""
+    found = {name: {**folder.read_test_figures(), **beside(folder)} for name, folder in jobs.items()}
+    keys = list(dict.fromkeys(key for figures in found.values() for key in figures if key not in BESIDE))
+    if len(found) < 2 or not keys:
         return []
-    return [("test", *shared), *((name, *(f"{figures[key]:.5g}" for key in shared)) for name, figures in found.items())]
+    shown = [*keys, *BESIDE]
+    lines = [(name, *(f"{of[key]:.5g}" if key in of else "" for key in shown)) for name, of in found.items()]
+    return [("test", *shown), *lines]
+
+
+def beside(folder: RunFolder) -> dict[str, float]:
+    """What a run took, besides its metrics."""
+    summary = folder.read_summary()
+    return {key: summary[key] for key in BESIDE if isinstance(summary.get(key), int | float)}

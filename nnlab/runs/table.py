@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import time
+from typing import Any
 
 from nnlab.errors import printable
-from nnlab.runs.find import as_typed
+from nnlab.runs.find import short_id
 from nnlab.runs.folder import RunFolder
 
-HEAD = ("model", "data", "status", "epoch", "time", "best figure", "began", "folder")
+HEAD = ("id", "model", "data", "status", "epoch", "time", "best metric", "began", "what differs")
+WIDEST = 40  # letters of what differs
 
 
 def aligned(lines: list[tuple[str, ...]]) -> str:
@@ -20,9 +23,9 @@ def aligned(lines: list[tuple[str, ...]]) -> str:
 def row(status: dict, folder: RunFolder) -> tuple[str, ...]:
     """The cells of a run, under HEAD."""
     minutes, seconds = divmod(round(status.get("seconds", 0)), 60)
-    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(status["began"])) if "began" in status else ""
-    tags = "".join(f" #{tag}" for tag in status.get("tags", []))
+    began = time.strftime("%m-%d %H:%M", time.localtime(status["began"])) if "began" in status else ""
     return (
+        short_id(status),
         status.get("model", "?"),
         status.get("data", "?"),
         status.get("status", "?"),
@@ -30,8 +33,35 @@ def row(status: dict, folder: RunFolder) -> tuple[str, ...]:
         f"{minutes}:{seconds:02d}",
         figure(status),
         began,
-        f"{as_typed(folder.path)}{tags}",
+        clipped(" ".join([*(f"#{tag}" for tag in status.get("tags", [])), *differs(status)])),
     )
+
+
+def clipped(text: str) -> str:
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+
+
+def differs(status: dict) -> list[str]:
+    """What was typed for a run besides its model and data: the recipe, and the values that are not the defaults."""
+    command = status.get("command")
+    try:
+        words = shlex.split(command)[2:] if isinstance(command, str) else []
+    except ValueError:  # of a stranger's file
+        return []
+    return [word for word in words if not word.startswith(("model=", "data=", "tags=", "hydra.", "outputs="))]
+
+
+def facts(status: dict, folder: RunFolder) -> dict[str, Any]:
+    """A run as JSON has it."""
+    known = ("model", "data", "status", "epoch", "step", "seconds", "best", "began", "tags", "command", "parameters")
+    choices = status.get("choices") or {}
+    return {
+        "id": short_id(status),
+        "folder": str(folder.path),
+        **{key: status[key] for key in known if key in status},
+        "experiment": choices.get("experiment"),
+        "differs": differs(status),
+    }
 
 
 def figure(status: dict) -> str:

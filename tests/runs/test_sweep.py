@@ -1,0 +1,105 @@
+"""A sweep is an object: it has a table that stays, can be shown, and can be resumed with all its jobs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import QUIET, same_bits, small, weights
+
+import nnlab as package
+from nnlab.errors import BadInput
+from nnlab.runs.find import find, resolve, short_id
+from nnlab.runs.folder import RunFolder
+
+SWEEP = [*small("ae"), "trainer.steps=3", "optimizer.lr=1e-3,1e-4", "seed=0,1", *QUIET, "hydra.sweep.dir=sweep"]
+
+
+def rows() -> list[dict]:
+    with open("sweep/sweep.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_its_table_stays_and_is_shown_again(nnlab) -> None:
+    status, out, error = nnlab("train", "-m", *SWEEP)
+    assert status == 0, error
+    assert len(json.loads(Path("sweep/sweep.json").read_text())["jobs"]) == 4
+    finals = [RunFolder(Path(f"sweep/{i}")).read_summary()["final"]["test/mse"] for i in range(4)]
+    assert [float(row["mse"]) for row in rows()] == pytest.approx(finals, rel=1e-4)
+    assert [row["test"] for row in rows()] == [
+        f"optimizer.lr={lr} seed={seed}" for lr in ("0.001", "0.0001") for seed in (0, 1)
+    ]
+    head, rule, *lines = Path("sweep/sweep.md").read_text().splitlines()
+    assert head.startswith("| test | loss | mse |")
+    assert rule.count("---") == head.count("|") - 1
+    assert len(lines) == 4
+    table = out[out.index("the best last") : out.index("best: ")]
+    assert table in nnlab("show", "sweep")[1]
+
+
+def test_of_different_models_the_union_is_shown_and_nothing_is_ranked(nnlab) -> None:
+    _, out, error = nnlab("train", "-m", "model=pca,kmeans", "data.limit=200", QUIET[0], "hydra.sweep.dir=sweep")
+    assert "in the order of the jobs: their metrics are of different models or data" in out, error
+    pca, kmeans = rows()
+    assert pca["inertia"] == ""
+    assert float(kmeans["inertia"]) > 0
+    assert float(pca["mse"]) > 0 < float(kmeans["mse"])
+
+
+def test_an_interrupted_sweep_goes_on_with_all_its_jobs(nnlab) -> None:
+    assert nnlab("train", "-m", *SWEEP)[0] == 0
+    shutil.copytree("sweep", "whole")
+    shutil.rmtree("sweep/3")
+    first = RunFolder(Path("sweep/1"))
+    first.write_status("interrupted")
+    shutil.copy(first.checkpoints / "previous.pt", first.checkpoints / "last.pt")
+    assert "not begun" in nnlab("show", "sweep")[1]
+    status, out, error = nnlab("resume", "sweep")
+    assert status == 0, error
+    assert "job 1 of 4" in out
+    assert "job 0 of 4" not in out
+    for i in range(4):
+        assert same_bits(*(weights(RunFolder(Path(where, str(i)))) for where in ("sweep", "whole")))
+    assert len(rows()) == 4
+
+
+def test_a_run_is_found_by_its_id_and_by_how_long_ago_it_began(nnlab) -> None:
+    for seed in (0, 1, 2):
+        assert nnlab("train", *small("ae"), "trainer.steps=1", f"seed={seed}", "tags=[lab]", *QUIET)[0] == 0
+    runs = json.loads(nnlab("runs", "--json")[1])
+    assert [run["differs"][-1] for run in runs] == [QUIET[-1]] * 3
+    for ago, run in enumerate(reversed(runs)):
+        assert resolve(f"last~{ago}").path == resolve(run["id"]).path == Path(run["folder"])
+    assert resolve("last").read_config()["seed"] == 2
+    assert len({short_id(folder.read_status()) for folder in find(Path("outputs"))}) == 3
+    listed = nnlab("runs")[1].splitlines()
+    assert [line.split()[0] for line in listed[1:]] == [run["id"] for run in runs]
+    assert "there are 3 runs" in nnlab("show", "last~3")[2]
+    assert "no such run folder or id" in nnlab("show", "000000")[2]
+
+
+def test_a_run_is_opened_and_trained_from_python(nnlab) -> None:
+    run = package.train(*small("ae"), "trainer.steps=3", *QUIET)
+    assert run.metrics[-1]["split"] == "test"
+    assert run.config["model"]["latent_dim"] == run.model.latent_dim == 4
+    assert len(run.data.test) == 359
+    again = package.open("last")
+    assert again.folder.path == run.folder.path
+    second = package.train(*small("ae"), "trainer.steps=3", "seed=5", *QUIET)
+    assert second.folder.path != run.folder.path
+    with pytest.raises(BadInput, match="unknown key"):
+        package.train("model.latent=3")
+    with pytest.raises(BadInput, match="options such as -m"):
+        package.train("model=ae", "-m")
+
+
+@pytest.mark.parametrize(
+    ("typed", "seen"), [(["vae"], "  vae "), (["model"], "  vae "), (["models", "v*"], "  vae "), (["optimizer"], "  adam ")]
+)
+def test_list_takes_the_singular_and_a_name(nnlab, typed: list[str], seen: str) -> None:
+    status, out, _ = nnlab("list", *typed)
+    assert status == 0
+    assert seen in out
