@@ -136,7 +136,8 @@ WITHOUT = {"augmentation": {"_target_": "nnlab.augmentation.NoAugmentation"}, "j
 def checked_config(folder: RunFolder) -> dict:
     config = folder.read_config()
     data = config.get("data")
-    if "NNLAB_DATA" in os.environ and isinstance(data, dict) and not os.path.isdir(str(data.get("root"))):
+    root = data.get("root") if isinstance(data, dict) else None
+    if "NNLAB_DATA" in os.environ and isinstance(root, str) and not os.path.isdir(root):
         data["root"] = os.environ["NNLAB_DATA"]  # the run comes from another machine
     for key, absent in WITHOUT.items():  # a run of an older version
         config.setdefault(key, absent)

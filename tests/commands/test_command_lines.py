@@ -168,7 +168,7 @@ sample RUN -n 99999999999999999999
 sample RUN --seed x
 sample RUN --seed -1
 sample RUN a b
-sample RUN -o x.gif
+sample RUN -o x.bmp
 sample RUN -o /dev/null/x.png
 sample RUN --foo
 sample RUN --labell 3
@@ -256,6 +256,16 @@ show a b
 show RUN --confg
 show nowhere
 show RUN zzz
+curves
+curves zzz
+curves RUN --foo
+curves RUN RUN
+curves RUN -o x.bmp
+curves RUN -o /dev/null/x.png
+curves last~9
+show last~99
+show 00000
+resume last~x
 runs --zzz
 runs --root
 runs --sort=5
