@@ -14,7 +14,7 @@ from nnlab import pictures
 from nnlab.errors import printable
 from nnlab.recording.events import EventFile
 from nnlab.recording.writer import Writer
-from nnlab.runs.files import appending, own, write_whole
+from nnlab.runs.files import appending, own
 from nnlab.runs.folder import RunFolder, as_record, picture_facts
 
 
@@ -82,9 +82,8 @@ class Recorder:
     def _write_picture(self, name: str, picture: np.ndarray, step: int, epoch: float, titles: bool) -> None:
         title = self.folder.title()
         shown = pictures.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "") if titles else picture
-        png = pictures.png(shown, facts=picture_facts(self.folder, title, step))
-        write_whole(own(self.folder.images) / f"{name}.png", png)
-        self.events.image(name, shown, png, step)
+        pictures.save(shown, own(self.folder.images) / f"{name}.png", facts=picture_facts(self.folder, title, step))
+        self.events.image(name, shown, pictures.png(shown), step)  # which does not depend on where the run is
         self.events.flush()
 
     def text(self, name: str, text: str, *, step: int = 0) -> None:
