@@ -218,7 +218,8 @@ class Trainer(ABC):
 
         judged  how many of the examples the judge compares with, at even distances; by default all
         """
-        figures = self.measure(split)
+        with randomness.aside(self.seed, self.device):  # even a library that is imported now may draw, as scikit-learn does
+            figures = self.measure(split)
         if self.judge:
             feed = Feed(self.data.split(split), self.noise)
             rows = feed.split.rows if judged is None else feed.split.spread(judged)
