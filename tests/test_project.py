@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from nnlab import judges
-from nnlab.config import search, values
+from nnlab.config import names, search, values
 from nnlab.config.build import parameters, target
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ RUN = {  # what a run folder becomes in a config
     **{key: config_of("model=ae").get(key, {}) for key in ("spec", "model", "data")},
 }
 MADE = {"ae", "vae", "conv_vae", "cvae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
-MADE |= {"transfer", "sweeps"}
+MADE |= {"transfer", "sweeps", "rbm"}
 
 
 @pytest.fixture
@@ -66,16 +66,45 @@ def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monke
     assert len(COMMANDS) > 15
     monkeypatch.setattr(subprocess, "call", lambda command: 0)  # TensorBoard would stay
     monkeypatch.setattr(judges, "LEAST_STEPS", 5)
+    for seed in (0, 1):  # runs that the first commands look at
+        assert nnlab("train", "trainer.epochs=2", "data.limit=60", f"seed={seed}")[0] == 0
     for command in COMMANDS:
         verb, *rest = shlex.split(command)[1:]
         if verb == "train":
             gradient = [] if "model=pca" in rest else ["trainer.epochs=1", "trainer.precision=float32"]
             rest = ["data.limit=60", *gradient, *rest]
-        if verb == "runs":  # from here on, of a run with pictures
-            assert nnlab("train", "trainer.steps=1")[0] == 0
+        if verb == "runs":  # from here on, of runs with pictures
+            for seed in (2, 3):
+                assert nnlab("train", "trainer.epochs=2", "data.limit=60", f"seed={seed}")[0] == 0
         status, _, error = nnlab(verb, *rest)
         assert status == 0, f"{command}: {error}"
     assert {path.name for path in Path("outputs").iterdir()} == MADE
+
+
+def test_the_commands_of_the_labs_are_legal() -> None:
+    labs = [
+        line.split("|")[2].strip().strip("`") for line in README.splitlines() if line.count("|") == 5 and "`nnlab train" in line
+    ]
+    assert len(labs) >= 15
+    for command in labs:
+        words = [word for word in shlex.split(command)[2:] if word != "-m"]
+        assert names.check(words, sweep=True).problems == []
+
+
+def test_the_example_of_a_model_of_ones_own_learns(nnlab, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README tells a user to write, written and trained."""
+    python, yaml = (re.search(rf"```{kind}\n# (\S+)\n(.*?)```", README, re.DOTALL) for kind in ("python", "yaml"))
+    for found in (python, yaml):
+        path = own_folder / found[1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(found[2], encoding="utf-8")
+    monkeypatch.syspath_prepend(own_folder)
+    monkeypatch.setenv("NNLAB_PLUGINS", "mynets")
+    typed = ["-cd", "conf", "model=narrow", "data=digits", "model.latent_dim=4", "trainer.epochs=2"]
+    status, _, error = nnlab("train", *typed)
+    assert status == 0, error
+    assert nnlab("traverse", "last")[0] == 0
+    assert "model.latent_dim" in nnlab("train", "-cd", "conf", "model=narrow", "model.latent=4")[2]
 
 
 def test_the_readme_names_what_there_is() -> None:
