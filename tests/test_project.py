@@ -82,9 +82,8 @@ def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monke
 
 
 def test_the_commands_of_the_labs_are_legal() -> None:
-    labs = [
-        line.split("|")[2].strip().strip("`") for line in README.splitlines() if line.count("|") == 5 and "`nnlab train" in line
-    ]
+    lines = [line for line in README.splitlines() if line.count("|") == 5 and "`nnlab train" in line]
+    labs = [line.split("|")[2].strip().strip("`") for line in lines]
     assert len(labs) >= 15
     for command in labs:
         words = [word for word in shlex.split(command)[2:] if word != "-m"]
@@ -104,7 +103,7 @@ def test_the_example_of_a_model_of_ones_own_learns(nnlab, own_folder: Path, monk
     status, _, error = nnlab("train", *typed)
     assert status == 0, error
     assert nnlab("traverse", "last")[0] == 0
-    assert "model.latent_dim" in nnlab("train", "-cd", "conf", "model=narrow", "model.latent=4")[2]
+    assert "did you mean 'latent_dim'" in nnlab("train", "-cd", "conf", "model=narrow", "model.latent=4")[2]
 
 
 def test_the_readme_names_what_there_is() -> None:
