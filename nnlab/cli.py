@@ -32,6 +32,7 @@ VERBS = {
     "curves": "a picture of the learning curves of one run or several",
     "runs": "all runs, their state and their best figure",
     "show": "one run: its config, its figures, its files",
+    "rm": "remove runs with all their files",
     "list": "models, data, noises, optimizers and experiments to choose from",
     "tensorboard": "open TensorBoard on all runs, or on one",
 }

@@ -266,6 +266,11 @@ curves last~9
 show last~99
 show 00000
 resume last~x
+rm
+rm zzz
+rm RUN
+rm RUN --foo
+rm last~9
 runs --zzz
 runs --root
 runs --sort=5

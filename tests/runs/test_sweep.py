@@ -103,3 +103,21 @@ def test_list_takes_the_singular_and_a_name(nnlab, typed: list[str], seen: str) 
     status, out, _ = nnlab("list", *typed)
     assert status == 0
     assert seen in out
+
+
+def test_runs_are_removed_but_not_one_that_trains_or_what_is_no_run(nnlab, own_folder: Path) -> None:
+    for seed in (0, 1):
+        assert nnlab("train", *small("ae"), "trainer.steps=1", f"seed={seed}", *QUIET, f"hydra.run.dir=runs/{seed}")[0] == 0
+    (own_folder / "mine").mkdir()
+    (own_folder / "mine" / "thesis.txt").write_text("years of work")
+    assert "no run folder" in nnlab("rm", "runs/0", "mine", "--yes")[2]
+    assert "add --yes" in nnlab("rm", "runs/0")[2]
+    with RunFolder(Path("runs/0")).locked():
+        assert "another process is training here" in nnlab("rm", "runs/0", "--yes")[2]
+    assert Path("runs/0/config.yaml").exists()
+    (own_folder / "runs/1/elsewhere").symlink_to(own_folder / "mine")
+    assert nnlab("rm", "runs/1", "--yes")[0] == 2
+    status, _, error = nnlab("rm", "runs/0", "--yes")
+    assert status == 0, error
+    assert not Path("runs/0").exists()
+    assert (own_folder / "mine" / "thesis.txt").exists()

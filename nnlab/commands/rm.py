@@ -1,0 +1,52 @@
+"""nnlab rm: remove run folders. Imports no torch."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from nnlab.commands.arguments import parser
+from nnlab.errors import BadInput, RunFailed, explain, printable
+from nnlab.runs.find import as_typed, resolve
+from nnlab.runs.folder import RunFolder
+
+
+def main(argv: list[str]) -> int:
+    made = parser("rm", "Remove runs with all their files, after asking.", "rm last", "rm 5508a8 last~2 --yes", run=False)
+    made.add_argument("run", nargs="+", metavar="RUN", help="run folders, ids of nnlab runs, or 'last'")
+    made.add_argument("-y", "--yes", action="store_true", help="without asking")
+    asked = made.parse_args(argv)
+
+    folders = list(dict.fromkeys(resolve(run).path for run in asked.run))
+    for path in folders:
+        refuse(RunFolder(path))
+    for path in folders:
+        print(f"{printable(as_typed(path))}  {size(RunFolder(path)):,} bytes")
+    if not asked.yes and not agreed(len(folders)):
+        print("nothing is removed")
+        return 0
+    for path in folders:
+        try:
+            with RunFolder(path).locked():  # a run that trains keeps its folder
+                shutil.rmtree(path)
+        except OSError as error:
+            raise RunFailed(explain(error, path)) from error
+    return 0
+
+
+def refuse(folder: RunFolder) -> None:
+    """Raise BadInput if a folder is no run, or trains now."""
+    folder.read_config()
+    if folder.read_status().get("status") == "running":
+        raise BadInput(f"{folder.path}: is training; stop it first")
+
+
+def size(folder: RunFolder) -> int:
+    return sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+
+
+def agreed(count: int) -> bool:
+    """Whether the user says yes; where nobody can be asked, it is a no."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise BadInput("rm: nobody can be asked here; add --yes")
+    return input(f"remove {'this run' if count == 1 else f'these {count} runs'}? [y/N] ").strip().lower() in ("y", "yes")
