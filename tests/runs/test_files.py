@@ -79,11 +79,8 @@ OF_MODULES = {
     "torch.save",
     "np.save",
 }
-ALLOWED = {
-    (
-        "commands/rm.py",
-        "rmtree",
-    ): "removes a run, whose files were walked and hold no link",  # each either reads, or writes into a file that nnlab.runs.files has opened
+ALLOWED = {  # each either reads, or writes into a file that nnlab.runs.files has opened
+    ("commands/rm.py", "rmtree"): "a run, whose files were walked and hold no link",
     ("cli.py", "os.open"): "the null device",
     ("commands/sample.py", "savez"): "into `replacing`",
     ("commands/train.py", "unlink"): "what Hydra has just written for a run that never began",
