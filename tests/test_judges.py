@@ -181,7 +181,8 @@ def test_auto_is_trained_once_and_kept_under_the_data_root(nnlab, monkeypatch) -
 )
 def test_who_may_not_judge(nnlab, classifier: RunFolder, overrides: list[str], expected: str) -> None:
     given = [] if any(override.startswith("judge") for override in overrides) else [f"judge={classifier.path}"]
-    status, _, error = nnlab("train", "model=vae", "model.hidden=[32]", *SHORT, *given, *overrides)
+    model = [] if any(override.startswith("model=") for override in overrides) else ["model=vae"]
+    status, _, error = nnlab("train", *model, "model.hidden=[32]", *SHORT, *given, *overrides)
     assert status == 2
     assert error.startswith(f"nnlab: {expected.replace('RUN', str(classifier.path))}"), error
     assert not Path("outputs").exists()
