@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for nnlab train")
     asked = made.parse_args(argv)
-    typed = names.check(asked.overrides)
+    typed = names.check(asked.overrides, sweep=True)  # which is told of below
     check_before(typed, None, quick=False)
     jobs = list(typed.jobs())
     if len(jobs) > 1:
