@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import QUIET, only_run, same_bits, small, weights
 
+from nnlab.data.spec import DataSpec
 from nnlab.runs.folder import RunFolder
 from nnlab.training import checkpoint
+from nnlab.training.progress import Progress
 
 LONG = [*small("vae"), "noise=gaussian", "trainer.epochs=40", "trainer.save_every=7 steps", "trainer.log_every=5 steps", *QUIET]
 
@@ -184,9 +188,10 @@ def test_an_abandoned_future_is_forgotten(nnlab) -> None:
 def test_a_kill_between_any_two_renames_leaves_a_checkpoint(
     call: int, monkeypatch: pytest.MonkeyPatch, own_folder: Path
 ) -> None:
-    state = {"trainer": {}, "progress": {"step": 1}, "spec": {}, "lengths": {}}
+    parts = {"trainer": {"model": {"weight": torch.zeros(1)}}, "spec": DataSpec("own", "table", (1,)).state()}
+    parts["lengths"] = {"metrics": 0, "events": 0}
     for step in (1, 2):
-        checkpoint.save(state | {"progress": {"step": step}}, own_folder / "c" / "last.pt")
+        checkpoint.save({**parts, "progress": asdict(Progress(step=step))}, own_folder / "c" / "last.pt")
     calls, replace, fsync = [], os.replace, os.fsync
 
     def dies(real):
@@ -202,7 +207,7 @@ def test_a_kill_between_any_two_renames_leaves_a_checkpoint(
         patch.setattr(os, "replace", dies(replace))
         patch.setattr(os, "fsync", dies(fsync))
         with pytest.raises(KeyboardInterrupt):
-            checkpoint.save(state | {"progress": {"step": 3}}, own_folder / "c" / "last.pt")
+            checkpoint.save({**parts, "progress": asdict(Progress(step=3))}, own_folder / "c" / "last.pt")
     assert checkpoint.load(own_folder / "c", "last")["progress"]["step"] in (2, 3)
 
 
