@@ -19,6 +19,8 @@ from nnlab.loading import open_run
 from nnlab.noise import Gaussian
 from nnlab.training.randomness import aside
 
+pytestmark = pytest.mark.usefixtures("untitled")
+
 
 @pytest.fixture
 def trained(nnlab):
