@@ -121,7 +121,7 @@ def no_network(monkeypatch):
 @pytest.mark.parametrize("cls", SETS)
 @pytest.mark.parametrize("root", [".", "new", "new/nested"])
 def test_an_absent_set_without_a_network_is_told_and_leaves_no_folder(cls, root, tmp_path):
-    with pytest.raises(BadInput, match=r"(?s)data\.root: no .*no network.*use data=digits"):
+    with pytest.raises(BadInput, match=r"(?s)data\.root: no .*could not be downloaded.*use data=digits"):
         cls(root=str(tmp_path / root)).open(CPU)
     assert list(tmp_path.iterdir()) == []
 
