@@ -284,7 +284,7 @@ def test_another_number_of_samples_is_chosen_by_evaluate_and_refused_where_there
     status, out, _ = nnlab("evaluate", "last", "--samples", "7")
     assert status == 0
     assert '"likelihood_samples": 7' in out
-    assert "argument --samples: expected a whole number ≥ 2, got 1" in nnlab("evaluate", "last", "--samples", "1")[2]
+    assert "--samples: expected a whole number ≥ 2, got 1" in nnlab("evaluate", "last", "--samples", "1")[2]
     assert nnlab("train", "model=ae", "model.hidden=[8]", *short)[0] == 0
     status, _, error = nnlab("evaluate", "last", "--samples", "7")
     assert status == 2
