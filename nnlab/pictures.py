@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
+from nnlab.plots import font
 from nnlab.runs.files import write_whole
 
 TILE = 48  # a smaller image is enlarged to about so many pixels, each pixel a square
@@ -143,13 +142,6 @@ def under(pixels: np.ndarray, title: str) -> np.ndarray:
     spare = width - pixels.shape[1]
     wide = np.pad(pixels, ((0, 0), (spare // 2, spare - spare // 2), (0, 0)), constant_values=BACKGROUND)
     return np.concatenate([np.asarray(strip), wide])
-
-
-@cache
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """The font of matplotlib's plots, so that grids and plots look alike; found without importing matplotlib."""
-    (folder,) = find_spec("matplotlib").submodule_search_locations
-    return ImageFont.truetype(Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 DPI = 120  # as plots have it

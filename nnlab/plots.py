@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from PIL.ImageFont import FreeTypeFont
 
 WIDTH, DPI = 8.0, 120  # inches, and 960 pixels: a slide
 HEIGHT, LOWEST, HIGHEST = 6.0, 4.2, 6.6  # inches: without a common scale, and what one may ask for
@@ -195,3 +199,12 @@ def tint(axes: Axes, across: np.ndarray, up: np.ndarray, values: np.ndarray, cou
     extent = (across[0] - half[0], across[-1] + half[0], up[0] - half[1], up[-1] + half[1])
     pale = 1 - TINT * (1 - mixed)
     axes.imshow(pale, extent=extent, origin="lower", aspect=axes.get_aspect(), interpolation="bilinear", zorder=0)
+
+
+@cache
+def font(size: int) -> FreeTypeFont:
+    """The font of matplotlib's plots, so that grids and plots look alike; found without importing matplotlib."""
+    from PIL import ImageFont
+
+    (folder,) = find_spec("matplotlib").submodule_search_locations
+    return ImageFont.truetype(Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)

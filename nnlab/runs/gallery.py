@@ -28,20 +28,25 @@ def side_by_side(runs: dict[str, Path], into: Path) -> list[Path]:
 
 
 def beside(pictures: dict[str, Path]):
-    """title → file, as one picture; all are brought to the height of the first."""
-    from PIL import Image, ImageDraw, ImageFont
+    """title → file, as one picture: all to one scale, as they are, and below each other where their sizes differ."""
+    from PIL import Image, ImageDraw
+
+    from nnlab.plots import font
 
     opened = [Image.open(path).convert("RGB") for path in pictures.values()]
-    height = opened[0].height
-    scaled = [picture.resize((round(picture.width * height / picture.height), height)) for picture in opened]
-    size = max(13, height // TITLE)
-    width, font = max(picture.width for picture in scaled), ImageFont.load_default(size=size)
-    columns = round(len(scaled) ** 0.5 + 0.49)
-    rows, cell = -(-len(scaled) // columns), (width + GAP, height + 2 * size + GAP)
-    sheet = Image.new("RGB", (columns * cell[0] - GAP, rows * cell[1] - GAP), "white")
-    draw = ImageDraw.Draw(sheet)
-    for i, (title, picture) in enumerate(zip(pictures, scaled, strict=True)):
-        left, top = i % columns * cell[0], i // columns * cell[1]
-        draw.text((left + width // 2, top + size // 3), title, fill=(40, 40, 40), font=font, anchor="ma")
-        sheet.paste(picture, (left + (width - picture.width) // 2, top + 2 * size))
+    width = max(picture.width for picture in opened)
+    size = max(13, min(picture.height for picture in opened) // TITLE)
+    alike = len({picture.size for picture in opened}) == 1
+    columns = round(len(opened) ** 0.5 + 0.49) if alike else 1
+    tall = [max(picture.height for picture in opened[i : i + columns]) for i in range(0, len(opened), columns)]
+    between = 2 * size + GAP
+    sheet = Image.new("RGB", (columns * (width + GAP) - GAP, sum(tall) + between * len(tall) - GAP), "white")
+    draw, top = ImageDraw.Draw(sheet), 0
+    for row, height in enumerate(tall):
+        first = row * columns
+        for column, (title, picture) in enumerate(list(zip(pictures, opened, strict=True))[first : first + columns]):
+            left = column * (width + GAP)
+            draw.text((left + width // 2, top + size // 3), title, fill=(40, 40, 40), font=font(size), anchor="ma")
+            sheet.paste(picture, (left + (width - picture.width) // 2, top + 2 * size))
+        top += height + between
     return sheet

@@ -36,6 +36,10 @@ class Root(Callback):
         jobs = [list(job) for batch in BasicSweeper.split_arguments(typed, None) for job in batch]  # as Hydra numbers them
         write_whole(Root.path / PLAN, as_json({"jobs": jobs}))
 
+    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
+        if Root.path and (table := compared(apart(Root.path))):
+            keep(Root.path, table)  # an interrupted sweep has the table of what was done
+
 
 def planned(path: Path) -> list[list[str]] | None:
     """What was typed for each job of a sweep, in order; None if the folder is no sweep."""
