@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]  # Windows has no SIGHUP
+ALWAYS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [*ALWAYS, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]  # Windows has no SIGHUP
 
 
 class Interruption:
     """While active, the first SIGINT, SIGTERM or SIGHUP is only noted; a second Ctrl-C stops at once.
 
-    A signal that is ignored stays so: `nohup` ignores SIGHUP, so that the run outlives its terminal.
+    A SIGHUP that is ignored stays so: `nohup` ignores it, so that the run outlives its terminal.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class Interruption:
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
             for number in SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:
+                if number in ALWAYS or signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -41,7 +41,8 @@ WAYS = {
 
 def start(folder: str, overrides: list[str] = LONG) -> subprocess.Popen:
     command = [sys.executable, "-m", "nnlab", "train", *overrides, f"hydra.run.dir={folder}"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heeds = lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)  # noqa: E731 (whatever these tests were started under)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
 
 
 def wait_for_step(folder: RunFolder, step: int) -> None:
