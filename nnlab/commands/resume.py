@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nnlab.commands.arguments import add_checkpoint, add_data_changed, parse_override, parser
 from nnlab.errors import BadInput, NnlabError, printable
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import planned, show
+from nnlab.runs.sweep import planned, refuse_foreign, show
 
 if TYPE_CHECKING:
     from nnlab.experiment import Experiment
@@ -79,6 +79,7 @@ def the_rest(sweep: Path, jobs: list[list[str]], overrides: list[str]) -> int:
     """Go on with the jobs of a sweep that were stopped, and train those that never began. Returns the worst status."""
     from nnlab.commands import train
 
+    refuse_foreign(sweep, jobs)
     status = 0
     for number, job in enumerate(jobs):
         folder = RunFolder(sweep / str(number))

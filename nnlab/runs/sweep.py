@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from nnlab.errors import BadInput, printable
+from nnlab.errors import BadInput, printable, shortened
 from nnlab.runs import gallery
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import write_whole
@@ -17,6 +18,7 @@ from nnlab.runs.folder import RunFolder, as_json, read_json, read_yaml
 from nnlab.runs.table import aligned, figure, worst_first
 from nnlab.runs.trust import trouble
 
+PLAIN = re.compile(r"[A-Za-z_][\w./@]*")  # a key without the signs by which Hydra adds and removes
 PLAN = "sweep.json"  # which jobs a sweep has, in the order of their numbers: also those that have not begun
 BESIDE = ("parameters", "seconds")  # what a table holds besides the test figures
 
@@ -39,6 +41,17 @@ class Root(Callback):
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         if Root.path and (table := compared(apart(Root.path))):
             keep(Root.path, table)  # an interrupted sweep has the table of what was done
+
+
+def refuse_foreign(path: Path, jobs: list[list[str]]) -> None:
+    """Raise BadInput if jobs, which a stranger may have written, hold more than plain KEY=VALUE of nnlab's own keys."""
+    for word in (word for job in jobs for word in job):
+        key, equals, _ = word.partition("=")
+        if not equals or not PLAIN.fullmatch(key) or key.split(".")[0].split("/")[0] in ("hydra", "outputs"):
+            raise BadInput(f"{printable(path / PLAN)}: '{shortened(word)}' is no plain KEY=VALUE; train the sweep again")
+    for number in range(len(jobs)):
+        if (path / str(number)).is_symlink():
+            raise BadInput(f"{printable(path / str(number))}: is a link; nnlab writes into none")
 
 
 def planned(path: Path) -> list[list[str]] | None:

@@ -121,3 +121,24 @@ def test_runs_are_removed_but_not_one_that_trains_or_what_is_no_run(nnlab, own_f
     assert status == 0, error
     assert not Path("runs/0").exists()
     assert (own_folder / "mine" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["-m", "-cd", "evil", "hydra.output_subdir=../x", "+hydra.callbacks.x={}", "~trainer", "hydra/launcher=x", "outputs=../x"],
+)
+def test_a_strangers_sweep_holds_no_options_and_no_keys_of_hydra(nnlab, own_folder: Path, word: str) -> None:
+    Path("sweep").mkdir()
+    Path("sweep/sweep.json").write_text(json.dumps({"jobs": [["model=pca", word]]}))
+    status, _, error = nnlab("resume", "sweep")
+    assert (status, "is no plain KEY=VALUE" in error) == (2, True), error
+    assert [path.name for path in own_folder.rglob("*")] == ["sweep", "sweep.json"]
+
+
+def test_a_job_that_is_a_link_is_not_written_into(nnlab) -> None:
+    for name in ("sweep", "outside"):
+        Path(name).mkdir()
+    Path("sweep/sweep.json").write_text(json.dumps({"jobs": [["model=pca"]]}))
+    Path("sweep/0").symlink_to("../outside")
+    assert nnlab("resume", "sweep")[0] == 2
+    assert not list(Path("outside").iterdir())
