@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.measure import NNLAB, ROOT, Timing, call, in_turn, table, timed
 from nnlab.runs.folder import RunFolder, process_facts, versions
 
-RUNS = 200
+RUN_FOLDERS = 200
 FIRST_STEP = ["model=vae", "data=digits", "trainer.steps=1", "trainer.evaluate_every=never", "trainer.show_every=never"]
 
 
@@ -31,7 +31,7 @@ def run(rounds: int) -> str:
                 "python -c 'import torch'": timed(lambda: call([sys.executable, "-c", "import torch"])),
                 "nnlab --help": answer("--help"),
                 "nnlab list": answer("list"),
-                f"nnlab runs, of {RUNS}": answer("runs"),
+                f"nnlab runs, of {RUN_FOLDERS}": answer("runs"),
                 "a misspelt name, train model=vaee": answer("train", "model=vaee", status=2),
                 "a misspelt key, train optimizer.lrr=1": answer("train", "optimizer.lrr=1", status=2),
                 "a wrong type, train optimizer.lr=abc": answer("train", "optimizer.lr=abc", status=2),
@@ -85,8 +85,8 @@ def write_runs(root: Path) -> None:
         "epoch": 20.0,
         "seconds": 12.5,
     }
-    for i in range(RUNS):
+    for i in range(RUN_FOLDERS):
         folder = root / "vae" / "digits" / f"2026-01-01_00-00-00-{i:06d}"
         folder.mkdir(parents=True)
-        best = {"validation/loss": 25.0 + i / RUNS}
+        best = {"validation/loss": 25.0 + i / RUN_FOLDERS}
         RunFolder(folder).write_status("completed", **facts, began=1_767_225_600.0 + 60 * i, best=best)
