@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.plots import FAINT, INK, PALETTE, panels
+from nnlab.recording.epochs import main_figures
 
 MOST = 3  # panels
 APART = 3.0  # a training and a validation line that differ by a larger factor get panels of their own
@@ -50,10 +51,7 @@ def line_of(records: list[dict[str, Any]], split: str, name: str, best: float | 
 def shown(records: list[dict[str, Any]], monitored: str | None) -> list[str]:
     """The names of the figures that a run's curves show, one per panel."""
     names = list(dict.fromkeys(key for r in records if r.get("split") == "train" for key in r))
-    losses = [name for name in names if name.endswith("_loss")]  # of the players of a game
-    main = ["loss"] if "loss" in names else losses
-    chosen = dict.fromkeys([*main, *([monitored] if monitored else [])])
-    return list(chosen)[:MOST]
+    return main_figures(names, [monitored] if monitored else [])[:MOST]
 
 
 def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], title: str = "") -> np.ndarray | None:

@@ -12,7 +12,7 @@ import torch
 from nnlab import judges, pictures
 from nnlab.augmentation import Augmentation
 from nnlab.config.build import build
-from nnlab.config.values import check_length
+from nnlab.config.values import check_length, check_pretraining
 from nnlab.data.dataset import Data, Dataset
 from nnlab.data.identity import as_trained
 from nnlab.data.spec import DataSpec
@@ -28,7 +28,7 @@ from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged
 from nnlab.training.interruption import Interruption
 from nnlab.training.loop import Loop
-from nnlab.training.options import Options
+from nnlab.training.options import AUTOMATIC, Options
 from nnlab.training.trainer import Setting, Trainer, trainer_of
 
 
@@ -92,14 +92,17 @@ def assemble(config: Mapping, known: DataSpec | None = None, data_changed: bool 
 
 def settled(config: Mapping, options: Options) -> dict:
     """A config whose trainer's `auto` is what it has become. Raises BadInput if the run is too short for a schedule."""
-    node = dict(config["trainer"])
+    node, problems = dict(config["trainer"]), []
     if node.get("epochs") == "auto":
         node["epochs"] = options.epochs or "none"
-        problems = check_length(config["optimizer"] or {}, "optimizer", options.epochs, "run") if options.epochs else []
-        if problems:
-            raise BadInput(*problems)
-    if node.get("show_every") == "auto":
-        node["show_every"] = options.show_every
+        problems += check_length(config["optimizer"] or {}, "optimizer", options.epochs, "run") if options.epochs else []
+    stages = node.get("pretraining") or {}
+    if stages.get("epochs") == "auto":
+        node["pretraining"] = {**stages, "epochs": options.pretraining.epochs}
+        problems += check_pretraining(node["pretraining"])
+    if problems:
+        raise BadInput(*problems)
+    node |= {key: getattr(options, key) for key in AUTOMATIC if node.get(key) == "auto"}
     return {**config, "trainer": node}
 
 

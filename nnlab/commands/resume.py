@@ -62,6 +62,7 @@ def main(argv: list[str]) -> int:
     with usable(folder):
         experiment = assemble(config, DataSpec.from_state(state["spec"]), asked.data_changed)
         refuse_ended(folder, state, experiment)
+        refuse_without_optimizer(folder, state, experiment)
         experiment.trainer.restore(state["trainer"])  # before anything is written
     with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         console.line(f"resumed at step {state['progress']['step']} of {experiment.trainer.total_steps}; {folder.path}")
@@ -143,6 +144,22 @@ def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None
     if step == end:
         epochs = -(-step // trainer.steps_per_epoch)
         raise BadInput(f"{folder.path}: completed; to train longer: nnlab resume {folder.path} trainer.epochs={2 * epochs}")
+
+
+def refuse_without_optimizer(folder: RunFolder, state: dict, experiment: Experiment) -> None:
+    """Raise BadInput where a checkpoint lacks what the steps that are left would begin with."""
+    from nnlab.training.progress import Progress
+
+    progress, trainer = Progress.from_state(state["progress"]), experiment.trainer
+    patience = experiment.options.early_stopping.patience
+    ended = progress.step - progress.stage_began >= trainer.stages[progress.stage].steps
+    over = progress.stage == len(trainer.stages) - 1 and (ended or 0 < patience <= progress.since_best)
+    if experiment.options.keep_optimizer or "optimizer" in state["trainer"] or over:
+        return
+    raise BadInput(
+        f"{folder.path}: this checkpoint holds no optimizer's state (trainer.keep_optimizer=false), so training cannot go on "
+        "from it; train a new run"
+    )
 
 
 def tell_rate(console: Console, state: dict, trainer: Trainer) -> None:

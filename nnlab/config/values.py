@@ -157,6 +157,8 @@ def check_pretraining(node: Mapping) -> list[str]:
         return []
     if not node.get("optimizer"):
         return [f"{place}: the stages learn by gradient and need one, e.g. optimizer@{place}=adam"]
+    if epochs == "auto":  # whose number is known when the data are
+        return []
     shortest = min(epochs) if isinstance(epochs, list) else epochs
     return check_length(node["optimizer"], place, shortest, "stage")
 

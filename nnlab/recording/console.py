@@ -58,20 +58,20 @@ class Console:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def start(self, total: int, done: int) -> None:
-        """Show how far a run of `total` updates is."""
+        """A bar of how far a run of `total` updates is."""
         if not self._terminal or self._quiet:
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, TextColumn("{task.fields[values]}"), transient=True)
-        self._task = self._bar.add_task("step", total=total, completed=done, values="")
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn())
+        self._bar = Progress(*columns, TextColumn("{task.fields[text]}"), transient=True)
+        self._task = self._bar.add_task("epoch", total=total, completed=done, text="")
         self._bar.start()
 
-    def progress(self, step: int, values: dict[str, float], images_per_second: float) -> None:
+    def progress(self, step: int, epoch: str, text: str) -> None:
+        """Move the bar to a step: before it the epoch, behind it how things stand."""
         if self._bar:
-            text = f"{figures(values)}  {images_per_second:,.0f} images/s"
-            self._bar.update(self._task, completed=step, values=text)
+            self._bar.update(self._task, completed=step, description=f"epoch {epoch}", text=text)
 
     def stop(self) -> None:
         if self._bar:

@@ -34,7 +34,7 @@ class GradientTrainer(Trainer):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         options: UpdateOptions = setting.options
-        self.gradient_clip = options.gradient_clip
+        self.gradient_clip, self.keep_optimizer = options.gradient_clip, options.keep_optimizer
         self.precision = Precision(options.precision, self.device, self.model)
         self.optimizer_node = setting.optimizer
         self.graph = Graphed.wanted(options.graph, self.device)
@@ -144,6 +144,8 @@ class GradientTrainer(Trainer):
 
     def restore(self, state: dict) -> None:
         super().restore(state)
+        if not self.keep_optimizer and "optimizer" not in state:  # nothing goes on from this checkpoint
+            return
         saved = state["optimizer"]
         for name, player in self.players.items():
             player.restore(saved.get(name, saved))  # of an older run it is the only player's

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from nnlab.evaluation.judge import GLANCE
-from nnlab.recording.console import Console, figures
+from nnlab.recording.console import Console, figures, seconds
+from nnlab.recording.epochs import EpochTable, Row, main_figures
 from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
 from nnlab.training.diagnosis import divergence, finite
@@ -58,10 +59,12 @@ class Loop:
         self.spec = trainer.model.spec.state()
         self.keeping = Keeping(folder, recorder)
         self.every = Cadences(options, trainer.steps_per_epoch)
+        self.table = self.epoch_table()
         self.runs_ahead = trainer.device.type == "cuda"  # whether updates go on while the record of the last ones is made
         self._late: Late | None = None
         self._looked = 0  # the step up to which the meter has been read
-        self._since = time.perf_counter()
+        self._since = self._began = time.perf_counter()
+        self._began_at = 0  # the step that this process went on from
         self._updating: float | None = None  # since when the device makes updates that nobody has waited for
 
     # -- the walk -------------------------------------------------------------------------------------------------
@@ -97,7 +100,8 @@ class Loop:
 
     def run(self) -> str:
         """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
-        self._since = time.perf_counter()
+        self._since = self._began = time.perf_counter()
+        self._began_at = self.progress.step
         if self.progress.step == 0:
             self.save()
             self.recorder.drain()  # a kill in the first epoch, too, leaves something to resume
@@ -172,8 +176,10 @@ class Loop:
         better = self.evaluate() if evaluated else False
         if self.stage_over():
             self.log()  # what a stage that ends early has gathered
-        if ends_epoch or evaluated:
-            self.tell()
+        if evaluated or every.due(every.tell, step, end):
+            self.tell(evaluated, better)
+        if ends_epoch:
+            self.trainer.meter.epoch.take()
         if every.due(every.show, step, end) and not self.over():  # the last pictures are those of `finish`
             self.show(self.progress.step)
         if better:
@@ -221,8 +227,11 @@ class Loop:
             self.record("train", {**means, **rates}, step=step, epoch=epoch)
             self.trainer.heed(means)
             self.tell_remarks(step)
-            seconds = p.epoch_seconds + (time.perf_counter() - self._updating if self._updating else 0.0)
-            self.console.progress(step, means, images / seconds if images and seconds else p.rates[-1])
+            spent = p.epoch_seconds + (time.perf_counter() - self._updating if self._updating else 0.0)
+            shown = figures({name: means[name] for name in main_figures(means)})
+            rate = images / spent if images and spent else p.rates[-1]
+            text = f"{self.left()} left  {shown}  {rate:,.0f} {self.table.unit}/s"
+            self.console.progress(step, self.place(math.ceil((step - p.stage_began) / self.trainer.steps_per_epoch)), text)
 
     def evaluate(self) -> bool:
         """Figures on the validation split. Returns whether the monitored one is the best so far."""
@@ -252,16 +261,38 @@ class Loop:
         patience = self.options.early_stopping.patience
         return patience > 0 and self.progress.since_best >= patience
 
-    def tell(self) -> None:
-        """One line: the epoch, the training means over it, the last validation figures."""
+    def epoch_table(self) -> EpochTable:
+        """Its columns: the losses, and the figure by which the best weights are chosen, or of a judge the distance."""
+        trainer = self.trainer
+        monitor = trainer.monitor if len(trainer.data.validation) and self.every.evaluate else None
+        judged = ["frechet_distance"] if trainer.judge and not monitor else []
+        unit = "images" if trainer.model.spec.kind == "image" else "examples"
+        longest = max(len(f"{s.name} {self.epochs(s)}/{self.epochs(s)}") for s in trainer.stages)
+        return EpochTable(unit, [monitor.name] if monitor else judged, bool(monitor), longest)
+
+    def epochs(self, stage: Stage) -> str:
+        return f"{stage.steps / self.trainer.steps_per_epoch:.4g}"
+
+    def place(self, epoch: float) -> str:
+        """An epoch of the stage, as 3/20."""
+        return f"{self.stage.name} {epoch:.4g}/{self.epochs(self.stage)}".lstrip()
+
+    def left(self) -> str:
+        """Minutes and seconds until the end, if the rest takes as long a step as what this process has done."""
+        done = self.progress.step - self._began_at
+        each = (time.perf_counter() - self._began) / done if done else 0.0
+        return seconds(each * (self.trainer.total_steps - self.progress.step))
+
+    def tell(self, evaluated: bool, better: bool) -> None:
+        """A row: the training means over the epoch, the validation figures of now."""
         p, per_epoch = self.progress, self.trainer.steps_per_epoch
         means = self.trainer.meter.epoch.take() if self.step % per_epoch == 0 else {}
         prefix = named("validation", self.stage.name)
-        evaluated = {k.removeprefix(prefix): v for k, v in p.figures.items() if k.rpartition("/")[0] + "/" == prefix}
-        parts = [f"{self.stage.name} epoch {self.step / per_epoch:.4g}/{self.stage.steps / per_epoch:.4g}".lstrip()]
-        parts += [f"{split}  {figures(values)}" for split, values in (("train", means), ("validation", evaluated)) if values]
-        parts += [f"{p.rates[-1]:,.0f} images/s"] if p.rates else []
-        self.console.line(" | ".join(parts))
+        found = {k.removeprefix(prefix): v for k, v in p.figures.items() if k.rpartition("/")[0] + "/" == prefix}
+        rate = p.rates[-1] if p.rates else None
+        row = Row(self.place(self.step / per_epoch), means, found if evaluated else {}, better, rate, self.left())
+        for line in self.table.lines(row):
+            self.console.line(line)
 
     def record(self, split: str, values: dict[str, float], **facts) -> None:
         stage = self.stage.name
@@ -276,7 +307,10 @@ class Loop:
             self.diverged(self.progress.step, "a weight", after=True)
         self.progress.seconds += time.perf_counter() - self._since
         self._since = time.perf_counter()
-        state = {"trainer": self.trainer.state(), "progress": asdict(self.progress), "spec": self.spec}
+        kept = self.trainer.state()
+        if not self.options.keep_optimizer and (name != "last" or self.over()):
+            kept.pop("optimizer", None)
+        state = {"trainer": kept, "progress": asdict(self.progress), "spec": self.spec}
         self.keeping.save(name, snapshot(state, self.trainer.device), self.where())
 
     def where(self) -> dict:

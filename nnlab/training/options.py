@@ -26,11 +26,13 @@ class CadenceText:
 
 
 Cadence = Annotated[str, CadenceText()]
-Shows = Literal["auto"] | Cadence
+Auto = Literal["auto"] | Cadence
 Epochs = Annotated[int, AtLeast(1)]
 Length = Epochs | Literal["auto"]
 USUAL_EPOCHS, LEAST_STEPS = 20, 2000  # of a length that is `auto`
 USUAL_SHOWS = 4  # in a run whose `show_every` is auto
+MOST_LOOKS = 100  # evaluations, checkpoints and rows of the table in a run, where they are auto
+AUTOMATIC = ("show_every", "evaluate_every", "save_every")  # cadences that may be auto
 
 
 def period(cadence: Cadence, steps_per_epoch: int) -> int | None:
@@ -46,6 +48,7 @@ class Cadences:
 
     def __init__(self, options: Options, steps_per_epoch: int) -> None:
         self.epoch = steps_per_epoch
+        self.tell = options.epochs_between_looks(steps_per_epoch) * steps_per_epoch
         self.log, self.evaluate, self.show, self.save, self.keep = (
             period(cadence, steps_per_epoch)
             for cadence in (
@@ -81,20 +84,55 @@ class EarlyStopping:
         self.patience, self.min_delta = patience, min_delta
 
 
+class Pretraining:
+    """Of the stages before the last.
+
+    epochs     of each stage; or a list, one number per stage; auto is half of what auto is for the last stage
+    optimizer  a config's node: each stage has one of its own, with a schedule over its own length
+    """
+
+    def __init__(self, *, epochs: Length | Annotated[list[Epochs], NonEmpty()] = "auto", optimizer: Mapping) -> None:
+        self.epochs, self.optimizer = epochs, optimizer
+
+    def settle(self, steps_per_epoch: int) -> None:
+        if self.epochs == "auto":
+            self.epochs = -(-usual_epochs(steps_per_epoch) // 2)
+
+    def of(self, stages: int) -> list[int]:
+        """The epochs of each, once `auto` is settled. Raises BadInput if a list has another length."""
+        if isinstance(self.epochs, int):
+            return [self.epochs] * stages
+        if len(self.epochs) != stages:
+            raise BadInput(f"trainer.pretraining.epochs: {len(self.epochs)} numbers for {stages} stages; one each, or just one")
+        return list(self.epochs)
+
+
+def epochs_text(epochs: int) -> str:
+    """A cadence in epochs."""
+    return f"{epochs} epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def usual_epochs(steps_per_epoch: int) -> int:
+    """USUAL_EPOCHS, or as many as LEAST_STEPS need if those are more."""
+    return max(USUAL_EPOCHS, -(-LEAST_STEPS // steps_per_epoch))
+
+
 class Options:
     """How long a run is and how often one looks; configs/trainer/*.yaml say what each is for."""
 
     epochs: int | Literal["auto"] | None = None
     steps: int | None = None
+    pretraining: Pretraining | None = None
+    keep_optimizer: bool = True
 
     def __init__(
         self,
         *,
         batch_size: Annotated[int, AtLeast(1)] = 128,
         log_every: Cadence = "50 steps",
-        evaluate_every: Cadence = "1 epoch",
-        show_every: Shows = "auto",
-        save_every: Cadence = "1 epoch",
+        evaluate_every: Auto = "auto",
+        show_every: Auto = "auto",
+        save_every: Auto = "auto",
         keep_every: Cadence = "never",
         titles: bool = True,
     ) -> None:
@@ -111,15 +149,26 @@ class Options:
     def settle(self, steps_per_epoch: int) -> None:
         """What is `auto` becomes a number.
 
-        epochs      20, or as many as LEAST_STEPS need if those are more: a small set has few steps an epoch, and a net needs
-                    a certain number of them whatever the set
-        show_every  a quarter of the run, in whole epochs, but no more often than every 5
+        epochs          20, or as many as LEAST_STEPS need if those are more: a small set has few steps per epoch, and a net
+                        needs a certain number of them whatever the set
+        show_every      a quarter of the run, in whole epochs, but no more often than every 5
+        evaluate_every  1 epoch; in a run of more than 100 epochs a hundredth of it
+        save_every      the same
         """
         if self.epochs == "auto":
-            self.epochs = None if self.steps else max(USUAL_EPOCHS, -(-LEAST_STEPS // steps_per_epoch))
+            self.epochs = None if self.steps else usual_epochs(steps_per_epoch)
+        if self.pretraining:
+            self.pretraining.settle(steps_per_epoch)
         if self.show_every == "auto":
             quarter = -(-self.length(steps_per_epoch) // (USUAL_SHOWS * steps_per_epoch))
-            self.show_every = f"{max(USUAL_EPOCHS // USUAL_SHOWS, quarter)} epochs"
+            self.show_every = epochs_text(max(USUAL_EPOCHS // USUAL_SHOWS, quarter))
+        looks = epochs_text(self.epochs_between_looks(steps_per_epoch))
+        self.evaluate_every = looks if self.evaluate_every == "auto" else self.evaluate_every
+        self.save_every = looks if self.save_every == "auto" else self.save_every
+
+    def epochs_between_looks(self, steps_per_epoch: int) -> int:
+        """1, and more in a run of hundreds of short epochs, where a look would take longer than the epoch."""
+        return -(-self.length(steps_per_epoch) // (MOST_LOOKS * steps_per_epoch))
 
     def length(self, steps_per_epoch: int) -> int:
         """Steps of the last stage, which in most runs is the only one."""
@@ -127,7 +176,11 @@ class Options:
 
 
 class UpdateOptions(Options):
-    """Of learning update after update."""
+    """Of learning update after update.
+
+    keep_optimizer  whether checkpoints from which nothing needs to go on hold the optimizer's state too: all but last.pt,
+                    and last.pt once the run is complete. Without it a complete run cannot be trained longer
+    """
 
     compile: str = "none"
 
@@ -139,12 +192,13 @@ class UpdateOptions(Options):
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         graph: Literal["auto", "none", "always"] = "auto",
         gradient_clip: Annotated[float, MoreThan(0)] | None = None,
+        keep_optimizer: bool = True,
         **cadences,
     ) -> None:
         super().__init__(**cadences)
         self.epochs, self.steps = epochs, steps
         self.precision, self.graph = precision, graph
-        self.gradient_clip = gradient_clip
+        self.gradient_clip, self.keep_optimizer = gradient_clip, keep_optimizer
 
 
 class GradientOptions(UpdateOptions):
@@ -154,25 +208,6 @@ class GradientOptions(UpdateOptions):
         super().__init__(**updates)
         self.compile = compile
         self.early_stopping = early_stopping
-
-
-class Pretraining:
-    """Of the stages before the last.
-
-    epochs     of each stage; or a list, one number a stage
-    optimizer  a config's node: each stage has one of its own, with a schedule over its own length
-    """
-
-    def __init__(self, *, epochs: Epochs | Annotated[list[Epochs], NonEmpty()] = 5, optimizer: Mapping) -> None:
-        self.epochs, self.optimizer = epochs, optimizer
-
-    def of(self, stages: int) -> list[int]:
-        """The epochs of each. Raises BadInput if a list has another length."""
-        if isinstance(self.epochs, int):
-            return [self.epochs] * stages
-        if len(self.epochs) != stages:
-            raise BadInput(f"trainer.pretraining.epochs: {len(self.epochs)} numbers for {stages} stages; one each, or just one")
-        return list(self.epochs)
 
 
 class StagedOptions(GradientOptions):

@@ -6,8 +6,9 @@ import pytest
 from conftest import QUIET, built, only_run, small
 
 from nnlab.errors import BadInput
+from nnlab.families.gan.options import Discriminator, GameOptions
 from nnlab.training import options
-from nnlab.training.options import OnePassOptions, UpdateOptions
+from nnlab.training.options import OnePassOptions, Pretraining, UpdateOptions
 
 
 @pytest.mark.parametrize(("per_epoch", "epochs"), [(430, 20), (100, 20), (99, 21), (11, 182), (1, 2000)])
@@ -31,6 +32,37 @@ def test_pictures_are_drawn_at_each_quarter_of_a_long_run(epochs: int, shows: st
     asked = UpdateOptions(epochs=epochs)
     asked.settle(11)
     assert asked.show_every == shows
+
+
+@pytest.mark.parametrize(("epochs", "looks"), [(1, "1 epoch"), (100, "1 epoch"), (101, "2 epochs"), (667, "7 epochs")])
+def test_a_run_looks_at_itself_a_hundred_times_at_most(epochs: int, looks: str) -> None:
+    asked = UpdateOptions(epochs=epochs, save_every="3 epochs")
+    asked.settle(3)
+    assert (asked.evaluate_every, asked.save_every) == (looks, "3 epochs")
+    game = GameOptions(epochs=epochs, discriminator=Discriminator(optimizer={}))
+    game.settle(3)
+    assert (game.show_every, game.save_every) == (looks, looks)
+    assert int(game.evaluate_every.split()[0]) == 3 * int(looks.split()[0])
+
+
+@pytest.mark.parametrize(("per_epoch", "epochs"), [(430, 10), (100, 10), (50, 20), (4, 250)])
+def test_a_stage_before_the_last_is_half_as_long(per_epoch: int, epochs: int) -> None:
+    pretraining = Pretraining(optimizer={})
+    pretraining.settle(per_epoch)
+    assert pretraining.of(2) == [epochs, epochs]
+    assert epochs * per_epoch >= 1000
+    given = Pretraining(epochs=[1, 2], optimizer={})
+    given.settle(per_epoch)
+    assert given.of(2) == [1, 2]
+
+
+def test_the_record_holds_the_number_of_each_stage() -> None:
+    trainer = built("model=stacked_ae", "data=digits").config["trainer"]
+    assert (trainer["pretraining"]["epochs"], trainer["epochs"], trainer["evaluate_every"]) == (91, 182, "2 epochs")
+    with pytest.raises(
+        BadInput, match=r"trainer\.pretraining\.optimizer\.schedule\.warmup: 100 epochs of warm-up in a stage of 91"
+    ):
+        built("model=stacked_ae", "trainer.pretraining.optimizer.schedule.warmup=100")
 
 
 def test_schedules_and_the_record_see_the_number() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from nnlab.config.constraints import AtLeast, Between
 from nnlab.errors import BadInput
-from nnlab.training.options import UpdateOptions
+from nnlab.training.options import UpdateOptions, epochs_text
 
 Objective = Literal["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"]
 SMOOTHED = ("minimax", "non_saturating", "least_squares")  # those whose discriminator is to give data a certain answer
@@ -62,6 +62,14 @@ class GameOptions(UpdateOptions):
                 f"trainer.discriminator.label_smoothing: has no meaning under {objective}, which asks for no certain answer; "
                 f"use {', '.join(SMOOTHED)}"
             )
+
+    def settle(self, steps_per_epoch: int) -> None:
+        """Of `auto`: figures at every third look, since a judge takes its time; pictures at each, for the film."""
+        evaluated, shown = self.evaluate_every, self.show_every
+        super().settle(steps_per_epoch)
+        looks = self.epochs_between_looks(steps_per_epoch)
+        self.evaluate_every = epochs_text(3 * looks) if evaluated == "auto" else evaluated
+        self.show_every = epochs_text(looks) if shown == "auto" else shown
 
     @property
     def images_per_step(self) -> int:

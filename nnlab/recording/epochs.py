@@ -1,0 +1,79 @@
+"""A run as a table on the terminal: a row per epoch, in columns of fixed widths. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+NARROWEST = 10  # characters of a figure's column
+GAP = "  "
+
+
+def main_figures(names: Collection[str], chosen: Sequence[str] = ()) -> list[str]:
+    """The figures that one looks at first: the loss, of a game the loss of each player; then those that were chosen."""
+    losses = [name for name in names if name.endswith("_loss")]
+    return list(dict.fromkeys([*(["loss"] if "loss" in names else losses), *chosen]))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is told of an epoch.
+
+    epoch       such as 3/20
+    train       means of the training terms over the epoch
+    validation  figures, if there was an evaluation
+    best        whether the monitored figure is the best so far
+    rate        examples per second; None where no epoch has been timed yet
+    left        until the run ends, as minutes and seconds
+    """
+
+    epoch: str
+    train: Mapping[str, float]
+    validation: Mapping[str, float]
+    best: bool
+    rate: float | None
+    left: str
+
+
+class EpochTable:
+    """Rows under a header, which comes again where there are other figures, as in another stage.
+
+    unit       what a rate counts: images or examples
+    validated  validation figures that have a column of their own; the first of them is the monitored one, if there is one
+    """
+
+    def __init__(self, unit: str, validated: Sequence[str], monitored: bool, epoch_width: int) -> None:
+        self.unit, self.validated, self.monitored = unit, list(validated), monitored
+        self.epoch_width = max(epoch_width, len("epoch"))
+        self.columns: list[tuple[str, str]] = []
+
+    def lines(self, row: Row) -> list[str]:
+        """A row, and before it the header if that has changed."""
+        train = main_figures(row.train) or [name for name in self.validated if name in row.train]
+        shown = [("train", name) for name in train]
+        shown += [("validation", name) for name in main_figures(row.validation, self.validated)]
+        known = [column for column in self.columns if column not in shown]
+        columns = sorted([*known, *shown], key=lambda column: column[0]) if shown else self.columns
+        header = []
+        if set(columns) != set(self.columns):
+            self.columns = columns
+            cells = ["epoch".rjust(self.epoch_width), *map(self.heading, columns), f"{self.unit}/s".rjust(10), "left".rjust(7)]
+            header = [GAP.join(cells)]
+        rate = f"{row.rate:,.0f}" if row.rate else ""
+        cells = [row.epoch.rjust(self.epoch_width), *(self.cell(row, *column) for column in self.columns)]
+        return [*header, GAP.join([*cells, rate.rjust(10), row.left.rjust(7)]).rstrip()]
+
+    def heading(self, column: tuple[str, str]) -> str:
+        """The name of a column; of the monitored figure with the sign of the best."""
+        name = " ".join(column)
+        return (f"{name} (*best)" if self.is_monitored(*column) else name).rjust(NARROWEST)
+
+    def is_monitored(self, split: str, name: str) -> bool:
+        return split == "validation" and self.monitored and name == self.validated[0]
+
+    def cell(self, row: Row, split: str, name: str) -> str:
+        values = row.train if split == "train" else row.validation
+        text = f"{values[name]:.5g}" if name in values else ""
+        if self.is_monitored(split, name):
+            text += "*" if row.best and text else " "
+        return text.rjust(len(self.heading((split, name))))
