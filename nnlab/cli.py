@@ -33,6 +33,7 @@ VERBS = {
     "runs": "all runs, their state and their best figure",
     "show": "one run: its config, its figures, its files",
     "rm": "remove runs with all their files",
+    "explain": "what a figure means: nnlab explain hole_psnr",
     "list": "models, data, noises, optimizers and experiments to choose from",
     "tensorboard": "open TensorBoard on all runs, or on one",
 }

@@ -14,7 +14,12 @@ SILHOUETTES = 1000  # points that the silhouette is measured on: it takes the di
 
 
 def agreement(clusters: Tensor, labels: Tensor) -> dict[str, float]:
-    """Normalised mutual information (arithmetic mean) and adjusted Rand index (Hubert & Arabie 1985) of (N,) and (N,)."""
+    """How clusters (N,) and classes (N,) agree, by scikit-learn.
+
+    Figures:
+    nmi  normalised mutual information of clusters and classes (arithmetic mean), 0 … 1; higher is better
+    ari  adjusted Rand index of clusters and classes (Hubert & Arabie 1985): 0 for chance, 1 for the same partition
+    """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     a, b = labels.cpu().numpy(), clusters.cpu().numpy()
@@ -28,6 +33,10 @@ def silhouette(x: Tensor, clusters: Tensor) -> dict[str, float]:
 
     a  a point's mean distance to the others of its cluster, b to those of the nearest other cluster; 0 where it is alone
     Nothing where the points are all of one cluster.
+
+    Figures:
+    silhouette  how well the clusters are parted, −1 … 1: mean (b − a)/max(a, b) with the mean distance a to the own cluster
+                and b to the nearest other one, over at most 1,000 points; higher is better
     """
     names, own = clusters.unique(return_inverse=True)
     if len(names) < 2:
@@ -44,7 +53,12 @@ def silhouette(x: Tensor, clusters: Tensor) -> dict[str, float]:
 
 
 def criteria(log_likelihood: float, n: int, free: int) -> dict[str, float]:
-    """Akaike's and Schwarz's criteria of a log-likelihood over n examples in all, nats, with so many free numbers."""
+    """Of a log-likelihood over n examples in all, nats, with so many free numbers.
+
+    Figures:
+    aic  Akaike's criterion 2·(free numbers) − 2·log-likelihood of the whole split; lower is better
+    bic  Schwarz's criterion (free numbers)·log n − 2·log-likelihood of the whole split; lower is better
+    """
     return {"aic": 2 * free - 2 * log_likelihood, "bic": free * math.log(n) - 2 * log_likelihood}
 
 

@@ -115,6 +115,19 @@ class Judge:
         """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold.
 
         A model that draws by class is asked for as many examples of each as there are among the rows.
+
+        Figures:
+        frechet_distance    squared Fréchet distance of the judge's features of samples and of data, each taken as a Gaussian;
+                            with judge=inception the FID (Heusel et al. 2017). Lower is better; compare equal judges and
+                            numbers of examples only
+        kernel_distance     squared maximum mean discrepancy of the features under a cubic kernel; with judge=inception the KID
+                            (Bińkowski et al. 2018). Lower is better
+        precision           share of the samples that lie among the data in feature space (Kynkäänniemi et al. 2019)
+        recall              share of the data that lie among the samples in feature space
+        mode_coverage       how many of the classes the samples hold: at least a tenth as often as the data do
+        least_class_share   share of the samples that are of the class which they hold least of
+        requested_accuracy  share of the samples that the judge takes for the class that was asked for
+        class_divergence    KL divergence, nats, of the samples' classes from the data's; lower is better
         """
         n, size = len(rows), evaluation_batch(feed.split)
         real = self.real(feed.split, rows)
@@ -139,7 +152,12 @@ class Judge:
         return figures
 
     def of_reconstructions(self, model: Reconstructs, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
-        """How many reconstructions are seen as the class of their input, beside the judge's accuracy on the inputs."""
+        """How many reconstructions are seen as the class of their input.
+
+        Figures:
+        class_agreement  share of the reconstructions that the judge takes for the class of their input; higher is better
+        judge_accuracy   share of the inputs themselves that it takes for their class: the most to hope for
+        """
         label = feed.split.labels(rows)
         outputs = [self.model.classify(self.sees(model.reconstruct(batch.input))) for batch in feed.in_order(generator, rows)]
         return {

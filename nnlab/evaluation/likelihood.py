@@ -73,8 +73,13 @@ def part_of(batch: Batch, rows: Tensor) -> Batch:
 
 
 def likelihood_figures(estimates: list[Estimate]) -> dict[str, float]:
-    """`log_likelihood`, the mean over all images, `log_likelihood_error`, its standard error as an estimate for these images,
-    and the images' mean `effective_samples`.
+    """Means over all images.
+
+    Figures:
+    log_likelihood        mean log p(x) by importance sampling, nats per example; higher is better. Of a model of images given
+                          their class it is log p(x|y)
+    log_likelihood_error  its standard error as an estimate for these examples, nats
+    effective_samples     how many of the sampled codes count, from 1 to all of them: 1/Σ w² of their weights w
     """
     log_likelihood, error, effective = (torch.cat(parts) for parts in zip(*estimates, strict=True))
     return {
@@ -85,5 +90,9 @@ def likelihood_figures(estimates: list[Estimate]) -> dict[str, float]:
 
 
 def bits_per_dimension(log_likelihood: float, features: int) -> float:
-    """Of a log-likelihood in nats an image of so many values."""
+    """Of a log-likelihood in nats per image of so many values.
+
+    Figures:
+    bits_per_dimension  −log₂ p(x) divided by the number of values of an image; lower is better
+    """
     return -log_likelihood / (features * log(2))

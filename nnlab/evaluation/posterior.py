@@ -13,11 +13,13 @@ ACTIVE = 0.01  # variance of a coordinate's posterior mean over the data, above 
 def aggregate_figures(mean: Tensor, log_variance: Tensor) -> dict[str, float]:
     """Of q(z|x) = N(μ(x), diag σ²(x)) of N images, μ and log σ² each (N, d).
 
-    active_units    coordinates with Var_x μ > 0.01 (Burda et al. 2016)
-    aggregate_mean  the root mean square, over coordinates, of the mean m of q(z) = E_x q(z|x); the prior has 0
-    aggregate_std   the root of the coordinates' mean variance under q(z); the prior has 1
-    aggregate_kl    KL(N(m, S) ‖ N(0, I)) = ½ (tr S + m′m − d − log det S), nats, where S is the covariance of q(z): how far
-                    from the prior its first two moments are
+    Figures:
+    active_units    how many coordinates the code uses: those with Var_x μ > 0.01 (Burda et al. 2016)
+    aggregate_mean  how far the codes of all images together, q(z) = E_x q(z|x), lie from 0: the root mean square over the
+                    coordinates of its mean m; the prior has 0
+    aggregate_std   how wide they lie: the root of the coordinates' mean variance; the prior has 1
+    aggregate_kl    how far their first two moments are from the prior: KL(N(m, S) ‖ N(0, I)), nats, with the mean m and the
+                    covariance S of q(z), ½ (tr S + m′m − d − log det S)
     """
     mean, variance = doubled(mean), doubled(log_variance).exp()
     m = mean.mean(0)

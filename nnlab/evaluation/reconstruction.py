@@ -33,7 +33,7 @@ def psnr(error: Tensor, spec: DataSpec) -> Tensor:
 
 
 def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
-    """`mse` and `psnr` of the reconstruction, of images also `ssim`; with a noise what is gained on the input.
+    """The figures of `output_figures` of the reconstruction.
 
     mean  (*shape) of the training set
     """
@@ -41,7 +41,13 @@ def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, me
 
 
 def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
-    """The same of an output (N, *shape) that is there already."""
+    """The same of an output (N, *shape) that is there already.
+
+    Figures:
+    mse   mean squared error per value between the output and the clean example
+    psnr  10 log₁₀(range²/mse), dB, of each example, then the mean; higher is better
+    ssim  structural similarity of the output and the clean image, at most 1 (Wang et al. 2004); higher is better
+    """
     error = mse(output, batch.target)
     figures = {"mse": error, "psnr": psnr(error, spec)}
     if spec.kind == "image":
@@ -54,7 +60,13 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
 
 
 def gain(found: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
-    """`input_psnr` and `input_ssim` of the corrupted input, as it is, and `psnr_gain` of an output with this PSNR on it."""
+    """How an output with this PSNR compares with the corrupted input, left as it is.
+
+    Figures:
+    input_psnr  PSNR of the corrupted input, dB: what a model reaches that passes its input on
+    input_ssim  structural similarity of the corrupted input
+    psnr_gain   psnr − input_psnr, dB: what the model adds; higher is better
+    """
     given = psnr(mse(batch.input, batch.target), spec)
     figures = {"input_psnr": given, "psnr_gain": found - given}
     if spec.kind == "image":
@@ -63,10 +75,14 @@ def gain(found: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
 
 
 def within(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None) -> dict[str, Tensor]:
-    """`hole_psnr`, of the lost values alone; and of what fills them without learning.
+    """PSNR of the lost values alone, of the output and of what fills them without learning.
 
-    That is the training set's mean (`hole_psnr_mean_fill`), and for images linear interpolation (`hole_psnr_interpolation`).
     Each has one value per example that lost something: an example that lost nothing has no error to speak of.
+
+    Figures:
+    hole_psnr                PSNR of the values that the noise removed, dB; higher is better
+    hole_psnr_mean_fill      the same if they are filled with the mean of the training set
+    hole_psnr_interpolation  the same if they are filled by linear interpolation from the values around the hole
     """
     damaged = batch.mask.flatten(1).any(1)
     fills = {"": output}

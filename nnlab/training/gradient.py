@@ -25,6 +25,9 @@ class GradientTrainer(Trainer):
 
     On a GPU the step is captured as a CUDA graph. So `update` is device code alone, and a number that changes from step to
     step is a tensor on the device (`Scheduled`): a Python number would stay what it was at the capture.
+
+    Figures:
+    lr  learning rate at this step
     """
 
     options = GradientOptions

@@ -339,6 +339,10 @@ class Loop:
         """The test figures and the last pictures, of the best weights where there is a validation split.
 
         Returns the test figures.
+
+        Figures:
+        n                how many examples of the split the figures are over
+        checkpoint_step  the step of the weights that the test figures are of
         """
         used = {"checkpoint": "last", "checkpoint_step": self.progress.step}
         best = self.keeping.best() if self.progress.best is not None else None

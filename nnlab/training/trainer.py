@@ -217,6 +217,10 @@ class Trainer(ABC):
         """All figures of a split, the judge's among them, without effect on training.
 
         judged  how many of the examples the judge compares with, at even distances; by default all
+
+        Figures:
+        judge_examples  how many examples of the split the judge compares with
+        judge_pairs     how many of them at most are compared pair by pair, for kernel_distance, precision and recall
         """
         with randomness.aside(self.seed, self.device):  # even a library that is imported now may draw, as scikit-learn does
             figures = self.measure(split)

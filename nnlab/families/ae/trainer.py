@@ -29,7 +29,12 @@ WIDEST = 4096  # side of the matrix whose eigenvectors are found beside the lear
 
 
 class Reconstructing(Trainer):
-    """Figures of reconstruction; pictures of reconstructions and, of a model with a code, of motion along its coordinates."""
+    """Figures of reconstruction; pictures of reconstructions and, of a model with a code, of motion along its coordinates.
+
+    Figures:
+    loss  what is minimised, per example: the squared error Σ (x̂ − x)² summed over its values, and what the model adds to it;
+          while a layer of stacked_ae learns alone, the error of that layer's input
+    """
 
     monitor = Monitor("loss")
     higher = Trainer.higher | HIGHER
@@ -59,8 +64,11 @@ class AutoencoderTrainer(Reconstructing, GradientTrainer):
 
 
 class LinearTrainer(AutoencoderTrainer):
-    """Also what it should come to: `pca_mse` of the training set's principal components, as many as the code is long, and the
-    largest `principal_angle`, in degrees, between their plane and the decoder's.
+    """Also what it should come to: the training set's principal components, as many as the code is long.
+
+    Figures:
+    pca_mse          mean squared error per value of principal component analysis with as many components
+    principal_angle  largest angle, in degrees, between the plane of these components and the decoder's; lower is better
 
     Not with a noise, which has another solution, nor where the components would take too long to find beside the learning.
     """
@@ -99,7 +107,13 @@ class LinearTrainer(AutoencoderTrainer):
 
 
 class SparseTrainer(AutoencoderTrainer):
-    """Also the share of active units; the dictionary, and images as sums of their atoms."""
+    """Also the share of active units; the dictionary, and images as sums of their atoms.
+
+    Figures:
+    reconstruction  squared error Σ (x̂ − x)², summed over an image
+    penalty         ω(h), what model.weight is multiplied by: Σ h, Σ h², or the KL divergence of mean activities from the target
+    active_units    share of the units that move the image by 0.1 or more
+    """
 
     lower = AutoencoderTrainer.lower | {"reconstruction"}
 
@@ -116,7 +130,13 @@ class SparseTrainer(AutoencoderTrainer):
 
 
 class ContractiveTrainer(AutoencoderTrainer):
-    """Also the mean squared norm of the encoder's Jacobian, exact."""
+    """Also the mean squared norm of the encoder's Jacobian, exact.
+
+    Figures:
+    reconstruction  squared error Σ (x̂ − x)², summed over an image
+    contraction     ‖∂f/∂x‖², what model.weight is multiplied by; an estimate where the encoder has several layers
+    jacobian        the same, exact: the sum of the squares of the encoder's derivatives
+    """
 
     lower = AutoencoderTrainer.lower | {"reconstruction", "jacobian"}
 
@@ -176,7 +196,11 @@ class StackedTrainer(AutoencoderTrainer):
 
 
 class PCATrainer(Reconstructing, OnePassTrainer):
-    """One pass; also the components as pictures: of faces, the eigenfaces."""
+    """One pass; also the components as pictures: of faces, the eigenfaces.
+
+    Figures:
+    explained_variance  share of the training set's variance that the components carry, 0 … 1
+    """
 
     def pictures(self, view: View) -> dict[str, np.ndarray]:
         return {**super().pictures(view), "components": components_picture(self.model)}

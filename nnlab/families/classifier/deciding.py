@@ -14,7 +14,14 @@ from nnlab.training.trainer import Setting, Trainer, evaluating
 
 
 class Deciding(Trainer):
-    """What models that give each class a logit are measured by: the loss, accuracy and calibration of a split as a whole."""
+    """What models that give each class a logit are measured by, over a split as a whole.
+
+    Figures:
+    loss               cross-entropy −log p(class|x), nats per example; lower is better
+    accuracy           share of the examples whose likeliest class is theirs; higher is better
+    calibration_error  expected calibration error with 15 bins, 0 … 1 (Guo et al. 2017): how far confidence is from accuracy;
+                       lower is better
+    """
 
     lower = frozenset({"loss", "calibration_error"})
     higher = frozenset({"accuracy"})

@@ -85,8 +85,13 @@ class ClusterTrainer(PassTrainer):
 class KMeansTrainer(ClusterTrainer):
     """Lloyd's passes; inertia, both criteria of clustering, and what an archive of prototypes saves.
 
-    within, between  the mean distance of an example from its centre, and of the centres from each other
-    saved            the share of the volume if prototypes replace the examples
+    Figures:
+    inertia  sum over the split of the squared distance to the nearest centre; lower is better, for one split
+    within   mean distance of an example to its centre
+    between  mean distance of the centres to each other
+    saved    share of the volume that is saved if prototypes replace the examples
+    moved    how far the centre moved that moved farthest in this pass
+    empty    clusters that lost all their points in this pass, and began anew
     """
 
     monitor = Monitor("inertia")
@@ -126,7 +131,15 @@ class KMeansTrainer(ClusterTrainer):
 
 
 class MixtureTrainer(ClusterTrainer):
-    """EM's passes; the likelihood, quoted with what regularises it, and the criteria that choose the number of components."""
+    """EM's passes; the likelihood, quoted with what regularises it, and the criteria that choose the number of components.
+
+    Figures:
+    log_likelihood  mean log p(x), nats per example; higher is better
+    bound           what EM raises in each pass, nats per example: log_likelihood and the log of a prior on the components
+    collapsed       components that lost their points in this pass, and began anew
+    regularisation  what was added to every variance, in squared units of the data
+    prior           of bernoulli_mixture: examples of each value that are taken as seen beforehand
+    """
 
     monitor = Monitor("log_likelihood", higher_is_better=True)
     lower = ClusterTrainer.lower | {"bic", "aic"}
@@ -169,7 +182,15 @@ class MixtureTrainer(ClusterTrainer):
 
 
 class GenerativeClassifierTrainer(Deciding, PassTrainer):
-    """EM's passes of each class's mixture; accuracy and calibration, beside logistic regression on the same features."""
+    """EM's passes of each class's mixture; accuracy and calibration, beside logistic regression on the same features.
+
+    Figures:
+    log_likelihood     mean log p(x|c) of each example under its own class c, nats per example; higher is better
+    bound              what EM raises in each pass, nats per example
+    collapsed          components that lost their points in this pass, and began anew
+    regularisation     what was added to every variance, in squared units of the data
+    logistic_accuracy  accuracy of logistic regression on the same values, learned from at most 5,000 examples
+    """
 
     monitor = Monitor("log_likelihood", higher_is_better=True)
     higher = Deciding.higher | {"log_likelihood", "bound"}

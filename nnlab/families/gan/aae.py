@@ -62,6 +62,11 @@ class AAE(Coded):
         return self.discriminator(z).float().squeeze(1)
 
     def answer(self, play: Play, objective: Objective) -> Answer:
+        """Of both.
+
+        Figures:
+        reconstruction  squared error Σ (d(e(x)) − x)², summed over an image
+        """
         error = self.decoder(play.kept["code"]) - play.kept["target"]
         reconstruction = error.square().flatten(1).sum(1).mean()
         told = objective.generator(self.discriminate(*play.fake)).mean()
@@ -77,9 +82,10 @@ class AAE(Coded):
 def against_prior(codes: Tensor, prior: Prior) -> dict[str, float]:
     """How far codes (N, d) as a whole are from independent coordinates with the prior's mean and standard deviation σ.
 
-    code_mean         max_j |mean_j|
-    code_deviation    max_j |s.d._j / σ − 1|
-    code_correlation  max_{i≠j} |correlation of i and j|, where there are two
+    Figures:
+    code_mean         the largest |mean| of a coordinate of the codes, max_j |mean_j|; 0 is the prior's
+    code_deviation    the largest error of a coordinate's standard deviation, max_j |s.d._j / σ − 1|; 0 is the prior's
+    code_correlation  the largest |correlation| of two coordinates, where there are two; 0 is the prior's
     """
     codes = doubled(codes)
     mean = codes.mean(0)

@@ -120,7 +120,12 @@ class InfoGAN(Adversarial):
         return c, mean, functional.softplus(width) + LEAST_SD
 
     def information(self, features: Tensor, c: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        """L_c and L_s, scalars, of the features of images with these codes; nats, at most log `categories` and ∞."""
+        """L_c and L_s, scalars, of the features of images with these codes.
+
+        Figures:
+        categorical_information  L_c, nats: lower bound of what an image says of its category; at most log(categories)
+        continuous_information   L_s, nats: lower bound of what an image says of its continuous codes
+        """
         logits, mean, sd = self.read(features)
         categorical = log(self.categories) - functional.cross_entropy(logits, c)
         density = -0.5 * ((s - mean) / sd).square() - sd.log() - 0.5 * log(2 * pi)

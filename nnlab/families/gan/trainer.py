@@ -39,6 +39,24 @@ class GameTrainer(GradientTrainer):
     """The game: the discriminator's updates, then one of those who play against it, each with an optimizer of its own.
 
     The samples of the discriminator's last update are those that the generator then learns by: they are made once.
+
+    Figures:
+    discriminator_loss  what the discriminator minimises, by trainer.objective
+    generator_loss      what the objective makes of the discriminator's answers to samples
+    encoder_loss        of bigan the same of the pairs that the encoder makes
+    real_accuracy       share of the data that the discriminator takes for data; 0.5 where it cannot tell
+    fake_accuracy       share of the samples that it takes for samples
+    real_score          its mean answer (logit or score) to data
+    fake_score          its mean answer to samples
+    answers_of          how many examples of the split it was asked about
+    diversity           variance of the samples of a batch as a share of the data's; near 0 where samples are all alike
+    gradient_penalty    mean (‖∇D‖ − 1)² between data and samples
+    weighted_penalty    the same times trainer.discriminator.gradient_penalty
+    instance_noise      standard deviation of the noise on what the discriminator sees, at this step
+    discriminator_gradient, generator_gradient, encoder_gradient, decoder_gradient, autoencoder_gradient
+                        Euclidean norm of a player's gradient
+    discriminator_lr, generator_lr, encoder_lr, decoder_lr, autoencoder_lr
+                        learning rate of a player at this step
     """
 
     options = GameOptions

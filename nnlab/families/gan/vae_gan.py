@@ -80,6 +80,12 @@ class VAEGAN(Coded):
         return self.decide(self.features(x))
 
     def answer(self, play: Play, objective: Objective) -> Answer:
+        """Of encoder and decoder.
+
+        Figures:
+        kl             KL(q(z|x) ‖ N(0, I)), nats per image
+        feature_error  ½ ‖D_l(x) − D_l(x̃)‖², the reconstruction's error in the discriminator's features, nats per image
+        """
         (real,), (both,) = play.real, play.fake
         seen = self.features(both)
         with torch.no_grad():

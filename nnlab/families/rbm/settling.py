@@ -19,7 +19,13 @@ from nnlab.training.trainer import Setting
 
 
 class BoltzmannTrainer(StatisticsTrainer):
-    """The general machine: by counting all states where they are few, else by persistent Gibbs chains (M, n) for the model."""
+    """The general machine: by counting all states where they are few, else by persistent Gibbs chains (M, n) for the model.
+
+    Figures:
+    loss            −log pseudo-likelihood, nats per example, with the hidden units at their mean field; lower is better
+    free_energy     −log of the unnormalised probability of an example, nats; of machines whose states can be counted
+    log_likelihood  mean log p(v), nats per example, all states counted; higher is better
+    """
 
     options = SettlingOptions
     learns = "by the statistics of data and model"

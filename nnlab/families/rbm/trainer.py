@@ -77,6 +77,12 @@ def spare_biases(optimizer: torch.optim.Optimizer) -> None:
 class ContrastiveTrainer(StatisticsTrainer):
     """Contrastive divergence, from the data (Hinton 2002) or in persistent chains (Tieleman 2008).
 
+    Figures:
+    loss             −log pseudo-likelihood, nats per example: the sum over the visible units of −log p(unit|the other units);
+                     in training estimated by one unit per example. Of gaussian units −log p(v|mean of h). Lower is better
+    free_energy      −log of the unnormalised probability of an example, nats, its mean
+    free_energy_gap  free_energy of the split less that of training examples, nats; far above 0: learned by heart
+
     An update is one positive phase, E[h|v] of the batch, and one negative, `k` Gibbs steps; both enter with their means of h.
     `chains` (M, D) are where the persistent chains are, `hidden_mean` (H,) is the running mean of E[h|v].
     """
@@ -204,7 +210,15 @@ class RBMTrainer(ContrastiveTrainer):
         return {**figures, **self.likelihood(split)} if split == "test" or due else figures
 
     def likelihood(self, split: str) -> dict[str, float]:
-        """Mean log p over a split, nats; by annealing also its standard error, and both again in reverse."""
+        """Over a split; by annealing with its standard error, and both again in reverse.
+
+        Figures:
+        log_likelihood                mean log p(v), nats per example: exact, or by annealed importance sampling, which tends
+                                      to err upwards; higher is better
+        log_likelihood_error          its standard error, nats
+        log_likelihood_reverse        the same annealed back from data, which tends to err downwards (Burda et al. 2015)
+        log_likelihood_reverse_error  its standard error, nats
+        """
         asked, rbm = self.settings.likelihood, self.model
         if asked.method is None:
             return {}

@@ -31,6 +31,14 @@ class MapTrainer(Trainer):
 
     Online and mini-batch updates move the units in every step, a batch update at the end of an epoch. Rate and radius follow
     their schedules from the first step to the last.
+
+    Figures:
+    quantization_error  mean distance of an example to its winner; lower is better
+    topographic_error   share of the examples whose two nearest units are no neighbours on the lattice; lower is better
+    distortion          mean Σ_j h_j d_j² over all units j with the neighbourhood h of the winner; lower is better
+    distortion_radius   radius of that neighbourhood: the last of the run
+    radius              of the neighbourhood at this step
+    rate                share of the way that a winner moves towards an example, at this step
     """
 
     options = MapOptions

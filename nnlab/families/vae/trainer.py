@@ -25,6 +25,16 @@ EACH = 10  # examples of a class in a picture
 class VAETrainer(GradientTrainer):
     """One optimizer; the ELBO and its parts, log p(x), and how the codes lie; pictures of reconstructions, samples and motion
     along the code's coordinates, or of the classes.
+
+    Figures:
+    loss            what is minimised, nats per example: for vae the negative ELBO; beta_vae weights kl in it, and iwae takes
+                    a tighter bound of several codes
+    reconstruction  −log p(x|z) of a code z drawn from q(z|x), nats per example
+    kl              KL(q(z|x) ‖ p(z)), nats per example: what the code says of the image beyond the prior
+    negative_elbo   reconstruction + kl, nats per example: an upper bound of −log p(x); lower is better
+    beta            weight of kl at this step
+    capacity        nats that kl is held near at this step
+    samples         codes per example in an estimate of the loss
     """
 
     options = VariationalOptions

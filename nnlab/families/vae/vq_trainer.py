@@ -23,9 +23,15 @@ IDLE = 0.1  # share of the codes in use, below which the autoencoder has made ne
 class VQTrainer(GradientTrainer):
     """Two stages, each with an optimizer: encoder, codes and decoder; then the prior over what they make of the data.
 
-    Of a split: `perplexity` of its codes, and `used`, the share of the codebook that it uses at all. In the last stage also
-    `loss`, nats an image of the prior, and the negative ELBO with its two parts; of pixels also in bits a dimension, at most
-    so many.
+    Figures:
+    loss            what is minimised: in the first stage reconstruction and the weighted commitment, then −log p(codes) of the
+                    prior, nats per image
+    reconstruction  −log p(x|codes), nats per image
+    commitment      squared distance of the encoder's outputs from the codes that stand for them
+    kl              −log p(codes) of the prior, nats per image
+    negative_elbo   reconstruction + kl, nats per image: an upper bound of −log p(x); lower is better
+    perplexity      exp of the entropy of the codes' frequencies: how many codes are used as if equally often
+    used            share of the codebook that a split uses at all
     """
 
     options = StagedOptions

@@ -1,0 +1,49 @@
+"""nnlab explain: what a figure means. Imports no torch."""
+
+from __future__ import annotations
+
+import textwrap
+
+from nnlab.commands.arguments import parser
+from nnlab.errors import BadInput, near, shortened
+from nnlab.glossary import Meaning, glossary
+
+WIDTH = 100  # of a page
+
+
+def main(argv: list[str]) -> int:
+    made = parser(
+        "explain",
+        "What a figure means, in which unit, and whether more or less of it is better. Without a name: all of them.",
+        "explain hole_psnr",
+        "explain test/kl",
+        "explain",
+        run=False,
+    )
+    made.add_argument("figure", nargs="*", metavar="FIGURE", help="as metrics.jsonl names it, with or without its split")
+    asked = made.parse_args(argv)
+
+    known = glossary()
+    names = [figure.rpartition("/")[2] for figure in asked.figure]
+    problems = [
+        f"explain: there is no figure '{shortened(name)}'; {hint(name, list(known))}" for name in names if name not in known
+    ]
+    if problems:
+        raise BadInput(*problems)
+    for name in names or known:
+        print(page(name, known[name]))
+    return 0
+
+
+def hint(name: str, known: list[str]) -> str:
+    meant = near(name, known)
+    return f"did you mean '{meant}'?" if meant else "nnlab explain lists all there are"
+
+
+def page(name: str, meanings: list[Meaning]) -> str:
+    """A figure's name, and below it each meaning under the place where it is made; one place says it once."""
+    lines = [name]
+    for meaning in dict.fromkeys(meanings):
+        where = f"  [{meaning.place}] "
+        lines += textwrap.wrap(meaning.text, WIDTH, initial_indent=where, subsequent_indent="    ")
+    return "\n".join(lines)
