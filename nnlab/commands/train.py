@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
 from nnlab.commands.parsing import Parser
+from nnlab.commands.train_help import page
 from nnlab.config import names, search
 from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
@@ -38,6 +39,9 @@ def main(argv: list[str]) -> int:
         raise BadInput("--resolve, --package: belong to --cfg; for example: nnlab train model=vae --cfg job --resolve")
     if not asked.hydra_help:
         check_typed(asked)
+    if asked.help:
+        print(page(asked.overrides, asked.config_dir))
+        return 0
     names.prefer(asked.config_dir)
     options = list(argv)
     for line in asked.overrides:  # Hydra wants them together
@@ -50,7 +54,7 @@ def check_typed(asked: Namespace) -> None:
     typed = names.check(asked.overrides, asked.config_dir, sweep=asked.multirun)
     if asked.package:
         names.check_package(typed, asked.package, asked.config_dir)
-    if asked.help or asked.info:  # Hydra's own pages need no more than the names to be right
+    if asked.help or asked.info:  # these pages need no more than the names to be right
         typed.refuse()
         return
     if not asked.cfg and not typed.problems:

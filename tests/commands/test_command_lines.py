@@ -267,6 +267,10 @@ show last~99
 show 00000
 resume last~x
 rm
+explain zzz
+explain psrn kll
+explain test/
+explain --foo
 rm zzz
 rm RUN
 rm RUN --foo

@@ -34,7 +34,7 @@ def test_a_run_folder_explains_itself(nnlab, curves) -> None:
     assert {p.name for p in folder.images.iterdir()} == {f"{name}.png" for name in PICTURES}
     assert {p.stem for p in folder.checkpoints.iterdir()} == {"last", "best", "previous"}
     assert (folder.path / ".hydra" / "overrides.yaml").exists()
-    assert "train  loss" in folder.log.read_text()
+    assert "train loss" in folder.log.read_text()
 
     facts = folder.read_status()
     assert facts["status"] == "completed"
