@@ -25,9 +25,7 @@ def main(argv: list[str]) -> int:
 
     known = glossary()
     names = [figure.rpartition("/")[2] for figure in asked.figure]
-    problems = [
-        f"explain: there is no figure '{shortened(name)}'; {hint(name, list(known))}" for name in names if name not in known
-    ]
+    problems = [f"{shortened(name)}: no figure has this name; {hint(name, list(known))}" for name in names if name not in known]
     if problems:
         raise BadInput(*problems)
     for name in names or known:

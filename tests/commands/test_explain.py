@@ -46,7 +46,7 @@ def test_without_a_name_all_are_explained(nnlab) -> None:
 
 
 def test_a_name_that_is_none_is_answered(nnlab) -> None:
-    assert nnlab("explain", "psrn") == (2, "", "nnlab: explain: there is no figure 'psrn'; did you mean 'psnr'?\n")
+    assert nnlab("explain", "psrn") == (2, "", "nnlab: psrn: no figure has this name; did you mean 'psnr'?\n")
     assert nnlab("explain", "\x1b[31m")[0] == 2
 
 
