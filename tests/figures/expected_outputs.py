@@ -1,0 +1,357 @@
+"""Figures of outputs, clusters, classes and codes: each by numpy, SciPy or scikit-learn, over a whole split at once."""
+
+from __future__ import annotations
+
+from math import comb, log
+
+import numpy as np
+import torch
+from recorded_run import Asked, aside, f64
+from scipy import linalg, ndimage, spatial, stats
+from scipy.special import expit
+from sklearn import decomposition, linear_model, metrics
+
+from nnlab.evaluation.probe import TOLERANCE, C
+from nnlab.training.trainer import evaluating
+
+RANGE = 1.0  # of digits
+
+
+def per_example(a: np.ndarray) -> np.ndarray:
+    return a.reshape(len(a), -1)
+
+
+def psnr_of(errors: np.ndarray) -> float:
+    return float(np.mean(-10 * np.log10(np.maximum(errors / RANGE**2, 1e-10))))
+
+
+def mse(asked: Asked) -> float:
+    return float(((asked.output - asked.part.x) ** 2).mean())
+
+
+def psnr(asked: Asked) -> float:
+    return psnr_of(per_example((asked.output - asked.part.x) ** 2).mean(1))
+
+
+def similarity(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIM by SciPy's filters (Wang et al. 2004)."""
+    kernel = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+
+    def smooth(image: np.ndarray) -> np.ndarray:
+        for axis in (0, 1):
+            image = ndimage.correlate1d(image, kernel / kernel.sum(), axis=axis, mode="mirror")
+        return image
+
+    values = []
+    for x, y in zip(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), strict=True):
+        mx, my = smooth(x), smooth(y)
+        sx, sy, sxy = smooth(x * x) - mx**2, smooth(y * y) - my**2, smooth(x * y) - mx * my
+        values.append(((2 * mx * my + 1e-4) * (2 * sxy + 9e-4) / ((mx**2 + my**2 + 1e-4) * (sx + sy + 9e-4))).mean())
+    return float(np.mean(values))
+
+
+def ssim(asked: Asked) -> float:
+    return similarity(asked.output, asked.part.x)
+
+
+def given(asked: Asked) -> np.ndarray:
+    return f64(asked.part.batch.input)
+
+
+def input_psnr(asked: Asked) -> float:
+    return psnr_of(per_example((given(asked) - asked.part.x) ** 2).mean(1))
+
+
+def input_ssim(asked: Asked) -> float:
+    return similarity(given(asked), asked.part.x)
+
+
+def psnr_gain(asked: Asked) -> float:
+    return psnr(asked) - input_psnr(asked)
+
+
+def in_holes(asked: Asked, filled: np.ndarray) -> float:
+    errors = []
+    for a, b, lost in zip(filled, asked.part.x, asked.part.batch.mask.numpy(), strict=True):
+        if lost.any():
+            errors.append(((a - b)[lost] ** 2).mean())
+    return psnr_of(np.array(errors))
+
+
+def hole_psnr(asked: Asked) -> float:
+    return in_holes(asked, asked.output)
+
+
+def hole_psnr_mean_fill(asked: Asked) -> float:
+    return in_holes(asked, np.broadcast_to(asked.train.x.mean(0), asked.part.x.shape))
+
+
+def hole_psnr_interpolation(asked: Asked) -> float:
+    filled = given(asked).copy()
+    for n, c, i, j in np.argwhere(asked.part.batch.mask.numpy()):
+        filled[n, c, i, j] = neighbours(given(asked)[n, c], asked.part.batch.mask.numpy()[n, c], i, j)
+    return in_holes(asked, filled)
+
+
+def neighbours(image: np.ndarray, lost: np.ndarray, i: int, j: int) -> float:
+    """A lost pixel from the nearest known ones of its row and its column, each with the inverse of its distance as weight."""
+    total = weights = 0.0
+    for di, dj in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        a, b, steps = i + di, j + dj, 1
+        while 0 <= a < image.shape[0] and 0 <= b < image.shape[1] and lost[a, b]:
+            a, b, steps = a + di, b + dj, steps + 1
+        if 0 <= a < image.shape[0] and 0 <= b < image.shape[1]:
+            total, weights = total + image[a, b] / steps, weights + 1 / steps
+    return total / weights
+
+
+# -- autoencoders -------------------------------------------------------------------------------------------------------
+
+
+def squared_error(asked: Asked) -> float:
+    return float(per_example((asked.output - asked.part.x) ** 2).sum(1).mean())
+
+
+def layer_error(asked: Asked) -> float:
+    return layer_error_of(asked.model, int(asked.stage.removeprefix("layer_")), asked.part.x)
+
+
+def layer_error_of(model, number: int, x: np.ndarray) -> float:
+    """Of a layer of a stacked autoencoder alone: Σ (x̂ − x)², x the pixels or the layer below before its activation."""
+    layers = [[(f64(part.weight), f64(part.bias)) for part in model.layer(i + 1)] for i in range(model.layers)]
+    x = per_example(x)
+    for i, ((v, c), _) in enumerate(layers[: number - 1]):
+        x = (x * expit(x) if i else x) @ v.T + c
+    (v, c), (w, b) = layers[number - 1]
+    code = (x if number == 1 else x * expit(x)) @ v.T + c
+    again = (code if number == model.layers else code * expit(code)) @ w.T + b
+    return float((((expit(again) if number == 1 else again) - x) ** 2).sum(1).mean())
+
+
+def codes(asked: Asked) -> np.ndarray:
+    with torch.no_grad(), evaluating(asked.model):
+        return f64(asked.model.encode(asked.part.batch.input))
+
+
+def penalty(asked: Asked) -> float:
+    return float(codes(asked).sum(1).mean())
+
+
+def sparse_loss(asked: Asked) -> float:
+    return squared_error(asked) + asked.model.weight * penalty(asked)
+
+
+def active_share(asked: Asked) -> float:
+    return float((codes(asked) >= 0.1).mean())
+
+
+def jacobians(model, inputs: torch.Tensor) -> np.ndarray:
+    """(N, d, D) ∂f/∂x at each input."""
+    found = [torch.autograd.functional.jacobian(lambda v: model.encode(v[None])[0], x) for x in inputs]
+    return f64(torch.stack(found)).reshape(len(inputs), model.latent_dim, -1)
+
+
+def jacobian(asked: Asked) -> float:
+    """‖J‖², exactly."""
+    return float((jacobians(asked.model.eval(), asked.part.batch.input) ** 2).sum((1, 2)).mean())
+
+
+def signs(n: int, width: int, generator: torch.Generator) -> np.ndarray:
+    return np.where(torch.rand((n, width), generator=generator).numpy() < 0.5, -1.0, 1.0)
+
+
+def estimate(v: np.ndarray, j: np.ndarray) -> float:
+    """E ‖v′J‖² with random signs v (Hutchinson 1990)."""
+    return float((np.einsum("nd,ndx->nx", v, j) ** 2).sum(1).mean())
+
+
+def contraction(asked: Asked) -> float:
+    with aside(asked.trainer) as generator:
+        v = np.concatenate([signs(len(batch), asked.model.latent_dim, generator) for batch in asked.part.batches])
+    return estimate(v, jacobians(asked.model.eval(), asked.part.batch.input.clone()))
+
+
+def contractive_loss(asked: Asked) -> float:
+    return squared_error(asked) + asked.model.weight * contraction(asked)
+
+
+def principal(asked: Asked) -> decomposition.PCA:
+    return decomposition.PCA(asked.model.latent_dim, svd_solver="full").fit(per_example(asked.train.x))
+
+
+def pca_mse(asked: Asked) -> float:
+    x = per_example(asked.part.x)
+    pca = principal(asked)
+    return float(((pca.inverse_transform(pca.transform(x)) - x) ** 2).mean())
+
+
+def principal_angle(asked: Asked) -> float:
+    decoder = f64(asked.model.decoder[0].weight)
+    return float(np.degrees(linalg.subspace_angles(decoder, principal(asked).components_.T).max()))
+
+
+# -- classes and clusters -----------------------------------------------------------------------------------------------
+
+
+def probabilities(asked: Asked) -> np.ndarray:
+    with torch.no_grad(), evaluating(asked.model):
+        return f64(asked.model.classify(asked.part.batch.input))
+
+
+def cross_entropy(asked: Asked) -> float:
+    p = probabilities(asked)
+    return float(-np.log(p[np.arange(len(p)), asked.part.labels]).mean())
+
+
+def accuracy(asked: Asked) -> float:
+    return float(metrics.accuracy_score(asked.part.labels, probabilities(asked).argmax(1)))
+
+
+def calibration_error(asked: Asked) -> float:
+    p, right = probabilities(asked).max(1), probabilities(asked).argmax(1) == asked.part.labels
+    error = 0.0
+    for b in range(15):
+        here = (p > b / 15) & (p <= (b + 1) / 15)
+        error += abs(right[here].mean() - p[here].mean()) * here.mean() if here.any() else 0.0
+    return error
+
+
+def logistic_accuracy(asked: Asked) -> float:
+    """scikit-learn's own regression on the same values; C as the probe has it."""
+    x, seen = per_example(asked.train.x), per_example(asked.part.x)
+    scale = np.sqrt(x.var(0).mean())
+    fit = linear_model.LogisticRegression(C=C, tol=TOLERANCE, max_iter=1000).fit((x - x.mean(0)) / scale, asked.train.labels)
+    return float(fit.score((seen - x.mean(0)) / scale, asked.part.labels))
+
+
+def clusters(asked: Asked) -> np.ndarray:
+    return asked.model.assign(asked.part.batch.target).numpy()
+
+
+def table(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.array([[int(((a == i) & (b == j)).sum()) for j in np.unique(b)] for i in np.unique(a)])
+
+
+def mutual_information(a: np.ndarray, b: np.ndarray) -> float:
+    """2 I(a; b) / (H(a) + H(b))."""
+    joint = table(a, b) / len(a)
+    ha, hb, hab = (stats.entropy(p.ravel()) for p in (joint.sum(1), joint.sum(0), joint))
+    return float(2 * (ha + hb - hab) / (ha + hb))
+
+
+def rand_index(a: np.ndarray, b: np.ndarray) -> float:
+    """Hubert & Arabie 1985, equation 5, by counting pairs."""
+    counts = table(a, b)
+    together = sum(comb(n, 2) for n in counts.ravel())
+    rows, columns = (sum(comb(int(n), 2) for n in counts.sum(axis)) for axis in (1, 0))
+    chance = rows * columns / comb(len(a), 2)
+    return (together - chance) / ((rows + columns) / 2 - chance)
+
+
+def nmi(asked: Asked) -> float:
+    return mutual_information(asked.part.labels, clusters(asked))
+
+
+def ari(asked: Asked) -> float:
+    return rand_index(asked.part.labels, clusters(asked))
+
+
+def silhouette(asked: Asked) -> float:
+    return float(metrics.silhouette_score(per_example(asked.part.x), clusters(asked)))
+
+
+def to_centres(asked: Asked) -> np.ndarray:
+    return spatial.distance.cdist(per_example(asked.part.x), f64(asked.model.centres))
+
+
+def inertia(asked: Asked) -> float:
+    return float((to_centres(asked).min(1) ** 2).sum())
+
+
+def within(asked: Asked) -> float:
+    return float(to_centres(asked).min(1).mean())
+
+
+def between(asked: Asked) -> float:
+    return float(spatial.distance.pdist(f64(asked.model.centres)).mean())
+
+
+def saved(asked: Asked) -> float:
+    """Of bytes: an example is 64, its prototype's number (of 10) half a byte, and 10 prototypes are 640."""
+    n = len(asked.part)
+    return 1 - (n * 4 / 8 + 10 * 64) / (n * 64)
+
+
+def mixture_density(asked: Asked) -> np.ndarray:
+    """log p(x) of each example, by SciPy's densities or a sum over the bits."""
+    model, x = asked.model, per_example(asked.part.x)
+    if asked.run.model_name == "gmm":
+        parts = [gaussian(x, mean, scale) for mean, scale in zip(f64(model.means), f64(model.scales()), strict=True)]
+    else:
+        parts = [bernoulli(x, rate) for rate in f64(model.rates)]
+    return np.logaddexp.reduce(np.stack(parts) + np.log(f64(model.weights))[:, None])
+
+
+def gaussian(x: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    return stats.multivariate_normal(mean, scale @ scale.T).logpdf(x)
+
+
+def bernoulli(x: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Σ x log m + (1 − x) log (1 − m)."""
+    return x @ np.log(rate) + (1 - x) @ np.log1p(-rate)
+
+
+def mixture_likelihood(asked: Asked) -> float:
+    return float(mixture_density(asked).mean())
+
+
+def class_likelihood(asked: Asked) -> float:
+    """Mean log p(x|c) of each example under the mixture of its own class."""
+    total = 0.0
+    for x, c in zip(per_example(asked.part.x), asked.part.labels, strict=True):
+        mixture = asked.model.mixtures[c]
+        parts = [gaussian(x, mean, scale) for mean, scale in zip(f64(mixture.means), f64(mixture.scales()), strict=True)]
+        total += np.logaddexp.reduce(np.array(parts) + np.log(f64(mixture.weights)))
+    return total / len(asked.part)
+
+
+def free_numbers(asked: Asked) -> int:
+    """Of 10 components: weights less one, and of each pixel a mean, of a Gaussian also a variance."""
+    return 9 + 10 * 64 * (2 if asked.run.model_name == "gmm" else 1)
+
+
+def aic(asked: Asked) -> float:
+    return 2 * free_numbers(asked) - 2 * float(mixture_density(asked).sum())
+
+
+def bic(asked: Asked) -> float:
+    return free_numbers(asked) * log(len(asked.part)) - 2 * float(mixture_density(asked).sum())
+
+
+# -- maps ---------------------------------------------------------------------------------------------------------------
+
+
+def to_units(asked: Asked) -> np.ndarray:
+    return spatial.distance.cdist(per_example(asked.part.x), f64(asked.model.units))
+
+
+def quantization_error(asked: Asked) -> float:
+    return float(to_units(asked).min(1).mean())
+
+
+def lattice() -> np.ndarray:
+    """(100, 2) rows and columns."""
+    return np.array([(i, j) for i in range(10) for j in range(10)], dtype=float)
+
+
+def topographic_error(asked: Asked) -> float:
+    order = to_units(asked).argsort(1)
+    places = lattice()
+    return float(np.mean([np.abs(places[a] - places[b]).max() > 1 for a, b in order[:, :2]]))
+
+
+def distortion(asked: Asked) -> float:
+    d, places, radius = to_units(asked), lattice(), asked.trainer.last_radius
+    apart = spatial.distance.cdist(places, places)
+    h = np.exp(-(apart**2) / (2 * radius**2)) if radius else (apart == 0).astype(float)
+    return float(np.mean([(h[row.argmin()] * row**2).sum() for row in d]))

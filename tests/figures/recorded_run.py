@@ -1,0 +1,182 @@
+"""A small run of a model, and what independent computations of its figures start from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from conftest import config_of, small
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from nnlab import judges
+from nnlab.config.build import target
+from nnlab.data.feed import Feed
+from nnlab.data.spec import Batch
+from nnlab.earlier import with_earlier
+from nnlab.experiment import Experiment, assemble, carry_out
+from nnlab.recording.console import Console
+from nnlab.runs.folder import RunFolder
+from nnlab.training import checkpoint, randomness
+from nnlab.training.trainer import Trainer, evaluating, trainer_of
+
+SHORT = {
+    "trainer.epochs": 1,
+    "trainer.pretraining.epochs": 1,
+    "trainer.batch_size": 64,
+    "trainer.log_every": "1 step",
+    "trainer.evaluate_every": "1 epoch",
+    "trainer.show_every": "never",
+    "trainer.precision": "float32",
+}
+
+
+def f64(x: Tensor) -> np.ndarray:
+    return x.detach().cpu().double().numpy()
+
+
+def overrides_of(model: str, *more: str) -> list[str]:
+    """A model made small, on 150 digits, for one epoch (an adversarial one without moving, so that a step can be repeated)."""
+    config = config_of(f"model={model}")
+    known = OmegaConf.create(config)
+    short = [f"{key}={value}" for key, value in SHORT.items() if OmegaConf.select(known, key) is not None]
+    still = ["optimizer.lr=0.0"] if "Game" in trainer_of(target(config["model"]["_target_"], "model")).__name__ else []
+    return [*small(model), "data=digits", "data.limit=150", *short, *still, *more]
+
+
+@dataclass
+class Part:
+    """A split as a model is given it, in the batches of an evaluation and as a whole."""
+
+    batches: list[Batch] = field(default_factory=list)
+
+    def _joined(self, name: str) -> Tensor | None:
+        parts = [getattr(batch, name) for batch in self.batches]
+        return None if parts[0] is None else torch.cat(parts)
+
+    @cached_property
+    def batch(self) -> Batch:
+        return Batch(*(self._joined(name) for name in ("input", "target", "mask", "label")), lost=self.batches[0].lost)
+
+    @property
+    def x(self) -> np.ndarray:
+        """(N, *shape) the clean examples."""
+        return f64(self.batch.target)
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.batch.label.numpy()
+
+    def __len__(self) -> int:
+        return len(self.batch.target)
+
+
+class RecordedRun:
+    """A run in a folder; its model with the weights that a record was made with."""
+
+    def __init__(self, name: str, model: str, overrides: list[str]) -> None:
+        self.model_name, self.overrides = model, overrides
+        self.folder = RunFolder(Path(name).absolute())
+        self.folder.path.mkdir()
+        carry_out(self.built(), self.folder, Console(quiet=True))
+        self.parts: dict[str, Part] = {}
+        # of beta_vae: β and C of an evaluation, and of the first step
+        self.weights = self.first_weights = (4.0, 0.0) if model == "beta_vae" else (1.0, 0.0)
+        if "model.capacity=5" in overrides:  # with a warm-up of an epoch of 3 steps
+            self.weights, self.first_weights = (4.0, 5.0), (4.0 / 4, 5.0 / 3)
+
+    @cached_property
+    def records(self) -> list[dict]:
+        return self.folder.read_metrics()
+
+    def built(self) -> Experiment:
+        experiment = assemble(copy.deepcopy(self.config))
+        experiment.begin()
+        return experiment
+
+    @cached_property
+    def config(self) -> dict:
+        config, problems = with_earlier(config_of(*self.overrides))
+        assert not problems
+        return judges.with_judge(config, Console(quiet=True))
+
+    def trainer(self, stage: str = "") -> Trainer:
+        """With the weights that a stage ended with; after one epoch the last are the best, too."""
+        trainer = self.built().trainer
+        trainer.restore(checkpoint.load(self.folder.checkpoints, f"best-{stage}" if stage else "last")["trainer"])
+        return trainer
+
+    def beginner(self, stage: str = "") -> Trainer:
+        """About to make the first step of a stage."""
+        trainer = self.built().trainer
+        names = [stage.name for stage in trainer.stages]
+        number = names.index(stage)
+        if number:
+            trainer.restore(checkpoint.load(self.folder.checkpoints, f"best-{names[number - 1]}")["trainer"])
+        trainer.enter(number)
+        return trainer
+
+    def part(self, trainer: Trainer, split: str) -> Part:
+        if split not in self.parts:
+            with aside(trainer) as generator:
+                self.parts[split] = Part([batch for batch, _ in walk(trainer, split, generator)])
+        return self.parts[split]
+
+
+@contextmanager
+def aside(trainer: Trainer) -> Iterator[torch.Generator]:
+    """The random numbers of an evaluation."""
+    with randomness.aside(trainer.seed, trainer.device) as generator, evaluating(trainer.model):
+        yield generator
+
+
+def walk(trainer: Trainer, split: str, generator: torch.Generator) -> Iterator[tuple[Batch, torch.Generator]]:
+    for batch in Feed(trainer.data.split(split), trainer.noise).in_order(generator):
+        yield batch, generator
+
+
+@dataclass
+class Asked:
+    """Of a recorded figure: which trainer, on which split, or at which first step."""
+
+    run: RecordedRun
+    trainer: Trainer
+    split: str
+    stage: str
+
+    @property
+    def model(self):
+        return self.trainer.model
+
+    @property
+    def part(self) -> Part:
+        return self.run.part(self.trainer, self.split)
+
+    @property
+    def train(self) -> Part:
+        return self.run.part(self.trainer, "train")
+
+    def walk(self) -> Iterator[tuple[Batch, torch.Generator]]:
+        with aside(self.trainer) as generator:
+            yield from walk(self.trainer, self.split, generator)
+
+    @cached_property
+    def output(self) -> np.ndarray:
+        """(N, *shape) what the model makes of the inputs, all in one go."""
+        batch = self.part.batch
+        with torch.no_grad(), evaluating(self.model):
+            made = self.model.rebuilt(batch) if hasattr(self.model, "rebuilt") else self.model.reconstruct(batch.input)
+        return f64(made)
+
+    @cached_property
+    def first(self) -> Batch:
+        """The batch of the first step; drawn with the training's random numbers, which the terms go on with."""
+        trainer = self.trainer
+        trainer.model.train()
+        return trainer.feed.batch(trainer.rows(0), trainer.generator)
