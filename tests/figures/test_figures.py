@@ -31,7 +31,9 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "boltzmann": ("boltzmann", [BITS, "model.hidden=3"]),
     "infogan": ("infogan", ALONE),
     "sagan": ("sagan", ALONE),
+    "fcnn": ("fcnn", ["optimizer.lr=0.03"]),  # sure of itself after three steps
     "a hole": ("ae", ["noise=hole"]),
+    "few holes": ("ae", ["noise=masking", "noise.amount=0.02"]),  # some examples lose nothing
     "few units": ("boltzmann", ["data=npz", "data.file=bits.npz", "model.hidden=3"]),
     "a likelihood": ("vae", [BITS, "model.latent_dim=1", "trainer.likelihood.samples=400"]),
     "annealing": ("rbm", [BITS, "trainer.likelihood.method=ais"]),
