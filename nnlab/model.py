@@ -49,6 +49,16 @@ class Model(nn.Module):
         """What should be known of these training data and this model, a sentence each; said once when a run begins."""
         return []
 
+    def forward(self, x: Tensor) -> Tensor:
+        """What the model makes of inputs (N, *shape): reconstructions, else class probabilities (N, C), else codes (N, d).
+
+        Raises TypeError if it can do none of it, as a GAN without an encoder.
+        """
+        for capability, name in ((Reconstructs, "reconstruct"), (Classifies, "classify"), (Encodes, "encode")):
+            if can(self, capability):
+                return getattr(self, name)(x)
+        raise TypeError(f"{type(self).__name__} takes no input; it draws new examples: model.sample(16)")
+
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Named terms, each (N,) float32, one value an image; the mean of `loss` is what is minimised."""
         raise NotImplementedError

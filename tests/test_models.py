@@ -287,3 +287,27 @@ def test_tables_are_learned_or_refused_by_name(model: str, noise: str) -> None:
     start.trainer.enter(len(start.trainer.stages) - 1)
     last = [r for r in train("run", *table).read_metrics() if r["split"] == "train"][-1]
     assert monitor.better(last[monitor.name], start.trainer.evaluate("train")[monitor.name])
+
+
+@pytest.mark.parametrize(
+    ("model", "method"),
+    [
+        ("ae", "reconstruct"),
+        ("vae", "reconstruct"),
+        ("fcnn", "classify"),
+        ("som", "reconstruct"),
+        ("generative_classifier", "classify"),
+    ],
+)
+def test_a_model_is_called_as_any_module_is(model: str, method: str) -> None:
+    experiment = built(*small(model), "data.limit=100")
+    experiment.begin()
+    x = experiment.data.train.values(experiment.data.train.rows[:7])
+    with evaluating(experiment.model):
+        assert torch.equal(experiment.model(x), getattr(experiment.model, method)(x))
+
+
+def test_what_takes_no_input_says_what_it_does_instead() -> None:
+    model = built(*small("gan")).model
+    with pytest.raises(TypeError, match=r"GAN takes no input; it draws new examples: model\.sample\(16\)"):
+        model(torch.zeros(1, 1, 8, 8))
