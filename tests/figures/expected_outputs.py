@@ -133,8 +133,16 @@ def codes(asked: Asked) -> np.ndarray:
         return f64(asked.model.encode(asked.part.batch.input))
 
 
+def penalty_of(model, codes: np.ndarray) -> float:
+    """Σ h, Σ h², or the divergence of the mean activities of all these codes from the target."""
+    if model.penalty == "kl":
+        wanted, found = np.array([[model.target], [1 - model.target]]), np.stack([codes.mean(0), 1 - codes.mean(0)])
+        return float(stats.entropy(wanted, found).sum())
+    return float((codes**2 if model.penalty == "l2" else codes).sum(1).mean())
+
+
 def penalty(asked: Asked) -> float:
-    return float(codes(asked).sum(1).mean())
+    return penalty_of(asked.model, codes(asked))
 
 
 def sparse_loss(asked: Asked) -> float:
@@ -166,6 +174,9 @@ def estimate(v: np.ndarray, j: np.ndarray) -> float:
 
 
 def contraction(asked: Asked) -> float:
+    """Of one layer ‖J‖² itself."""
+    if len(asked.model.layers) == 1:
+        return jacobian(asked)
     with aside(asked.trainer) as generator:
         v = np.concatenate([signs(len(batch), asked.model.latent_dim, generator) for batch in asked.part.batches])
     return estimate(v, jacobians(asked.model.eval(), asked.part.batch.input.clone()))
@@ -316,8 +327,9 @@ def class_likelihood(asked: Asked) -> float:
 
 
 def free_numbers(asked: Asked) -> int:
-    """Of 10 components: weights less one, and of each pixel a mean, of a Gaussian also a variance."""
-    return 9 + 10 * 64 * (2 if asked.run.model_name == "gmm" else 1)
+    """Of 10 components: weights less one, and of each pixel a mean; of a Gaussian what its covariances are free in."""
+    covariances = {"diagonal": 10 * 64, "spherical": 10, "tied": 64 * 65 // 2}
+    return 9 + 10 * 64 + (covariances[asked.model.covariance] if asked.run.model_name == "gmm" else 0)
 
 
 def aic(asked: Asked) -> float:

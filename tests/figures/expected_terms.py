@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from expected_models import bound, cross, divergence, free_energies
-from expected_outputs import estimate, jacobians, layer_error_of, per_example, signs
+from expected_outputs import estimate, jacobians, layer_error_of, penalty_of, per_example, signs
 from recorded_run import Asked, f64
 from scipy import spatial, special, stats
 from sklearn import decomposition
@@ -35,7 +35,7 @@ def stacked_loss(asked: Asked) -> float:
 
 
 def penalty(asked: Asked) -> float:
-    return float(codes(asked).sum(1).mean())
+    return penalty_of(asked.model, codes(asked))
 
 
 def sparse_loss(asked: Asked) -> float:
@@ -44,6 +44,8 @@ def sparse_loss(asked: Asked) -> float:
 
 def contraction(asked: Asked) -> float:
     first, model = asked.first, asked.model
+    if len(model.layers) == 1:
+        return float((jacobians(model, first.input) ** 2).sum((1, 2)).mean())
     return estimate(signs(len(first), model.latent_dim, asked.trainer.generator), jacobians(model, first.input))
 
 
@@ -162,8 +164,14 @@ def everything(asked: Asked) -> np.ndarray:
     return per_example(f64(split.values(split.rows)))
 
 
+def first_centres(asked: Asked) -> np.ndarray:
+    """Of the start with the least inertia."""
+    x = everything(asked)
+    return min(f64(asked.model.starts), key=lambda centres: (spatial.distance.cdist(x, centres).min(1) ** 2).sum())
+
+
 def to_first_centres(asked: Asked) -> np.ndarray:
-    return spatial.distance.cdist(everything(asked), f64(asked.model.centres))
+    return spatial.distance.cdist(everything(asked), first_centres(asked))
 
 
 def inertia(asked: Asked) -> float:
@@ -171,7 +179,7 @@ def inertia(asked: Asked) -> float:
 
 
 def moved(asked: Asked) -> float:
-    x, nearest, centres = everything(asked), to_first_centres(asked).argmin(1), f64(asked.model.centres)
+    x, nearest, centres = everything(asked), to_first_centres(asked).argmin(1), first_centres(asked)
     return float(max(np.linalg.norm(x[nearest == k].mean(0) - centre) for k, centre in enumerate(centres)))
 
 
@@ -299,6 +307,10 @@ class Round:
             return -(log(r).mean() + log(-f).mean()), -log(again).mean()
         if self.objective == "hinge":
             return (1 - r).clamp(min=0).mean() + (1 + f).clamp(min=0).mean(), -again.mean()
+        if self.objective == "minimax":
+            return -(log(r).mean() + log(-f).mean()), log(-again).mean()
+        if self.objective == "least_squares":
+            return 0.5 * ((r - 1).square().mean() + f.square().mean()), 0.5 * (again - 1).square().mean()
         assert self.objective == "wasserstein"
         return f.mean() - r.mean(), -again.mean()
 
@@ -374,7 +386,8 @@ def fake_accuracy(asked: Asked) -> float:
 
 
 def middle(game: Round) -> float:
-    return value(game.r.mean() + game.f.mean()) / 2 if game.objective == "wasserstein" else 0.0
+    middles = {"wasserstein": value(game.r.mean() + game.f.mean()) / 2, "least_squares": 0.5}
+    return middles.get(game.objective, 0.0)
 
 
 def diversity(asked: Asked) -> float:

@@ -17,6 +17,7 @@ from nnlab.families.ae.pictures import decomposition_picture, dictionary_picture
 from nnlab.latent.plane import plane_pictures
 from nnlab.latent.show import components_picture, motion, reconstruction_picture
 from nnlab.model import Decodes, can
+from nnlab.nn.precise import doubled
 from nnlab.nn.start import mean_of
 from nnlab.noise import NoNoise
 from nnlab.training.gradient import GradientTrainer
@@ -118,8 +119,19 @@ class SparseTrainer(AutoencoderTrainer):
     lower = AutoencoderTrainer.lower | {"reconstruction"}
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        active = self.model.active(self.model.encode(batch.input))
-        return {**super().figures(batch, generator), "active_units": active}
+        code = self.model.encode(batch.input)
+        self._activity = self._activity + doubled(code).sum(0)
+        return {**super().figures(batch, generator), "active_units": self.model.active(code)}
+
+    def measure(self, split: str) -> dict[str, float]:
+        """A penalty of mean activities (`kl`) is that of their means over the split, and no mean over batches."""
+        self._activity: Tensor | float = 0.0
+        figures = super().measure(split)
+        if self.model.penalty == "kl":
+            mean = self._activity / len(self.data.split(split))
+            figures["penalty"] = self.model.omega(mean[None]).item()
+            figures["loss"] = figures["reconstruction"] + self.model.weight * figures["penalty"]
+        return figures
 
     def pictures(self, view: View) -> dict[str, np.ndarray]:
         codes = torch.cat([self.model.encode(batch.input) for batch in view.batches])
