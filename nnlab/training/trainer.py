@@ -26,6 +26,7 @@ from nnlab.training.meter import Meter
 from nnlab.training.options import Options
 
 SHOWN, MEASURED = 24, 1000  # images in a picture, and images that a latent space is measured on
+PLOTTED = 100  # rows of a table that a plot needs
 
 
 @dataclass(frozen=True)
@@ -248,8 +249,12 @@ class Trainer(ABC):
 
     @contextmanager
     def viewing(self) -> Iterator[View]:
-        """What pictures are made from: always the same images, of the validation set where there is one."""
-        feed = Feed(self.data.validation if len(self.data.validation) else self.data.train, self.noise)
+        """What pictures are made from: always the same images, of the validation set where there is one.
+
+        Of a table whose validation split is a handful of rows, which would make an empty plot, of the training set.
+        """
+        enough = 1 if self.model.spec.kind == "image" else PLOTTED
+        feed = Feed(self.data.validation if len(self.data.validation) >= enough else self.data.train, self.noise)
         with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
             few = feed.batch(feed.split.spread(SHOWN), generator)
             yield View(generator, few, list(feed.in_order(generator, feed.split.spread(MEASURED))))

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import built, same_bits, shared_data
+from conftest import built, same_bits, shared_data, small
+from matplotlib.axes import Axes
 from sklearn.decomposition import PCA as Peer
+
+from nnlab.families.ae import pca_charts
 
 
 def solved(*overrides: str):
@@ -147,3 +150,40 @@ def test_all_components_lose_nothing() -> None:
     experiment = solved("model.latent_dim=64")
     x = experiment.data.test.values(experiment.data.test.rows)
     assert torch.allclose(experiment.model.reconstruct(x), x, atol=1e-5)
+
+
+def test_a_table_shows_its_scores_loadings_and_variances(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn, against scikit-learn."""
+    drawn: dict[str, tuple] = {}
+    monkeypatch.setattr(pca_charts, "scatter", lambda axes, points, classes: drawn.update(scores=points, classes=classes))
+    imshow, bar = Axes.imshow, Axes.bar
+    monkeypatch.setattr(Axes, "imshow", lambda axes, x, **k: drawn.update(loadings=x) or imshow(axes, x, **k))
+    monkeypatch.setattr(Axes, "bar", lambda axes, x, y, **k: drawn.update(shares=y) or bar(axes, x, y, **k))
+    experiment = solved("data=iris", "model.latent_dim=3")
+    assert set(experiment.trainer.show()) == {"scores", "loadings", "explained_variance"}
+    peer = Peer(3, svd_solver="full").fit(rows_of(experiment))
+    signs = np.sign((peer.components_ * experiment.model.components.double().numpy()).sum(1))
+    np.testing.assert_allclose(drawn["scores"].xy, (peer.transform(rows_of(experiment)) * signs)[:, :2], atol=1e-4)
+    assert drawn["classes"] == ("setosa", "versicolor", "virginica")
+    np.testing.assert_allclose(drawn["loadings"], (peer.components_ * signs[:, None]).T, atol=1e-4)
+    np.testing.assert_allclose(drawn["shares"], 100 * peer.explained_variance_ratio_, rtol=1e-4)
+
+
+def test_of_many_columns_those_that_weigh_most_are_named(own_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = [f"column_{i}" for i in range(40)]
+    rows = rng.normal(size=(60, 40)) * np.where(np.arange(40) == 17, 9.0, 0.1)
+    lines = [",".join(f"{value:.4f}" for value in row) for row in rows]
+    Path("wide.csv").write_text("\n".join([",".join(names), *lines]))
+    model = solved(
+        "data=csv", "data.file=wide.csv", f"data.root={own_folder}", "data.standardize=false", "model.latent_dim=2"
+    ).model
+    assert int(model.components[0].abs().argmax()) == 17
+    assert pca_charts.loadings_chart(model).shape[0] > 800
+
+
+@pytest.mark.parametrize("model", ["ae", "vae", "sparse_ae"])
+def test_an_encoder_of_a_table_shows_its_codes(model: str) -> None:
+    experiment = built(*small(model), "data=iris", "trainer.epochs=1")
+    experiment.begin()
+    assert set(experiment.trainer.show()) == {"embedding"}

@@ -13,9 +13,11 @@ from nnlab.evaluation.jacobian import squared_jacobian
 from nnlab.evaluation.reconstruction import HIGHER, mse, reconstruction_figures
 from nnlab.evaluation.subspace import largest_principal_angle
 from nnlab.families.ae.pca import PCA
+from nnlab.families.ae.pca_charts import loadings_chart, scores_plot, variance_chart
 from nnlab.families.ae.pictures import decomposition_picture, dictionary_picture
-from nnlab.latent.plane import plane_pictures
+from nnlab.latent.plane import joint, plane_pictures
 from nnlab.latent.show import components_picture, motion, reconstruction_picture
+from nnlab.latent.table import table_pictures
 from nnlab.model import Decodes, can
 from nnlab.nn.precise import doubled
 from nnlab.nn.start import mean_of
@@ -52,7 +54,7 @@ class Reconstructing(Trainer):
     def show(self) -> dict[str, np.ndarray]:
         with self.viewing() as view:
             if self.model.spec.kind == "table":
-                return plane_pictures(self.model, view.batches, view.generator)
+                return table_pictures(self.model, view.batches, view.generator)
             return {"reconstruction": reconstruction_picture(self.model, view.few), **self.pictures(view)}
 
     def pictures(self, view: View) -> dict[str, np.ndarray]:
@@ -214,5 +216,17 @@ class PCATrainer(Reconstructing, OnePassTrainer):
     explained_variance  share of the training set's variance that the components carry, 0 … 1
     """
 
+    def show(self) -> dict[str, np.ndarray]:
+        """Of a table the charts that stand for its components; of points of the plane also what they become."""
+        model = self.model
+        if model.spec.kind == "image":
+            return super().show()
+        with self.viewing() as view:
+            pictures = plane_pictures(model, view.batches, view.generator)
+            if model.latent_dim > 1:
+                pictures["scores"] = scores_plot(model, joint(view.batches))
+        return {**pictures, "loadings": loadings_chart(model), "explained_variance": variance_chart(model)}
+
     def pictures(self, view: View) -> dict[str, np.ndarray]:
-        return {**super().pictures(view), "components": components_picture(self.model)}
+        own = {"components": components_picture(self.model), "explained_variance": variance_chart(self.model)}
+        return {**super().pictures(view), **own}

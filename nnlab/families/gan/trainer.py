@@ -19,8 +19,8 @@ from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies
 from nnlab.families.gan.options import GameOptions
 from nnlab.film import Reel
-from nnlab.latent.plane import plane_pictures
 from nnlab.latent.show import class_picture, motion, reconstruction_picture
+from nnlab.latent.table import table_pictures
 from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, can
 from nnlab.pictures import tiled, to_pixels
 from nnlab.training.diagnosis import first_not_finite
@@ -241,7 +241,7 @@ class GameTrainer(GradientTrainer):
         model = self.model
         with self.viewing() as view:
             if model.spec.kind == "table":
-                return plane_pictures(model, view.batches, view.generator)
+                return table_pictures(model, view.batches, view.generator)
             samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
             self.reel.look(samples, self.epoch)
             pictures = {"sample": tiled(samples)}

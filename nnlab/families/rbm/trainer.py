@@ -17,8 +17,8 @@ from nnlab.families.rbm.energy import Statistics, difference
 from nnlab.families.rbm.options import ContrastiveOptions, StackedContrastiveOptions
 from nnlab.families.rbm.rbm import RBM, centred
 from nnlab.families.rbm.show import chains_picture, filters_picture, gibbs_picture
-from nnlab.latent.plane import plane_pictures
 from nnlab.latent.show import reconstruction_picture, sample_picture
+from nnlab.latent.table import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import period
 from nnlab.training.randomness import aside
@@ -244,7 +244,7 @@ class RBMTrainer(ContrastiveTrainer):
     def show(self) -> dict[str, np.ndarray]:
         with self.viewing() as view:
             if self.model.spec.kind == "table":
-                return plane_pictures(self.model, view.batches, view.generator)
+                return table_pictures(self.model, view.batches, view.generator)
             pictures = {
                 "filters": filters_picture(self.model),
                 "gibbs": gibbs_picture(self.model, view.generator),
@@ -303,7 +303,7 @@ class DBNTrainer(ContrastiveTrainer):
         model, prefix = self.model, "" if self.stage == len(self.stages) - 1 else f"layer_{self.stage + 1}_"
         with self.viewing() as view:
             if model.spec.kind == "table":
-                return plane_pictures(model, view.batches, view.generator)
+                return table_pictures(model, view.batches, view.generator)
             pictures = {
                 "filters": filters_picture(model),
                 "sample": sample_picture(model, 64, view.generator),

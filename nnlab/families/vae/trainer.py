@@ -12,8 +12,8 @@ from nnlab.evaluation.likelihood import bits_per_dimension, importance_sampled, 
 from nnlab.evaluation.posterior import aggregate_figures
 from nnlab.evaluation.reconstruction import output_figures
 from nnlab.families.vae.options import USUAL, VariationalOptions
-from nnlab.latent.plane import plane_pictures
 from nnlab.latent.show import class_picture, motion, reconstruction_picture, sample_picture
+from nnlab.latent.table import table_pictures
 from nnlab.model import Decodes, SamplesClasses, can
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import aside
@@ -110,7 +110,7 @@ class VAETrainer(GradientTrainer):
         model = self.model
         with self.viewing() as view:
             if model.spec.kind == "table":
-                return plane_pictures(model, view.batches, view.generator)
+                return table_pictures(model, view.batches, view.generator)
             pictures = {
                 "reconstruction": reconstruction_picture(model, view.few, model.rebuilt(view.few)),
                 "sample": sample_picture(model, 64, view.generator),
