@@ -89,8 +89,9 @@ def variational_loss(asked: Asked) -> float:
 
 
 def first_rate(asked: Asked) -> float:
-    """Of the optimizer that the model chooses: its rate, at the beginning of a fall by a cosine or a straight line."""
-    return {"rbm": 0.1, "dbn": 0.1, "boltzmann": 0.1, "fcnn": 0.03}.get(asked.run.model_name, 2e-3)
+    """Of the optimizer that is chosen: its rate, at the beginning of a fall by a cosine or a straight line."""
+    node = asked.trainer.pretraining.optimizer if asked.stage else asked.trainer.optimizer_node
+    return node["lr"]
 
 
 # -- vector quantisation ------------------------------------------------------------------------------------------------

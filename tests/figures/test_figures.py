@@ -35,6 +35,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "a hole": ("ae", ["noise=hole"]),
     "few holes": ("ae", ["noise=masking", "noise.amount=0.02"]),  # some examples lose nothing
     "few units": ("boltzmann", ["data=npz", "data.file=bits.npz", "model.hidden=3"]),
+    "codes apart": ("vae", ["optimizer.lr=0.05"]),  # whose means vary as much as the prior; after three usual steps not at all
     "a likelihood": ("vae", [BITS, "model.latent_dim=1", "trainer.likelihood.samples=400"]),
     "annealing": ("rbm", [BITS, "trainer.likelihood.method=ais"]),
     "rates of units": ("sparse_ae", ["model.penalty=kl"]),
