@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import expected_models as m
@@ -214,9 +215,14 @@ def computation(run: RecordedRun, asked: Asked, table: dict, name: str) -> Compu
     return None
 
 
+@cache
+def explanations() -> dict:
+    return glossary()
+
+
 @pytest.mark.parametrize("name", list(RUNS))
 def test_each_recorded_figure_is_what_an_independent_computation_gives(name: str) -> None:
-    run, wrong, explained = recorded(name), [], glossary()
+    run, wrong, explained = recorded(name), [], explanations()
     for record, asked, table, which in asked_records(run):
         for figure, value in record.items():
             if figure in WITHOUT or not isinstance(value, int | float):
