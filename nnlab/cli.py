@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import nnlab
 from nnlab.errors import BadInput, NnlabError, RunFailed, explain, nearest, out_of_memory, printable, shortened
+from nnlab.patience import after_a_while
 
 VERBS = {
     "train": "train a model: nnlab train model=vae data=fashion_mnist",
@@ -37,6 +38,8 @@ VERBS = {
     "list": "models, data, noises, optimizers and experiments to choose from",
     "tensorboard": "open TensorBoard on all runs, or on one",
 }
+
+TELLING = ("train", "resume", "fit", "rm", "tensorboard")  # verbs that say themselves what they do, or ask
 
 HELP = """nnlab {version}: experiments with unsupervised and generative neural networks
 
@@ -121,4 +124,7 @@ def dispatch(argv: list[str]) -> int:
     if verb not in VERBS:
         raise BadInput(f"'{shortened(verb)}' is no verb; {nearest(verb, VERBS)}")
     command = importlib.import_module(f"nnlab.commands.{verb}")
-    return command.main(rest) or 0
+    if verb in TELLING or not sys.stderr.isatty():
+        return command.main(rest) or 0
+    with after_a_while(lambda: print(f"nnlab {verb}: at work …", file=sys.stderr, flush=True)):
+        return command.main(rest) or 0

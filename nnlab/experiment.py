@@ -130,7 +130,8 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
         with honest_status(folder, loop, e):
             if state is None:
                 recorder.text("config", f"```yaml\n{folder.config.read_text(encoding='utf-8')}\n```")
-                e.begin()
+                with console.waiting("reading off the data what the model begins with"):
+                    e.begin()
             else:
                 loop.resume(state)
             status = loop.run()

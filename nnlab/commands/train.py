@@ -213,8 +213,9 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
             raise BadInput(*problems)
         with honest(folder):
             config = judges.with_judge(config, Console())
-            experiment = assemble(config)
-            experiment.begin()
+            with Console().waiting("reading the data"):
+                experiment = assemble(config)
+                experiment.begin()
     except BaseException:  # nothing has begun: Ctrl-C while the judge is trained, too, leaves no trace
         discard(folder, Path(config["outputs"]))
         raise

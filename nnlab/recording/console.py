@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nnlab.errors import printable
+from nnlab.patience import after_a_while
 from nnlab.runs.files import appending
 
 
@@ -45,8 +46,12 @@ class Console:
 
     def line(self, text: str) -> None:
         """One line; what would be more, or what a terminal would obey, is shown as it is written."""
-        text = printable(text)
         self.log(text)
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """The same, but not into train.log."""
+        text = printable(text)
         if self._quiet:
             return
         try:
@@ -72,6 +77,16 @@ class Console:
         """Move the bar to a step: before it the epoch, behind it how things stand."""
         if self._bar:
             self._bar.update(self._task, completed=step, description=f"epoch {epoch}", text=text)
+
+    @contextmanager
+    def waiting(self, text: str) -> Iterator[None]:
+        """Say what is being done, behind the bar at once, else as a line if it takes a while."""
+        if self._bar:
+            self._bar.update(self._task, text=f"{text} …")
+            yield
+        else:
+            with after_a_while(lambda: self.say(f"{text} …")):
+                yield
 
     def stop(self) -> None:
         if self._bar:

@@ -39,24 +39,26 @@ class EpochTable:
     """Rows under a header, which comes again where there are other figures, as in another stage.
 
     unit       what a rate counts: images or examples
-    validated  validation figures that have a column of their own; the first of them is the monitored one, if there is one
+    watched    figures that have a column beside the losses
+    validated  whether they are measured on the validation split; then the first of them chooses the best weights, if `chooses`
     """
 
-    def __init__(self, unit: str, validated: Sequence[str], monitored: bool, epoch_width: int) -> None:
-        self.unit, self.validated, self.monitored = unit, list(validated), monitored
+    def __init__(self, unit: str, watched: Sequence[str], epoch_width: int, *, validated: bool, chooses: bool) -> None:
+        self.unit, self.watched, self.validated, self.chooses = unit, list(watched), validated, chooses
         self.epoch_width = max(epoch_width, len("epoch"))
         self.columns: list[tuple[str, str]] = []
+        self.begun = False
 
     def lines(self, row: Row) -> list[str]:
         """A row, and before it the header if that has changed."""
-        train = main_figures(row.train) or [name for name in self.validated if name in row.train]
+        train = main_figures(row.train) or [name for name in self.watched if name in row.train] or list(row.train)[:1]
         shown = [("train", name) for name in train]
-        shown += [("validation", name) for name in main_figures(row.validation, self.validated)]
+        shown += [("validation", name) for name in main_figures(row.validation, self.watched if self.validated else ())]
         known = [column for column in self.columns if column not in shown]
         columns = sorted([*known, *shown], key=lambda column: column[0]) if shown else self.columns
         header = []
-        if set(columns) != set(self.columns):
-            self.columns = columns
+        if set(columns) != set(self.columns) or not self.begun:
+            self.columns, self.begun = columns, True
             cells = ["epoch".rjust(self.epoch_width), *map(self.heading, columns), f"{self.unit}/s".rjust(10), "left".rjust(7)]
             header = [GAP.join(cells)]
         rate = f"{row.rate:,.0f}" if row.rate else ""
@@ -69,7 +71,7 @@ class EpochTable:
         return (f"{name} (*best)" if self.is_monitored(*column) else name).rjust(NARROWEST)
 
     def is_monitored(self, split: str, name: str) -> bool:
-        return split == "validation" and self.monitored and name == self.validated[0]
+        return split == "validation" and self.chooses and name == self.watched[0]
 
     def cell(self, row: Row, split: str, name: str) -> str:
         values = row.train if split == "train" else row.validation

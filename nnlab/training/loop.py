@@ -235,7 +235,8 @@ class Loop:
 
     def evaluate(self) -> bool:
         """Figures on the validation split. Returns whether the monitored one is the best so far."""
-        values = self.trainer.evaluate("validation", judged=GLANCE)
+        with self.console.waiting("evaluating on the validation split"):
+            values = self.trainer.evaluate("validation", judged=GLANCE)
         self.check_finite("validation", values)
         self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.facts)
         monitor, p = self.trainer.monitor, self.progress
@@ -254,7 +255,9 @@ class Loop:
     def show(self, step: int) -> None:
         """The pictures of the weights of a step, which are those of now."""
         self.trainer.epoch = epoch = step / self.trainer.steps_per_epoch
-        self.recorder.pictures(self.trainer.show(), step=step, epoch=epoch, titles=self.options.titles)
+        with self.console.waiting("drawing the pictures"):
+            drawn = self.trainer.show()
+        self.recorder.pictures(drawn, step=step, epoch=epoch, titles=self.options.titles)
 
     def exhausted(self) -> bool:
         """Whether early stopping has seen enough."""
@@ -264,11 +267,11 @@ class Loop:
     def epoch_table(self) -> EpochTable:
         """Its columns: the losses, and the figure by which the best weights are chosen, or of a judge the distance."""
         trainer = self.trainer
-        monitor = trainer.monitor if len(trainer.data.validation) and self.every.evaluate else None
-        judged = ["frechet_distance"] if trainer.judge and not monitor else []
+        watched = [trainer.monitor.name] if trainer.monitor else ["frechet_distance"] if trainer.judge else []
+        validated = bool(len(trainer.data.validation) and self.every.evaluate)
         unit = "images" if trainer.model.spec.kind == "image" else "examples"
         longest = max(len(f"{s.name} {self.epochs(s)}/{self.epochs(s)}") for s in trainer.stages)
-        return EpochTable(unit, [monitor.name] if monitor else judged, bool(monitor), longest)
+        return EpochTable(unit, watched, longest, validated=validated, chooses=validated and bool(trainer.monitor))
 
     def epochs(self, stage: Stage) -> str:
         return f"{stage.steps / self.trainer.steps_per_epoch:.4g}"
@@ -349,7 +352,8 @@ class Loop:
         if best:
             self.trainer.model.load_state_dict(best["trainer"]["model"])
             used = {"checkpoint": "best", "checkpoint_step": self.progress.best_step}
-        values = self.trainer.evaluate("test")
+        with self.console.waiting("evaluating on the test split"):
+            values = self.trainer.evaluate("test")
         self.check_finite("test", values)
         self.record("test", values, n=len(self.trainer.data.test), **self.trainer.facts, **used)
         self.show(used["checkpoint_step"])
