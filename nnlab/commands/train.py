@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from argparse import Namespace
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 from omegaconf.errors import OmegaConfBaseException
@@ -18,6 +18,7 @@ from nnlab.commands.train_help import page
 from nnlab.config import names, search
 from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
+from nnlab.patience import after_a_while
 from nnlab.runs.folder import RunFolder
 
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
@@ -61,7 +62,9 @@ def check_typed(asked: Namespace) -> None:
         greet(asked.overrides)  # torch takes seconds to import
         if whole := None if asked.multirun else sweep_of(typed, asked.config_dir):
             print(f"this recipe is meant as a sweep, of which this is one run; the whole: {whole}", flush=True)
-    check_before(typed, asked.config_dir, quick=bool(asked.cfg))
+    loading = after_a_while(lambda: print("loading torch …", flush=True)) if not asked.cfg else nullcontext()
+    with loading:
+        check_before(typed, asked.config_dir, quick=bool(asked.cfg))
     if not asked.cfg:
         refuse_existing_folder(names.hydra_values(typed, asked.config_dir))
 

@@ -23,7 +23,7 @@ def test_the_losses_and_the_chosen_figure_come_first() -> None:
 
 
 def test_every_row_has_its_columns_under_the_header() -> None:
-    table = EpochTable("images", ["accuracy"], True, len("20/20"))
+    table = EpochTable("images", ["accuracy"], len("20/20"), validated=True, chooses=True)
     header, first = table.lines(row(loss=262.634, validation={"loss": 248.4, "accuracy": 0.5}, best=True))
     assert re.split(r"\s{2,}", header.strip()) == [
         "epoch",
@@ -47,12 +47,21 @@ def test_every_row_has_its_columns_under_the_header() -> None:
 
 
 def test_the_header_comes_again_where_there_is_another_figure() -> None:
-    table = EpochTable("examples", [], False, 5)
+    table = EpochTable("examples", [], 5, validated=True, chooses=False)
     assert len(table.lines(row(discriminator_loss=1.0, generator_loss=2.0))) == 2
     header, line = table.lines(row(discriminator_loss=1.0, generator_loss=2.0, validation={"loss": 3.0}, rate=None))
     assert "validation loss" in header
     assert line.split() == ["1/20", "1", "2", "3", "0:42"]
     assert len(table.lines(row(discriminator_loss=1.0, generator_loss=2.0))) == 1
+
+
+def test_what_has_neither_a_loss_nor_a_validation_split_shows_what_is_watched() -> None:
+    table = EpochTable("images", ["energy"], 5, validated=False, chooses=False)
+    header, line = table.lines(row(load=0.1, energy=-3.5))
+    assert header.split()[:3] == ["epoch", "train", "energy"]
+    assert line.split()[:2] == ["1/20", "-3.5"]
+    header, line = EpochTable("images", [], 5, validated=False, chooses=False).lines(row())
+    assert header.split() == ["epoch", "images/s", "left"]
 
 
 @pytest.mark.parametrize(
