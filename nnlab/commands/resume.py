@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import socket
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,13 @@ def main(argv: list[str]) -> int:
     add_checkpoint(made, "last")
     add_data_changed(made)
     made.add_argument("--take-over", action="store_true", help="although a process on another machine is said to train it")
+    made.add_argument("-cd", "--config-dir", help="of a sweep whose jobs use your own configs: the folder that train was given")
     asked = made.parse_intermixed_args(argv)
 
     if (jobs := planned(Path(asked.run))) is not None:
-        return the_rest(Path(asked.run), jobs, asked.overrides)
+        return the_rest(Path(asked.run), jobs, asked)
+    if asked.config_dir:
+        raise BadInput(f"-cd: has no use for a run, whose config.yaml is whole; leave it out: nnlab resume {asked.run}")
 
     from contextlib import closing
 
@@ -76,12 +80,16 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def the_rest(sweep: Path, jobs: list[list[str]], overrides: list[str]) -> int:
+def the_rest(sweep: Path, jobs: list[list[str]], asked: Namespace) -> int:
     """Go on with the jobs of a sweep that were stopped, and train those that never began. Returns the worst status."""
     from nnlab.commands import train
 
+    if asked.checkpoint:
+        raise BadInput(f"--checkpoint: belongs to one run; resume a job of the sweep by its folder, such as {sweep / '0'}")
     refuse_foreign(sweep, jobs)
-    status = 0
+    status, overrides = 0, asked.overrides
+    as_asked = [*["--data-changed"] * asked.data_changed, *["--take-over"] * asked.take_over]
+    configs = ["-cd", asked.config_dir] if asked.config_dir else []
     for number, job in enumerate(jobs):
         folder = RunFolder(sweep / str(number))
         if folder.read_status().get("status") == "completed":
@@ -89,9 +97,10 @@ def the_rest(sweep: Path, jobs: list[list[str]], overrides: list[str]) -> int:
         print(f"job {number} of {len(jobs)}: {printable(' '.join(job))}", flush=True)
         try:
             if folder.status.is_file():
-                main([str(folder.path), *overrides])
+                main([str(folder.path), *overrides, *as_asked])
             else:
-                train.main([*job, *overrides, f"hydra.run.dir={folder.path}"])
+                train.discard(folder, sweep)  # killed before it began: Hydra's files alone are there
+                train.main([*configs, *job, *overrides, f"hydra.run.dir={folder.path}"])
         except NnlabError as error:  # Ctrl-C is meant for the whole
             if error.status == 130:
                 raise

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 from nnlab.commands.arguments import parser
 from nnlab.errors import BadInput, RunFailed, explain, printable
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.sweep import PLAN, TABLES, members, planned
+
+OWN = (PLAN, *TABLES, "images", "multirun.yaml")  # of a sweep, beside its jobs
 
 
 def main(argv: list[str]) -> int:
     made = parser("rm", "Remove runs with all their files, after asking.", "rm last", "rm 5508a8 last~2 --yes", run=False)
-    made.add_argument("run", nargs="+", metavar="RUN", help="run folders, ids of nnlab runs, or 'last'")
+    made.add_argument("run", nargs="+", metavar="RUN", help="folders of runs or of sweeps, ids of nnlab runs, or 'last'")
     made.add_argument("-y", "--yes", action="store_true", help="without asking")
     asked = made.parse_args(argv)
 
-    folders = list(dict.fromkeys(resolve(run).path for run in asked.run))
+    folders = list(dict.fromkeys(Path(run) if is_sweep(run) else resolve(run).path for run in asked.run))
     for path in folders:
-        refuse(RunFolder(path))
+        if is_sweep(path):
+            refuse_others(path)
+        for folder in runs_of(path):
+            refuse(folder)
     for path in folders:
         print(f"{printable(as_typed(path))}  {size(RunFolder(path)):,} bytes")
     if not asked.yes and not agreed(len(folders)):
@@ -27,11 +35,29 @@ def main(argv: list[str]) -> int:
         return 0
     for path in folders:
         try:
-            with RunFolder(path).locked():  # a run that trains keeps its folder
+            with ExitStack() as held:
+                for folder in runs_of(path):
+                    held.enter_context(folder.locked())  # a run that trains keeps its folder
                 shutil.rmtree(path)
         except OSError as error:
             raise RunFailed(explain(error, path)) from error
     return 0
+
+
+def is_sweep(path: str | Path) -> bool:
+    return planned(Path(path)) is not None
+
+
+def runs_of(path: Path) -> list[RunFolder]:
+    """The jobs of a sweep that have begun; or the run itself."""
+    return [folder for _, folder in members(path)] if is_sweep(path) else [RunFolder(path)]
+
+
+def refuse_others(sweep: Path) -> None:
+    """Raise BadInput if the folder of a sweep holds what no sweep makes."""
+    for path in sorted(sweep.iterdir()):
+        if path.name not in OWN and not (path.name.isdigit() and path.is_dir()):
+            raise BadInput(f"{printable(path)}: is no part of a sweep; move it elsewhere, or remove the jobs one by one")
 
 
 def refuse(folder: RunFolder) -> None:
@@ -49,4 +75,4 @@ def agreed(count: int) -> bool:
     """Whether the user says yes; where nobody can be asked, it is a no."""
     if sys.stdin is None or not sys.stdin.isatty():
         raise BadInput("rm: nobody can be asked here; add --yes")
-    return input(f"remove {'this run' if count == 1 else f'these {count} runs'}? [y/N] ").strip().lower() in ("y", "yes")
+    return input(f"remove {'this' if count == 1 else f'these {count}'}? [y/N] ").strip().lower() in ("y", "yes")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import shutil
 import sys
 from pathlib import Path
 
 from nnlab.commands.arguments import parser
 from nnlab.runs.find import find, outputs
 from nnlab.runs.folder import RunFolder, as_json
-from nnlab.runs.table import HEAD, aligned, facts, row, worst_first
+from nnlab.runs.table import HEAD, USUAL, aligned, facts, fitted, row, worst_first
 from nnlab.runs.trust import trouble
 
 
@@ -39,7 +40,8 @@ def main(argv: list[str]) -> int:
     if not rows:
         print(f"no runs under {root}" + (" that match" if asked.pattern else "; train one: nnlab train model=vae data=digits"))
         return 0
-    print(aligned([HEAD, *(row(status, folder) for status, folder in ordered(rows, asked.sort))]))
+    width = shutil.get_terminal_size((USUAL, 24)).columns
+    print(aligned(fitted([HEAD, *(row(status, folder) for status, folder in ordered(rows, asked.sort))], width)))
     return 0
 
 

@@ -12,19 +12,23 @@ TITLE = 22  # a title's share of a picture's height is one in so many
 
 
 def side_by_side(runs: dict[str, Path], into: Path) -> list[Path]:
-    """For each name of a picture that all runs have, one picture with theirs, each under its title, nearly square.
+    """For each name of a picture that several runs have, one picture with theirs, each under its title, nearly square.
 
     runs  title → folder of pictures
     Returns the files that were written into the folder `into`.
     """
-    held = [{path.name for path in folder.glob("*.png") if not path.is_symlink()} for folder in runs.values()]
-    common = sorted(set.intersection(*held)) if 1 < len(runs) <= MOST else []
-    if common:
+    held: dict[str, dict[str, Path]] = {}
+    for title, folder in runs.items() if len(runs) <= MOST else ():
+        for path in folder.glob("*.png"):
+            if not path.is_symlink():
+                held.setdefault(path.name, {})[title] = path
+    several = {name: pictures for name, pictures in sorted(held.items()) if len(pictures) > 1}
+    if several:
         own(into)
-    for name in common:
+    for name, pictures in several.items():
         with replacing(into / name) as file:
-            beside({title: folder / name for title, folder in runs.items()}).save(file, "PNG")
-    return [into / name for name in common]
+            beside(pictures).save(file, "PNG")
+    return [into / name for name in several]
 
 
 def beside(pictures: dict[str, Path]):

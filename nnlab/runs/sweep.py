@@ -20,6 +20,7 @@ from nnlab.runs.trust import trouble
 
 PLAIN = re.compile(r"[A-Za-z_][\w./@]*")  # a key without the signs by which Hydra adds and removes
 PLAN = "sweep.json"  # which jobs a sweep has, in the order of their numbers: also those that have not begun
+TABLES = ("sweep.csv", "sweep.md")
 BESIDE = ("parameters", "seconds")  # what a table holds besides the test figures
 
 
@@ -36,18 +37,30 @@ class Root(Callback):
         Root.path.mkdir(parents=True, exist_ok=True)
         typed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
         jobs = [list(job) for batch in BasicSweeper.split_arguments(typed, None) for job in batch]  # as Hydra numbers them
-        write_whole(Root.path / PLAN, as_json({"jobs": jobs}))
+        write_whole(Root.path / PLAN, as_json({"jobs": [[word for word in job if not elsewhere(word)] for job in jobs]}))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         if Root.path and (table := compared(apart(Root.path))):
             keep(Root.path, table)  # an interrupted sweep has the table of what was done
 
 
+def elsewhere(word: str) -> bool:
+    """Whether a word of a job says where it lies, which a sweep that goes on knows by itself."""
+    return key_of(word).split(".")[0] in ("hydra", "outputs")
+
+
+def key_of(word: str) -> str:
+    return word.partition("=")[0]
+
+
 def refuse_foreign(path: Path, jobs: list[list[str]]) -> None:
     """Raise BadInput if jobs, which a stranger may have written, hold more than plain KEY=VALUE of nnlab's own keys."""
     for word in (word for job in jobs for word in job):
-        key, equals, _ = word.partition("=")
-        if not equals or not PLAIN.fullmatch(key) or key.split(".")[0].split("/")[0] in ("hydra", "outputs"):
+        if (
+            "=" not in word
+            or not PLAIN.fullmatch(key_of(word))
+            or key_of(word).split(".")[0].split("/")[0] in ("hydra", "outputs")
+        ):
             raise BadInput(f"{printable(path / PLAN)}: '{shortened(word)}' is no plain KEY=VALUE; train the sweep again")
     for number in range(len(jobs)):
         if (path / str(number)).is_symlink():
@@ -79,7 +92,7 @@ def show(path: Path | None = None) -> None:
     runs = members(path) if path else []
     if not runs:
         return
-    alike = comparable([status for status, _ in runs])
+    alike = comparable(runs)
     ordered = sorted(runs, key=lambda run: worst_first(run[0])) if alike else runs
     lines = [("job", "status", "best metric", "overrides")]
     lines += [(f.path.name, s.get("status", "?"), figure(s), " ".join(typed(f))) for s, f in ordered]
@@ -97,24 +110,27 @@ def show(path: Path | None = None) -> None:
         print(f"side by side: {as_typed(path)}/images ({', '.join(picture.stem for picture in shown)})")
     done = [(status, folder) for status, folder in ordered if status.get("status") == "completed" and status.get("best")]
     tensorboard = f"curves: nnlab tensorboard {as_typed(path)}"
-    if len({(status.get("model"), status.get("data")) for status, _ in done}) > 1:
-        print(f"{tensorboard}    (figures of different models or data do not compare)")
-    else:
-        print(f"best: {as_typed(done[-1][1].path)}    {tensorboard}" if done else tensorboard)
+    print(f"best: {as_typed(done[-1][1].path)}    {tensorboard}" if done and alike else tensorboard)
 
 
-def comparable(statuses: list[dict]) -> bool:
-    """Whether runs can be ranked: one monitored metric, of one model and one dataset."""
-    having = [status for status in statuses if status.get("best")]
-    return len({(status.get("model"), status.get("data"), *status["best"]) for status in having}) <= 1
+def comparable(runs: list[tuple[dict, RunFolder]]) -> bool:
+    """Whether runs can be ranked: one monitored metric, of one model, on the same examples, spoilt by the same noise."""
+    having = [(status, folder) for status, folder in runs if status.get("best")]
+    return len({(s.get("model"), s.get("data"), *s["best"], *measured_on(folder)) for s, folder in having}) <= 1
+
+
+def measured_on(folder: RunFolder) -> list[str]:
+    """What was typed of the examples that a run is measured on. That it learns from few of them leaves these as they are."""
+    named = [word for word in typed(folder) if key_of(word).split(".")[0] in ("data", "noise")]
+    return sorted(word for word in named if key_of(word) not in ("data.few", "data.root"))
 
 
 def keep(path: Path, table: list[tuple[str, ...]]) -> None:
     """The table as sweep.csv, and as sweep.md for a report."""
-    write_csv(path / "sweep.csv", table)
+    write_csv(path / TABLES[0], table)
     head, *rows = [[printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in line] for line in table]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    write_whole(path / "sweep.md", "".join(f"| {' | '.join(line)} |\n" for line in lines))
+    write_whole(path / TABLES[1], "".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 
 def typed(folder: RunFolder) -> list[str]:

@@ -10,8 +10,8 @@ from nnlab.errors import printable
 from nnlab.runs.find import short_id
 from nnlab.runs.folder import RunFolder
 
-HEAD = ("id", "model", "data", "status", "epoch", "time", "best metric", "began", "what differs")
-WIDEST = 40  # letters of what differs
+HEAD = ("id", "model", "data", "recipe", "tags", "status", "epoch", "time", "best metric", "began", "what differs")
+USUAL, LEAST = 100, 12  # letters of a line where there is no terminal, and of what differs at the least
 
 
 def aligned(lines: list[tuple[str, ...]]) -> str:
@@ -28,17 +28,36 @@ def row(status: dict, folder: RunFolder) -> tuple[str, ...]:
         short_id(status),
         status.get("model", "?"),
         status.get("data", "?"),
+        recipe(status),
+        " ".join(status.get("tags", [])),
         status.get("status", "?"),
         f"{status.get('epoch', 0):.4g}",
         f"{minutes}:{seconds:02d}",
         figure(status),
         began,
-        clipped(" ".join([*(f"#{tag}" for tag in status.get("tags", [])), *differs(status)])),
+        " ".join(differs(status)),
     )
 
 
-def clipped(text: str) -> str:
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+def recipe(status: dict) -> str:
+    """The experiment that was chosen, if one was."""
+    name = (status.get("choices") or {}).get("experiment", "none")
+    return "" if name == "none" else str(name)
+
+
+def fitted(lines: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """Lines without the columns that are blank in each row below the head, the last column cut to what is left of a width."""
+    head, *rows = [tuple(printable(cell) for cell in line) for line in lines]
+    kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    lines = [tuple(line[i] for i in kept) for line in (head, *rows)]
+    if kept[-1] != len(head) - 1:
+        return lines
+    before = sum(max(len(line[i]) for line in lines) + 2 for i in range(len(kept) - 1))
+    return [(*line[:-1], clipped(line[-1], max(LEAST, width - before))) for line in lines]
+
+
+def clipped(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def differs(status: dict) -> list[str]:
@@ -48,18 +67,19 @@ def differs(status: dict) -> list[str]:
         words = shlex.split(command)[2:] if isinstance(command, str) else []
     except ValueError:  # of a stranger's file
         return []
-    return [word for word in words if not word.startswith(("model=", "data=", "tags=", "hydra.", "outputs="))]
+    return [
+        word for word in words if not word.startswith(("model=", "data=", "tags=", "experiment=", "hydra.", "outputs=", "-"))
+    ]
 
 
 def facts(status: dict, folder: RunFolder) -> dict[str, Any]:
     """A run as JSON has it."""
     known = ("model", "data", "status", "epoch", "step", "seconds", "best", "began", "tags", "command", "parameters")
-    choices = status.get("choices") or {}
     return {
         "id": short_id(status),
         "folder": str(folder.path),
         **{key: status[key] for key in known if key in status},
-        "experiment": choices.get("experiment"),
+        "experiment": recipe(status) or None,
         "differs": differs(status),
     }
 

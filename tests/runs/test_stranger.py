@@ -34,6 +34,8 @@ VERBS = {
     "attribute": ("--plus", "1", "--minus", "2"),
     "encode": ("-o", "out.npz"),
     "decode": ("c.npz", "-o", "out"),
+    "curves": (),
+    "rm": ("--yes",),
 }
 FILES = ("config.yaml", "status.json", "summary.json", "metrics.jsonl", "train.log", "EVENTS", "checkpoints/last.pt")
 FILES += ("checkpoints/best.pt", "checkpoints/previous.pt", "checkpoints/step-999999.pt", "checkpoints/last.tmp", ".lock")
@@ -93,6 +95,38 @@ def test_no_verb_writes_through_a_link(name: str, run: Path, nnlab) -> None:
         assert "a link" in error, (verb, error)
         assert (fingerprint(outside), fingerprint(run)) == before, verb
     assert set(os.listdir()) == {"outside", "run"}
+
+
+@pytest.mark.parametrize("name", [*FILES, *FOLDERS])
+def test_no_verb_of_a_sweep_writes_through_a_link_in_a_job(name: str, run: Path, nnlab) -> None:
+    outside = Path("outside").absolute()
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    Path("sweep").mkdir()
+    run.rename("sweep/0")
+    Path("sweep/sweep.json").write_text('{"jobs": [["model=vae"]]}')
+    planted(Path("sweep/0"), name, str(outside if name in FOLDERS else outside / "file"))
+    before = fingerprint(outside), fingerprint(Path("sweep"))
+    for verb, more in {"show": [], "resume": ["trainer.epochs=2"], "rm": ["--yes"]}.items():
+        status, _, error = nnlab(verb, "sweep", *more)
+        assert status == 2, (verb, error)
+        assert "a link" in error, (verb, error)
+        assert (fingerprint(outside), fingerprint(Path("sweep"))) == before, verb
+
+
+@pytest.mark.parametrize("name", ["sweep.csv", "sweep.md", "images", "images/reconstruction.png"])
+def test_a_link_in_a_sweep_is_not_written_through(name: str, run: Path, nnlab) -> None:
+    outside = Path("outside").absolute()
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    Path("sweep").mkdir()
+    shutil.copytree(run, "sweep/0")
+    run.rename("sweep/1")
+    Path("sweep/sweep.json").write_text('{"jobs": [["model=vae"], ["model=vae", "seed=1"]]}')
+    planted(Path("sweep"), name, str(outside if name == "images" else outside / "file"))
+    before = fingerprint(outside)
+    nnlab("show", "sweep")
+    assert fingerprint(outside) == before
 
 
 @pytest.mark.parametrize("name", ["status.json", "summary.json", "metrics.jsonl", "train.log", "checkpoints/best.pt"])

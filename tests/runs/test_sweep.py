@@ -142,3 +142,101 @@ def test_a_job_that_is_a_link_is_not_written_into(nnlab) -> None:
     Path("sweep/0").symlink_to("../outside")
     assert nnlab("resume", "sweep")[0] == 2
     assert not list(Path("outside").iterdir())
+
+
+def test_runs_on_other_examples_are_not_ranked(nnlab) -> None:
+    for words, ranked in (
+        (["data.limit=60,80"], False),
+        (["noise=gaussian", "noise.std=0.1,0.9"], False),
+        (["data.few=30,60"], True),
+    ):
+        shutil.rmtree("sweep", ignore_errors=True)
+        _, out, error = nnlab("train", "-m", *small("ae"), "trainer.steps=2", *QUIET, *words, "hydra.sweep.dir=sweep")
+        assert ("the best last" in out, "best: " in out) == (ranked, ranked), (words, error)
+
+
+def test_a_job_that_was_killed_before_it_began_is_trained(nnlab) -> None:
+    assert nnlab("train", "-m", *SWEEP)[0] == 0
+    for entry in Path("sweep/2").iterdir():
+        if entry.name != ".hydra":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    status, _, error = nnlab("resume", "sweep")
+    assert status == 0, error
+    assert RunFolder(Path("sweep/2")).read_status()["status"] == "completed"
+
+
+def test_the_users_own_places_and_configs_are_no_hindrance(nnlab, own_folder: Path) -> None:
+    own = own_folder / "conf" / "model"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text(
+        "# nnlab train model=mine\n# My own.\ndefaults:\n  - ae\n  - _self_\nhidden: [8]\nlatent_dim: 2\n"
+    )
+    (own_folder / "a,b.csv").write_text("x,y\n" + "".join(f"{i},{i * i}\n" for i in range(60)))
+    file = f"data.file='{own_folder}/a,b.csv'"
+    words = [
+        "model=mine",
+        "data=csv",
+        file,
+        "seed=0,1",
+        "trainer.steps=2",
+        *QUIET,
+        "outputs=elsewhere",
+        "hydra.sweep.dir=sweep",
+    ]
+    status, _, error = nnlab("train", "-m", "-cd", "conf", *words)
+    assert status == 0, error
+    shutil.rmtree("sweep/1")
+    assert "mine" in nnlab("resume", "sweep")[2]
+    status, _, error = nnlab("resume", "sweep", "-cd", "conf")
+    assert status == 0, error
+    assert RunFolder(Path("sweep/1")).read_config()["data"]["file"] == f"{own_folder}/a,b.csv"
+    assert not Path("elsewhere").exists()
+
+
+def test_no_option_of_resume_is_dropped(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nnlab("train", "-m", *SWEEP)[0] == 0
+    assert "--checkpoint: belongs to one run" in nnlab("resume", "sweep", "--checkpoint", "last")[2]
+    assert "-cd: has no use for a run" in nnlab("resume", "sweep/0", "-cd", ".")[2]
+    job = RunFolder(Path("sweep/1"))
+    job.write_status("running", host="elsewhere")
+    shutil.copy(job.checkpoints / "previous.pt", job.checkpoints / "last.pt")
+    assert "--take-over" in nnlab("resume", "sweep")[2]
+    status, _, error = nnlab("resume", "sweep", "--take-over")
+    assert status == 0, error
+
+
+def test_a_sweep_is_removed_whole_but_not_what_is_no_part_of_it(nnlab) -> None:
+    assert nnlab("train", "-m", *SWEEP)[0] == 0
+    Path("sweep/notes.txt").write_text("mine")
+    assert "notes.txt: is no part of a sweep" in nnlab("rm", "sweep", "--yes")[2]
+    Path("sweep/notes.txt").unlink()
+    RunFolder(Path("sweep/3")).write_status("running")
+    assert "is training" in nnlab("rm", "sweep", "--yes")[2]
+    RunFolder(Path("sweep/3")).write_status("completed")
+    status, _, error = nnlab("rm", "sweep", "--yes")
+    assert status == 0, error
+    assert not Path("sweep").exists()
+
+
+def test_pictures_that_some_jobs_have_are_laid_side_by_side(nnlab) -> None:
+    _, out, error = nnlab(
+        "train", "-m", "model=ae,kmeans,pca", "data.limit=100", "trainer.evaluate_every=never", "hydra.sweep.dir=sweep"
+    )
+    assert {"reconstruction", "traversal"} <= {path.stem for path in Path("sweep/images").iterdir()}, out + error
+    assert "components" not in {path.stem for path in Path("sweep/images").iterdir()}, "only pca has them"
+
+
+def test_the_list_of_runs_keeps_to_the_width(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [*small("ae"), "trainer.steps=1", *QUIET, "tags=[lab3,first]"]
+    assert nnlab("train", *words, *[f"optimizer.lr={lr}" for lr in ("0.00123456789",)])[0] == 0
+    assert nnlab("train", "experiment=em_blobs", "trainer.epochs=1")[0] == 0
+    for width in (90, 140):
+        monkeypatch.setenv("COLUMNS", str(width))
+        head, *rows = nnlab("runs")[1].splitlines()
+        assert {"recipe", "tags"} <= set(head.split())
+        assert "lab3 first" in rows[0]
+        assert "em_blobs" in rows[1]
+        assert max(map(len, rows)) <= max(width, len(head) + 20)
+    everything = json.loads(nnlab("runs", "--json")[1])
+    assert "optimizer.lr=0.00123456789" in everything[0]["differs"]
+    assert [run["experiment"] for run in everything] == [None, "em_blobs"]
