@@ -37,10 +37,10 @@ class Footage:
         now = self._now()
         for look in self.looks[len(self.frames) :]:  # of a run that was resumed
             self.model.load_state_dict({name: value for name, value in look.items() if name != EPOCH})
-            self.frames.append(self.draw())
+            self.frames.append(np.array(self.draw()))
         self.model.load_state_dict({name: value for name, value in now.items() if name != EPOCH})
         self.looks.append(now)
-        self.frames.append(self.draw())
+        self.frames.append(np.array(self.draw()))
         if len(self.looks) > MOST:
             del self.looks[1::2], self.frames[1::2]
         # a run of an older version did not keep the epochs

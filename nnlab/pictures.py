@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, PngImagePlugin
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
-from nnlab.plots import font
+from nnlab.plots import Chart, font
 from nnlab.runs.files import write_whole
 
 TILE = 48  # a smaller image is enlarged to about so many pixels, each pixel a square
@@ -121,10 +121,17 @@ def headed(picture: np.ndarray, title: str, when: str = "") -> np.ndarray:
     """A picture under its title and when it was; a film under its title, each frame with its own caption."""
     frames = getattr(picture, "frames", None)
     if not frames:
-        return under(np.asarray(picture), ", ".join(filter(None, (title, when))))
+        text = ", ".join(filter(None, (title, when)))
+        return with_figure(under(np.asarray(picture), text), picture, text)
     captions = picture.captions or [""] * len(frames)
     titles = [", ".join(filter(None, (title, caption))) for caption in captions]
     return picture.with_frames([under(np.asarray(frame), text) for frame, text in zip(frames, titles, strict=True)])
+
+
+def with_figure(pixels: np.ndarray, picture: np.ndarray, title: str = "") -> np.ndarray:
+    """Other pixels of a picture, with the figure behind it where it is a chart."""
+    figure = getattr(picture, "figure", None)
+    return pixels if figure is None else Chart.of(pixels, figure, title or picture.title)
 
 
 def under(pixels: np.ndarray, title: str) -> np.ndarray:
@@ -203,12 +210,19 @@ def enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
         return picture
     if isinstance(picture, Film):
         return picture.with_frames([enlarged(np.asarray(frame), scale) for frame in picture.frames])
-    return np.asarray(picture).repeat(scale, 0).repeat(scale, 1)
+    return with_figure(np.asarray(picture).repeat(scale, 0).repeat(scale, 1), picture)
 
 
 def save(picture: np.ndarray, path: Path, dpi: int = DPI, facts: Mapping[str, str] | None = None) -> None:
-    """Write a picture as what the file's name ends in: .png, .gif, .pdf or .svg. Raises OSError."""
+    """Write a picture as the file's name says (.png, .gif, .pdf, .svg); as the last two a chart has lines and letters.
+
+    Raises OSError.
+    """
     kind = path.suffix.lower()
+    if kind in (".pdf", ".svg") and getattr(picture, "figure", None) is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, picture.vector(kind[1:], facts or {}))
+        return
     content = {
         ".gif": lambda: gif(picture),
         ".pdf": lambda: pdf(picture, dpi),

@@ -5,17 +5,20 @@ A plot is made with matplotlib's objects and its Agg renderer, without pyplot, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import textwrap
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from PIL.ImageFont import FreeTypeFont
 
 WIDTH, DPI = 8.0, 120  # inches, and 960 pixels: a slide
@@ -28,6 +31,8 @@ INK, FAINT = "#222222", "#8C8C8C"
 NAMED = 20  # classes that a legend names
 MARGIN = 0.12  # of the span of what a frame shows, on each side
 TINT = 0.28  # how much of a colour a tinted ground shows, so that points of the same colour stand out
+TITLE = 80  # letters of a line of a title
+ABOUT = {"pdf": "Subject", "svg": "Description"}  # where a file tells of itself
 ALIKE = 4.0  # spans that differ by less are drawn to one scale
 
 
@@ -40,6 +45,40 @@ class Points(NamedTuple):
 
     xy: np.ndarray
     label: np.ndarray | None = None
+
+
+class Chart(np.ndarray):
+    """The pixels (H, W, 3) uint8 of a plot, and the figure behind them: as PDF or SVG it is drawn anew, in lines and letters.
+
+    title  what stands above the pixels, and is no part of the figure
+    """
+
+    figure: Figure | None = None
+    title: str = ""
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, figure: Figure, title: str = "") -> Chart:
+        chart = pixels.view(cls)
+        chart.figure, chart.title = figure, title
+        return chart
+
+    def vector(self, kind: Literal["pdf", "svg"], facts: Mapping[str, str]) -> bytes:
+        """The bytes of such a file.
+
+        facts  what the file says of itself
+        """
+        from matplotlib import rc_context
+
+        # the title below, where the layout makes room for it: above it would lie on the legend
+        caption = self.figure.supxlabel("\n".join(textwrap.wrap(self.title, TITLE)), fontsize=FONT - 2)
+        said = {"Title": facts.get("Title", self.title), ABOUT[kind]: "; ".join(f"{k}: {v}" for k, v in facts.items())}
+        when, buffer = {"pdf": "CreationDate", "svg": "Date"}[kind], io.BytesIO()
+        try:
+            with rc_context({"pdf.fonttype": 42, "svg.hashsalt": "nnlab"}):
+                self.figure.savefig(buffer, format=kind, metadata={**said, when: None})
+        finally:
+            caption.set_text("")
+        return buffer.getvalue()
 
 
 class Canvas:
@@ -68,7 +107,7 @@ def blank(names: tuple[str, str], height: float = HEIGHT) -> Iterator[Canvas]:
             columns = min(len(labels), 4 if max(map(len, labels)) > 8 else 6)
             figure.legend(loc="outside upper center", ncols=columns, frameon=False, markerscale=1.6, handletextpad=0.3)
         agg.draw()
-        made.pixels = np.asarray(agg.buffer_rgba())[..., :3].copy()
+        made.pixels = Chart.of(np.asarray(agg.buffer_rgba())[..., :3].copy(), figure)
 
 
 class Panels:
@@ -105,7 +144,7 @@ def panels(names: list[tuple[str, str]], title: str = "", height: float = 4.6) -
         if entries:
             figure.legend(entries.values(), entries, loc="outside lower center", ncols=min(len(entries), 4), frameon=False)
         agg.draw()
-        made.pixels = np.asarray(agg.buffer_rgba())[..., :3].copy()
+        made.pixels = Chart.of(np.asarray(agg.buffer_rgba())[..., :3].copy(), figure)
 
 
 @contextmanager

@@ -75,4 +75,4 @@ def test_every_run_leaves_its_curves_and_several_are_laid_over_each_other(nnlab,
     assert nnlab("curves", "a", "-o", "again.png")[0] == 0
     assert np.array_equal(np.asarray(Image.open("again.png").convert("RGB")), own)
     assert nnlab("curves", "a", "--no-title", "-o", "bare.svg")[0] == 0
-    assert Path("bare.svg").read_text().startswith("<svg ")
+    assert "<svg " in Path("bare.svg").read_text()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from conftest import QUIET, built, small
 from matplotlib.colors import to_rgb
 
+from nnlab import charts, pictures
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.latent import plane
 from nnlab.latent.plane import plane_pictures
@@ -147,6 +150,31 @@ def test_nothing_is_drawn_of_a_table_with_other_columns(columns):
 def test_what_a_trainer_shows_follows_from_the_spec(model, expected):
     shown = {data: built(*small(model), f"data={data}", *QUIET).trainer.show() for data in ("moons", "iris", "digits")}
     assert list(shown["moons"]) == expected
-    assert shown["iris"] == {}
+    assert list(shown["iris"]) == ["embedding"]
     assert "traversal" in shown["digits"]
     assert has(shown["moons"]["reconstruction"], INK)
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_a_chart_is_written_in_lines_and_letters(kind: str) -> None:
+    chart = pictures.headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
+    for name, picture in {"chart": pictures.enlarged(chart, 2), "pixels": np.asarray(chart).copy()}.items():
+        pictures.save(picture, Path(f"{name}.{kind}"), facts={"Title": "vae on digits", "Step": "7"})
+    chart, pixels = (Path(f"{name}.{kind}").read_bytes() for name in ("chart", "pixels"))
+    image = {"svg": b"<image", "pdf": b"/Subtype /Image"}[kind]
+    assert image not in chart
+    assert image in pixels
+    assert b"vae on digits" in chart
+    assert b"Step: 7" in chart
+    again = pictures.headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
+    pictures.save(again, Path(f"again.{kind}"), facts={"Title": "vae on digits", "Step": "7"})
+    assert Path(f"again.{kind}").read_bytes() == chart, "no time of day is in it"
+    if kind == "svg":
+        assert b"<path" in chart
+
+
+def test_what_is_cut_out_of_a_chart_is_pixels_alone() -> None:
+    chart = charts.kl_chart(torch.tensor([3.0, 0.5]))
+    assert chart.figure is not None
+    assert getattr(chart[:10], "figure", None) is None
+    assert getattr(np.concatenate([chart, chart]), "figure", None) is None
