@@ -4,12 +4,14 @@ import math
 import zipfile
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from nnlab.data.dataset import Arrays, Share
 from nnlab.data.images import Images
+from nnlab.data.member import opened
 from nnlab.data.parts import classes_of, plain, with_test
 from nnlab.data.readings import Channels, Range, axis_of, channels_first, channels_remark, read, reading_of
 from nnlab.data.table import Table
@@ -53,7 +55,8 @@ class Npz(Images, Table):
         """Bytes of the arrays as they will be kept, read off their headers."""
         try:
             with zipfile.ZipFile(self.file) as archive:
-                return sum(kept_bytes(archive, entry.filename) for entry in archive.infolist())
+                names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
+            return sum(kept_bytes(self.file, name) for name in names)
         except FileNotFoundError as error:
             raise BadInput(f"data.file: no file {self.file}. Give one inside data.root, or an absolute path") from error
         except DAMAGED as error:
@@ -149,12 +152,10 @@ def check_alike(x_train: np.ndarray, x_test: np.ndarray) -> list[str]:
     return problems
 
 
-def kept_bytes(archive: zipfile.ZipFile, name: str) -> int:
+def kept_bytes(path: Path, name: str) -> int:
     """Of an array in an npz: bytes stay bytes, labels become int64, all else float32."""
-    with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+    with opened(path, name) as (_, shape, dtype, _):
+        pass
     if name.startswith("y_"):
         return 8 * math.prod(shape)
     return math.prod(shape) * (1 if len(shape) > 2 and dtype in (np.uint8, np.bool_) else 4)

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -17,11 +16,12 @@ from torch import Tensor
 
 from nnlab.data.image_files import FORMATS, images_under, is_image, read_image
 from nnlab.data.inputs import Again, Inputs, Reader, spread
+from nnlab.data.member import opened
 from nnlab.data.npz import DAMAGED
 from nnlab.data.parts import classes_of, plain
 from nnlab.data.readings import BITS, BYTES, Reading, axis_of, channels_first, read
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.errors import BadInput, one_line, printable, shortened
+from nnlab.errors import BadInput, one_line, printable
 
 ARRAYS = {"x": "y", "x_train": "y_train"}  # of an .npz: the inputs, and where there are any their labels
 
@@ -127,19 +127,6 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except DAMAGED as error:
         raise BadInput(f"{path}: cannot be read ({one_line(error)}); arrays of objects are not allowed") from error
-
-
-@contextmanager
-def opened(path: Path, name: str) -> Iterator[tuple[BinaryIO, tuple[int, ...], np.dtype, bool]]:
-    """An array inside an .npz: the file behind its header, its shape, its type, and whether it is stored column by column."""
-    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_column, dtype = read(file)
-        held = archive.getinfo(f"{name}.npy").file_size - file.tell()
-        if math.prod(shape) * dtype.itemsize != held:  # before memory is taken
-            raise ValueError(f"{name} is said to have shape {shortened(shape)}, but holds {held:,} bytes")
-        yield file, shape, dtype, by_column
 
 
 def chunks(path: Path, name: str, count: int) -> Iterator[np.ndarray]:

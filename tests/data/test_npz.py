@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -193,6 +194,15 @@ def test_a_damaged_archive_is_named(save, part, tmp_path):
     content[place : place + 40] = b"\xff" * 40
     path.write_bytes(content)
     with pytest.raises(BadInput, match=r"mine\.npz cannot be read"):
+        Npz(root=str(tmp_path), file="mine.npz").open(CPU)
+
+
+def test_a_header_that_announces_more_than_the_file_holds_is_refused(tmp_path):
+    path, told = tmp_path / "mine.npz", io.BytesIO()
+    np.lib.format.write_array_header_1_0(told, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train.npy", told.getvalue() + b"\0" * 784)
+    with pytest.raises(BadInput, match=r"x_train is said to have shape \(1000000000000, 28, 28\), but holds 784 bytes"):
         Npz(root=str(tmp_path), file="mine.npz").open(CPU)
 
 
