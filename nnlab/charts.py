@@ -59,7 +59,7 @@ def reliability_chart(bins: Reliability) -> np.ndarray:
             confidence[held], accuracy[held], s=area, color=PALETTE[0], alpha=0.8, linewidths=0, zorder=3, clip_on=False
         )
         axes.set(xlim=(0, 1.01), ylim=(0, 1.01), title=f"calibration error {error:.1%}")
-        axes.text(0.06, 0.085, "as sure as right", color=FAINT, rotation=37, rotation_mode="anchor", size=12)
+        axes.text(0.06, 0.085, "confidence = accuracy", color=FAINT, rotation=37, rotation_mode="anchor", size=12)
     return drawn.pixels
 
 

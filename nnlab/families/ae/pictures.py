@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
-from nnlab.families.ae.sparse_ae import ACTIVE, SparseAE
+from nnlab.families.ae.sparse_ae import SparseAE
 from nnlab.pictures import directions, tiled, titled, to_pixels
 
 SHOWN = 144  # atoms in a picture
@@ -29,11 +29,10 @@ def decomposition_picture(model: SparseAE, batch: Batch) -> np.ndarray:
     strength, places = codes.topk(min(TERMS, model.latent_dim), dim=1)
     few = torch.zeros_like(codes).scatter(1, places, strength)
     constant, some, whole = (model.decode(z) for z in (torch.zeros_like(codes), few, codes))
-    active = (codes >= ACTIVE).sum(1).tolist()
     tiles, titles = [], []
     for i in range(len(images)):
         seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, some, whole)]
         tiles += [*seen[:2], directions(model.atoms[places[i]]), *seen[2:]]
         titles += ["image", "bias c", *(f"{h:.2f}" for h in strength[i].tolist())]
-        titles += [f"{strength.shape[1]} atoms", f"all {active[i]}"]
+        titles += [f"{strength.shape[1]} atoms", "all atoms"]
     return titled(np.concatenate(tiles), titles, strength.shape[1] + 4)

@@ -102,7 +102,7 @@ def load_chart(spec: DataSpec, own: Tensor, rule: Rule, generator: torch.Generat
     random = random_patterns(round(LOADS[-1] * spec.features), spec.features, generator)
     lines = {f"random, {CALLED[of]}": by_load(spec, random, of, generator) for of in CAPACITY}
     lines[f"{spec.name}, {CALLED[rule]}"] = by_load(spec, own, rule, generator)
-    with blank((f"patterns a unit, N = {spec.features}", f"recalled in %, {FLIPPED:.0%} of the units turned")) as drawn:
+    with blank((f"patterns per unit, N = {spec.features}", f"recalled in %, {FLIPPED:.0%} of the units turned")) as drawn:
         axes = drawn.axes
         axes.axvline(CAPACITY["hebb"], color=FAINT, linestyle="--", linewidth=1.5)
         axes.annotate("0.138", (CAPACITY["hebb"], 4), (-6, 0), textcoords="offset points", ha="right", color=FAINT)
