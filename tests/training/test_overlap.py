@@ -10,7 +10,7 @@ from conftest import train
 
 from nnlab.training import checkpoint
 from nnlab.training.loop import Loop
-from nnlab.training.options import Cadences, Options
+from nnlab.training.options import Cadences, UpdateOptions
 from nnlab.training.snapshot import snapshot
 
 SHORT = ["model=vae", "data=digits", "data.limit=300", "trainer.batch_size=20", "trainer.epochs=3", "trainer.log_every=4 steps"]
@@ -95,7 +95,8 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_the_checkpoint_is_of
 
 
 def test_cadences_know_when_a_record_is_all_that_is_due():
-    options = Options(log_every="5 steps", evaluate_every="20 steps", show_every="never", save_every="never")
+    looks = {"evaluate_every": "20 steps", "show_every": "never", "save_every": "never"}
+    options = UpdateOptions(epochs=2, log_every="5 steps", **looks)
     every = Cadences(options, steps_per_epoch=50)
     assert [step for step in range(1, 61) if every.due(every.log, step, 60) and every.only_log(step, 60)] == [
         5, 10, 15, 25, 30, 35, 45, 55
