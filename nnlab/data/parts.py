@@ -28,6 +28,11 @@ def with_test(
     """One array as two: a share of each class is set aside for the test. Raises BadInput if that leaves none."""
     train, test = set_aside(y, len(x), share)
     if not len(test):
-        raise BadInput(f"data.test: {share:g} of {len(x)} examples leaves none to test on")
+        alone = (
+            f"; the labels are {len(classes)} classes: is that column a date, a name, a number?"
+            if len(classes) > len(x) / 2
+            else ""
+        )
+        raise BadInput(f"data.test: {share:g} of {len(x)} examples leaves none to test on{alone}")
     y_train, y_test = (None, None) if y is None else (y[train], y[test])
     return Arrays(x[train], y_train, x[test], y_test, classes, scale, columns)

@@ -233,3 +233,9 @@ def test_a_column_without_a_number_is_told_once_and_taken_for_the_label(tmp_path
         Csv(root=str(tmp_path), file="a.csv").open(torch.device("cpu"))
     (problem,) = caught.value.problems
     assert problem.endswith("column 'kind' holds no number in any of 178 rows; if it is the label, add data.label=kind")
+
+
+def test_a_column_of_dates_is_no_label(tmp_path):
+    rows = "".join(f"{i % 7},{i % 5},2020-01-{i + 1:02d}\n" for i in range(30))
+    match = r"leaves none to test on; the labels are 30 classes: is that column a date, a name, a number\?"
+    refused(tmp_path, match, f"x,y,when\n{rows}", label="when")
