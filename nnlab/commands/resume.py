@@ -86,6 +86,8 @@ def the_rest(sweep: Path, jobs: list[list[str]], asked: Namespace) -> int:
 
     if asked.checkpoint:
         raise BadInput(f"--checkpoint: belongs to one run; resume a job of the sweep by its folder, such as {sweep / '0'}")
+    if any(word.startswith("data.root=") for word in asked.overrides):  # which stands for that of the sweep's file
+        jobs = [[word for word in job if not word.startswith("data.root=")] for job in jobs]
     refuse_foreign(sweep, jobs)
     status, overrides = 0, asked.overrides
     as_asked = [*["--data-changed"] * asked.data_changed, *["--take-over"] * asked.take_over]

@@ -54,8 +54,15 @@ def key_of(word: str) -> str:
 
 
 def refuse_foreign(path: Path, jobs: list[list[str]]) -> None:
-    """Raise BadInput if jobs, which a stranger may have written, hold more than plain KEY=VALUE of nnlab's own keys."""
+    """Raise BadInput if jobs, which a stranger may have written, hold more than plain KEY=VALUE of nnlab's own keys.
+
+    Nor may they say where data lie: data are downloaded there, and a judge is kept there.
+    """
     for word in (word for job in jobs for word in job):
+        if key_of(word) == "data.root":
+            raise BadInput(
+                f"{printable(path / PLAN)}: '{shortened(word)}': say yourself where the data lie: add data.root=FOLDER"
+            )
         if (
             "=" not in word
             or not PLAIN.fullmatch(key_of(word))

@@ -94,8 +94,9 @@ ALLOWED = {  # each either reads, or writes into a file that nnlab.runs.files ha
     ("training/checkpoint.py", "torch.save"): "into `replacing`",
     ("training/keeping.py", "unlink"): "in a folder that is `own`",
     ("data/npz.py", "ZipFile"): "read",
-    ("data/own_files.py", "ZipFile"): "read",
+    ("data/member.py", "ZipFile"): "read",
     ("latent/code_file.py", "ZipFile"): "read",
+    ("plots.py", "savefig"): "into memory",
 }
 
 

@@ -240,3 +240,19 @@ def test_the_list_of_runs_keeps_to_the_width(nnlab, monkeypatch: pytest.MonkeyPa
     everything = json.loads(nnlab("runs", "--json")[1])
     assert "optimizer.lr=0.00123456789" in everything[0]["differs"]
     assert [run["experiment"] for run in everything] == [None, "em_blobs"]
+
+
+def test_where_data_lie_is_the_users_to_say(nnlab, own_folder: Path) -> None:
+    """A judge would be trained and kept there, and data downloaded."""
+    outside, sweep = own_folder / "outside", own_folder / "sweep"
+    for folder in (outside, sweep):
+        folder.mkdir()
+    job = [*small("pca"), "data=digits", "data.limit=60", f"data.root={outside}", "judge=auto", "trainer.show_every=never"]
+    (sweep / "sweep.json").write_text(json.dumps({"jobs": [job]}))
+    status, _, error = nnlab("resume", "sweep")
+    assert (status, "add data.root=FOLDER" in error) == (2, True), error
+    assert not list(outside.iterdir())
+    (sweep / "sweep.json").write_text(json.dumps({"jobs": [[word for word in job if word != "judge=auto"]]}))
+    status, _, error = nnlab("resume", "sweep", "data.root=mine")
+    assert status == 0, error
+    assert RunFolder(Path("sweep/0")).read_config()["data"]["root"] == "mine"
