@@ -12,11 +12,13 @@ import torch
 
 from nnlab import cli
 from nnlab.config import names
+from nnlab.config.build import target
 from nnlab.earlier import with_earlier
 from nnlab.experiment import Experiment, assemble, carry_out
 from nnlab.recording.console import Console
 from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
+from nnlab.training.trainer import Trainer, trainer_of
 
 torch.set_flush_denormal(True)  # before the first parallel product, as in a run: threads take it over when they start
 SMALL = {
@@ -72,6 +74,11 @@ def nnlab(capsys: pytest.CaptureFixture[str]):
 
 def config_of(*overrides: str) -> dict:
     return names.plain(names.composed(list(overrides)))
+
+
+def trainer_class(model: str) -> type[Trainer]:
+    """The class that trains a shipped model."""
+    return trainer_of(target(config_of(f"model={model}")["model"]["_target_"], "model"))
 
 
 def built(*overrides: str) -> Experiment:

@@ -8,27 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import QUIET, built, config_of, same_bits, small, train, weights
+from conftest import QUIET, built, config_of, same_bits, small, train, trainer_class, weights
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import nnlab as package
 from nnlab.config import search
-from nnlab.config.build import target
 from nnlab.errors import BadInput, Interrupted
-from nnlab.experiment import carry_out
+from nnlab.experiment import Experiment, carry_out
 from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, can
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
 from nnlab.training import checkpoint
 from nnlab.training.interruption import Interruption
-from nnlab.training.trainer import Monitor, Trainer, evaluating, trainer_of
+from nnlab.training.trainer import Monitor, evaluating
 
 MODELS = list(search.options("model"))
-
-
-def trainer_class(model: str) -> type[Trainer]:
-    return trainer_of(target(config_of(f"model={model}")["model"]["_target_"], "model"))
 
 
 def legal(model: str, *overrides: str) -> list[str]:
@@ -156,6 +151,21 @@ def same_state(a: object, b: object) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(same_state, a, b))
     return a == b
+
+
+def test_figures_do_not_depend_on_what_was_asked_before(model: str) -> None:
+    def begun() -> Experiment:
+        experiment = built(*short(model, "data.limit=200", "trainer.likelihood.temperatures=20"))
+        experiment.begin()
+        return experiment
+
+    first, second = begun(), begun()
+    expected = first.trainer.evaluate("test")
+    for split in ("validation", "test", "train"):
+        second.trainer.evaluate(split, full=split == "train")
+        second.trainer.show()
+    assert second.trainer.evaluate("test") == expected
+    assert second.trainer.facts == first.trainer.facts
 
 
 def test_a_loaded_run_gives_what_was_trained(model: str) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nnlab.config.renamed import upgraded
 from nnlab.errors import BadInput, printable
 from nnlab.runs.files import appending, clear, read, write_whole
 
@@ -107,7 +108,7 @@ class RunFolder:
             raise BadInput(f"{self.config}: not the config of a run; train again")
         if "${" in text:
             raise BadInput(f"{self.config}: holds an interpolation ${{…}}; the config of a run is plain values")
-        return config
+        return upgraded(config)
 
     def title(self) -> str:
         """What a picture of this run is headed by: the model and the data."""

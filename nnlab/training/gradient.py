@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,17 +34,20 @@ class GradientTrainer(Trainer):
     options = GradientOptions
     learns = "by gradient"
     uses = frozenset({"optimizer", "noise", "augmentation"})
+    autocasts: ClassVar[bool] = True
+    """Whether an update runs under autocast where `trainer.precision` is bfloat16."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
         options: UpdateOptions = setting.options
         self.gradient_clip, self.keep_optimizer = options.gradient_clip, options.keep_optimizer
-        self.precision = Precision(options.precision, self.device, self.model)
+        self.precision = Precision(options.precision, self.device, self.model, self.autocasts)
         self.optimizer_node = setting.optimizer
         self.graph = Graphed.wanted(options.graph, self.device)
-        if options.compile == "auto" and self.device.type == "cuda":
+        compiles = getattr(options, "compile", "none") == "auto"
+        if compiles and self.device.type == "cuda":
             self.losses = torch.compile(self.losses)
-        elif options.compile == "auto":
+        elif compiles:
             self.remarks.append(f"trainer.compile: nothing is compiled on {self.device.type}, where it was not seen to pay")
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
         self.enter(0)
@@ -134,6 +138,7 @@ class GradientTrainer(Trainer):
         """Every tensor that an update changes and the next one reads."""
         yield from self.model.parameters()
         yield from self.model.buffers()
+        yield from self.memory.buffers()
         for player in self.players.values():
             yield from player.changes()
 

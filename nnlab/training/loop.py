@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from nnlab.evaluation.judge import GLANCE
 from nnlab.recording.console import Console, figures, seconds
 from nnlab.recording.epochs import EpochTable, Row, main_figures
 from nnlab.recording.recorder import Recorder, named
@@ -236,7 +235,7 @@ class Loop:
     def evaluate(self) -> bool:
         """Figures on the validation split. Returns whether the monitored one is the best so far."""
         with self.console.waiting("evaluating on the validation split"):
-            values = self.trainer.evaluate("validation", judged=GLANCE)
+            values = self.trainer.evaluate("validation", full=False)
         self.check_finite("validation", values)
         self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.facts)
         monitor, p = self.trainer.monitor, self.progress

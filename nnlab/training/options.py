@@ -182,8 +182,6 @@ class UpdateOptions(Options):
                     and last.pt once the run is complete. Without it a complete run cannot be trained longer
     """
 
-    compile: str = "none"
-
     def __init__(
         self,
         *,
@@ -201,13 +199,20 @@ class UpdateOptions(Options):
         self.gradient_clip, self.keep_optimizer = gradient_clip, keep_optimizer
 
 
-class GradientOptions(UpdateOptions):
+class MonitoredOptions(UpdateOptions):
+    """Of updates that may stop early, by a figure of the validation split."""
+
+    def __init__(self, *, early_stopping: EarlyStopping, **updates) -> None:
+        super().__init__(**updates)
+        self.early_stopping = early_stopping
+
+
+class GradientOptions(MonitoredOptions):
     """Of learning by the gradient of a batch."""
 
-    def __init__(self, *, compile: Literal["none", "auto"] = "none", early_stopping: EarlyStopping, **updates) -> None:
-        super().__init__(**updates)
+    def __init__(self, *, compile: Literal["none", "auto"] = "none", **monitored) -> None:
+        super().__init__(**monitored)
         self.compile = compile
-        self.early_stopping = early_stopping
 
 
 class StagedOptions(GradientOptions):

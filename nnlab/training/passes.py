@@ -45,13 +45,6 @@ class PassModel(Model):
         """
 
 
-def brought(sums: Statistics | None, device: torch.device) -> Statistics | None:
-    """A checkpoint's statistics on a device; those in float64 lie on the CPU where the device (Metal) has none."""
-    if sums is None:
-        return None
-    return {n: v if device.type == "mps" and v.dtype == torch.float64 else v.to(device) for n, v in sums.items()}
-
-
 class PassTrainer(Trainer):
     """One step: the statistics of one batch; the last step of a pass also updates the model.
 
@@ -65,12 +58,11 @@ class PassTrainer(Trainer):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.sums: Statistics | None = None
         self._converged = False
 
     def enter(self, stage: int) -> None:
         super().enter(stage)
-        self.sums, self._converged = None, False
+        self._converged = False
 
     @property
     def converged(self) -> bool:
@@ -83,13 +75,14 @@ class PassTrainer(Trainer):
                 return i - step
             position = i % self.steps_per_epoch
             rows = self.data.train.rows[position * self.batch_size : (position + 1) * self.batch_size]
-            self.sums = self.model.accumulate(self.batch(rows), self.sums)
+            sums = self.model.accumulate(self.batch(rows), self.memory.group("sums"))
             if position == self.steps_per_epoch - 1:
                 # copies: a term may be a view of sums that `keep` sets to 0 before the meter is read
-                terms = {name: value.clone() for name, value in self.model.finish(self.sums).items()}
+                terms = {name: value.clone() for name, value in self.model.finish(sums).items()}
                 self.meter.add(terms, len(self.data.train))
-                self.sums = None if self.feed.split.sampled else self.model.keep(self.sums)
+                sums = None if self.feed.split.sampled else self.model.keep(sums)
                 self._converged = bool(self.model.converged)
+            self.memory.set_group("sums", sums)
         return n
 
     def batch(self, rows: Tensor) -> Batch:
@@ -99,11 +92,10 @@ class PassTrainer(Trainer):
         return self.feed.batch(rows, self.generator)
 
     def state(self) -> dict:
-        return {**super().state(), "sums": self.sums, "converged": self._converged}
+        return {**super().state(), "converged": self._converged}
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        self.sums = brought(state["sums"], self.device)
         self._converged = state["converged"]
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from nnlab.errors import BadInput
+
 Choice = Literal["auto", "float32", "bfloat16"]
 
 
@@ -34,15 +36,27 @@ class Precision:
     them: no tensor is cast, and sums and outputs are float32. It does so only where the hardware multiplies bfloat16.
 
     float32 on a CPU goes through oneDNN, too, where that is faster than MKL and just as exact.
+
+    autocasts  whether the step may run under autocast. Differences of statistics may not: what is left of two large sums
+               needs more than bfloat16's three digits
+    Raises BadInput if bfloat16 is asked for where it could only be had by autocast, and the step may not.
     """
 
-    def __init__(self, choice: Choice, device: torch.device, model: nn.Module) -> None:
+    def __init__(self, choice: Choice, device: torch.device, model: nn.Module, autocasts: bool = True) -> None:
         native = multiplies_bfloat16(device)
         bfloat16 = choice == "bfloat16" or (choice == "auto" and native)
-        self.dtype = torch.bfloat16 if bfloat16 else torch.float32
-        self.device = device
         convolves = any(isinstance(module, nn.modules.conv._ConvNd) for module in model.modules())
         on_cpu = native and device.type == "cpu" and hasattr(torch.backends.mkldnn, "matmul")
+        if not autocasts and not (on_cpu and not convolves):
+            if choice == "bfloat16":
+                name = type(model).__name__
+                raise BadInput(
+                    f"trainer.precision: {name} learns in bfloat16 only on a CPU that multiplies it natively, which this "
+                    f"{device.type} does not; use float32 or auto"
+                )
+            bfloat16 = False
+        self.dtype = torch.bfloat16 if bfloat16 else torch.float32
+        self.device = device
         self.within_onednn = bfloat16 and on_cpu and not convolves
         self.products = "bf16" if self.within_onednn else None
         if not bfloat16 and device.type == "cpu" and onednn_multiplies_float32_faster():

@@ -22,6 +22,7 @@ from nnlab.evaluation.judge import Judge
 from nnlab.model import Model
 from nnlab.noise import Noise
 from nnlab.training import randomness
+from nnlab.training.memory import Memory, saved_memory
 from nnlab.training.meter import Meter
 from nnlab.training.options import Options
 
@@ -129,6 +130,7 @@ class Trainer(ABC):
         self.feed = Feed(self.data.train, self.noise, setting.augmentation)
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         self.meter = Meter()
+        self.memory = Memory()
         self.remarks: list[str] = []  # what the user is to be told once
         self.epoch = 0.0  # of the weights that `show` shows
         self.judge = setting.judge
@@ -156,8 +158,9 @@ class Trainer(ABC):
         return min(len(self.data.train), self.steps_per_epoch * self.batch_size)
 
     def enter(self, stage: int) -> None:
-        """Make ready for a stage."""
+        """Make ready for a stage, which begins with an empty memory."""
         self.stage = stage
+        self.memory = Memory()
 
     @abstractmethod
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
@@ -189,6 +192,7 @@ class Trainer(ABC):
             **judged,
             "stage": self.stage,
             "model": self.model.state_dict(),
+            "memory": self.memory.state_dict(),
             "random": randomness.state(self.generator, self.device),
             "meter": self.meter.state(),
         }
@@ -198,6 +202,7 @@ class Trainer(ABC):
         if self.judge:
             self.judge.fill(state.get("judge"))
         self.model.load_state_dict(state["model"])
+        self.memory.restore(saved_memory(state), self.device)
         randomness.restore(state["random"], self.generator, self.device)
         self.meter.restore(state["meter"])
 
@@ -214,10 +219,11 @@ class Trainer(ABC):
     def show(self) -> dict[str, np.ndarray]:
         """Named pictures (H, W, 3) uint8 of the model as it is, without effect on training."""
 
-    def evaluate(self, split: str, judged: int | None = None) -> dict[str, float]:
+    def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
         """All figures of a split, the judge's among them, without effect on training.
 
-        judged  how many of the examples the judge compares with, at even distances; by default all
+        full  False, in the course of a run: the judge compares with some examples, and no likelihood is sampled. What is left
+              out then takes minutes
 
         Figures:
         judge_examples  how many examples of the split the judge compares with
@@ -227,7 +233,7 @@ class Trainer(ABC):
             figures = self.measure(split)
         if self.judge:
             feed = Feed(self.data.split(split), self.noise)
-            rows = feed.split.rows if judged is None else feed.split.spread(judged)
+            rows = feed.split.rows if full else feed.split.spread(judge.GLANCE)
             self.facts = {**self.facts, "judge_examples": len(rows)}
             with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
                 figures |= self.judge.figures(self.model, feed, rows, generator)

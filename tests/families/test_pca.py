@@ -82,7 +82,7 @@ def test_the_statistics_are_never_larger_than_the_smaller_matrix(limit: str) -> 
     experiment.model.start(experiment.data.train)
     for step in range(trainer.steps_per_epoch - 1):
         trainer.train(step, 1, lambda: False)
-        assert all(value.numel() <= min(n, 64) * 64 for value in trainer.sums.values())
+        assert all(value.numel() <= min(n, 64) * 64 for value in trainer.memory.group("sums").values())
 
 
 @pytest.mark.parametrize("limit", [MANY, FEW])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import built, config_of, only_run
+from conftest import built, config_of, only_run, train
 from sklearn.neural_network import BernoulliRBM
 from torch import Tensor
 
@@ -21,6 +21,7 @@ from nnlab.families.rbm.energy import difference
 from nnlab.families.rbm.hopfield import Hopfield
 from nnlab.families.rbm.rbm import RBM, centred
 from nnlab.families.rbm.units import Gaussian
+from nnlab.loading import open_run
 
 BITS = DataSpec("bits", "image", (1, 2, 3))
 REAL = DataSpec("real", "table", (3,), bounded=False, low=-5, high=5)
@@ -308,15 +309,15 @@ def test_an_update_leaves_no_graph_and_follows_the_data() -> None:
 
 def test_chains_are_many_and_go_on_where_they_were() -> None:
     trainer = built("model=rbm", "model.hidden=16", "trainer.persistent=true", "trainer.batch_size=70").trainer
-    assert trainer.chains.shape == (70, 64)
-    where = trainer.chains.data_ptr()
+    assert trainer.memory.chains.shape == (70, 64)
+    where = trainer.memory.chains.data_ptr()
     trainer.model.weight.data *= 20  # a cold machine, whose chains stay near where they are
     trainer.train(0, 3, lambda: False)
-    before = trainer.chains.clone()
+    before = trainer.memory.chains.clone()
     trainer.train(3, 1, lambda: False)
-    assert trainer.chains.data_ptr() == where
-    changed = (trainer.chains != before).float().mean().item()
-    strangers = (trainer.chains != before.roll(1, 0)).float().mean().item()
+    assert trainer.memory.chains.data_ptr() == where
+    changed = (trainer.memory.chains != before).float().mean().item()
+    strangers = (trainer.memory.chains != before.roll(1, 0)).float().mean().item()
     assert 0 < changed < 0.9 * strangers
 
 
@@ -417,9 +418,9 @@ def test_a_likelihood_is_read_on_its_schedule() -> None:
     e.begin()
     t = e.trainer
     t.train(0, 13, lambda: False)
-    assert "log_likelihood" not in t.evaluate("validation")
+    assert "log_likelihood" not in t.evaluate("validation", full=False)
     t.train(13, 7, lambda: False)
-    assert math.isfinite(t.evaluate("validation")["log_likelihood"])
+    assert math.isfinite(t.evaluate("validation", full=False)["log_likelihood"])
 
 
 def test_a_run_records_how_its_likelihood_was_found(nnlab) -> None:
@@ -449,3 +450,16 @@ def test_the_config_of_the_trainers_is_theirs() -> None:
     spec = DataSpec("digits", "image", (1, 8, 8))
     batch = Batch(torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8))
     assert RBM(spec, hidden=4).loss(batch, torch.Generator())["loss"].shape == (2,)
+
+
+@pytest.mark.parametrize("model", ["rbm", "dbn", "boltzmann"])
+def test_compiling_is_no_option_of_what_differentiates_nothing(model: str, nnlab) -> None:
+    status, _, error = nnlab("train", f"model={model}", "trainer.compile=auto")
+    assert (status, "trainer.compile: unknown key" in error) == (2, True)
+
+
+def test_a_run_of_before_that_says_compile_is_read() -> None:
+    folder = train("run", "model=rbm", "trainer.epochs=1", "trainer.show_every=never", "trainer.likelihood.method=none")
+    folder.config.write_text(folder.config.read_text().replace("early_stopping:", "compile: none\n  early_stopping:"))
+    assert "compile" in folder.config.read_text()
+    assert open_run("run").model.weight.shape == (64, 256)

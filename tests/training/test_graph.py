@@ -7,25 +7,39 @@ from copy import deepcopy
 
 import pytest
 import torch
+from conftest import built, config_of, earlier_run, trainer_class
 from tape import capture
 from torch import nn
 
+from nnlab.config import search
 from nnlab.config.names import composed, plain
 from nnlab.errors import BadInput
 from nnlab.experiment import assemble
 from nnlab.families.ae.ae import AE
 from nnlab.training import graph, synchronisation
+from nnlab.training.gradient import GradientTrainer
 from nnlab.training.graph import Graphed
 from nnlab.training.scheduled import Scheduled
 from nnlab.training.schedules import Cosine
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
-NOISY = ["ae", "conv_ae", "vae", "conv_vae", "stacked_ae", "linear_ae", "sparse_ae", "contractive_ae", "unet"]
-VARIATIONAL = ["beta_vae", "cvae", "iwae", "vq_vae"]
-GAMES = ["gan", "dcgan", "sagan", "cgan", "infogan", "aae", "bigan", "vae_gan"]
-MODELS = [*NOISY, "fcnn", "cnn", "rbm", "dbn", *GAMES, *VARIATIONAL]
+MODELS = [model for model in search.options("model") if issubclass(trainer_class(model), GradientTrainer)]
 FITTING = {"vq_vae": ["model.codes=32"]}  # what a model needs so that it has nothing to remark of so few images
 SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
+
+
+def test_the_models_are_found():
+    """Those with something beside the weights that a step changes, among them."""
+    assert {"ae", "vq_vae", "dcgan", "rbm", "dbn", "boltzmann", "transfer"} <= set(MODELS)
+
+
+def chosen(model: str) -> list[str]:
+    """The overrides for a model: with as much as its step can hold."""
+    config, uses = config_of(f"model={model}"), trainer_class(model).uses
+    earlier = [f"model.encoder={earlier_run('data=digits')}"] if "encoder" in config["model"] else []
+    noise = ["noise=masking"] if "noise" in uses else []
+    persistent = ["trainer.persistent=true"] if "persistent" in config["trainer"] else []
+    return [f"model={model}", *earlier, *noise, *persistent, *FITTING.get(model, [])]
 
 
 @pytest.fixture
@@ -38,7 +52,7 @@ def taped(monkeypatch):
 
 
 def trainer(*overrides: str):
-    experiment = assemble(plain(composed([*SMALL, *overrides, "device=cpu"])))
+    experiment = built(*SMALL, *overrides, "device=cpu")
     experiment.begin()
     return experiment.trainer
 
@@ -57,8 +71,7 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 0.0) -
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_captured_step_is_the_eager_step(taped, model):
-    noise = ["noise=masking"] if model in NOISY else ["trainer.persistent=true"] if model in ("rbm", "dbn") else []
-    common = (f"model={model}", *noise, *FITTING.get(model, []))
+    common = chosen(model)
     eager, captured = (trainer(*common, f"trainer.graph={choice}") for choice in ("none", "always"))
     # its rate in float32, as the captured one's: where a gradient is next to nothing, Adam magnifies what rounding leaves
     set_rates = eager.set_rates
@@ -206,7 +219,7 @@ def test_what_makes_the_host_wait_is_found(waits):
 
 def test_the_steps_of_shipped_models_make_nobody_wait():
     for model in MODELS:
-        trained = trainer(f"model={model}", *FITTING.get(model, []))
+        trained = trainer(*chosen(model))
         train(trained, 1)
         with synchronisation.watched():
             trained.update(trained.feed.batch(trained.rows(1), trained.generator))
@@ -216,8 +229,7 @@ def test_the_steps_of_shipped_models_make_nobody_wait():
 @pytest.mark.parametrize("model", MODELS)
 def test_on_a_gpu_a_captured_run_is_the_eager_run_and_ends_in_the_same_bits_each_time(model):
     def run(choice: str):
-        chosen = [f"model={model}", *FITTING.get(model, []), f"trainer.graph={choice}"]
-        experiment = assemble(plain(composed([*SMALL, *chosen, "device=cuda"])))
+        experiment = built(*SMALL, *chosen(model), f"trainer.graph={choice}", "device=cuda")
         experiment.begin()
         return train(experiment.trainer, 30), experiment.trainer
 

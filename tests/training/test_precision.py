@@ -6,7 +6,9 @@ import contextlib
 
 import pytest
 import torch
+from conftest import built
 
+from nnlab.errors import BadInput
 from nnlab.training import precision
 from nnlab.training.precision import Precision
 
@@ -69,3 +71,19 @@ def test_bfloat16_where_it_is_asked_for_even_if_it_is_slow_and_float32_where_tha
         "bfloat16",
         "float32",
     ]
+
+
+@pytest.mark.parametrize("model", ["rbm", "dbn", "boltzmann"])
+def test_differences_of_statistics_are_in_bfloat16_only_where_products_alone_are_rounded(model, monkeypatch):
+    """What is recorded is what was computed in: under autocast such a machine does not learn, so that is refused."""
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: False)
+    assert str(built(f"model={model}", "trainer.precision=auto").trainer.precision) == "float32"
+    with pytest.raises(BadInput, match=r"trainer\.precision: .* learns in bfloat16 only on a CPU that multiplies it natively"):
+        built(f"model={model}", "trainer.precision=bfloat16")
+
+
+@needs_switch
+def test_on_a_cpu_with_native_products_they_are_in_bfloat16(monkeypatch):
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: True)
+    chosen = built("model=rbm", "trainer.precision=bfloat16").trainer.precision
+    assert (str(chosen), chosen.products) == ("bfloat16", "bf16")

@@ -23,10 +23,10 @@ def passes(batch: int, bytes_too: bool) -> Callable[[], float]:
     def run() -> float:
         byte_products.quick = lambda: quick and bytes_too
         model.starts.copy_(begin[None])
-        trainer.sums = None
+        trainer.memory.set_group("sums", None)
         trainer.train(0, trainer.total_steps, lambda: False)
         trainer.meter.look()
-        sums = trainer.sums  # what the passes remember
+        sums = trainer.memory.group("sums")  # what the passes remember
         with torch.no_grad():
             for rows in train.rows.split(batch):
                 sums = model.accumulate(trainer.batch(rows), sums)

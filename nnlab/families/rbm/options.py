@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from nnlab.config.constraints import AtLeast, Between
 from nnlab.errors import BadInput
-from nnlab.training.options import Cadence, GradientOptions, Pretraining
+from nnlab.training.options import Cadence, MonitoredOptions, Pretraining
 
 Steps = Annotated[int, AtLeast(1)]
 
@@ -36,7 +36,7 @@ class Likelihood:
         self.chains, self.temperatures, self.reverse = chains, temperatures, reverse
 
 
-class ContrastiveOptions(GradientOptions):
+class ContrastiveOptions(MonitoredOptions):
     """Of contrastive divergence: how the states that stand for the model are drawn, and what is added to the gradient.
 
     k                Gibbs steps an update
@@ -56,9 +56,9 @@ class ContrastiveOptions(GradientOptions):
         sparsity_cost: Annotated[float, AtLeast(0)] = 0.0,
         sparsity_target: Annotated[float, Between(0, 1)] = 0.1,
         likelihood: Likelihood,
-        **gradient,
+        **monitored,
     ) -> None:
-        super().__init__(**gradient)
+        super().__init__(**monitored)
         if chains is not None and not persistent:
             raise BadInput("trainer.chains: has no effect on chains that begin at the data; add trainer.persistent=true")
         self.k, self.persistent, self.chains, self.centred = k, persistent, chains or self.batch_size, centred
@@ -74,7 +74,7 @@ class StackedContrastiveOptions(ContrastiveOptions):
         self.pretraining = pretraining
 
 
-class SettlingOptions(GradientOptions):
+class SettlingOptions(MonitoredOptions):
     """Of the general machine.
 
     inference  how hidden units are found given the visible ones, and what stands for the model:
@@ -90,7 +90,7 @@ class SettlingOptions(GradientOptions):
         inference: Literal["auto", "enumeration", "gibbs", "mean_field"] = "auto",
         k: Steps = 1,
         chains: Annotated[int, AtLeast(2)] = 100,
-        **gradient,
+        **monitored,
     ) -> None:
-        super().__init__(**gradient)
+        super().__init__(**monitored)
         self.inference, self.k, self.chains = inference, k, chains

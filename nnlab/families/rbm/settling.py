@@ -40,14 +40,20 @@ class BoltzmannTrainer(StatisticsTrainer):
         self.k, self.inference = options.k, options.inference
         if self.inference == "auto":
             self.inference = "enumeration" if machine.countable else "mean_field"
-        self.chains = torch.zeros((options.chains, machine.units), device=setting.device)
+        self.n_chains = options.chains
         super().__init__(setting)
         self.facts = {**self.facts, "inference": self.inference}
 
+    def enter(self, stage: int) -> None:
+        super().enter(stage)
+        if self.inference != "enumeration":
+            self.memory.register_buffer("chains", torch.zeros((self.n_chains, self.model.units), device=self.device))
+
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        if step == 0:
-            p = self.model.bias.detach().sigmoid().expand_as(self.chains)
-            self.chains.copy_(torch.rand(p.shape, device=self.device, generator=self.generator).lt_(p))
+        if step == 0 and self.inference != "enumeration":
+            chains = self.memory.chains
+            p = self.model.bias.detach().sigmoid().expand_as(chains)
+            chains.copy_(torch.rand(p.shape, device=self.device, generator=self.generator).lt_(p))
         return super().train(step, n, stop)
 
     def contrast(self, batch: Batch) -> Contrast:
@@ -57,15 +63,9 @@ class BoltzmannTrainer(StatisticsTrainer):
         if self.inference == "enumeration":
             return Contrast(terms, difference(machine.data_statistics(v), machine.model_statistics()))
         s = torch.cat([v, m], 1) if self.inference == "mean_field" else machine.hidden_given(v, self.k, self.generator)
-        self.chains.copy_(machine.gibbs(self.chains, self.k, self.generator))
-        return Contrast(terms, difference(machine.statistics(s), machine.statistics(self.chains)))
-
-    def state(self) -> dict:
-        return {**super().state(), "chains": self.chains}
-
-    def restore(self, state: dict) -> None:
-        super().restore(state)
-        self.chains.copy_(state["chains"])
+        chains = self.memory.chains
+        chains.copy_(machine.gibbs(chains, self.k, self.generator))
+        return Contrast(terms, difference(machine.statistics(s), machine.statistics(chains)))
 
     def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         figures = {**self.terms(batch, generator), **reconstruction_figures(self.model, batch, self.model.spec)}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,7 @@ class StatisticsTrainer(GradientTrainer):
     """A gradient that is a difference of statistics: nothing is differentiated, what is sampled least of all."""
 
     uses = frozenset({"optimizer", "augmentation"})
+    autocasts = False
     monitor = Monitor("loss")
     higher = GradientTrainer.higher | {"log_likelihood", "log_likelihood_reverse"}
 
@@ -84,7 +85,7 @@ class ContrastiveTrainer(StatisticsTrainer):
     free_energy_gap  free_energy of the split less that of training examples, nats; far above 0: learned by heart
 
     An update is one positive phase, E[h|v] of the batch, and one negative, `k` Gibbs steps; both enter with their means of h.
-    `chains` (M, D) are where the persistent chains are, `hidden_mean` (H,) is the running mean of E[h|v].
+    `memory.chains` (M, D) are where the persistent chains are, `memory.hidden_mean` (H,) is the running mean of E[h|v].
     """
 
     options = ContrastiveOptions
@@ -105,12 +106,13 @@ class ContrastiveTrainer(StatisticsTrainer):
     def enter(self, stage: int) -> None:
         super().enter(stage)
         visible, hidden = self.machine.weight.shape
-        self.hidden_mean = torch.full((hidden,), 0.5, device=self.device)
-        self.chains = torch.zeros((self.settings.chains, visible), device=self.device) if self.settings.persistent else None
+        self.memory.register_buffer("hidden_mean", torch.full((hidden,), 0.5, device=self.device))
+        if self.settings.persistent:
+            self.memory.register_buffer("chains", torch.zeros((self.settings.chains, visible), device=self.device))
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        if step == 0 and self.chains is not None:
-            self.chains.copy_(partition.drawn_from_base(self.machine, len(self.chains), self.generator))
+        if step == 0 and self.settings.persistent:
+            self.memory.chains.copy_(partition.drawn_from_base(self.machine, self.settings.chains, self.generator))
         return super().train(step, n, stop)
 
     def contrast(self, batch: Batch) -> Contrast:
@@ -120,11 +122,11 @@ class ContrastiveTrainer(StatisticsTrainer):
         terms = {"loss": rbm.watched(v, field, generator, bits=1).mean()}
         h = field.sigmoid_()
         activity = h.mean(0)
-        self.hidden_mean.lerp_(activity, FOLLOWED)
+        self.memory.hidden_mean.lerp_(activity, FOLLOWED)
         fantasy = self.fantasy(h)
         gradient = difference(rbm.statistics(v, h), rbm.statistics(fantasy, rbm.hidden_field(fantasy).sigmoid_()))
         if self.settings.centred:
-            gradient = centred(gradient, rbm.units.scaled(rbm.units.mean(rbm.base_bias)), self.hidden_mean)
+            gradient = centred(gradient, rbm.units.scaled(rbm.units.mean(rbm.base_bias)), self.memory.hidden_mean)
         if self.settings.sparsity_cost:
             self.add_sparsity(gradient, rbm.units.scaled(v).mean(0), activity)
         if "units.log_sigma" in gradient and rbm.units.shared:
@@ -134,8 +136,8 @@ class ContrastiveTrainer(StatisticsTrainer):
     def fantasy(self, h: Tensor) -> Tensor:
         """(N, D) the visible states that stand for the model's; `h` (N, H) are the means of the positive phase."""
         rbm, k, generator = self.machine, self.settings.k, self.generator
-        if self.chains is not None:
-            return self.chains.copy_(rbm.gibbs(self.chains, k, generator))
+        if self.settings.persistent:
+            return self.memory.chains.copy_(rbm.gibbs(self.memory.chains, k, generator))
         drawn = torch.rand(h.shape, device=h.device, generator=generator).lt_(h)
         return rbm.gibbs(rbm.units.sample(rbm.visible_field(drawn), generator), k - 1, generator)
 
@@ -144,21 +146,6 @@ class ContrastiveTrainer(StatisticsTrainer):
         pull = self.settings.sparsity_cost * (self.settings.sparsity_target - activity)
         gradient["hidden_bias"] += pull
         gradient["weight"].addr_(visible_mean, pull)
-
-    def changes(self) -> Iterator[Tensor]:
-        yield from super().changes()
-        yield self.hidden_mean
-        if self.chains is not None:
-            yield self.chains
-
-    def state(self) -> dict:
-        return {**super().state(), "chains": self.chains, "hidden_mean": self.hidden_mean}
-
-    def restore(self, state: dict) -> None:
-        super().restore(state)
-        self.hidden_mean.copy_(state["hidden_mean"])
-        if self.chains is not None:
-            self.chains.copy_(state["chains"])
 
     # -- figures and pictures -------------------------------------------------------------------------------------
 
@@ -204,10 +191,11 @@ class RBMTrainer(ContrastiveTrainer):
         self.made = step + done
         return done
 
-    def evaluate(self, split: str, judged: int | None = None) -> dict[str, float]:
-        figures = super().evaluate(split, judged)
+    def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
+        """Also the likelihood; in the course of a run when `trainer.likelihood.every` says so."""
+        figures = super().evaluate(split, full)
         due = self.likelihood_every and (self.made % self.likelihood_every == 0 or self.made == self.stages[-1].steps)
-        return {**figures, **self.likelihood(split)} if split == "test" or due else figures
+        return {**figures, **self.likelihood(split)} if full or due else figures
 
     def likelihood(self, split: str) -> dict[str, float]:
         """Over a split; by annealing with its standard error, and both again in reverse.
@@ -251,8 +239,8 @@ class RBMTrainer(ContrastiveTrainer):
                 "sample": sample_picture(self.model, 64, view.generator),
                 "reconstruction": reconstruction_picture(self.model, view.few),
             }
-            if self.chains is not None and self.made:
-                pictures["chains"] = chains_picture(self.model, self.chains)
+            if self.settings.persistent and self.made:
+                pictures["chains"] = chains_picture(self.model, self.memory.chains)
             return pictures
 
 

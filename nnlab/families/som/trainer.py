@@ -19,7 +19,6 @@ from nnlab.film import Footage
 from nnlab.latent.plane import is_plane, joint
 from nnlab.latent.regions import regions_plot
 from nnlab.latent.show import reconstruction_picture
-from nnlab.training.passes import Statistics, brought
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Monitor, Setting, Trainer, evaluating
 
@@ -55,7 +54,6 @@ class MapTrainer(Trainer):
         longer = max(self.model.lattice.rows, self.model.lattice.columns)
         self.radius = options.radius and options.radius.of(longer)
         self.facts = {**self.facts, "distance": self.model.distance, "distortion_radius": self.last_radius}
-        self.sums: Statistics | None = None
         self._order: tuple[int, Tensor] | None = None
         self.footage = Footage(self.model, self.frame, lambda: self.epoch)
 
@@ -114,20 +112,20 @@ class MapTrainer(Trainer):
         """Make a step with examples (N, D). Returns their distances to the winner before it, (N,)."""
         now = self.rates(step)
         if self.update == "batch":
-            self.sums, found = updates.gather(self.model, x, self.sums)
+            sums, distances = updates.gather(self.model, x, self.memory.group("sums"))
             if (step + 1) % self.steps_per_epoch == 0:
-                updates.batch(self.model, self.sums, self.model.spread(now.get("radius", 0.0)))
-                self.sums = None
-            return found
+                updates.batch(self.model, sums, self.model.spread(now.get("radius", 0.0)))
+                sums = None
+            self.memory.set_group("sums", sums)
+            return distances
         rule = updates.online if self.update == "online" else updates.mini_batch
         return rule(self.model, x, self.model.spread(now.get("radius", 0.0)), now["rate"])
 
     def state(self) -> dict:
-        return {**super().state(), "sums": self.sums, "footage": self.footage.state()}
+        return {**super().state(), "footage": self.footage.state()}
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        self.sums = brought(state["sums"], self.device)
         self.footage.restore(state["footage"])
 
     # -- figures and pictures -------------------------------------------------------------------------------------

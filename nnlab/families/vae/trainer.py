@@ -84,10 +84,10 @@ class VAETrainer(GradientTrainer):
             posteriors = [self.model.posterior(batch.input, batch.label) for batch in batches]
         return {**figures, **aggregate_figures(*map(torch.cat, zip(*posteriors, strict=True)))}
 
-    def evaluate(self, split: str, judged: int | None = None) -> dict[str, float]:
-        """In the course of a run, where the judge but glances, without log p(x)."""
-        figures = super().evaluate(split, judged)
-        return figures | self.likelihood(split) if self.samples and judged is None else figures
+    def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
+        """Also log p(x), unless it is left out in the course of a run."""
+        figures = super().evaluate(split, full)
+        return figures | self.likelihood(split) if self.samples and full else figures
 
     def likelihood(self, split: str) -> dict[str, float]:
         """Mean log p over a split, nats, with what there is to say of its errors; of pixels also in bits a dimension.
