@@ -12,11 +12,11 @@ import torch
 from benchmarks.measure import table
 from nnlab.config.names import composed, plain
 from nnlab.data.spec import DataSpec
-from nnlab.evaluation import partition
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 from nnlab.families.rbm.hopfield import CAPACITY
-from nnlab.families.rbm.memory import LOADS, by_load, random_patterns
+from nnlab.families.rbm.hopfield_trainer import LOADS, by_load, random_patterns
 from nnlab.families.rbm.rbm import RBM
+from nnlab.metrics import partition
 
 SPEC = DataSpec("coins", "image", (1, 28, 28))
 DIGITS = ("model=rbm", "model.hidden=16", "data=digits", "data.binarize=fixed", "trainer.persistent=true")

@@ -7,9 +7,9 @@ import sys
 
 from benchmarks.measure import table
 from benchmarks.runs import run_of
+from nnlab.checkpoints.reference import with_earlier
 from nnlab.config.names import composed, plain
-from nnlab.earlier import with_earlier
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 
 LABELS, SEEDS = (100, 1000), 5
 UPDATES = 2000

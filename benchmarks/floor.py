@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import table
 from nnlab.config.names import composed, plain
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 
 VAE = ["model=vae", "model.hidden=[512]", "model.latent_dim=16", "model.activation=relu"]
 MODELS = {"vae 784-512-16": VAE, "vae": ["model=vae"], "conv_vae": ["model=conv_vae"], "cnn": ["model=cnn"]}

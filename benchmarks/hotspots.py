@@ -12,7 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import table
 from nnlab.config.names import composed, plain
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 
 MODELS = ("vae", "conv_vae", "cnn")
 UPDATES, WARM_UP, TOP = 50, 20, 8

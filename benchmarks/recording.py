@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measure import Timing, in_turn, table, target
 from nnlab.config.names import composed, plain
-from nnlab.experiment import assemble, write_config
+from nnlab.experiment.run import assemble, write_config
 from nnlab.recording.console import Console
 from nnlab.recording.recorder import Recorder
 from nnlab.runs.folder import RunFolder

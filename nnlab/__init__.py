@@ -14,8 +14,12 @@ __all__ = ["load", "open", "train"]
 
 def __getattr__(name: str):
     # torch is imported when a run is asked for, so that `nnlab --help` need not wait for it
+    if name == "train":
+        from nnlab.commands.train import train
+
+        return train
     if name in __all__:
-        from nnlab import loading
+        from nnlab.experiment import loading
 
         return getattr(loading, {"open": "open_run"}.get(name, name))
     raise AttributeError(f"module 'nnlab' has no attribute {name!r}")

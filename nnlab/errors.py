@@ -39,6 +39,21 @@ class BadInput(NnlabError):
         return type(self), self.problems
 
 
+class ArgumentError(ValueError):
+    """An argument of a layer or a model that cannot be used, such as `heads` that do not divide a width.
+
+    argument  its name, as in the signature; empty where it is about several
+    The step that builds objects from a config says where the argument stands in it.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}" if argument else problem)
+        self.argument, self.problem = argument, problem
+
+    def __reduce__(self):
+        return type(self), (self.argument, self.problem)
+
+
 class RunFailed(NnlabError):
     """The run started and could not go on: it diverged, the disk is full, …"""
 

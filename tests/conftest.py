@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from nnlab import cli
+from nnlab.checkpoints.reference import with_earlier
 from nnlab.config import names
 from nnlab.config.build import target
-from nnlab.earlier import with_earlier
-from nnlab.experiment import Experiment, assemble, carry_out
+from nnlab.experiment.run import Experiment, assemble, carry_out
 from nnlab.recording.console import Console
 from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
@@ -47,13 +47,13 @@ def curves() -> None:
 def without_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chart takes a fifth of a second, and most of the runs of these tests need none."""
     if "curves" not in request.fixturenames:
-        monkeypatch.setattr("nnlab.experiment.draw_curves", lambda folder, titles: None)
+        monkeypatch.setattr("nnlab.experiment.run.draw_curves", lambda folder, titles: None)
 
 
 @pytest.fixture
 def untitled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures without their titles, where pixels are compared; titles have tests of their own."""
-    monkeypatch.setattr("nnlab.pictures.headed", lambda picture, *title: picture)
+    monkeypatch.setattr("nnlab.plotting.images.headed", lambda picture, *title: picture)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import nnlab as package
+from nnlab.checkpoints import checkpoint
 from nnlab.config import search
 from nnlab.errors import BadInput, Interrupted
-from nnlab.experiment import Experiment, carry_out
+from nnlab.experiment.run import Experiment, carry_out
 from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, can
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
-from nnlab.training import checkpoint
 from nnlab.training.interruption import Interruption
 from nnlab.training.trainer import Monitor, evaluating
 
@@ -276,7 +276,7 @@ def test_tables_are_learned_or_refused_by_name(model: str, noise: str) -> None:
     np.savez("own.npz", x_train=rng.normal(3 + label[:, None], [0.1, 1, 5, 2]), y_train=label)
     own = ["data=npz", "data.root=.", "data.file=own.npz"]
     table = [*small(model, *own), *own, f"noise={noise}", *legal(model, "trainer.epochs=10", *QUIET)]
-    refusals = {"channels": "convolutions need images, but own is a table", "prior": "within [0, 1], but own is a table"}
+    refusals = {"channels": "convolutions need images, but the data are a table", "prior": "within [0, 1], but own is a table"}
     node = config_of(f"model={model}")["model"]  # a prior that is a number is one of bits, not of a generator's noise
     refusal = next((text for key, text in refusals.items() if key in node and node[key] != "gaussian"), None)
     if refusal:

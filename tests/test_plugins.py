@@ -49,7 +49,7 @@ from torch import nn
 
 from nnlab.config.constraints import AtLeast
 from nnlab.model import Model
-from nnlab.pictures import grid
+from nnlab.plotting.images import grid
 from nnlab.training.options import PassOptions
 from nnlab.training.trainer import Monitor, Trainer
 

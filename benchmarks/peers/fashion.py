@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnlab.config.names import composed, plain
-from nnlab.experiment import Experiment, assemble
+from nnlab.experiment.run import Experiment, assemble
 
 
 def images() -> np.ndarray:

@@ -22,7 +22,7 @@ from nnlab.runs.folder import legible, picture_facts
 if TYPE_CHECKING:
     import numpy as np
 
-    from nnlab.loading import OpenRun
+    from nnlab.experiment.loading import OpenRun
 
 
 SPLITS = ("train", "validation", "test")
@@ -185,19 +185,19 @@ def write_picture(
     asked   the options of `add_output`, or of `add_look` alone
     output  whether it is the picture that -o names; another one always goes to images/ of the run
     """
-    from nnlab import pictures
+    from nnlab.plotting import images
 
     step, given = run.state["progress"]["step"], asked.output if output else None
     path = given or run.folder.images / f"{name}.png"
     title, epoch = run.folder.title(), run.folder.epoch_of(step)
-    headed = picture if asked.no_title else pictures.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "")
-    shown = pictures.enlarged(headed, asked.enlarge)
+    headed = picture if asked.no_title else images.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "")
+    shown = images.enlarged(headed, asked.enlarge)
     try:
         if not given:
             own(run.folder.images)
         if figures is not None:
             write_figures(figures, path)
-        pictures.save(shown, path, asked.dpi, picture_facts(run.folder, title, step))
+        images.save(shown, path, asked.dpi, picture_facts(run.folder, title, step))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from nnlab.data.dataset import Data
     from nnlab.data.selection import Selection
     from nnlab.data.spec import Batch
-    from nnlab.evaluation.judge import Judge
-    from nnlab.loading import OpenRun
+    from nnlab.data.split import Data
+    from nnlab.evaluators.judge import Judge
+    from nnlab.experiment.loading import OpenRun
 
 
 def main(argv: list[str]) -> int:
@@ -149,8 +149,8 @@ def measured(
     run: OpenRun, strengths: list[float], direction: Tensor, applied: Group, named: dict[str, Group], judge: Judge | None
 ) -> list[dict]:
     """Of the images themselves, and of each strength the mean squared error to them; of both which classes a judge sees."""
-    from nnlab.evaluation.reconstruction import mse
     from nnlab.latent.codes import shift
+    from nnlab.metrics.reconstruction import mse
 
     classes = {f"judged_{name}": group.selection.classes for name, group in named.items() if judge and group.selection.classes}
     rows = [dict.fromkeys(classes, 0.0), *({"strength": t, "mse": 0.0, **dict.fromkeys(classes, 0.0)} for t in strengths)]
@@ -199,7 +199,7 @@ def drawn(run: OpenRun, asked: Namespace, direction: Tensor, applied: Group) -> 
     from nnlab.commands.trained import images_at, titles
     from nnlab.data.inputs import spread
     from nnlab.latent.codes import shift
-    from nnlab.latent.show import attribute_picture
+    from nnlab.plotting.latent import attribute_picture
 
     few = applied.rows[torch.from_numpy(spread(len(applied.rows), asked.n)).to(applied.rows.device)]
     places = torch.searchsorted(applied.data.split(applied.split).rows, few).tolist()  # a split is in the order of the file

@@ -37,14 +37,14 @@ def main(argv: list[str]) -> int:
 
 def draw(runs: dict[str, RunFolder], path: Path, title: str) -> None:
     """Raises BadInput where there is nothing to draw, or no writing to the file."""
-    from nnlab import pictures
-    from nnlab.curves import curves
+    from nnlab.plotting import images
+    from nnlab.plotting.curves import curves
 
     made = curves({name: (folder.read_metrics(), folder.read_status()) for name, folder in runs.items()}, title)
     if made is None:
         named = ", ".join(str(folder.path) for folder in runs.values())
         raise BadInput(f"curves: {named}: no figure was recorded twice, so there is no curve")
     try:
-        pictures.save(made, path)
+        images.save(made, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error

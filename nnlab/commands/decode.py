@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nnlab.data.spec import DataSpec
+    from nnlab.experiment.loading import OpenRun
     from nnlab.latent.code_file import CodeFile
-    from nnlab.loading import OpenRun
 
 
 def main(argv: list[str]) -> int:
@@ -70,8 +70,8 @@ def check_output(path: Path, codes: Path) -> None:
 
 def refuse_others(run: OpenRun, file: CodeFile) -> None:
     """Raise BadInput unless the weights that encoded a file are those that are to decode it."""
-    from nnlab.earlier import fingerprint
-    from nnlab.training import checkpoint
+    from nnlab.checkpoints import checkpoint
+    from nnlab.checkpoints.reference import fingerprint
 
     own, folder = fingerprint(run.state["trainer"]["model"]), run.folder.checkpoints
     if file.fingerprint != own:
@@ -95,10 +95,10 @@ def refuse_others(run: OpenRun, file: CodeFile) -> None:
 
 def write_array(path: Path, outputs: Iterator[Tensor], spec: DataSpec, file: CodeFile) -> None:
     """x (N, *shape), batch by batch: float32, or float64 in the units of a table that was standardised."""
-    from nnlab.recording import archive
+    from nnlab.runs import npz_file
 
-    with archive.archive(path) as into:
-        archive.write_array(into, "x", file.count, (spec.original(some).cpu().numpy() for some in outputs))
+    with npz_file.archive(path) as into:
+        npz_file.write_array(into, "x", file.count, (spec.original(some).cpu().numpy() for some in outputs))
 
 
 def write_images(folder: Path, outputs: Iterator[Tensor], spec: DataSpec, file: CodeFile) -> None:
@@ -107,7 +107,7 @@ def write_images(folder: Path, outputs: Iterator[Tensor], spec: DataSpec, file: 
 
     from PIL import Image
 
-    from nnlab.pictures import to_pixels
+    from nnlab.plotting.images import to_pixels
 
     names = png_names(file)
 

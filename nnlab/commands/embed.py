@@ -22,8 +22,8 @@ from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
     from nnlab.data.inputs import Inputs
-    from nnlab.latent.embedding import Sample
-    from nnlab.loading import OpenRun
+    from nnlab.experiment.loading import OpenRun
+    from nnlab.plotting.embedding import Sample
 
 NEIGHBOURS = 2000  # codes that t-SNE places within seconds on two cores
 
@@ -52,8 +52,8 @@ def main(argv: list[str]) -> int:
 
     from nnlab.commands.trained import open_able, open_inputs, open_own
     from nnlab.data.inputs import spread
-    from nnlab.latent.embedding import Sample
     from nnlab.model import Encodes
+    from nnlab.plotting.embedding import Sample
     from nnlab.training.randomness import aside
 
     run = open_able(asked, "embed", Encodes)
@@ -88,8 +88,8 @@ def check(asked: Namespace) -> None:
 
 def check_tsne(typed: int | None, n: int, run: OpenRun) -> int:
     """How many codes t-SNE places: what was typed, or as many as make sense. Raises BadInput if what was typed does not."""
-    from nnlab.latent.embedding import FEWEST
     from nnlab.model import code_width
+    from nnlab.plotting.embedding import FEWEST
 
     count = min(NEIGHBOURS if typed is None else typed, n)
     dimensions = code_width(run.model)
@@ -111,8 +111,8 @@ def write_codes(path: Path, run: OpenRun, inputs: Inputs, sample: Sample) -> Non
     """
     import numpy as np
 
-    from nnlab.latent.embedding import encoded
-    from nnlab.recording.archive import archive, write_array
+    from nnlab.plotting.embedding import encoded
+    from nnlab.runs.npz_file import archive, write_array
 
     with archive(path) as into:
         write_array(into, "codes", len(inputs), encoded(run.model, inputs, sample))
@@ -128,7 +128,7 @@ def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int
     import numpy as np
 
     from nnlab.data.inputs import spread
-    from nnlab.latent.embedding import code_plot, tsne_plot
+    from nnlab.plotting.embedding import code_plot, tsne_plot
 
     codes, labels = sample.codes, None if inputs.labels is None else inputs.labels[sample.places]
     name = "embedding_pca" if codes.shape[1] > 2 else "embedding"

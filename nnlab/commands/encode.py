@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from nnlab.data.inputs import Inputs
     from nnlab.data.spec import DataSpec
+    from nnlab.experiment.loading import OpenRun
     from nnlab.latent.code_file import Coding
-    from nnlab.loading import OpenRun
 
 SHOWN = 24  # images of the picture
 KINDS = ("float32", "float16", "uint8", "symbols")  # as nnlab.latent.code_file has them, which imports torch
@@ -65,9 +65,9 @@ def main(argv: list[str]) -> int:
 
     import torch
 
+    from nnlab.checkpoints.reference import fingerprint
     from nnlab.commands.trained import open_able, open_inputs, open_own
     from nnlab.data.inputs import spread
-    from nnlab.earlier import fingerprint
     from nnlab.latent import code_file
     from nnlab.model import Decodes, Encodes
     from nnlab.training.randomness import aside
@@ -134,7 +134,7 @@ class Decoded:
         """Examples (n, *shape), the first of them at `start`."""
         import numpy as np
 
-        from nnlab.evaluation.reconstruction import mse, psnr
+        from nnlab.metrics.reconstruction import mse, psnr
 
         error = mse(outputs, images)
         self.mse += error.double().sum().item()
@@ -149,7 +149,7 @@ class Decoded:
         import torch
 
         from nnlab.data.spec import Batch
-        from nnlab.latent.show import reconstruction_picture
+        from nnlab.plotting.latent import reconstruction_picture
 
         images = torch.cat(self.images)
         return reconstruction_picture(run.model, Batch(images, images), torch.cat(self.outputs))

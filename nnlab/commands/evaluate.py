@@ -33,12 +33,13 @@ def main(argv: list[str]) -> int:
     asked = made.parse_args(argv)
 
     from nnlab.commands.trained import take
-    from nnlab.loading import open_run
+    from nnlab.experiment.loading import open_run
+    from nnlab.recording.console import Console
     from nnlab.recording.recorder import named
 
     run = open_run(asked.run, asked.checkpoint, asked.device, asked.data_changed)
     if asked.judge is not None:
-        choose_judge(run, asked.judge)
+        run.use_judge(asked.judge, Console(stream=sys.stderr))
     run.judged = True
     trainer = run.experiment.trainer
     if asked.samples is not None:
@@ -48,22 +49,6 @@ def main(argv: list[str]) -> int:
     figures = {prefix + name: value for name, value in trainer.evaluate(asked.split).items()}
     print(json.dumps({**run.facts, "n": n, **trainer.facts, **figures}, indent=2))
     return 0
-
-
-def choose_judge(run, judge: str) -> None:
-    """Another judge than the run's own. Raises BadInput if it has no use for the model, or cannot be had."""
-    from nnlab import judges
-    from nnlab.config import values
-    from nnlab.earlier import with_earlier
-    from nnlab.errors import BadInput
-    from nnlab.recording.console import Console
-
-    run.config, problems = with_earlier({**run.config, "judge": judge})
-    problems = problems or values.check(run.config)
-    if problems:
-        raise BadInput(*(problem.replace("judge: ", "--judge: ") for problem in problems))
-    run.config = judges.with_judge({**run.config, "device": str(run.device)}, Console(stream=sys.stderr), judges.own_root())
-    run.state["trainer"].pop("judge", None)  # the weights of the run's own
 
 
 def choose_samples(trainer: Trainer, samples: int) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from nnlab.commands.arguments import parser
+from nnlab.config.glossary import Meaning, glossary
 from nnlab.errors import BadInput, near, shortened
-from nnlab.glossary import Meaning, glossary
 
 WIDTH = 100  # of a page
 

@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     jobs = list(typed.jobs())
     if len(jobs) > 1:
         raise BadInput(f"fit: takes one experiment, not a sweep of {len(jobs)}")
-    from nnlab.earlier import with_earlier
+    from nnlab.checkpoints.reference import with_earlier
 
     config, _ = with_earlier(names.plain(names.composed(jobs[0])))
     config = {**config, "judge": "none"}  # it looks after the training step
@@ -56,7 +56,7 @@ def largest(fits: Callable[[int], bool], most: int) -> int:
 
 def training_examples(config: dict) -> int:
     """How many there are. Raises BadInput where there is nothing to try."""
-    from nnlab.experiment import assemble
+    from nnlab.experiment.run import assemble
     from nnlab.training import device
     from nnlab.training.options import UpdateOptions
 
@@ -76,7 +76,7 @@ def fits(config: dict, size: int) -> bool:
 
     import torch
 
-    from nnlab.experiment import assemble
+    from nnlab.experiment.run import assemble
     from nnlab.training.graph import PER_LAUNCH
 
     experiment = None

@@ -49,8 +49,8 @@ def main(argv: list[str]) -> int:
     from nnlab.commands.capability import require_image
     from nnlab.commands.trained import images_at, open_able, titles
     from nnlab.latent.interpolation import about, between
-    from nnlab.latent.show import interpolation_picture
     from nnlab.model import Decodes, Encodes
+    from nnlab.plotting.latent import interpolation_picture
 
     run = open_able(asked, "interpolate", Encodes, Decodes)
     require_image(run.model, "interpolate")

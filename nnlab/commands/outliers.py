@@ -17,9 +17,9 @@ from nnlab.runs.folder import legible
 if TYPE_CHECKING:
     import numpy as np
 
-    from nnlab.data.dataset import Data
-    from nnlab.evaluation.outliers import Scored
-    from nnlab.loading import OpenRun
+    from nnlab.data.split import Data
+    from nnlab.experiment.loading import OpenRun
+    from nnlab.metrics.outliers import Scored
 
 SHOWN = 5000  # points of a plane
 COLUMNS = ("set", "index", "class", "score", "kept_out")
@@ -69,8 +69,8 @@ def score_all(run: OpenRun, data: Data, asked: Namespace) -> list[Scored]:
 
     from nnlab.commands.trained import take
     from nnlab.data.feed import Feed
-    from nnlab.evaluation.outliers import scored
-    from nnlab.noise import NoNoise
+    from nnlab.data.noise.none import NoNoise
+    from nnlab.metrics.outliers import scored
 
     generator = torch.Generator(run.device).manual_seed(0)
     splits = {asked.split: (take(data, asked.split), data.spec.classes)}
@@ -84,7 +84,7 @@ def score_all(run: OpenRun, data: Data, asked: Namespace) -> list[Scored]:
 
 def write_rows(path: Path, sets: list[Scored]) -> None:
     """Every example, the most unusual first; `index` counts within its set, as --index of the other verbs does."""
-    from nnlab.evaluation.outliers import ranked
+    from nnlab.metrics.outliers import ranked
 
     try:
         rows = (
@@ -100,8 +100,8 @@ def write_pictures(run: OpenRun, data: Data, sets: list[Scored], asked: Namespac
     """What there is to see; their places are told on standard error, for standard output is the JSON's."""
     import sys
 
-    from nnlab import cards, charts
-    from nnlab.evaluation.outliers import auc, meaning, ranked
+    from nnlab.metrics.outliers import auc, meaning, ranked
+    from nnlab.plotting import cards, charts
 
     worst = list(islice(ranked(sets), asked.n))
     with redirect_stdout(sys.stderr):
@@ -119,8 +119,8 @@ def plane(data: Data, sets: list[Scored], worst: list[tuple[Scored, int]]) -> np
     """The points of the sets in the file's units, and which are the worst."""
     import torch
 
-    from nnlab.charts import outlier_plot
-    from nnlab.plots import Points
+    from nnlab.plotting.axes import Points
+    from nnlab.plotting.charts import outlier_plot
 
     spec, points = data.spec, []
     for one in sets:
@@ -135,7 +135,7 @@ def plane(data: Data, sets: list[Scored], worst: list[tuple[Scored, int]]) -> np
 
 def facts(run: OpenRun, sets: list[Scored]) -> dict:
     """The figures: of the split, and where classes were kept out of how they stand apart from it."""
-    from nnlab.evaluation.outliers import auc, meaning
+    from nnlab.metrics.outliers import auc, meaning
 
     inside = sets[0]
     found = {

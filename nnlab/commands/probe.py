@@ -15,10 +15,10 @@ from nnlab.runs.find import as_typed
 if TYPE_CHECKING:
     import torch
 
-    from nnlab.data.dataset import Data
-    from nnlab.evaluation.probe import Encoder, Result
+    from nnlab.data.split import Data
+    from nnlab.experiment.loading import OpenRun
     from nnlab.families.ae.pca import PCA
-    from nnlab.loading import OpenRun
+    from nnlab.metrics.probe import Encoder, Result
     from nnlab.model import Model
 
 MOST_SEEDS = 1000
@@ -96,7 +96,7 @@ def planned(data: Data, asked: list[int | None] | None, seeds: int) -> Plan:
     """The labelled examples of each seed. Raises BadInput if the data have no labels, too few, or fewer than asked for."""
     import torch
 
-    from nnlab.evaluation.probe import draw
+    from nnlab.metrics.probe import draw
 
     train, name = data.train, data.spec.name
     if train.y is None or not data.spec.classes:
@@ -143,8 +143,8 @@ def components(data: Data, width: int) -> PCA:
     import torch
 
     from nnlab.data.feed import Feed
+    from nnlab.data.noise.none import NoNoise
     from nnlab.families.ae.pca import PCA
-    from nnlab.noise import NoNoise
 
     split, device = data.train, data.train.x.device
     rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST - 1)
@@ -162,8 +162,8 @@ def probed(data: Data, encoders: dict[str, Encoder], plan: Plan) -> dict[str, di
     import torch
 
     from nnlab.data.feed import Feed
-    from nnlab.evaluation.probe import features, results_of
-    from nnlab.noise import NoNoise
+    from nnlab.data.noise.none import NoNoise
+    from nnlab.metrics.probe import features, results_of
 
     wanted = plan.wanted
     train = features(encoders, Feed(data.train, NoNoise(data.spec)), wanted)
@@ -218,8 +218,8 @@ def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
 
 def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]], asked: Namespace) -> None:
     """probe.json with every figure, and the chart."""
-    from nnlab.charts import probe_chart
-    from nnlab.evaluation import probe
+    from nnlab.metrics import probe
+    from nnlab.plotting.charts import probe_chart
     from nnlab.runs.files import write_whole
     from nnlab.runs.folder import as_json
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from nnlab.data.dataset import Split
     from nnlab.data.spec import Batch
-    from nnlab.loading import OpenRun
+    from nnlab.data.split import Split
+    from nnlab.experiment.loading import OpenRun
     from nnlab.model import Reconstructs
 
 MEASURED = 1000  # images that the figures are of, at the most
@@ -66,9 +66,9 @@ def main(argv: list[str]) -> int:
     from nnlab.commands.trained import open_able
     from nnlab.config.build import build
     from nnlab.data.feed import Feed
-    from nnlab.latent.show import reconstruction_picture
+    from nnlab.data.noise.base import Noise
     from nnlab.model import Reconstructs
-    from nnlab.noise import Noise
+    from nnlab.plotting.latent import reconstruction_picture
     from nnlab.training.randomness import aside
 
     run = open_able(asked, "reconstruct", Reconstructs)
@@ -95,7 +95,7 @@ def shown(run: OpenRun, asked: Namespace, generator: torch.Generator) -> tuple[S
     import torch
 
     from nnlab.commands.trained import open_own, take
-    from nnlab.data.dataset import Split
+    from nnlab.data.split import Split
 
     if asked.input is None:
         data, name = run.data, asked.split or "test"
@@ -122,8 +122,8 @@ def distances(
     """
     import torch
 
-    from nnlab.evaluation.reconstruction import mse, psnr
-    from nnlab.nn.start import mean_of
+    from nnlab.metrics.reconstruction import mse, psnr
+    from nnlab.model.data_init import mean_of
 
     found, mean = {}, None
     for batch in batches:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_checkpoint, add_data_changed, parse_override, parser
+from nnlab.commands.sweep_table import show
 from nnlab.errors import BadInput, NnlabError, printable
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import planned, refuse_foreign, show
+from nnlab.runs.sweep import planned, refuse_foreign
 
 if TYPE_CHECKING:
-    from nnlab.experiment import Experiment
+    from nnlab.experiment.run import Experiment
     from nnlab.recording.console import Console
     from nnlab.training.trainer import Trainer
 
@@ -46,18 +47,18 @@ def main(argv: list[str]) -> int:
 
     from contextlib import closing
 
-    from nnlab.config import values
+    from nnlab.checkpoints import checkpoint
     from nnlab.data.spec import DataSpec
-    from nnlab.experiment import assemble, carry_out, honest
-    from nnlab.loading import checked_config, usable
+    from nnlab.experiment import checks
+    from nnlab.experiment.loading import checked_config, usable
+    from nnlab.experiment.run import assemble, carry_out, honest
     from nnlab.recording.console import Console
     from nnlab.runs.find import resolve
-    from nnlab.training import checkpoint
 
     folder = resolve(asked.run)
     config = changed(checked_config(folder), asked.overrides)
     refuse_running(folder, asked.take_over)
-    problems = values.check(config)
+    problems = checks.check(config)
     if problems:
         raise BadInput(*problems)
     if asked.checkpoint is None and not checkpoint.available(folder.checkpoints):
@@ -117,7 +118,7 @@ def from_the_beginning(folder: RunFolder, config: dict) -> int:
     """Train a run that was killed before it saved a checkpoint."""
     from contextlib import closing
 
-    from nnlab.experiment import assemble, carry_out, honest
+    from nnlab.experiment.run import assemble, carry_out, honest
     from nnlab.recording.console import Console
 
     with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
@@ -138,7 +139,7 @@ def refuse_running(folder: RunFolder, take_over: bool) -> None:
 
 def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None:
     """Raise BadInput where there is nothing left to train."""
-    from nnlab.training.progress import Progress
+    from nnlab.checkpoints.progress import Progress
 
     progress, trainer = Progress.from_state(state["progress"]), experiment.trainer
     step, end = progress.step - progress.stage_began, trainer.stages[progress.stage].steps
@@ -159,7 +160,7 @@ def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None
 
 def refuse_without_optimizer(folder: RunFolder, state: dict, experiment: Experiment) -> None:
     """Raise BadInput where a checkpoint lacks what the steps that are left would begin with."""
-    from nnlab.training.progress import Progress
+    from nnlab.checkpoints.progress import Progress
 
     progress, trainer = Progress.from_state(state["progress"]), experiment.trainer
     patience = experiment.options.early_stopping.patience
@@ -175,8 +176,8 @@ def refuse_without_optimizer(folder: RunFolder, state: dict, experiment: Experim
 
 def tell_rate(console: Console, state: dict, trainer: Trainer) -> None:
     """A schedule that depends on the length is stretched by a new one, which would be a surprise in the curves."""
+    from nnlab.checkpoints.progress import Progress
     from nnlab.recording.recorder import named
-    from nnlab.training.progress import Progress
 
     progress = Progress.from_state(state["progress"])
     step, stage = progress.step - progress.stage_began, trainer.stages[progress.stage]

@@ -50,9 +50,9 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require
-    from nnlab.latent.show import class_picture, sample_picture
-    from nnlab.loading import open_run
+    from nnlab.experiment.loading import open_run
     from nnlab.model import Samples, SamplesClasses
+    from nnlab.plotting.latent import class_picture, sample_picture
 
     run = open_run(asked.run, asked.checkpoint, asked.device)
     model, spec = run.model, run.model.spec

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from nnlab.commands import sweep_table
 from nnlab.commands.arguments import parser
 from nnlab.errors import printable
-from nnlab.runs import sweep
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.sweep import planned
 
@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     asked = made.parse_args(argv)
 
     if planned(Path(asked.run)) is not None:
-        sweep.show(Path(asked.run))
+        sweep_table.show(Path(asked.run))
         return 0
     folder = resolve(asked.run)
     folder.read_config()  # says so if this is no run

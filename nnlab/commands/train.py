@@ -9,17 +9,22 @@ import time
 from argparse import Namespace
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
 from nnlab.commands.parsing import Parser
 from nnlab.commands.train_help import page
+from nnlab.commands.verbs import VERBS
 from nnlab.config import names, search
 from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
-from nnlab.patience import after_a_while
+from nnlab.recording.patience import after_a_while
 from nnlab.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from nnlab.experiment.loading import OpenRun
 
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
@@ -48,6 +53,26 @@ def main(argv: list[str]) -> int:
     for line in asked.overrides:  # Hydra wants them together
         options.remove(line)
     return under_hydra([*options, *asked.overrides], multirun=asked.multirun)
+
+
+def train(*overrides: str) -> OpenRun:
+    """Train as `nnlab train` does with the same KEY=VALUE, in this process, and open the run.
+
+        run = nnlab.train("model=vae", "data=digits", "trainer.epochs=5")
+        run.model.sample(64), run.data.test, run.metrics
+
+    Raises nnlab.errors.BadInput, RunFailed or Interrupted, whose messages name what is wrong.
+    """
+    from nnlab.experiment.loading import open_run
+
+    if any(not isinstance(line, str) or line.startswith("-") for line in overrides):
+        raise BadInput(f"nnlab.train: expected texts KEY=VALUE, got {overrides}; options such as -m are the command line's")
+    argv = sys.argv
+    try:
+        main(list(overrides))
+    finally:
+        sys.argv = argv
+    return open_run(trained[-1].path)
 
 
 def check_typed(asked: Namespace) -> None:
@@ -100,7 +125,7 @@ def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> Non
 
     Where a name is wrong already, the values typed are checked too, but torch is imported only if some were typed.
     """
-    from nnlab.config import values
+    from nnlab.experiment import checks
 
     problems = list(typed.problems)
     nodes = {override.key_or_group.split(".")[0] for override in typed.values} if problems or quick else None
@@ -108,10 +133,10 @@ def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> Non
         for job in typed.jobs():
             config, unresolved = names.plain(names.composed(job, config_dir)), []
             if nodes is None or nodes & {"model", "judge"}:
-                from nnlab.earlier import with_earlier  # imports torch
+                from nnlab.checkpoints.reference import with_earlier  # imports torch
 
                 config, unresolved = with_earlier(config)
-            found = unresolved or values.check(config, nodes)
+            found = unresolved or checks.check(config, nodes)
             problems += [problem for problem in found if problem.partition(":")[0] not in typed.refused]
             if nodes is None and not problems:
                 problems += check_device(config) + check_task(config, typed.keys())
@@ -152,7 +177,7 @@ def refuse_existing_folder(typed: dict[str, object]) -> None:
 def under_hydra(argv: list[str], multirun: bool) -> int:
     import hydra
 
-    from nnlab.runs import sweep
+    from nnlab.commands import sweep_table
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach cli.main instead of being printed with half a traceback
     sys.argv = ["nnlab train", *argv]
@@ -167,7 +192,7 @@ def under_hydra(argv: list[str], multirun: bool) -> int:
         raise BadInput(explain(error, Path(error.filename or "outputs"))) from error
     finally:
         if multirun:
-            sweep.show()
+            sweep_table.show()
     if failures:
         if multirun:
             return failures[0].status
@@ -199,9 +224,9 @@ def job(config) -> float | None:
 
 
 def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None) -> float | None:
-    from nnlab import judges
-    from nnlab.earlier import with_earlier
-    from nnlab.experiment import assemble, carry_out, honest
+    from nnlab.checkpoints.reference import with_earlier
+    from nnlab.experiment import judging
+    from nnlab.experiment.run import assemble, carry_out, honest
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
     from nnlab.training.device import describe
@@ -215,7 +240,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
         if problems:
             raise BadInput(*problems)
         with honest(folder):
-            config = judges.with_judge(config, Console())
+            config = judging.with_judge(config, Console())
             with Console().waiting("reading the data"):
                 experiment = assemble(config)
                 experiment.begin()
@@ -253,7 +278,6 @@ def discard(folder: RunFolder, outputs: Path) -> None:
 
 def complete(argv: list[str]) -> int:
     """Answer the shell: verbs for the first word, Hydra's choices and keys after `train`."""
-    from nnlab.cli import VERBS
 
     words = os.environ.get("COMP_LINE", "").split(" ")
     if "query" in " ".join(argv) and len(words) > 1:

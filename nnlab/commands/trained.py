@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,20 +10,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nnlab import judges
 from nnlab.commands.capability import require
-from nnlab.commands.evaluate import choose_judge
 from nnlab.config.constraints import is_none
-from nnlab.data.dataset import Data, Split
 from nnlab.data.feed import Feed
 from nnlab.data.inputs import Inputs, Reader, of_split
+from nnlab.data.noise.none import NoNoise
 from nnlab.data.own_files import of_path
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Data, Split
 from nnlab.errors import BadInput
-from nnlab.evaluation.judge import Judge
-from nnlab.loading import OpenRun, open_run
+from nnlab.evaluators.build import build_judge
+from nnlab.evaluators.judge import Judge
+from nnlab.experiment.loading import OpenRun, open_run
 from nnlab.model import Classifies, can
-from nnlab.noise import NoNoise
+from nnlab.recording.console import Console
 
 
 def open_able(asked: Namespace, verb: str, *capabilities: type) -> OpenRun:
@@ -85,10 +86,10 @@ def judge_of(run: OpenRun, data: Data, typed: str | None = None) -> Judge | None
     Raises BadInput if the one typed cannot be had.
     """
     if typed is not None:
-        choose_judge(run, typed)
+        run.use_judge(typed, Console(stream=sys.stderr))
     if run.config["judge"] == "inception":  # whose classes are others
         return None
-    judge = judges.judge(run.config["judge"], data.spec, run.config["data"], run.device)
+    judge = build_judge(run.config["judge"], data.spec, run.config["data"], run.device)
     if judge is None or not can(judge.model, Classifies):
         return None
     judge.fill(run.state["trainer"].get("judge"))

@@ -53,8 +53,8 @@ def main(argv: list[str]) -> int:
 
     from nnlab.commands.capability import require_image
     from nnlab.commands.trained import images_at, open_able
-    from nnlab.latent.show import manifold_picture, traversal_picture
     from nnlab.model import Decodes, Encodes
+    from nnlab.plotting.latent import manifold_picture, traversal_picture
 
     run = open_able(asked, "traverse", Decodes, *([] if asked.index is None else [Encodes]))
     require_image(run.model, "traverse")

@@ -23,9 +23,9 @@ from nnlab.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from nnlab.data.dataset import Data
     from nnlab.data.spec import Batch
-    from nnlab.loading import OpenRun
+    from nnlab.data.split import Data
+    from nnlab.experiment.loading import OpenRun
 
 MEASURED = 10_000  # training examples on which the spread of the codes is measured, at the most
 LARGEST = 100.0  # scale
@@ -58,8 +58,8 @@ def main(argv: list[str]) -> int:
     from nnlab.commands.capability import require_image
     from nnlab.commands.trained import clean, images_at, open_able
     from nnlab.latent.codes import moments, vary
-    from nnlab.latent.show import variation_picture
     from nnlab.model import Decodes, Encodes
+    from nnlab.plotting.latent import variation_picture
 
     run = open_able(asked, "vary", Encodes, Decodes)
     require_image(run.model, "vary")
@@ -99,8 +99,8 @@ def measured(run: OpenRun, data: Data, asked: Namespace, given: Batch, output: T
     With a judge of the run's own, and a label, also the share of the variations that are still seen as the image's class.
     """
     from nnlab.commands.trained import judge_of
-    from nnlab.evaluation.modes import class_agreement
-    from nnlab.evaluation.reconstruction import mse
+    from nnlab.metrics.mode_coverage import class_agreement
+    from nnlab.metrics.reconstruction import mse
 
     judge = judge_of(run, data) if given.label is not None else None
     rows = []

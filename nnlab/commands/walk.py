@@ -59,8 +59,9 @@ def main(argv: list[str]) -> int:
 
     from nnlab.commands.capability import require_image
     from nnlab.commands.trained import images_at, open_able
-    from nnlab.latent.walk import closed_walk, stops, walk_film
+    from nnlab.latent.walk import closed_walk, stops
     from nnlab.model import Decodes, Encodes
+    from nnlab.plotting.walk import walk_film
 
     run = open_able(asked, "walk", Decodes, *([] if asked.through is None else [Encodes]))
     require_image(run.model, "walk")

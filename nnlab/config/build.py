@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from nnlab.config.constraints import describe, fits, is_none
 from nnlab.config.kinds import accepts
-from nnlab.errors import BadInput, one_line, shortened
+from nnlab.errors import ArgumentError, BadInput, one_line, shortened
 
 T = TypeVar("T")
 EXAMPLE = "nnlab.families.vae.vae.VAE"
@@ -94,7 +94,8 @@ def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more:
     """The object of a node: `_target_` called with `arguments`, the node's other keys and `more`.
 
     Nodes inside are built first, unless the parameter is a Mapping, which takes the node itself; `none` becomes None where
-    the signature allows it. Raises BadInput if the class is not an `expected`.
+    the signature allows it. Raises BadInput if the class is not an `expected`, or
+    refuses an argument.
     """
     cls = target(node.get("_target_"), place)
     if not issubclass(cls, expected):
@@ -110,4 +111,8 @@ def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more:
             value = build(value, found, place=f"{place}.{key}")
         absent = is_none(value) and key in legal and fits(legal[key].annotation, None)
         options[key] = None if absent else value
-    return cls(*arguments, **options, **more)
+    try:
+        return cls(*arguments, **options, **more)
+    except ArgumentError as error:
+        where = f"{place}.{error.argument}" if error.argument in legal else place
+        raise BadInput(f"{where}: {error.problem}") from error

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 KINDS = {  # of a config's own nodes: the class that theirs subclass, and what to subclass in a module of one's own
     "model": ("nnlab.model:Model", "nnlab.families.ae.base.Autoencoder, nnlab.families.vae.vae.VAE or nnlab.model.Model"),
     "data": ("nnlab.data.dataset:Dataset", "nnlab.data.dataset.Dataset"),
-    "noise": ("nnlab.noise:Noise", "nnlab.noise.Noise"),
-    "augmentation": ("nnlab.augmentation:Augmentation", "nnlab.augmentation.Augmentation"),
+    "noise": ("nnlab.data.noise.base:Noise", "nnlab.data.noise.base.Noise"),
+    "augmentation": ("nnlab.data.augmentation.base:Augmentation", "nnlab.data.augmentation.base.Augmentation"),
     "trainer": ("nnlab.training.options:Options", "nnlab.training.options.Options"),
     "optimizer": ("torch.optim:Optimizer", "torch.optim.Optimizer"),
-    "optimizer.schedule": ("nnlab.training.schedules:Schedule", "nnlab.training.schedules.Schedule"),
-    "judge": ("nnlab.earlier:Earlier", ""),
+    "optimizer.schedule": ("nnlab.nn.schedules:Schedule", "nnlab.nn.schedules.Schedule"),
+    "judge": ("nnlab.checkpoints.reference:Earlier", ""),
 }
 SPECIFIED = ("model", "noise", "augmentation")  # built from the data's spec, which their constructors take first
 MAY_BE_EMPTY = ("optimizer", "optimizer.schedule")  # where a model learns without one

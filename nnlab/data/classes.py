@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from nnlab.data.spec import DataSpec
+from nnlab.data.split import Arrays
 from nnlab.errors import BadInput
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from nnlab.data.dataset import Arrays
-    from nnlab.data.spec import DataSpec
 
 
 class Chosen(NamedTuple):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -16,91 +17,11 @@ from nnlab.config.constraints import SEED, AtLeast, Between, NonEmpty
 from nnlab.data.classes import choose
 from nnlab.data.identity import digest, splits_digest
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Arrays, Data, Split
 from nnlab.errors import BadInput
 
 Share = Annotated[float, Between(0, 0.9)]
 STRATUM_SEED = 0x5EED
-
-
-@dataclass
-class Arrays:
-    """What a dataset's files hold, on the CPU.
-
-    x        (N, *shape) uint8, or float32 where the values are real; a table as loaded may be float64
-    y        (N,) int64 class numbers, or None
-    scale    a stored value times `scale` is the value a model sees
-    columns  names of a table's columns
-    mean, std  (D,) what the columns of a table were standardised by
-    sampled  whether that value is but the probability of a 1, drawn at each reading
-    range    the numbers of the file that are 0 and 1 to a model, where the scale does not say it
-    """
-
-    x_train: Tensor
-    y_train: Tensor | None
-    x_test: Tensor
-    y_test: Tensor | None
-    classes: tuple[str, ...] = ()
-    scale: float = 1 / 255
-    columns: tuple[str, ...] = ()
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    sampled: bool = False
-    range: tuple[float, float] | tuple[()] = ()
-
-
-@dataclass
-class Split:
-    """Rows of an array on the device. Training and validation share one array: a split copies no image.
-
-    sampled  a value is the probability of a 1: `values` gives the probabilities, a feed draws from them at each reading
-    """
-
-    x: Tensor
-    y: Tensor | None
-    rows: Tensor  # (n,) int64, into x and y
-    scale: float
-    sampled: bool = False
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def bits(self) -> bool:
-        """Whether the values are 0 and 1 alone."""
-        return self.x.dtype == torch.uint8 and self.scale == 1
-
-    def spread(self, n: int) -> Tensor:
-        """(n,) rows at even distances, fewer if there are no more: files often come sorted by class."""
-        places = torch.linspace(0, len(self) - 1, min(n, len(self)), dtype=torch.float64).round().long()
-        return self.rows[places.to(self.rows.device)]
-
-    def values(self, rows: Tensor) -> Tensor:
-        """(n, *shape) float32: the rows of `x`, gathered and cast."""
-        values = self.x.index_select(0, rows)
-        return values.to(torch.float32) if self.scale == 1 else values * self.scale  # a byte times a number is a float32
-
-    def labels(self, rows: Tensor) -> Tensor | None:
-        return None if self.y is None else self.y.index_select(0, rows)
-
-
-@dataclass
-class Data:
-    """A dataset on the device that trains.
-
-    others  the test examples of the classes that `data.classes` keeps out; their labels number `other_classes`
-    remarks how the files were read, where another reading was possible; a sentence each, told when a run begins
-    """
-
-    spec: DataSpec
-    train: Split
-    validation: Split
-    test: Split
-    others: Split
-    other_classes: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-    def split(self, name: str) -> Split:
-        return getattr(self, name)
 
 
 class Dataset(ABC):
@@ -252,6 +173,9 @@ def free_memory(device: torch.device) -> int:
         with open("/proc/meminfo") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
     except (OSError, StopIteration):  # not Linux
-        import os
-
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**62
+
+
+def own_root() -> Path:
+    """The user's own folder of datasets, whatever a run's config says: NNLAB_DATA, or datasets."""
+    return Path(os.environ.get("NNLAB_DATA") or "datasets")

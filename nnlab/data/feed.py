@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nnlab.augmentation import Augmentation
-from nnlab.data.dataset import Split
+from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.images import bernoulli
+from nnlab.data.noise.base import Noise
 from nnlab.data.spec import Batch
-from nnlab.noise import Noise
+from nnlab.data.split import Split
 
 
 def evaluation_batch(split: Split) -> int:

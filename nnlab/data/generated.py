@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from nnlab.config.constraints import SEED, AtLeast
-from nnlab.data.dataset import Arrays, Share
+from nnlab.data.dataset import Share
 from nnlab.data.parts import with_test
+from nnlab.data.split import Arrays
 from nnlab.data.table import Table
 
 

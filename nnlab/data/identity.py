@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Arrays, Data, Split
 from nnlab.errors import BadInput, printable
-
-if TYPE_CHECKING:
-    from nnlab.data.dataset import Arrays, Data, Split
 
 
 def digest(arrays: Arrays) -> str:

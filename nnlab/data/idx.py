@@ -8,8 +8,9 @@ import math
 from pathlib import Path
 from typing import ClassVar
 
-from nnlab.data.dataset import Arrays, made_for
+from nnlab.data.dataset import made_for
 from nnlab.data.images import Images
+from nnlab.data.split import Arrays
 from nnlab.errors import BadInput, because
 
 IMAGE, LABEL = (28, 28), ()  # the shape of one example

@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nnlab.data.dataset import Arrays, Dataset
+from nnlab.data.dataset import Dataset
+from nnlab.data.split import Arrays
 from nnlab.errors import BadInput
 
 FIXED_SEED = 0xB17  # turns the seed of the splits into another

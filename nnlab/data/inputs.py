@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.dataset import Split
 from nnlab.data.feed import Feed
 from nnlab.data.images import bernoulli
+from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
-from nnlab.noise import NoNoise
 
 
 @dataclass

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.data.datasets.npz import DAMAGED
 from nnlab.data.image_files import FORMATS, images_under, is_image, read_image
 from nnlab.data.inputs import Again, Inputs, Reader, spread
 from nnlab.data.member import opened
-from nnlab.data.npz import DAMAGED
 from nnlab.data.parts import classes_of, plain
 from nnlab.data.readings import BITS, BYTES, Reading, axis_of, channels_first, read
 from nnlab.data.spec import Batch, DataSpec

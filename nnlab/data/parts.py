@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.dataset import Arrays, set_aside
+from nnlab.data.dataset import set_aside
+from nnlab.data.split import Arrays
 from nnlab.errors import BadInput
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from nnlab.data.classes import number_of
-from nnlab.data.dataset import Split
-from nnlab.data.npz import DAMAGED
+from nnlab.data.datasets.npz import DAMAGED
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput, one_line
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from nnlab.data.dataset import Arrays, Dataset
+from nnlab.data.dataset import Dataset
+from nnlab.data.split import Arrays
 from nnlab.errors import BadInput
 
 

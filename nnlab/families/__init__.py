@@ -1,0 +1,1 @@
+"""The models, a folder per family: `model=NAME` is FAMILY/NAME.py and configs/model/NAME.yaml."""

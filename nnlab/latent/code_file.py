@@ -24,11 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.npz import DAMAGED
+from nnlab.data.datasets.npz import DAMAGED
 from nnlab.data.own_files import chunks, opened
 from nnlab.errors import BadInput, one_line, printable
 from nnlab.model import Decodes
-from nnlab.recording.archive import archive, write_array
+from nnlab.runs.npz_file import archive, write_array
 
 Kind = Literal["float32", "float16", "uint8", "symbols"]
 NUMBERS = ("float32", "float16", "uint8")

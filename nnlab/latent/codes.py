@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch
 from nnlab.model import Decodes, Encodes
-from nnlab.nn.precise import doubled
+from nnlab.nn.float64 import doubled
 
 
 def moments(model: Encodes, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""A closed walk through a latent space, as a film."""
+"""A closed walk through a latent space."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from torch import Tensor
 
 from nnlab.latent.interpolation import about
 from nnlab.model import Decodes, Encodes, Latent, Samples, can
-from nnlab.pictures import Film, grid
 
 TOGETHER = 256  # codes that are decoded at once
 
@@ -31,10 +30,3 @@ def closed_walk(codes: Tensor, latent: Latent, steps: int) -> Tensor:
     """
     shares = torch.arange(steps, device=codes.device) / steps
     return about(latent)(codes, codes.roll(-1, 0), shares).flatten(0, 1)
-
-
-def walk_film(model: Decodes, walks: Tensor) -> Film:
-    """Films side by side of walks (W, T, d): a picture of each of T places, with an image a walk."""
-    together = max(1, TOGETHER // len(walks))
-    decoded = (model.decode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in walks.transpose(0, 1).split(together))
-    return Film.of([grid(frame, model.spec) for part in decoded for frame in part], rest=False)

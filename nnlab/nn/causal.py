@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnlab.errors import BadInput
+from nnlab.errors import ArgumentError
 
 WIDER = 4  # the hidden layer of a block against its width
 SPREAD = 0.02  # of embeddings at the start, as in GPT-2
@@ -62,9 +62,9 @@ class CausalTransformer(nn.Module):
         super().__init__()
         if width % heads:
             fitting = max(n for n in range(1, heads + 1) if width % n == 0)
-            raise BadInput(
-                f"model.prior_heads: {heads} heads do not divide model.prior_width, {width}; give {fitting}, or a width that "
-                f"is a multiple of {heads}"
+            raise ArgumentError(
+                "heads",
+                f"{heads} heads do not divide the width, {width}; give {fitting}, or a width that is a multiple of {heads}",
             )
         self.length = length
         self.embedding = nn.Embedding(symbols, width)

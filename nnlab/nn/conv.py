@@ -7,26 +7,25 @@ from math import prod
 
 from torch import nn
 
-from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput
-from nnlab.nn.mlp import ACTIVATIONS, Activation, mlp
+from nnlab.errors import ArgumentError
+from nnlab.nn.mlp import ACTIVATIONS, Activation, Shape, mlp
 
 KERNEL, STRIDE, PADDING = 4, 2, 1  # the kernel is a multiple of the stride, against checkerboards (Odena et al. 2016)
 
 
-def sides(spec: DataSpec, layers: int) -> list[tuple[int, int]]:
-    """(H, W) before and after each halving: 28 → 14 → 7, odd sides rounded down.
+def sides(shape: Shape, layers: int) -> list[tuple[int, int]]:
+    """(H, W) of images (C, H, W) before and after each halving: 28 → 14 → 7, odd sides rounded down.
 
-    Raises BadInput for a table, and for an image that has not so many halves.
+    Raises ArgumentError for a table, whose shape is (D,), and for an image that cannot be halved as often.
     """
-    if spec.kind != "image":
-        raise BadInput(f"model: convolutions need images, but {spec.name} is a table; use a fully connected model")
-    found = [spec.shape[1:]]
+    if len(shape) != 3:
+        raise ArgumentError("", "convolutions need images, but the data are a table; use a fully connected model")
+    found = [shape[1:]]
     for _ in range(layers):
         found.append(tuple(side // STRIDE for side in found[-1]))
     if 0 in found[-1]:
-        h, w = spec.shape[1:]
-        raise BadInput(f"model.channels: {layers} layers halve {h}×{w} to nothing; give fewer, e.g. [32]")
+        h, w = shape[1:]
+        raise ArgumentError("channels", f"{layers} layers halve {h}×{w} to nothing; give fewer, e.g. [32]")
     return found
 
 
@@ -50,22 +49,22 @@ def doublings(widths: list[int], size: list[tuple[int, int]], activation: Activa
     return layers
 
 
-def conv_encoder(spec: DataSpec, channels: list[int], hidden: int, outputs: int, activation: Activation) -> nn.Sequential:
+def conv_encoder(shape: Shape, channels: list[int], hidden: int, outputs: int, activation: Activation) -> nn.Sequential:
     """(N, C, H, W) → (N, outputs): a halving convolution for each of `channels`, then one fully connected hidden layer."""
-    last = sides(spec, len(channels))[-1]
+    last = sides(shape, len(channels))[-1]
     return nn.Sequential(
-        *halvings([spec.shape[0], *channels], activation),
+        *halvings([shape[0], *channels], activation),
         nn.Flatten(),
         *mlp([channels[-1] * prod(last), hidden, outputs], activation),
     )
 
 
 def conv_decoder(
-    spec: DataSpec, channels: list[int], hidden: int, latent_dim: int, activation: Activation, per_value: int = 1
+    shape: Shape, channels: list[int], hidden: int, latent_dim: int, activation: Activation, per_value: int = 1
 ) -> nn.Sequential:
     """(N, latent_dim) → (N, per_value · C, H, W): the encoder's mirror image."""
-    size = sides(spec, len(channels))
-    widths = [*reversed(channels), per_value * spec.shape[0]]
+    size = sides(shape, len(channels))
+    widths = [*reversed(channels), per_value * shape[0]]
     layers = [
         *mlp([latent_dim, hidden, widths[0] * prod(size[-1])], activation),
         nn.Unflatten(1, (widths[0], *size[-1])),

@@ -10,10 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
-from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput
-from nnlab.nn.precise import doubled
+from nnlab.nn.float64 import doubled
 
 Choice = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"]
 Sigma = Annotated[float, AtLeast(1e-4)] | Literal["learned"]
@@ -30,10 +27,6 @@ class Likelihood(nn.Module):
 
     per_value: int = 1
     discrete: bool = False
-
-    def unmeasured(self, split: Split) -> str | None:
-        """Why values like those of a split have no likelihood here, in a sentence's second half; None where they have one."""
-        return None
 
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
         """(N,) nats an image."""
@@ -56,14 +49,6 @@ class Bernoulli(Likelihood):
 
     discrete = True
 
-    def unmeasured(self, split: Split) -> str | None:
-        if split.bits or split.sampled:
-            return None
-        return (
-            "has gray values, of which the Bernoulli likelihood is no density; "
-            "add data.binarize=dynamic or model.likelihood=continuous_bernoulli"
-        )
-
     def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
         return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
@@ -76,11 +61,6 @@ class Bernoulli(Likelihood):
 
 class Density(Likelihood):
     """Of values from a continuum. On bits it would grow without bound, as a density does on points."""
-
-    def unmeasured(self, split: Split) -> str | None:
-        if not (split.bits or split.sampled):
-            return None
-        return "is binary, and on two points a density has no bound; give model.likelihood=bernoulli or data.binarize=none"
 
 
 class ContinuousBernoulli(Density):
@@ -138,18 +118,19 @@ def langevin_slope(a: Tensor) -> Tensor:
 class Gaussian(Density):
     """log p(x|m) = −½ Σ ((x−m)²/σ² + log 2πσ²), with a mean m for each value.
 
-    sigma  σ, in the units that a model sees; or learned: one for an image, one a column for a table, and at least 0.001 of
-           the range, so that a value that never changes cannot make the likelihood infinite
+    value_range  high − low of the values that occur
+    sigmas       how many σ are learned: 1 for an image; D for a table of D columns, one per column
+    sigma        σ, in the units that a model sees; or learned, and then at least 0.001 of the range, so that a value that
+                 never changes cannot make the likelihood infinite
     """
 
     log_sigma: Tensor
 
-    def __init__(self, spec: DataSpec, sigma: Sigma = "learned") -> None:
+    def __init__(self, value_range: float = 1.0, sigmas: int = 1, sigma: Sigma = "learned") -> None:
         super().__init__()
-        spread = spec.high - spec.low or 1.0
         learned = sigma == "learned"
-        self.floor = 1e-3 * spread if learned else 0.0
-        start = torch.full((spec.features if spec.kind == "table" else 1,), math.log(START * spread if learned else sigma))
+        self.floor = 1e-3 * value_range if learned else 0.0
+        start = torch.full((sigmas,), math.log(START * value_range if learned else sigma))
         if learned:
             self.log_sigma = nn.Parameter(start)
         else:
@@ -208,25 +189,3 @@ class DiscretizedLogistic(Likelihood):
         y, scale = doubled(mean.clamp(0.01, 0.99)), START / 2  # a logistic's s.d. is 1.8 of its scale
         location = y + scale * torch.log(torch.expm1(-y / scale) / torch.expm1((y - 1) / scale))
         return torch.cat([location, torch.full_like(location, math.log(scale))]).to(mean)
-
-
-def likelihood(choice: Choice, spec: DataSpec, sigma: Sigma = "learned") -> Likelihood:
-    """`auto` is Bernoulli for images within [0, 1] and Gaussian for everything else.
-
-    Raises BadInput where the data have values that the choice gives no probability, and for a sigma that nothing reads.
-    """
-    if choice == "auto":
-        choice = "bernoulli" if spec.in_unit_interval and spec.kind == "image" else "gaussian"
-    if choice != "gaussian" and not spec.in_unit_interval:
-        raise BadInput(f"model.likelihood: {choice} needs {spec.beyond_unit_interval}; use gaussian")
-    if choice == "discretized_logistic" and spec.kind != "image":
-        raise BadInput(
-            f"model.likelihood: discretized_logistic is of the 256 levels of pixels, {spec.name} is a table; use gaussian"
-        )
-    if choice != "gaussian" and sigma != "learned":
-        raise BadInput(f"model.sigma: has no effect under {choice}; add model.likelihood=gaussian, or leave it out")
-    if choice == "gaussian":
-        return Gaussian(spec, sigma)
-    return {"bernoulli": Bernoulli, "continuous_bernoulli": ContinuousBernoulli, "discretized_logistic": DiscretizedLogistic}[
-        choice
-    ]()

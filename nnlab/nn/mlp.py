@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import prod
 from typing import Annotated, Literal
 
 from torch import nn
 
 from nnlab.config.constraints import AtLeast, Between
-from nnlab.data.spec import DataSpec
 
+Shape = tuple[int, ...]  # (C, H, W) of an image, (D,) of a row of a table
 Width = Annotated[int, AtLeast(1)]
 Dropout = Annotated[float, Between(0, 0.9)]
 Activation = Literal["relu", "silu", "gelu", "elu", "leaky_relu", "tanh"]
@@ -31,14 +32,12 @@ def mlp(widths: list[int], activation: Activation) -> list[nn.Module]:
     return layers[:-1]
 
 
-def mlp_encoder(spec: DataSpec, hidden: list[int], outputs: int, activation: Activation) -> nn.Sequential:
+def mlp_encoder(shape: Shape, hidden: list[int], outputs: int, activation: Activation) -> nn.Sequential:
     """(N, *shape) → (N, outputs)."""
-    return nn.Sequential(nn.Flatten(), *mlp([spec.features, *hidden, outputs], activation))
+    return nn.Sequential(nn.Flatten(), *mlp([prod(shape), *hidden, outputs], activation))
 
 
-def mlp_decoder(
-    spec: DataSpec, hidden: list[int], latent_dim: int, activation: Activation, per_value: int = 1
-) -> nn.Sequential:
-    """(N, latent_dim) → (N, per_value · C, …) where C, … is the data's shape, with the encoder's hidden widths in reverse."""
-    layers = mlp([latent_dim, *reversed(hidden), per_value * spec.features], activation)
-    return nn.Sequential(*layers, nn.Unflatten(1, (per_value * spec.shape[0], *spec.shape[1:])))
+def mlp_decoder(shape: Shape, hidden: list[int], latent_dim: int, activation: Activation, per_value: int = 1) -> nn.Sequential:
+    """(N, latent_dim) → (N, per_value · C, …) where C, … is the shape, with the encoder's hidden widths in reverse."""
+    layers = mlp([latent_dim, *reversed(hidden), per_value * prod(shape)], activation)
+    return nn.Sequential(*layers, nn.Unflatten(1, (per_value * shape[0], *shape[1:])))

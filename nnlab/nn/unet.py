@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnlab.data.spec import DataSpec
 from nnlab.nn.conv import sides
-from nnlab.nn.mlp import ACTIVATIONS, Activation
+from nnlab.nn.mlp import ACTIVATIONS, Activation, Shape
 
 
 class Convolutions(nn.Sequential):
@@ -33,14 +32,14 @@ class UNetwork(nn.Module):
     channels  of the levels, the image's own size first
     """
 
-    def __init__(self, spec: DataSpec, channels: list[int], activation: Activation) -> None:
+    def __init__(self, shape: Shape, channels: list[int], activation: Activation) -> None:
         super().__init__()
-        sides(spec, len(channels) - 1)  # refuses tables, and images that have not so many halves
-        self.down = nn.ModuleList(Convolutions(i, o, activation) for i, o in pairwise([spec.shape[0], *channels]))
+        sides(shape, len(channels) - 1)  # refuses tables, and images that have not so many halves
+        self.down = nn.ModuleList(Convolutions(i, o, activation) for i, o in pairwise([shape[0], *channels]))
         upwards = list(pairwise(reversed(channels)))
         self.narrow = nn.ModuleList(nn.Conv2d(below, level, 1) for below, level in upwards)
         self.up = nn.ModuleList(Convolutions(2 * level, level, activation) for _, level in upwards)
-        self.last = nn.Conv2d(channels[0], spec.shape[0], 1)
+        self.last = nn.Conv2d(channels[0], shape[0], 1)
         # channels last: what oneDNN's bfloat16 and tensor cores read
         self.to(memory_format=torch.channels_last)
 

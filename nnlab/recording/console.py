@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nnlab.errors import printable
-from nnlab.patience import after_a_while
+from nnlab.recording.patience import after_a_while
 from nnlab.runs.files import appending
 
 

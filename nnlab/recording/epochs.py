@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from nnlab.metrics.main import main_figures
 
 NARROWEST = 10  # characters of a figure's column
 GAP = "  "
-
-
-def main_figures(names: Collection[str], chosen: Sequence[str] = ()) -> list[str]:
-    """The figures that one looks at first: the loss, of a game the loss of each player; then those that were chosen."""
-    losses = [name for name in names if name.endswith("_loss")]
-    return list(dict.fromkeys([*(["loss"] if "loss" in names else losses), *chosen]))
 
 
 @dataclass(frozen=True)

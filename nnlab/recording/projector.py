@@ -5,7 +5,6 @@ TensorBoard looks for the config under that name in the folder of the event file
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 
@@ -13,11 +12,10 @@ import numpy as np
 from PIL import Image
 
 from nnlab.errors import printable
+from nnlab.plotting.sprite import sprite
 from nnlab.runs.files import own, replacing, write_whole
 
 POINTS = 5000  # what a browser turns smoothly
-SPRITE = 8192  # pixels a side that a sprite may have: the largest texture that graphics cards are sure to hold
-THUMBNAIL = 64  # pixels a side of an image among thousands
 
 
 def write(run: Path, name: str, codes: np.ndarray, columns: dict[str, list], thumbnails: np.ndarray | None = None) -> None:
@@ -56,22 +54,3 @@ def metadata(columns: dict[str, list]) -> str:
     """A line a point; above them the names of the columns, unless there is one alone: TensorBoard would take it for a point."""
     rows = [*([tuple(columns)] if len(columns) > 1 else []), *zip(*columns.values(), strict=True)]
     return "".join("\t".join(printable(re.sub(r"\s+", " ", str(value))) for value in row) + "\n" for row in rows)
-
-
-def sprite(thumbnails: np.ndarray) -> np.ndarray:
-    """(N, h, w, 3) uint8 → one picture, row by row in a square of as many places a side as hold all, the last ones black."""
-    n, h, w, channels = thumbnails.shape
-    side = math.isqrt(n - 1) + 1
-    places = np.zeros((side * side, h, w, channels), np.uint8)
-    places[:n] = thumbnails
-    return places.reshape(side, side, h, w, channels).swapaxes(1, 2).reshape(side * h, side * w, channels)
-
-
-def thumbnail(pixels: np.ndarray, count: int) -> np.ndarray:
-    """(H, W, 3) uint8, scaled down where it is larger than one of `count` in a sprite may be."""
-    h, w, _ = pixels.shape
-    most = min(THUMBNAIL, SPRITE // (math.isqrt(max(count, 1) - 1) + 1))
-    if max(h, w) <= most:
-        return pixels
-    size = [max(1, round(side * most / max(h, w))) for side in (w, h)]
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))

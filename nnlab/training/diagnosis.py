@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from nnlab.checkpoints import checkpoint
+from nnlab.checkpoints.progress import Progress
 from nnlab.errors import RunFailed
 from nnlab.runs.folder import RunFolder
-from nnlab.training import checkpoint
-from nnlab.training.progress import Progress
 
 if TYPE_CHECKING:
     from nnlab.training.trainer import Trainer

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
+from nnlab.nn.scheduled import Scheduled
+from nnlab.nn.schedules import Clock
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.graph import Graphed
 from nnlab.training.options import GradientOptions, UpdateOptions
 from nnlab.training.player import Player
 from nnlab.training.precision import Precision
-from nnlab.training.scheduled import Scheduled
-from nnlab.training.schedules import Clock
 from nnlab.training.trainer import Setting, Trainer
 
 STAGE = 2**32  # more epochs than a stage will ever have: each stage has orders of its own

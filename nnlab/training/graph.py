@@ -6,24 +6,43 @@ the step, which the step itself counts on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from nnlab.errors import BadInput
 from nnlab.training import synchronisation
-
-if TYPE_CHECKING:
-    from nnlab.training.gradient import GradientTrainer
+from nnlab.training.meter import Meter
 
 PER_LAUNCH = 10  # updates: what is between two launches is then a tenth of what it is between two updates
 WARM_UP = 3  # updates before a capture, in which libraries take their workspaces (as torch's documentation has it)
 TOLERANCE = 1e-2  # of the change that an update makes, between the captured one and the eager one
 
 Launch = Callable[[], None]
+
+
+class Capturable(Protocol):
+    """What a graph needs of a trainer: the update as device code, what it reads, and all that it changes."""
+
+    data: Any
+    feed: Any
+    players: Mapping[str, Any]
+    meter: Meter
+    generator: torch.Generator
+    device: torch.device
+    batch_size: int
+    steps_per_epoch: int
+    remarks: list[str]
+
+    def order(self, epoch: int) -> Tensor: ...
+    def rates(self, step: int) -> dict[str, float]: ...
+    def set_rates(self, values: Iterable[float | Tensor]) -> None: ...
+    def update(self, batch: Any) -> dict[str, Tensor]: ...
+    def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int: ...
+    def changes(self) -> Iterator[Tensor]: ...
 
 
 def available(device: torch.device) -> bool:
@@ -65,7 +84,7 @@ class Graphed:
             raise BadInput(f"trainer.graph: a CUDA graph needs a GPU of NVIDIA's, but the device is {device.type}; use auto")
         return choice != "none" and available(device)
 
-    def __init__(self, trainer: GradientTrainer) -> None:
+    def __init__(self, trainer: Capturable) -> None:
         self.trainer = t = trainer
         self.full, self.rest = divmod(len(t.data.train), t.batch_size)
         steps, device = t.steps_per_epoch, t.device

@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
+from nnlab.checkpoints.manager import Keeping
+from nnlab.checkpoints.progress import Progress, best_figures
+from nnlab.checkpoints.snapshot import snapshot
+from nnlab.metrics.main import main_figures
 from nnlab.recording.console import Console, figures, seconds
-from nnlab.recording.epochs import EpochTable, Row, main_figures
+from nnlab.recording.epochs import EpochTable, Row
 from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
 from nnlab.training.diagnosis import divergence, finite
-from nnlab.training.keeping import Keeping
 from nnlab.training.meter import Fetched
 from nnlab.training.options import Cadences, Options
-from nnlab.training.progress import Progress, best_figures
-from nnlab.training.snapshot import snapshot
 from nnlab.training.trainer import Stage, Trainer
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.build import build, target
+from nnlab.nn.schedules import Clock, Schedule
 from nnlab.training.eager import spare_the_compiler, stepper
-from nnlab.training.schedules import Clock, Schedule
 
 OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # of an optimizer's groups: how it computes, not what it has learned
 

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.augmentation import Augmentation
-from nnlab.data.dataset import Data
+from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.feed import Feed
+from nnlab.data.noise.base import Noise
 from nnlab.data.spec import Batch
-from nnlab.evaluation import judge
-from nnlab.evaluation.judge import Judge
+from nnlab.data.split import Data
+from nnlab.evaluators import judge
+from nnlab.evaluators.judge import Judge
 from nnlab.model import Model
-from nnlab.noise import Noise
 from nnlab.training import randomness
 from nnlab.training.memory import Memory, saved_memory
 from nnlab.training.meter import Meter

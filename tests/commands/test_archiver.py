@@ -19,12 +19,12 @@ from nnlab.commands.capability import names_of
 from nnlab.data import feed
 from nnlab.data.inputs import Reader
 from nnlab.data.spec import Batch
-from nnlab.evaluation.reconstruction import mse, psnr
+from nnlab.experiment.loading import open_run
 from nnlab.families.ae.ae import AE
-from nnlab.latent.show import reconstruction_picture
-from nnlab.loading import open_run
+from nnlab.metrics.reconstruction import mse, psnr
 from nnlab.model import Decodes, Encodes, Spells
-from nnlab.pictures import to_pixels
+from nnlab.plotting.images import to_pixels
+from nnlab.plotting.latent import reconstruction_picture
 
 pytestmark = pytest.mark.usefixtures("untitled")
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 import nnlab as package
 from nnlab.data import feed
-from nnlab.data.dataset import Split
 from nnlab.data.images import bernoulli
+from nnlab.data.split import Split
+from nnlab.experiment.loading import open_run
 from nnlab.families.em.kmeans import KMeans
-from nnlab.loading import open_run
 from nnlab.training.randomness import aside
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnlab.glossary import entries, glossary
+from nnlab.config.glossary import entries, glossary
 
 DOC = """A summary.
 
@@ -61,10 +61,11 @@ def test_a_meaning_is_short_and_plain(name: str) -> None:
 
 def test_what_is_better_is_said_of_every_figure_that_has_a_better() -> None:
     """By the direction that the summary of a run keeps the best of."""
-    from nnlab.evaluation import judge, reconstruction
+    from nnlab.evaluators import judge
     from nnlab.families.em.trainer import MixtureTrainer
     from nnlab.families.rbm.trainer import RBMTrainer
     from nnlab.families.vae.trainer import VAETrainer
+    from nnlab.metrics import reconstruction
 
     told = glossary()
     higher = {*judge.HIGHER, *reconstruction.HIGHER, *MixtureTrainer.higher, *RBMTrainer.higher, *VAETrainer.higher}

@@ -16,10 +16,10 @@ import pytest
 import torch
 from conftest import QUIET, only_run, same_bits, small, weights
 
+from nnlab.checkpoints import checkpoint
+from nnlab.checkpoints.progress import Progress
 from nnlab.data.spec import DataSpec
 from nnlab.runs.folder import RunFolder
-from nnlab.training import checkpoint
-from nnlab.training.progress import Progress
 
 LONG = [*small("vae"), "noise=gaussian", "trainer.epochs=40", "trainer.save_every=7 steps", "trainer.log_every=5 steps", *QUIET]
 

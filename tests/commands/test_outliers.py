@@ -13,9 +13,9 @@ from conftest import only_run, small
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from nnlab.cards import FRAME
+from nnlab.experiment.loading import open_run
 from nnlab.families.em.kmeans import KMeans
-from nnlab.loading import open_run
+from nnlab.plotting.cards import FRAME
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from conftest import only_run, small
 
-from nnlab.evaluation import probe
 from nnlab.families.ae.pca import PCA
+from nnlab.metrics import probe
 
 LINE = re.compile(r"^(.*?\(\d+\)) +(.*)$", re.MULTILINE)
 

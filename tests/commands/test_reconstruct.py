@@ -12,11 +12,11 @@ from conftest import only_run, small
 from PIL import Image
 
 from nnlab.data.feed import Feed
+from nnlab.data.noise.gaussian import Gaussian
 from nnlab.data.spec import Batch
-from nnlab.evaluation.reconstruction import mse, psnr
-from nnlab.latent.show import reconstruction_picture
-from nnlab.loading import open_run
-from nnlab.noise import Gaussian
+from nnlab.experiment.loading import open_run
+from nnlab.metrics.reconstruction import mse, psnr
+from nnlab.plotting.latent import reconstruction_picture
 from nnlab.training.randomness import aside
 
 pytestmark = pytest.mark.usefixtures("untitled")

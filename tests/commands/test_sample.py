@@ -11,8 +11,8 @@ from conftest import small
 from PIL import Image
 
 import nnlab as package
-from nnlab.latent.show import class_picture
-from nnlab.pictures import grid
+from nnlab.plotting.images import grid
+from nnlab.plotting.latent import class_picture
 
 pytestmark = pytest.mark.usefixtures("untitled")
 

@@ -11,8 +11,8 @@ import torch
 from conftest import only_run, small
 from PIL import Image
 
-from nnlab.loading import open_run
-from nnlab.pictures import to_pixels
+from nnlab.experiment.loading import open_run
+from nnlab.plotting.images import to_pixels
 
 pytestmark = pytest.mark.usefixtures("untitled")
 

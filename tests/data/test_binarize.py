@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from nnlab.data import images
-from nnlab.data.digits import Digits
+from nnlab.data.datasets.digits import Digits
+from nnlab.data.datasets.npz import Npz
 from nnlab.data.feed import Feed
 from nnlab.data.images import bernoulli
-from nnlab.data.npz import Npz
+from nnlab.data.noise.masking import Masking
+from nnlab.data.noise.none import NoNoise
 from nnlab.errors import BadInput
-from nnlab.noise import Masking, NoNoise
 
 CPU = torch.device("cpu")
 LEVELS = np.arange(256, dtype=np.uint8).repeat(600).reshape(256, 600).T.reshape(600, 16, 16).copy()  # each level 600 times

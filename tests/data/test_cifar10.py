@@ -12,7 +12,7 @@ import pytest
 import torch
 from torchvision import datasets
 
-from nnlab.data.cifar10 import CIFAR10
+from nnlab.data.datasets.cifar10 import CIFAR10
 from nnlab.errors import BadInput
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

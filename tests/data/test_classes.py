@@ -12,8 +12,8 @@ from conftest import built
 
 import nnlab as package
 from nnlab.data.classes import number_of
-from nnlab.data.dataset import Data
-from nnlab.data.digits import Digits
+from nnlab.data.datasets.digits import Digits
+from nnlab.data.split import Data
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")

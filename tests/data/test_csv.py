@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnlab.data.csv import Csv
+from nnlab.data.datasets.csv import Csv
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 import torch
 
-from nnlab.data.dataset import Data, Split
-from nnlab.data.digits import Digits
+from nnlab.data.datasets.digits import Digits
+from nnlab.data.split import Data, Split
 
 CPU = torch.device("cpu")
 

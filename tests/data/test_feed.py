@@ -6,10 +6,11 @@ import pytest
 import torch
 from conftest import built
 
-from nnlab.data.dataset import Split
 from nnlab.data.feed import Feed, mix
+from nnlab.data.noise.masking import Masking
+from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
-from nnlab.noise import Masking, NoNoise
+from nnlab.data.split import Split
 
 SPEC = DataSpec("bytes", "image", (1, 4, 4))
 X = torch.randint(0, 256, (50, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

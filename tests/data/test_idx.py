@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from nnlab.data.fashion_mnist import FashionMNIST
+from nnlab.data.datasets.fashion_mnist import FashionMNIST
+from nnlab.data.datasets.kmnist import KMNIST
+from nnlab.data.datasets.mnist import MNIST
 from nnlab.data.idx import FILES
-from nnlab.data.kmnist import KMNIST
-from nnlab.data.mnist import MNIST
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from nnlab.data.datasets.image_folder import ImageFolder
 from nnlab.data.image_files import read_image
-from nnlab.data.image_folder import ImageFolder
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnlab.data.npz import Npz
+from nnlab.data.datasets.npz import Npz
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")

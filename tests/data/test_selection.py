@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from nnlab.data.dataset import Split
-from nnlab.data.digits import Digits
+from nnlab.data.datasets.digits import Digits
 from nnlab.data.selection import selection
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 
 CLOTHES = ("T-shirt/top", "Trouser", "Sneaker", "Ankle boot")

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from nnlab.data import dataset
-from nnlab.data.dataset import Arrays, Data, Dataset, set_aside
+from nnlab.data.dataset import Dataset, set_aside
+from nnlab.data.split import Arrays, Data
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")

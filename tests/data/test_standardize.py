@@ -10,10 +10,10 @@ import pytest
 import torch
 from conftest import only_run, small
 
-from nnlab.data.npz import Npz
+from nnlab.checkpoints import checkpoint
+from nnlab.data.datasets.npz import Npz
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
-from nnlab.training import checkpoint
 
 CPU = torch.device("cpu")
 TABLE = np.random.default_rng(0).normal([3, -1e4, 1e-3], [0.1, 2e3, 1e-5], (300, 3))

@@ -7,11 +7,12 @@ import pytest
 import torch
 from sklearn import datasets
 
-from nnlab.data.blobs import Blobs
-from nnlab.data.dataset import Data, Dataset
-from nnlab.data.iris import Iris
-from nnlab.data.moons import Moons
-from nnlab.data.rings import Rings
+from nnlab.data.dataset import Dataset
+from nnlab.data.datasets.blobs import Blobs
+from nnlab.data.datasets.iris import Iris
+from nnlab.data.datasets.moons import Moons
+from nnlab.data.datasets.rings import Rings
+from nnlab.data.split import Data
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")

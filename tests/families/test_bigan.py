@@ -10,8 +10,8 @@ from games import agree, gradients_of_answer, round_of, trainer, untouched
 from torch import nn
 from torch.nn.functional import softplus
 
-from nnlab.evaluation.reconstruction import mse
 from nnlab.families.gan.base import Play
+from nnlab.metrics.reconstruction import mse
 from nnlab.training.trainer import evaluating
 
 

@@ -8,9 +8,9 @@ import torch
 from conftest import built
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 
-from nnlab import charts
 from nnlab.errors import BadInput
-from nnlab.evaluation.calibration import reliability
+from nnlab.metrics.calibration import reliability
+from nnlab.plotting import charts
 
 SMALL = ["model=fcnn", "model.hidden=[16]", "trainer.precision=float32", "trainer.epochs=3"]
 

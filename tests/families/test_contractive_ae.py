@@ -7,8 +7,8 @@ import torch
 from conftest import built
 
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.evaluation.jacobian import squared_jacobian
 from nnlab.families.ae.contractive_ae import ContractiveAE
+from nnlab.metrics.jacobian import squared_jacobian
 
 SPEC = DataSpec("tiles", "image", (1, 6, 5))
 

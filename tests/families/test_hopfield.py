@@ -9,7 +9,7 @@ from conftest import built
 
 from nnlab.data.spec import DataSpec
 from nnlab.families.rbm.hopfield import Hopfield, stored, stored_from_pairs
-from nnlab.families.rbm.memory import flipped, overlaps, random_patterns, recall_share
+from nnlab.families.rbm.hopfield_trainer import flipped, overlaps, random_patterns, recall_share
 
 SPEC = DataSpec("coins", "image", (1, 28, 28))
 N = SPEC.features

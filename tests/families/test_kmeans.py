@@ -10,7 +10,7 @@ from conftest import built, shared_data
 from sklearn.cluster import KMeans as Peer
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from nnlab.data.dataset import Split
+from nnlab.data.split import Split
 
 
 def points(experiment) -> np.ndarray:

@@ -13,15 +13,15 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
-from nnlab.evaluation import partition
-from nnlab.evaluation.partition import states
+from nnlab.experiment.loading import open_run
 from nnlab.families.rbm.boltzmann import Boltzmann
 from nnlab.families.rbm.dbn import DBN
 from nnlab.families.rbm.energy import difference
 from nnlab.families.rbm.hopfield import Hopfield
 from nnlab.families.rbm.rbm import RBM, centred
 from nnlab.families.rbm.units import Gaussian
-from nnlab.loading import open_run
+from nnlab.metrics import partition
+from nnlab.metrics.partition import states
 
 BITS = DataSpec("bits", "image", (1, 2, 3))
 REAL = DataSpec("real", "table", (3,), bounded=False, low=-5, high=5)

@@ -6,12 +6,12 @@ import torch
 from conftest import built
 
 from nnlab.errors import BadInput
-from nnlab.evaluation.maps import distortion, topographic_error
 from nnlab.families.som import updates
+from nnlab.families.som.init import plane
 from nnlab.families.som.lattice import Lattice
 from nnlab.families.som.neighbourhood import neighbourhood
 from nnlab.families.som.options import Decay
-from nnlab.families.som.start import plane
+from nnlab.metrics.som import distortion, topographic_error
 
 SMALL = ("model=som", "model.rows=3", "model.columns=4")
 

@@ -7,7 +7,7 @@ import torch
 from conftest import built
 
 from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput
+from nnlab.errors import ArgumentError
 from nnlab.model import Completes, Decodes, Encodes, Reconstructs, Samples, Scores, can
 from nnlab.nn.unet import UNetwork
 
@@ -20,13 +20,13 @@ SMALL = ["model=unet", "model.channels=[8,16]", "trainer.precision=float32"]
 def test_an_image_keeps_its_size(size, channels, levels):
     spec = DataSpec("any", "image", (channels, *size))
     x = torch.rand(2, *spec.shape)
-    assert UNetwork(spec, [4, 6, 5][:levels], "relu")(x).shape == x.shape
+    assert UNetwork(spec.shape, [4, 6, 5][:levels], "relu")(x).shape == x.shape
 
 
 def test_every_pixel_reaches_each_and_the_nearest_ones_by_the_shortest_way():
     spec = DataSpec("any", "image", (1, 12, 12))
     torch.manual_seed(0)
-    net = UNetwork(spec, [4, 5, 6], "tanh")
+    net = UNetwork(spec.shape, [4, 5, 6], "tanh")
     x = torch.rand(1, 1, 12, 12, requires_grad=True)
     (gradient,) = torch.autograd.grad(net(x)[0, 0, 6, 6], x)
     assert gradient.ne(0).all()
@@ -39,10 +39,10 @@ def test_every_pixel_reaches_each_and_the_nearest_ones_by_the_shortest_way():
 
 
 def test_a_table_and_too_many_levels_are_refused():
-    with pytest.raises(BadInput, match="convolutions need images, but wine is a table"):
-        UNetwork(DataSpec("wine", "table", (13,)), [4, 8], "relu")
-    with pytest.raises(BadInput, match="4 layers halve 8×8 to nothing"):
-        UNetwork(DataSpec("any", "image", (1, 8, 8)), [4] * 5, "relu")
+    with pytest.raises(ArgumentError, match="convolutions need images, but the data are a table"):
+        UNetwork((13,), [4, 8], "relu")
+    with pytest.raises(ArgumentError, match="4 layers halve 8×8 to nothing"):
+        UNetwork((1, 8, 8), [4] * 5, "relu")
 
 
 def test_it_reconstructs_and_has_no_code():

@@ -17,7 +17,7 @@ from nnlab.families.vae.cvae import CVAE
 from nnlab.families.vae.iwae import IWAE
 from nnlab.families.vae.vae import VAE
 from nnlab.model import Decodes, SamplesClasses, can
-from nnlab.training.schedules import Clock
+from nnlab.nn.schedules import Clock
 
 SPEC = DataSpec("bits", "image", (1, 4, 4), ("a", "b", "c"))
 NETWORK = {"hidden": [12], "latent_dim": 3, "activation": "tanh"}

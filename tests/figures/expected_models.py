@@ -13,7 +13,7 @@ from scipy import integrate, spatial, special, stats
 from sklearn import metrics, neighbors
 
 from nnlab.data.feed import Feed
-from nnlab.noise import NoNoise
+from nnlab.data.noise.none import NoNoise
 
 # -- variational --------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from scipy import linalg, ndimage, spatial, stats
 from scipy.special import expit
 from sklearn import decomposition, linear_model, metrics
 
-from nnlab.evaluation.probe import TOLERANCE, C
+from nnlab.metrics.probe import TOLERANCE, C
 from nnlab.training.trainer import evaluating
 
 RANGE = 1.0  # of digits

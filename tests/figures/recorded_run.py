@@ -15,15 +15,16 @@ from conftest import config_of, small
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from nnlab import judges
+from nnlab.checkpoints import checkpoint
+from nnlab.checkpoints.reference import with_earlier
 from nnlab.config.build import target
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
-from nnlab.earlier import with_earlier
-from nnlab.experiment import Experiment, assemble, carry_out
+from nnlab.experiment import judging
+from nnlab.experiment.run import Experiment, assemble, carry_out
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
-from nnlab.training import checkpoint, randomness
+from nnlab.training import randomness
 from nnlab.training.trainer import Trainer, evaluating, trainer_of
 
 SHORT = {
@@ -106,7 +107,7 @@ class RecordedRun:
     def config(self) -> dict:
         config, problems = with_earlier(config_of(*self.overrides))
         assert not problems
-        return judges.with_judge(config, Console(quiet=True))
+        return judging.with_judge(config, Console(quiet=True))
 
     def trainer(self, stage: str = "") -> Trainer:
         """With the weights that a stage ended with; after one epoch the last are the best, too."""

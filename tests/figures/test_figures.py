@@ -19,7 +19,7 @@ import pytest
 from recorded_run import Asked, RecordedRun, overrides_of
 
 from nnlab.config import search
-from nnlab.glossary import glossary
+from nnlab.config.glossary import glossary
 
 MODELS = list(search.options("model"))
 BITS = "data.binarize=threshold"
@@ -177,7 +177,7 @@ USED: set[tuple[str, object]] = set()
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluations in batches of which the last is smaller: a mean of means would show."""
     monkeypatch.setattr("nnlab.data.feed.evaluation_batch", lambda split: 37)
-    monkeypatch.setattr("nnlab.judges.LEAST_STEPS", 30)
+    monkeypatch.setattr("nnlab.experiment.judging.LEAST_STEPS", 30)
 
 
 def recorded(name: str) -> RecordedRun:

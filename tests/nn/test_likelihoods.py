@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import distributions
 
-from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
-from nnlab.errors import BadInput
-from nnlab.nn.likelihoods import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian, likelihood
+from nnlab.data.split import Split
+from nnlab.errors import ArgumentError
+from nnlab.model.likelihood import likelihood_for, why_without_log_p
+from nnlab.nn.likelihoods import Bernoulli, ContinuousBernoulli, DiscretizedLogistic, Gaussian
 
 IMAGE = DataSpec("photos", "image", (2, 3, 4))
 REAL = DataSpec("scans", "image", (1, 3, 4), low=-3.0, high=9.0, bounded=False)
@@ -64,7 +65,7 @@ def test_bernoulli_is_largest_where_its_mean_is_the_gray_value():
 @pytest.mark.parametrize("spec", [REAL, TABLE], ids=["image", "table"])
 @pytest.mark.parametrize("shift", [-2.0, 0.0, 1.0])
 def test_gaussian_is_torchs_for_the_current_sigma(spec, shift):
-    p = Gaussian(spec)
+    p = likelihood_for(spec, "gaussian")
     with torch.no_grad():
         p.log_sigma += shift + 0.3 * normal(len(p.log_sigma), seed=2)
     mean, x = normal(6, *spec.shape), normal(6, *spec.shape, seed=1)
@@ -75,13 +76,13 @@ def test_gaussian_is_torchs_for_the_current_sigma(spec, shift):
 
 @pytest.mark.parametrize(("spec", "count"), [(REAL, 1), (TABLE, 5)], ids=["image", "table"])
 def test_gaussian_learns_one_sigma_an_image_and_one_a_column(spec, count):
-    assert Gaussian(spec).log_sigma.shape == (count,)
+    assert likelihood_for(spec, "gaussian").log_sigma.shape == (count,)
 
 
 @pytest.mark.parametrize("log_sigma", [-3.0, 0.0, 2.0])
 def test_gaussian_integrates_to_one(log_sigma):
     spec = DataSpec("one value", "table", (1,), low=-1.0, bounded=False)
-    p = Gaussian(spec).double()
+    p = likelihood_for(spec, "gaussian").double()
     torch.nn.init.constant_(p.log_sigma, log_sigma)
     sigma = math.exp(log_sigma)
     x = torch.linspace(-12 * sigma, 12 * sigma, 20_001, dtype=torch.float64)[:, None] + 0.7
@@ -90,7 +91,7 @@ def test_gaussian_integrates_to_one(log_sigma):
 
 
 def test_a_value_that_never_changes_keeps_the_gaussian_finite():
-    p = Gaussian(TABLE)
+    p = likelihood_for(TABLE, "gaussian")
     torch.nn.init.constant_(p.log_sigma, -1000.0)
     x = torch.ones(2, 5)
     bound = -5 * math.log(1e-3 * 12 * math.sqrt(2 * math.pi))
@@ -101,20 +102,20 @@ def test_a_value_that_never_changes_keeps_the_gaussian_finite():
     ("spec", "expected"), [(IMAGE, Bernoulli), (REAL, Gaussian), (TABLE, Gaussian), (UNIT_TABLE, Gaussian)]
 )
 def test_auto_is_bernoulli_for_images_within_0_and_1_alone(spec, expected):
-    assert type(likelihood("auto", spec)) is expected
+    assert type(likelihood_for(spec, "auto")) is expected
 
 
 def test_bernoulli_of_values_beyond_0_and_1_is_refused():
-    with pytest.raises(BadInput, match=r"model\.likelihood: bernoulli .* scans has -3 … 9; use gaussian"):
-        likelihood("bernoulli", REAL)
+    with pytest.raises(ArgumentError, match=r"likelihood: bernoulli .* scans has -3 … 9; use gaussian"):
+        likelihood_for(REAL, "bernoulli")
 
 
 def test_a_choice_is_kept_where_it_is_possible():
-    assert type(likelihood("bernoulli", UNIT_TABLE)) is Bernoulli
-    assert type(likelihood("gaussian", IMAGE)) is Gaussian
+    assert type(likelihood_for(UNIT_TABLE, "bernoulli")) is Bernoulli
+    assert type(likelihood_for(IMAGE, "gaussian")) is Gaussian
 
 
-@pytest.mark.parametrize("p", [Bernoulli(), Gaussian(IMAGE)], ids=["bernoulli", "gaussian"])
+@pytest.mark.parametrize("p", [Bernoulli(), likelihood_for(IMAGE, "gaussian")], ids=["bernoulli", "gaussian"])
 def test_output_for_is_the_inverse_of_mean(p):
     means = torch.linspace(0.01, 0.99, 50)
     assert torch.allclose(p.mean(p.output_for(means)), means, atol=1e-6)
@@ -209,7 +210,9 @@ def test_a_location_stands_before_a_log_scale_channel_by_channel():
     assert DiscretizedLogistic().mean(output).shape == (3, *IMAGE.shape)
 
 
-@pytest.mark.parametrize("p", [Bernoulli(), ContinuousBernoulli(), Gaussian(IMAGE), DiscretizedLogistic()], ids=type)
+@pytest.mark.parametrize(
+    "p", [Bernoulli(), ContinuousBernoulli(), likelihood_for(IMAGE, "gaussian"), DiscretizedLogistic()], ids=type
+)
 def test_an_output_for_a_mean_has_it(p):
     mean = torch.linspace(0.01, 0.99, 24).view(IMAGE.shape)
     assert torch.allclose(p.mean(p.output_for(mean)[None])[0], mean, atol=1e-6)
@@ -217,12 +220,12 @@ def test_an_output_for_a_mean_has_it(p):
 
 
 def test_a_fixed_sigma_is_what_it_is_and_nothing_that_is_learned():
-    p = Gaussian(IMAGE, sigma=0.05)
+    p = likelihood_for(IMAGE, "gaussian", 0.05)
     assert not list(p.parameters())
     mean, x = normal(6, *IMAGE.shape), normal(6, *IMAGE.shape, seed=1)
     expected = distributions.Normal(mean, 0.05).log_prob(x).sum((1, 2, 3))
     assert torch.allclose(p.log_prob(mean, x), expected, rtol=1e-5)
-    assert torch.allclose(Gaussian(TABLE, sigma=2.0).log_sigma.exp(), torch.tensor(2.0))
+    assert torch.allclose(likelihood_for(TABLE, "gaussian", 2.0).log_sigma.exp(), torch.tensor(2.0))
 
 
 def split(stored: torch.Tensor, scale: float, sampled: bool = False) -> Split:
@@ -235,26 +238,28 @@ def test_bernoulli_is_a_likelihood_of_bits_alone():
         split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1.0),
     )
     drawn = split(gray.x, 1 / 255, sampled=True)
-    assert [Bernoulli().unmeasured(s) is None for s in (gray, bits, drawn)] == [False, True, True]
-    assert [ContinuousBernoulli().unmeasured(s) is None for s in (gray, bits, drawn)] == [True, False, False]
-    assert [Gaussian(IMAGE).unmeasured(s) is None for s in (gray, bits, drawn)] == [True, False, False]
-    assert all(DiscretizedLogistic().unmeasured(s) is None for s in (gray, bits, drawn))
+    assert [why_without_log_p(Bernoulli(), s) is None for s in (gray, bits, drawn)] == [False, True, True]
+    assert [why_without_log_p(ContinuousBernoulli(), s) is None for s in (gray, bits, drawn)] == [True, False, False]
+    assert [why_without_log_p(likelihood_for(IMAGE, "gaussian"), s) is None for s in (gray, bits, drawn)] == [
+        True,
+        False,
+        False,
+    ]
+    assert all(why_without_log_p(DiscretizedLogistic(), s) is None for s in (gray, bits, drawn))
 
 
 @pytest.mark.parametrize("choice", ["bernoulli", "continuous_bernoulli", "discretized_logistic"])
 def test_values_beyond_0_and_1_are_refused_by_all_that_cannot_have_them(choice):
-    with pytest.raises(BadInput, match=rf"model\.likelihood: {choice} .* scans has -3 … 9; use gaussian"):
-        likelihood(choice, REAL)
+    with pytest.raises(ArgumentError, match=rf"likelihood: {choice} .* scans has -3 … 9; use gaussian"):
+        likelihood_for(REAL, choice)
 
 
 def test_levels_of_pixels_are_refused_to_a_table():
-    with pytest.raises(BadInput, match="discretized_logistic is of the 256 levels of pixels, shares is a table"):
-        likelihood("discretized_logistic", UNIT_TABLE)
+    with pytest.raises(ArgumentError, match="discretized_logistic is of the 256 levels of pixels, shares is a table"):
+        likelihood_for(UNIT_TABLE, "discretized_logistic")
 
 
 @pytest.mark.parametrize("choice", ["auto", "bernoulli", "continuous_bernoulli", "discretized_logistic"])
 def test_a_sigma_that_nothing_reads_is_refused(choice):
-    with pytest.raises(
-        BadInput, match=r"model\.sigma: has no effect under .*bernoulli|logistic; add model\.likelihood=gaussian"
-    ):
-        likelihood(choice, IMAGE, 0.1)
+    with pytest.raises(ArgumentError, match=r"sigma: has no effect under .*bernoulli|logistic; add model\.likelihood=gaussian"):
+        likelihood_for(IMAGE, choice, 0.1)

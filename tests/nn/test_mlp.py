@@ -14,7 +14,7 @@ from nnlab.nn.mlp import mlp, mlp_decoder, mlp_encoder
 @pytest.mark.parametrize("hidden", [[], [6], [8, 6]])
 def test_the_decoder_mirrors_the_encoder(shape, hidden):
     spec = DataSpec("any", "table" if len(shape) == 1 else "image", shape)
-    encoder, decoder = mlp_encoder(spec, hidden, 3, "relu"), mlp_decoder(spec, hidden, 3, "relu")
+    encoder, decoder = mlp_encoder(spec.shape, hidden, 3, "relu"), mlp_decoder(spec.shape, hidden, 3, "relu")
     x = torch.rand(2, *shape)
     assert decoder(encoder(x)).shape == x.shape
     there, back = (

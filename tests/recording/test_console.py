@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nnlab import cli, patience
+from nnlab import cli
+from nnlab.recording import patience
 from nnlab.recording.console import Console
 
 

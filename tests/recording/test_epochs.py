@@ -8,7 +8,8 @@ import re
 import pytest
 from conftest import QUIET, only_run
 
-from nnlab.recording.epochs import EpochTable, Row, main_figures
+from nnlab.metrics.main import main_figures
+from nnlab.recording.epochs import EpochTable, Row
 
 
 def row(epoch: str = "1/20", *, best: bool = False, rate: float | None = 8123.4, validation=None, **train: float) -> Row:

@@ -13,8 +13,9 @@ from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
 from werkzeug.test import Client
 
+from nnlab.plotting.sprite import SPRITE, sprite, thumbnail
 from nnlab.recording import projector
-from nnlab.recording.projector import POINTS, SPRITE, sprite, thumbnail
+from nnlab.recording.projector import POINTS
 
 CODES = np.random.default_rng(0).normal(size=(11, 5)).astype(np.float32)
 IMAGES = np.random.default_rng(1).integers(0, 256, (11, 6, 4, 3), dtype=np.uint8)

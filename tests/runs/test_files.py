@@ -15,10 +15,10 @@ import pytest
 import torch
 
 import nnlab
+from nnlab.checkpoints import checkpoint
 from nnlab.errors import printable
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import appending, clear, own, replacing, write_whole
-from nnlab.training import checkpoint
 
 
 def test_a_link_is_replaced_and_what_it_points_to_stays(own_folder: Path) -> None:
@@ -84,19 +84,22 @@ ALLOWED = {  # each either reads, or writes into a file that nnlab.runs.files ha
     ("cli.py", "os.open"): "the null device",
     ("commands/sample.py", "savez"): "into `replacing`",
     ("commands/train.py", "unlink"): "what Hydra has just written for a run that never began",
-    ("judges.py", "os.replace"): "a folder that this process has made, to its place",
-    ("judges.py", "rmtree"): "a folder that this process has made, or the judge that it replaces; it follows no link",
-    ("recording/archive.py", "ZipFile"): "into `replacing`",
+    ("experiment/judging.py", "os.replace"): "a folder that this process has made, to its place",
+    (
+        "experiment/judging.py",
+        "rmtree",
+    ): "a folder that this process has made, or the judge that it replaces; it follows no link",
+    ("runs/npz_file.py", "ZipFile"): "into `replacing`",
     ("recording/console.py", "os.open"): "the null device",
     ("recording/projector.py", "savetxt"): "into `replacing`",
-    ("training/checkpoint.py", "ZipFile"): "read",
-    ("training/checkpoint.py", "os.replace"): "from last.pt to previous.pt",
-    ("training/checkpoint.py", "torch.save"): "into `replacing`",
-    ("training/keeping.py", "unlink"): "in a folder that is `own`",
-    ("data/npz.py", "ZipFile"): "read",
+    ("checkpoints/checkpoint.py", "ZipFile"): "read",
+    ("checkpoints/checkpoint.py", "os.replace"): "from last.pt to previous.pt",
+    ("checkpoints/checkpoint.py", "torch.save"): "into `replacing`",
+    ("checkpoints/manager.py", "unlink"): "in a folder that is `own`",
+    ("data/datasets/npz.py", "ZipFile"): "read",
     ("data/member.py", "ZipFile"): "read",
     ("latent/code_file.py", "ZipFile"): "read",
-    ("plots.py", "savefig"): "into memory",
+    ("plotting/axes.py", "savefig"): "into memory",
 }
 
 

@@ -247,7 +247,12 @@ CONFIG += [
     ("trainer.early_stopping", 1),
     ("trainer.pretraining", 3),
 ]
-CONFIG += [("judge", {"_target_": "nnlab.earlier.Earlier"}), ("outputs", {}), ("noise._target_", {}), ("seed", 10**40)]
+CONFIG += [
+    ("judge", {"_target_": "nnlab.checkpoints.reference.Earlier"}),
+    ("outputs", {}),
+    ("noise._target_", {}),
+    ("seed", 10**40),
+]
 
 
 @pytest.mark.parametrize(("place", "value"), CONFIG, ids=[f"{place}={str(value)[:12]}" for place, value in CONFIG])
@@ -318,12 +323,12 @@ def test_a_checkpoint_of_another_kind_is_told_in_a_sentence(case: str, run: Path
 
 
 @pytest.mark.parametrize("value", [None, 3, {}, []], ids=str)
-@pytest.mark.parametrize("key", ["random", "meter", "model", "players"])
+@pytest.mark.parametrize("key", ["random", "meter", "model", "memory", "players"])
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_told_in_a_sentence(key: str, value: object, run: Path, nnlab) -> None:
     path = run / "checkpoints" / "last.pt"
     state = torch.load(path, weights_only=True)
     if key not in state["trainer"]:
-        key = next(k for k in state["trainer"] if k not in ("random", "meter", "model", "stage"))
+        key = next(k for k in state["trainer"] if k not in ("random", "meter", "model", "stage", "memory"))
     state["trainer"][key] = copy.copy(value)
     torch.save(state, path)
     refused(run, nnlab, "resume")
@@ -367,8 +372,8 @@ def test_what_was_typed_for_a_job_may_be_anything(run: Path) -> None:
 
 
 def test_a_judge_is_written_where_the_user_has_his_data(run: Path, nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnlab.judges.LEAST_STEPS", 2)
-    monkeypatch.setattr("nnlab.judges.EPOCHS", 1)
+    monkeypatch.setattr("nnlab.experiment.judging.LEAST_STEPS", 2)
+    monkeypatch.setattr("nnlab.experiment.judging.EPOCHS", 1)
     monkeypatch.delenv("NNLAB_DATA", raising=False)
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["data"]["root"] = "theirs"

@@ -14,13 +14,13 @@ from torch import nn
 from nnlab.config import search
 from nnlab.config.names import composed, plain
 from nnlab.errors import BadInput
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 from nnlab.families.ae.ae import AE
+from nnlab.nn.scheduled import Scheduled
+from nnlab.nn.schedules import Cosine
 from nnlab.training import graph, synchronisation
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.graph import Graphed
-from nnlab.training.scheduled import Scheduled
-from nnlab.training.schedules import Cosine
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
 MODELS = [model for model in search.options("model") if issubclass(trainer_class(model), GradientTrainer)]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from conftest import train
 
-from nnlab.training import checkpoint
+from nnlab.checkpoints import checkpoint
+from nnlab.checkpoints.snapshot import snapshot
 from nnlab.training.loop import Loop
 from nnlab.training.options import Cadences, UpdateOptions
-from nnlab.training.snapshot import snapshot
 
 SHORT = ["model=vae", "data=digits", "data.limit=300", "trainer.batch_size=20", "trainer.epochs=3", "trainer.log_every=4 steps"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.peers.game.handwritten import BATCH, DEVICE, PRECISIONS, STEPS
 from nnlab.config.names import composed, plain
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 
 
 def loop(precision: str) -> Callable[[], float]:

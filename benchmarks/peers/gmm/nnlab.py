@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.peers.fashion import assembled, images
 from benchmarks.peers.gmm import CASES, COMPONENTS, PASSES, REGULARISATION
-from nnlab.experiment import Experiment
+from nnlab.experiment.run import Experiment
 
 FOLDER = Path(tempfile.gettempdir()) / "nnlab_benchmarks"
 

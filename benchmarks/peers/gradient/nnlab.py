@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.peers.gradient.handwritten import BATCH, DEVICE, MODELS, PRECISIONS, RATE, STEPS
 from nnlab.config.names import composed, plain
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 
 
 def loop(model: str, precision: str) -> Callable[[], float]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 
 from nnlab.config.names import composed, plain
-from nnlab.data.dataset import Data
-from nnlab.experiment import Experiment, assemble
+from nnlab.data.split import Data
+from nnlab.experiment.run import Experiment, assemble
 from nnlab.families.rbm.rbm import RBM
 
 HIDDEN, BATCH, RATE = 256, 128, 0.05

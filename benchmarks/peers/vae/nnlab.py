@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.peers.vae.handwritten import BATCH, DEVICE, HIDDEN, LATENT, RATE
 from nnlab.config.names import composed, plain
-from nnlab.experiment import assemble
+from nnlab.experiment.run import assemble
 
 LOG_EVERY = 50  # updates, as in configs/trainer/gradient.yaml
 NETWORK = ("model=vae", f"model.hidden=[{HIDDEN}]", f"model.latent_dim={LATENT}", "model.activation=relu")

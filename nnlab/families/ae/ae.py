@@ -20,6 +20,6 @@ class AE(Autoencoder):
         activation: Activation = "silu",
         **autoencoder,
     ) -> None:
-        encoder = mlp_encoder(spec, hidden, latent_dim, activation)
-        decoder = mlp_decoder(spec, hidden, latent_dim, activation)
+        encoder = mlp_encoder(spec.shape, hidden, latent_dim, activation)
+        decoder = mlp_decoder(spec.shape, hidden, latent_dim, activation)
         super().__init__(spec, encoder, decoder, latent_dim=latent_dim, **autoencoder)

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.model import Latent, Model
+from nnlab.model.data_init import set_output_mean
 from nnlab.nn.mlp import Width
-from nnlab.nn.start import set_output_mean
 
 
 class Autoencoder(Model):

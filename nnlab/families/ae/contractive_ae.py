@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.families.ae.base import Autoencoder
+from nnlab.model.data_init import mean_of
 from nnlab.nn.mlp import Width
-from nnlab.nn.start import mean_of
 
 SQUASHING = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 GAINS = {"sigmoid": 4.0, "tanh": 1.0}  # one over the largest slope

@@ -26,6 +26,6 @@ class ConvAE(Autoencoder):
         activation: Activation = "silu",
         **autoencoder,
     ) -> None:
-        encoder = conv_encoder(spec, channels, hidden, latent_dim, activation)
-        decoder = conv_decoder(spec, channels, hidden, latent_dim, activation)
+        encoder = conv_encoder(spec.shape, channels, hidden, latent_dim, activation)
+        decoder = conv_decoder(spec.shape, channels, hidden, latent_dim, activation)
         super().__init__(spec, encoder, decoder, latent_dim=latent_dim, **autoencoder)

@@ -3,12 +3,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.ae.base import Autoencoder
+from nnlab.model.data_init import mean_of
 from nnlab.nn.mlp import Width
-from nnlab.nn.start import mean_of
 
 
 class LinearAE(Autoencoder):

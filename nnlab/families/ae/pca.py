@@ -5,13 +5,12 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
-from nnlab.model import Latent
+from nnlab.model import Latent, PassModel, Statistics
+from nnlab.nn.float64 import doubled
 from nnlab.nn.mlp import Width
-from nnlab.nn.precise import doubled
-from nnlab.training.passes import PassModel, Statistics
 
 
 class PCA(PassModel):

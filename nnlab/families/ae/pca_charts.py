@@ -6,7 +6,7 @@ import numpy as np
 
 from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
-from nnlab.plots import FAINT, INK, PALETTE, Points, blank, canvas, percent_bar, scatter
+from nnlab.plotting.axes import FAINT, INK, PALETTE, Points, blank, canvas, percent_bar, scatter
 
 COMPONENTS, COLUMNS = 8, 30  # of a chart of loadings, at the most
 WRITTEN = 12  # columns up to which each loading is written into its cell

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch
 from nnlab.families.ae.sparse_ae import SparseAE
-from nnlab.pictures import directions, tiled, titled, to_pixels
+from nnlab.plotting.images import directions, tiled, titled, to_pixels
 
 SHOWN = 144  # atoms in a picture
 ROWS, TERMS = 8, 8  # images that are taken apart, and atoms of each

@@ -54,7 +54,7 @@ class SparseAE(Autoencoder):
         if target is not None and penalty != "kl":
             raise BadInput(f"model.target: {penalty} draws to zero, not to a rate; leave it none, or use model.penalty=kl")
         rates = penalty == "kl"
-        encoder = mlp_encoder(spec, hidden, latent_dim, activation).append(nn.Sigmoid() if rates else nn.ReLU())
+        encoder = mlp_encoder(spec.shape, hidden, latent_dim, activation).append(nn.Sigmoid() if rates else nn.ReLU())
         decoder = nn.Sequential(Atoms(latent_dim, spec.features), nn.Unflatten(1, spec.shape))
         super().__init__(spec, encoder, decoder, latent_dim=latent_dim)
         self.penalty, self.weight = penalty, weight

@@ -8,20 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.feed import Feed
+from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch
-from nnlab.evaluation.jacobian import squared_jacobian
-from nnlab.evaluation.reconstruction import HIGHER, mse, reconstruction_figures
-from nnlab.evaluation.subspace import largest_principal_angle
 from nnlab.families.ae.pca import PCA
 from nnlab.families.ae.pca_charts import loadings_chart, scores_plot, variance_chart
 from nnlab.families.ae.pictures import decomposition_picture, dictionary_picture
-from nnlab.latent.plane import joint, plane_pictures
-from nnlab.latent.show import components_picture, motion, reconstruction_picture
-from nnlab.latent.table import table_pictures
+from nnlab.metrics.jacobian import squared_jacobian
+from nnlab.metrics.reconstruction import HIGHER, mse, reconstruction_figures
+from nnlab.metrics.subspace import largest_principal_angle
 from nnlab.model import Decodes, can
-from nnlab.nn.precise import doubled
-from nnlab.nn.start import mean_of
-from nnlab.noise import NoNoise
+from nnlab.model.data_init import mean_of
+from nnlab.nn.float64 import doubled
+from nnlab.plotting.latent import components_picture, motion, reconstruction_picture
+from nnlab.plotting.plane import joint, plane_pictures
+from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
 from nnlab.training.passes import OnePassTrainer

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from nnlab.config.constraints import NonEmpty
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.model import Model
+from nnlab.model.data_init import set_output_mean
 from nnlab.nn.mlp import Activation, Width
-from nnlab.nn.start import set_output_mean
 from nnlab.nn.unet import UNetwork
 
 
@@ -38,7 +38,7 @@ class UNet(Model):
         activation: Activation = "relu",
     ) -> None:
         super().__init__(spec)
-        self.network = UNetwork(spec, channels, activation)
+        self.network = UNetwork(spec.shape, channels, activation)
 
     def start(self, split: Split) -> None:
         squashes = self.spec.in_unit_interval

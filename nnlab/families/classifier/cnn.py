@@ -34,7 +34,7 @@ class CNN(Classifier):
         activation: Activation = "relu",
         dropout: Dropout = 0.3,
     ) -> None:
-        last = sides(spec, len(channels))[-1]
+        last = sides(spec.shape, len(channels))[-1]
         layers: list[nn.Module] = []
         for inputs, width in pairwise([spec.shape[0], *channels]):
             for before in (inputs, width):

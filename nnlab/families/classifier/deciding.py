@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.charts import confusion_chart
 from nnlab.data.feed import Feed
 from nnlab.errors import BadInput
-from nnlab.evaluation.calibration import expected_calibration_error
 from nnlab.families.classifier.base import classification
+from nnlab.metrics.calibration import expected_calibration_error
+from nnlab.plotting.charts import confusion_chart
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Setting, Trainer, evaluating
 

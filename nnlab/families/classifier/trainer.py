@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnlab.charts import reliability_chart
-from nnlab.evaluation.calibration import reliability
 from nnlab.families.classifier.deciding import Deciding
-from nnlab.latent.plane import is_plane, joint
-from nnlab.latent.regions import regions_plot
-from nnlab.pictures import directions, tiled
+from nnlab.metrics.calibration import reliability
+from nnlab.plotting.charts import reliability_chart
+from nnlab.plotting.images import directions, tiled
+from nnlab.plotting.plane import is_plane, joint
+from nnlab.plotting.regions import regions_plot
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.trainer import Monitor
 

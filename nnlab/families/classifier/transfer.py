@@ -7,16 +7,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.dataset import Split
+from nnlab.checkpoints.reference import Earlier
 from nnlab.data.feed import Feed
+from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
-from nnlab.earlier import Earlier
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import Classifier
 from nnlab.model import Encodes, Model, can, code_width
+from nnlab.nn.float64 import doubled
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
-from nnlab.nn.precise import doubled
-from nnlab.noise import NoNoise
 
 
 class Transfer(Classifier):

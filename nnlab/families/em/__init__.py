@@ -1,0 +1,5 @@
+"""Mixtures and k-means: learned by expectation and maximisation in passes over the set.
+
+mixture.Mixture         base of the mixtures
+trainer.ClusterTrainer  the trainer of mixtures and k-means
+"""

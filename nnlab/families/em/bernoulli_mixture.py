@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.em.mixture import Mixture
-from nnlab.nn.precise import doubled
-from nnlab.nn.start import mean_of
-from nnlab.training.passes import Statistics
+from nnlab.model import Statistics
+from nnlab.model.data_init import mean_of
+from nnlab.nn.float64 import doubled
 
 INWARD = 0.25  # how far a component that begins at one example is moved towards the mean: 0 and 1 would be certain
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from nnlab.training.passes import Statistics
+from nnlab.model import Statistics
 
 Made = tuple[Tensor, ...]
 

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.classes import need_classes
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.em.gmm import GMM
-from nnlab.training.passes import PassModel, Statistics
+from nnlab.model import PassModel, Statistics
 
 
 class GenerativeClassifier(PassModel):

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.feed import evaluation_batch
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.ae.pca import PCA
 from nnlab.families.em.covariances import FORMS, Made
 from nnlab.families.em.mixture import Mixture
-from nnlab.nn.precise import doubled
-from nnlab.nn.start import constant_columns
-from nnlab.training.passes import Statistics
+from nnlab.model import Statistics
+from nnlab.model.data_init import constant_columns
+from nnlab.nn.float64 import doubled
 
 LARGEST = 2**30  # bytes of covariances: an M-step holds several times as much
 Number = Literal["float32", "float64"]

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
+from nnlab.families.em.init import plus_plus, random_rows
 from nnlab.families.em.points import Points
-from nnlab.families.em.start import plus_plus, random_rows
+from nnlab.model import PassModel, Statistics
 from nnlab.nn.distances import squared_euclidean
-from nnlab.nn.precise import doubled
-from nnlab.training.passes import PassModel, Statistics
+from nnlab.nn.float64 import doubled
 
 
 class KMeans(PassModel):

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.feed import evaluation_batch
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
+from nnlab.families.em.init import random_rows
 from nnlab.families.em.kmeans import KMeans
-from nnlab.families.em.start import random_rows
-from nnlab.nn.precise import doubled
-from nnlab.training.passes import PassModel, Statistics
+from nnlab.model import PassModel, Statistics
+from nnlab.nn.float64 import doubled
 
 LEAST = 2.0  # points' worth of responsibility below which a component has nothing to be measured by
 LLOYD = 30  # passes of k-means that a start takes at the most

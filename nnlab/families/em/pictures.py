@@ -8,9 +8,9 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.em.gmm import GMM
-from nnlab.latent.plane import points
-from nnlab.pictures import titled, to_pixels
-from nnlab.plots import INK, Points, blank, canvas, marks, percent_bar, scatter
+from nnlab.plotting.axes import INK, Points, blank, canvas, marks, percent_bar, scatter
+from nnlab.plotting.images import titled, to_pixels
+from nnlab.plotting.plane import points
 
 WRITTEN = 30  # clusters up to which a confusion holds its numbers
 AROUND = (1.0, 2.0)  # standard deviations that ellipses are drawn at

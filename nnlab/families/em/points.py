@@ -10,7 +10,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.nn import byte_products
 from nnlab.nn.byte_products import MIDDLE
-from nnlab.nn.precise import doubled
+from nnlab.nn.float64 import doubled
 
 
 class Points(ABC):

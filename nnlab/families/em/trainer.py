@@ -8,17 +8,17 @@ from torch import Tensor
 
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
-from nnlab.evaluation.clustering import SILHOUETTES, agreement, criteria, saved, silhouette
-from nnlab.evaluation.probe import Features, accuracy
-from nnlab.evaluation.reconstruction import reconstruction_figures
 from nnlab.families.classifier.deciding import Deciding
 from nnlab.families.em.gmm import GMM
 from nnlab.families.em.pictures import clusters_chart, ellipses_plot, means_picture, prototypes_picture
-from nnlab.film import Footage
-from nnlab.latent.plane import is_plane, joint, sample_plot
-from nnlab.latent.regions import regions_plot
-from nnlab.latent.show import reconstruction_picture, sample_picture
+from nnlab.metrics.clustering import SILHOUETTES, agreement, criteria, saved, silhouette
+from nnlab.metrics.probe import Features, accuracy
+from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.nn.distances import euclidean
+from nnlab.plotting.animation import Footage
+from nnlab.plotting.latent import reconstruction_picture, sample_picture
+from nnlab.plotting.plane import is_plane, joint, sample_plot
+from nnlab.plotting.regions import regions_plot
 from nnlab.training.passes import PassTrainer
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Monitor, Setting, evaluating

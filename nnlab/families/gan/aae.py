@@ -13,8 +13,8 @@ from nnlab.families.gan.coded import Coded, within
 from nnlab.families.gan.latent import Prior, deviation
 from nnlab.families.gan.networks import Centre, Squash, mlp_discriminator
 from nnlab.families.gan.objectives import Objective
+from nnlab.nn.float64 import doubled
 from nnlab.nn.mlp import Activation, Width, mlp_decoder, mlp_encoder
-from nnlab.nn.precise import doubled
 
 
 class AAE(Coded):
@@ -45,8 +45,8 @@ class AAE(Coded):
     ) -> None:
         super().__init__(
             spec,
-            encoder=nn.Sequential(Centre(spec), mlp_encoder(spec, hidden, latent_dim, activation), *within(prior)),
-            decoder=nn.Sequential(mlp_decoder(spec, hidden, latent_dim, activation), Squash(spec)),
+            encoder=nn.Sequential(Centre(spec), mlp_encoder(spec.shape, hidden, latent_dim, activation), *within(prior)),
+            decoder=nn.Sequential(mlp_decoder(spec.shape, hidden, latent_dim, activation), Squash(spec)),
             discriminator=mlp_discriminator(latent_dim, hidden),
         )
         self.latent_dim, self.prior, self.weight = latent_dim, prior, weight

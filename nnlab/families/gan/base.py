@@ -12,7 +12,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.networks import normalizes
 from nnlab.families.gan.objectives import Objective
 from nnlab.model import Model
-from nnlab.nn.averaged import Averaged
+from nnlab.nn.ema import Averaged
 
 Objects = tuple[Tensor, ...]  # what the discriminator sees of N examples: (N, *shape) images, and what comes with them
 

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.classes import need_classes
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.families.gan.base import Adversarial, Play
 from nnlab.families.gan.latent import Prior, drawn, one_hot
 from nnlab.families.gan.networks import (
@@ -20,7 +20,7 @@ from nnlab.families.gan.networks import (
     started,
 )
 from nnlab.nn.mlp import Width
-from nnlab.pictures import sheet, to_pixels
+from nnlab.plotting.images import sheet, to_pixels
 
 STYLES = 10  # noises side by side in a picture
 

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from nnlab.config.constraints import AtLeast, MoreThan
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.evaluation.clustering import agreement
 from nnlab.families.gan.base import Adversarial, Answer, Play
 from nnlab.families.gan.latent import Prior, drawn, one_hot
 from nnlab.families.gan.networks import (
@@ -26,9 +25,10 @@ from nnlab.families.gan.networks import (
     started,
 )
 from nnlab.families.gan.objectives import Objective
-from nnlab.latent.show import ROWS, signed
+from nnlab.metrics.clustering import agreement
 from nnlab.nn.mlp import Width
-from nnlab.pictures import sheet, to_pixels
+from nnlab.plotting.images import sheet, to_pixels
+from nnlab.plotting.latent import ROWS, signed
 
 READING = 128  # units between the discriminator's features and what is said of the codes: the paper's
 LEAST_SD = 0.05  # of Q(s|x), against the codes' own 0.58: a density without width would be infinite

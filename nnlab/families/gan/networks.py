@@ -71,7 +71,7 @@ def chosen(channels: Channels, spec: DataSpec) -> list[int]:
                 )
             layers = max(1, int(log2(min(h, w) / BASE)))
         channels = [FIRST * 2**i for i in range(layers)]
-    sides(spec, len(channels))
+    sides(spec.shape, len(channels))
     return list(channels)
 
 
@@ -110,7 +110,7 @@ def conv_generator(
     hidden   units of a fully connected layer before the smallest map; None is no such layer
     attends  with self-attention over the largest map before the image
     """
-    size = sides(spec, len(channels))
+    size = sides(spec.shape, len(channels))
     widths = [*reversed(channels), spec.shape[0]]
     layers: list[nn.Module] = []
     if hidden:
@@ -144,7 +144,7 @@ def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization,
 
 def conv_features(spec: DataSpec, channels: list[int]) -> int:
     """The number of values that `conv_body` gives for an image."""
-    return channels[-1] * prod(sides(spec, len(channels))[-1])
+    return channels[-1] * prod(sides(spec.shape, len(channels))[-1])
 
 
 def conv_discriminator(

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from nnlab.data.spec import DataSpec
-from nnlab.pictures import sheet, to_pixels
+from nnlab.plotting.images import sheet, to_pixels
 
 PLACES = ((0.5, 0.5), (0.25, 0.5), (0.75, 0.5), (0.5, 0.25), (0.5, 0.75))  # of a map, from the top and from the left
 NAMES = ("middle", "above", "below", "left", "right")

@@ -12,22 +12,22 @@ from torch import Tensor, nn
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
-from nnlab.evaluation.reconstruction import reconstruction_figures
 from nnlab.families.gan.base import Adversarial, Objects, Play
 from nnlab.families.gan.health import Health
 from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies
 from nnlab.families.gan.options import GameOptions
-from nnlab.film import Reel
-from nnlab.latent.show import class_picture, motion, reconstruction_picture
-from nnlab.latent.table import table_pictures
+from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, can
-from nnlab.pictures import tiled, to_pixels
+from nnlab.nn.scheduled import Scheduled
+from nnlab.nn.schedules import Linear
+from nnlab.plotting.animation import Reel
+from nnlab.plotting.images import tiled, to_pixels
+from nnlab.plotting.latent import class_picture, motion, reconstruction_picture
+from nnlab.plotting.tables import table_pictures
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import aside
-from nnlab.training.scheduled import Scheduled
-from nnlab.training.schedules import Linear
 from nnlab.training.trainer import Setting, evaluating
 
 ANSWERS = 2000  # examples of a split that the discriminator is asked about, at the most

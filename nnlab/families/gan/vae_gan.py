@@ -14,9 +14,9 @@ from nnlab.families.gan.latent import Prior
 from nnlab.families.gan.networks import Channels, Normalization, chosen, conv_discriminator, conv_generator, conv_inverse
 from nnlab.families.gan.objectives import Objective
 from nnlab.model import Latent
+from nnlab.nn.float64 import doubled
 from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
-from nnlab.nn.precise import doubled
 
 
 class VAEGAN(Coded):

@@ -8,15 +8,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
-from nnlab.evaluation.partition import MOST, states
 from nnlab.families.rbm.energy import Pairwise, Statistics
 from nnlab.families.rbm.units import of_gray_values
+from nnlab.metrics.partition import MOST, states
 from nnlab.model import Latent
-from nnlab.nn.precise import doubled
-from nnlab.nn.start import mean_of
+from nnlab.model.data_init import mean_of
+from nnlab.nn.float64 import doubled
 
 LARGEST = 4096  # units: a sweep visits one after another, and the weights are their square
 SETTLING = 30  # updates of mean field, each half of the way
@@ -35,7 +35,7 @@ class Boltzmann(Pairwise):
     gibbs_steps  sweeps over all units of a sample, and of a completion, whose second half is averaged
     """
 
-    trainer = "nnlab.families.rbm.settling:BoltzmannTrainer"
+    trainer = "nnlab.families.rbm.boltzmann_trainer:BoltzmannTrainer"
 
     def __init__(
         self, spec: DataSpec, *, hidden: Annotated[int, AtLeast(0)] = 16, gibbs_steps: Annotated[int, AtLeast(2)] = 200

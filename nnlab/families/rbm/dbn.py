@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast, NonEmpty
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.families.rbm.rbm import RBM
 from nnlab.families.rbm.units import Choice
 from nnlab.model import Latent, Model
+from nnlab.nn.float64 import doubled
 from nnlab.nn.mlp import Width
-from nnlab.nn.precise import doubled
 
 
 class DBN(Model):

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.families.rbm.boltzmann import refuse_real_values
 from nnlab.families.rbm.energy import Pairwise
-from nnlab.nn.precise import doubled
-from nnlab.training.passes import PassModel, Statistics
+from nnlab.model import PassModel, Statistics
+from nnlab.nn.float64 import doubled
 
 Rule = Literal["hebb", "pseudo_inverse"]
 CAPACITY = {"hebb": 0.138, "pseudo_inverse": 1.0}  # patterns a unit, of random ones (Amit, Gutfreund & Sompolinsky 1985)
@@ -32,7 +32,7 @@ class Hopfield(Pairwise, PassModel):
     sweeps  at the most; recall ends when a sweep changes nothing
     """
 
-    trainer = "nnlab.families.rbm.memory:HopfieldTrainer"
+    trainer = "nnlab.families.rbm.hopfield_trainer:HopfieldTrainer"
     converged = True
 
     def __init__(

@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.dataset import Split
 from nnlab.data.feed import evaluation_batch
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.families.rbm.energy import EnergyModel, Statistics
 from nnlab.families.rbm.units import Choice, of_gray_values, visible_units
 from nnlab.model import Latent
+from nnlab.model.data_init import mean_of
+from nnlab.nn.float64 import doubled
 from nnlab.nn.mlp import Width
-from nnlab.nn.precise import doubled
-from nnlab.nn.start import mean_of
 
 WATCHED = 4  # bits an example whose conditional probability a figure is made of
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nnlab.families.rbm.rbm import RBM
 from nnlab.model import Model
-from nnlab.pictures import directions, grid, sheet, tiled, to_pixels
+from nnlab.plotting.images import directions, grid, sheet, tiled, to_pixels
 
 FILTERS, CHAINS = 100, 100  # tiles in a picture
 ROWS = 8  # chains whose way is shown

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from nnlab.data.feed import Feed
 from nnlab.data.images import bernoulli
 from nnlab.data.spec import Batch
-from nnlab.evaluation import partition
-from nnlab.evaluation.reconstruction import reconstruction_figures
 from nnlab.families.rbm.energy import Statistics, difference
 from nnlab.families.rbm.options import ContrastiveOptions, StackedContrastiveOptions
 from nnlab.families.rbm.rbm import RBM, centred
 from nnlab.families.rbm.show import chains_picture, filters_picture, gibbs_picture
-from nnlab.latent.show import reconstruction_picture, sample_picture
-from nnlab.latent.table import table_pictures
+from nnlab.metrics import partition
+from nnlab.metrics.reconstruction import reconstruction_figures
+from nnlab.plotting.latent import reconstruction_picture, sample_picture
+from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import period
 from nnlab.training.randomness import aside

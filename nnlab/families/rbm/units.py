@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 
 Choice = Literal["auto", "bernoulli", "gaussian"]

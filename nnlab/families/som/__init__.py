@@ -1,0 +1,6 @@
+"""Self-organizing maps: units on a lattice that spread over the data.
+
+som.SOM             the map
+lattice.Lattice     where the units lie
+trainer.MapTrainer  its trainer
+"""

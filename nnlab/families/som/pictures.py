@@ -13,9 +13,9 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.families.som.lattice import Lattice
 from nnlab.families.som.som import SOM
-from nnlab.latent.plane import points
-from nnlab.pictures import BACKGROUND, TILE, to_pixels
-from nnlab.plots import INK, NAMED, Canvas, Points, blank, canvas, colours, scatter
+from nnlab.plotting.axes import INK, NAMED, Canvas, Points, blank, canvas, colours, scatter
+from nnlab.plotting.images import BACKGROUND, TILE, to_pixels
+from nnlab.plotting.plane import points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast, MoreThan
-from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.som import neighbourhood as kinds
+from nnlab.families.som.init import START, Start
 from nnlab.families.som.lattice import Kind, Lattice
-from nnlab.families.som.start import START, Start
 from nnlab.model import Model
 from nnlab.nn import distances
 

@@ -9,16 +9,16 @@ from torch import Tensor
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
-from nnlab.evaluation.maps import distortion, topographic_error
-from nnlab.evaluation.reconstruction import reconstruction_figures
 from nnlab.families.som import updates
 from nnlab.families.som.options import MapOptions
 from nnlab.families.som.pictures import class_map, component_planes, lattice_plot, prototypes, u_matrix
 from nnlab.families.som.som import AVERAGES, SOM
-from nnlab.film import Footage
-from nnlab.latent.plane import is_plane, joint
-from nnlab.latent.regions import regions_plot
-from nnlab.latent.show import reconstruction_picture
+from nnlab.metrics.reconstruction import reconstruction_figures
+from nnlab.metrics.som import distortion, topographic_error
+from nnlab.plotting.animation import Footage
+from nnlab.plotting.latent import reconstruction_picture
+from nnlab.plotting.plane import is_plane, joint
+from nnlab.plotting.regions import regions_plot
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Monitor, Setting, Trainer, evaluating
 

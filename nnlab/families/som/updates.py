@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nnlab.families.som.som import SOM
-from nnlab.nn.precise import doubled
-from nnlab.training.passes import Statistics
+from nnlab.model import Statistics
+from nnlab.nn.float64 import doubled
 
 NEAR_ONE = 1 - 1e-7  # a step of 1 would forget without a remainder, whose logarithm there is not
 

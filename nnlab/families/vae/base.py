@@ -6,14 +6,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.dataset import Split
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.model import Latent, Model
+from nnlab.model.data_init import set_output_mean
+from nnlab.model.likelihood import likelihood_for
 from nnlab.nn import likelihoods
+from nnlab.nn.float64 import doubled
 from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
-from nnlab.nn.precise import doubled
-from nnlab.nn.start import set_output_mean
 
 
 class Elbo(NamedTuple):
@@ -57,7 +58,7 @@ class Variational(Model):
     ) -> None:
         super().__init__(spec)
         self.latent_dim = latent_dim
-        self.likelihood = likelihoods.likelihood(likelihood, spec, sigma)
+        self.likelihood = likelihood_for(spec, likelihood, sigma)
 
     def start(self, split: Split) -> None:
         set_output_mean(self.decoder, split, self.likelihood.output_for)

@@ -9,8 +9,8 @@ from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
 from nnlab.families.vae.vae import VAE
-from nnlab.training.scheduled import Scheduled
-from nnlab.training.schedules import Constant, Schedule
+from nnlab.nn.scheduled import Scheduled
+from nnlab.nn.schedules import Constant, Schedule
 
 
 class BetaVAE(VAE):

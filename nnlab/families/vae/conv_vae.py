@@ -26,5 +26,5 @@ class ConvVAE(VariationalAutoencoder):
         **variational,
     ) -> None:
         super().__init__(spec, **variational)
-        self.encoder = conv_encoder(spec, channels, hidden, 2 * self.latent_dim, activation)
-        self.decoder = conv_decoder(spec, channels, hidden, self.latent_dim, activation, self.likelihood.per_value)
+        self.encoder = conv_encoder(spec.shape, channels, hidden, 2 * self.latent_dim, activation)
+        self.decoder = conv_decoder(spec.shape, channels, hidden, self.latent_dim, activation, self.likelihood.per_value)

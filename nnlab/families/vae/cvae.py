@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.classes import need_classes
-from nnlab.data.dataset import Split
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
 from nnlab.families.vae.base import Variational
 from nnlab.nn.mlp import Activation, Width, mlp, mlp_decoder
 
@@ -34,7 +34,7 @@ class CVAE(Variational):
         need_classes(spec, "a conditional VAE learns what images of a class are like")
         classes = len(spec.classes)
         self.encoder = nn.Sequential(*mlp([spec.features + classes, *hidden, 2 * self.latent_dim], activation))
-        self.decoder = mlp_decoder(spec, hidden, self.latent_dim + classes, activation, self.likelihood.per_value)
+        self.decoder = mlp_decoder(spec.shape, hidden, self.latent_dim + classes, activation, self.likelihood.per_value)
         self.register_buffer("shares", torch.full((classes,), 1 / classes))
         self.register_buffer("vectors", classes * torch.eye(classes), persistent=False)  # (C, C), a row a class
 

@@ -4,17 +4,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.charts import kl_chart
 from nnlab.data.feed import Feed
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
-from nnlab.evaluation.likelihood import bits_per_dimension, importance_sampled, likelihood_figures
-from nnlab.evaluation.posterior import aggregate_figures
-from nnlab.evaluation.reconstruction import output_figures
 from nnlab.families.vae.options import USUAL, VariationalOptions
-from nnlab.latent.show import class_picture, motion, reconstruction_picture, sample_picture
-from nnlab.latent.table import table_pictures
+from nnlab.metrics.likelihood import bits_per_dimension, importance_sampled, likelihood_figures
+from nnlab.metrics.posterior import aggregate_figures
+from nnlab.metrics.reconstruction import output_figures
 from nnlab.model import Decodes, SamplesClasses, can
+from nnlab.model.likelihood import why_without_log_p
+from nnlab.plotting.charts import kl_chart
+from nnlab.plotting.latent import class_picture, motion, reconstruction_picture, sample_picture
+from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import aside
 from nnlab.training.trainer import Monitor, Setting, evaluating
@@ -61,7 +62,7 @@ class VAETrainer(GradientTrainer):
 
     def estimate_by(self, samples: int | str | None) -> None:
         """How log p(x) is to be estimated. Raises BadInput if samples are asked for where there is no such thing."""
-        unmeasured = self.model.likelihood.unmeasured(self.data.train)
+        unmeasured = why_without_log_p(self.model.likelihood, self.data.train)
         if unmeasured and isinstance(samples, int):
             raise BadInput(f"trainer.likelihood.samples: {self.model.spec.name} {unmeasured}, or leave it out")
         self.samples = None if unmeasured else USUAL if samples == "auto" else samples

@@ -15,5 +15,5 @@ class VAE(VariationalAutoencoder):
         self, spec: DataSpec, *, hidden: list[Width] = (1024, 512), activation: Activation = "silu", **variational
     ) -> None:
         super().__init__(spec, **variational)
-        self.encoder = mlp_encoder(spec, hidden, 2 * self.latent_dim, activation)
-        self.decoder = mlp_decoder(spec, hidden, self.latent_dim, activation, self.likelihood.per_value)
+        self.encoder = mlp_encoder(spec.shape, hidden, 2 * self.latent_dim, activation)
+        self.decoder = mlp_decoder(spec.shape, hidden, self.latent_dim, activation, self.likelihood.per_value)

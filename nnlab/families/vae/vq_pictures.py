@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from nnlab.families.vae.vq_vae import VQVAE
-from nnlab.latent.show import PER_ROW
-from nnlab.nn.precise import doubled
-from nnlab.pictures import sheet, titled, to_pixels
+from nnlab.nn.float64 import doubled
+from nnlab.plotting.images import sheet, titled, to_pixels
+from nnlab.plotting.latent import PER_ROW
 
 SHOWN = 48  # codes, the most used ones
 PALEST, DARKEST = 0.15, 0.95  # of a colour's three parts, so that no code is taken for black or white

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
-from nnlab.evaluation.likelihood import bits_per_dimension
-from nnlab.evaluation.reconstruction import reconstruction_figures
 from nnlab.families.vae.vq_pictures import code_picture, codebook_picture
-from nnlab.latent.show import reconstruction_picture, sample_picture
+from nnlab.metrics.likelihood import bits_per_dimension
+from nnlab.metrics.reconstruction import reconstruction_figures
+from nnlab.model.likelihood import why_without_log_p
 from nnlab.nn.codebook import perplexity
+from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
 from nnlab.training.trainer import Monitor, Setting, Stage
@@ -86,7 +87,7 @@ class VQTrainer(GradientTrainer):
         used = (self._counts > 0).float().mean().item()
         self.used = used if self.first else self.used
         likelihood = self.model.likelihood
-        if not self.first and likelihood.discrete and likelihood.unmeasured(self.data.train) is None:
+        if not self.first and likelihood.discrete and why_without_log_p(likelihood, self.data.train) is None:
             figures["bits_per_dimension"] = bits_per_dimension(-figures["negative_elbo"], self.model.spec.features)
         return {**figures, "perplexity": perplexity(self._counts).item(), "used": used}
 

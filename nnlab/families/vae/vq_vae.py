@@ -7,16 +7,18 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast, Between, NonEmpty
-from nnlab.data.dataset import Split
 from nnlab.data.feed import evaluation_batch
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
+from nnlab.errors import ArgumentError
 from nnlab.model import Latent, Model
+from nnlab.model.data_init import set_output_mean
+from nnlab.model.likelihood import likelihood_for
 from nnlab.nn import likelihoods
 from nnlab.nn.causal import CausalTransformer
 from nnlab.nn.codebook import Codebook, perplexity
 from nnlab.nn.conv import doublings, halvings, sides
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
-from nnlab.nn.start import set_output_mean
 
 Count = Annotated[int, AtLeast(1)]
 FEW, SPARE = 100, 8  # images at least, and places for each code, among which the codebook's first vectors are drawn
@@ -60,18 +62,21 @@ class VQVAE(Model):
         prior_dropout: Dropout = 0.1,
     ) -> None:
         super().__init__(spec)
-        size = sides(spec, len(channels))
+        size = sides(spec.shape, len(channels))
         self.grid = size[-1]
         self.places = self.grid[0] * self.grid[1]
         self.latent_dim = self.places * code_dim
         self.alphabet = codes
         self.commitment = commitment
-        self.likelihood = likelihoods.likelihood(likelihood, spec, sigma)
+        self.likelihood = likelihood_for(spec, likelihood, sigma)
         self.encoder = encoder(spec, channels, residual, code_dim, activation)
         self.decoder = decoder(self.likelihood.per_value * spec.shape[0], channels, residual, code_dim, activation, size)
         self.codebook = Codebook(codes, code_dim, decay=decay, restart=restart)
         transformer = {"width": prior_width, "layers": prior_layers, "heads": prior_heads, "dropout": prior_dropout}
-        self.prior = CausalTransformer(codes, self.places, **transformer)
+        try:
+            self.prior = CausalTransformer(codes, self.places, **transformer)
+        except ArgumentError as error:
+            raise ArgumentError(f"prior_{error.argument}", error.problem) from error
 
     @torch.no_grad()
     def start(self, split: Split) -> None:

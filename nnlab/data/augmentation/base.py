@@ -1,0 +1,21 @@
+"""Random changes of the training images under which an image stays what it is. On the device, by the batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import DataSpec
+
+
+class Augmentation(ABC):
+    """Base of the augmentations; built from the data's spec and the keys of its YAML."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, *shape) → the same shape, each example changed in its own way."""

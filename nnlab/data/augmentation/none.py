@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnlab.data.augmentation.base import Augmentation
+
+
+class NoAugmentation(Augmentation):
+    """x."""
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return x

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.config.constraints import AtLeast
+from nnlab.data.dataset import Share
+from nnlab.data.split import Arrays
+from nnlab.data.image_files import FORMATS, hidden, images_under, is_image, read_image
+from nnlab.data.images import Images
+from nnlab.data.parts import with_test
+from nnlab.errors import BadInput, printable
+
+Side = Annotated[int, AtLeast(1)]
+
+
+class ImageFolder(Images):
+    """A user's own images: one folder a class (as torchvision's ImageFolder reads them), or images alone.
+
+    folder     inside `root`, or absolute; it holds the classes or images, or a `train` and perhaps a `test` that do
+    size       resize to (size, size) or (height, width), bilinear; needed where images differ in size
+    grayscale  one channel; else three, or one where every image is gray
+    test       share set aside, class by class, where there is no `test` folder
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        size: Side | tuple[Side, Side] | None = None,
+        grayscale: bool = False,
+        test: Share = 0.1,
+        **common,
+    ) -> None:
+        super().__init__(**common)
+        self.folder = self.root / folder
+        self.resize = (size, size) if isinstance(size, int) else tuple(size) if size else None
+        self.grayscale = grayscale
+        self.test = test
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def size(self) -> int:
+        self.parts = [self.folder / part for part in ("train", "test") if (self.folder / part).is_dir()]
+        if not (self.folder / "train").is_dir():
+            self.parts = [self.folder]
+        listed = [list_images(part) for part in self.parts]
+        self.files = [files for files, _, _ in listed]
+        self.labels = [labels for _, labels, _ in listed]
+        self.classes = listed[0][2]
+        if any(classes != self.classes for _, _, classes in listed):
+            raise BadInput(f"data.folder: {self.parts[0]} and {self.parts[1]} hold different classes")
+        channels, *sides = read_image(self.files[0][0], None, self.grayscale).shape  # a resized one may not fit into memory
+        self.shape = (channels, *(self.resize or sides))
+        return sum(map(len, self.files)) * (prod(self.shape) + 8)
+
+    def load(self) -> Arrays:
+        self.size()
+        images = [self._read_all(files) for files in self.files]
+        if not self.grayscale and images[0].shape[1] == 3 and all(is_gray(x) for x in images):
+            images = [x[:, :1].contiguous() for x in images]
+        if len(images) == 2:
+            arrays = Arrays(images[0], self.labels[0], images[1], self.labels[1], self.classes)
+        else:
+            arrays = with_test(images[0], self.labels[0], self.test, self.classes, scale=1 / 255)
+        self.remark(repeated(arrays.x_train, arrays.x_test))
+        return arrays
+
+    def _read(self, path: Path) -> np.ndarray:
+        return read_image(path, self.resize, self.grayscale)
+
+    def _read_all(self, files: list[Path]) -> Tensor:
+        x = np.empty((len(files), *self.shape), np.uint8)
+
+        def read(i: int) -> None:
+            pixels = self._read(files[i])
+            if pixels.shape != self.shape:
+                sizes = [f"{h}×{w}" for _, h, w in (self.shape, pixels.shape)]
+                raise BadInput(
+                    f"{files[i]}: {sizes[1]} pixels, but {self.files[0][0].name} has {sizes[0]}. Add data.size=64 to resize all"
+                )
+            x[i] = pixels
+
+        with ThreadPoolExecutor() as pool:  # PIL decodes without holding the interpreter's lock
+            for _ in pool.map(read, range(len(files))):
+                pass
+        return torch.from_numpy(x)
+
+
+def is_gray(x: Tensor) -> bool:
+    return bool((x[:, 0] == x[:, 1]).all() and (x[:, 0] == x[:, 2]).all())
+
+
+def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...]]:
+    """The image files under a folder, their labels, and the names of the classes: its subfolders, or none."""
+    if not folder.is_dir():
+        raise BadInput(f"data.folder: no folder {folder}. Give one inside data.root, or an absolute path")
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir() and not hidden(path.name))
+    loose = [p for p in folder.iterdir() if is_image(p) and p.is_file() and not hidden(p.name)]
+    if classes and loose:
+        raise BadInput(
+            f"data.folder: {folder} holds both images ({loose[0].name}) and folders ({classes[0]}); "
+            "put every image into the folder of its class, or all into one folder"
+        )
+    files, labels = [], []
+    for label, name in enumerate(classes or ["."]):
+        found = images_under(folder / name)
+        files += found
+        labels += [label] * len(found)
+        if not found:
+            raise BadInput(f"data.folder: no image in {folder / name}. Known formats: {FORMATS}")
+    return files, torch.tensor(labels) if classes else None, tuple(map(printable, classes))
+
+
+def repeated(train: Tensor, test: Tensor) -> str:
+    """What to say of test images that are also among those to train on, to the byte. Empty if there are none."""
+    known = {x.numpy().tobytes() for x in train}
+    n = sum(x.numpy().tobytes() in known for x in test)
+    return f"{n:,} of {len(test):,} test images are also among the training images, to the byte" if n else ""

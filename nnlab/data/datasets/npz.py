@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nnlab.data.dataset import Share
+
+from nnlab.data.split import Arrays
+from nnlab.data.images import Images
+from nnlab.data.member import opened
+from nnlab.data.parts import classes_of, plain, with_test
+from nnlab.data.readings import Channels, Range, axis_of, channels_first, channels_remark, read, reading_of
+from nnlab.data.table import Table
+from nnlab.errors import BadInput, one_line
+
+DAMAGED = (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+SHAPES = "images (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, or a table (N, D)"
+
+
+class Npz(Images, Table):
+    """A user's arrays in one .npz file: `x_train`, and where there are any `y_train`, `x_test`, `y_test`.
+
+    Images are (N, H, W), (N, H, W, C) or (N, C, H, W); a table is (N, D), its numbers as they are.
+    Without `x_test` a share `test` of the rows is set aside, class by class.
+
+    range     the numbers of an image that become 0 and 1; auto: by their type and what occurs (`readings.reading_of`);
+              None: as they are
+    channels  which axis of a shape that could be either holds the channels
+    """
+
+    def __init__(
+        self,
+        *,
+        file: str,
+        test: Share = 0.1,
+        range: Range = "auto",
+        channels: Channels = "auto",
+        standardize: bool = False,
+        **common,
+    ) -> None:
+        super().__init__(standardize=standardize, **common)
+        self.file = self.root / file
+        self.test = test
+        self.range, self.channels = range, channels
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    def size(self) -> int:
+        """Bytes of the arrays as they will be kept, read off their headers."""
+        try:
+            with zipfile.ZipFile(self.file) as archive:
+                names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
+            return sum(kept_bytes(self.file, name) for name in names)
+        except FileNotFoundError as error:
+            raise BadInput(f"data.file: no file {self.file}. Give one inside data.root, or an absolute path") from error
+        except DAMAGED as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: BaseException) -> BadInput:
+        if not zipfile.is_zipfile(self.file):
+            return BadInput(f"data.file: {self.file} is no npz file ({one_line(error)}). Write one with numpy.savez")
+        return BadInput(f"data.file: {self.file} cannot be read ({one_line(error)}); arrays of objects are not allowed")
+
+    def load(self) -> Arrays:
+        try:
+            with np.load(self.file, allow_pickle=False) as archive:  # a pickle would run code
+                found = {key: archive[key] for key in archive.files}
+        except DAMAGED as error:
+            raise self._unreadable(error) from error
+        if "x_train" not in found:
+            names = ", ".join(found) or "nothing"
+            raise BadInput(f"data.file: {self.file} has no array 'x_train'; it holds {names}")
+        problems = [p for key in ("x_train", "x_test") if key in found for p in check_values(key, found[key], self.channels)]
+        for part in ("train", "test"):
+            problems += check_labels(part, found)
+        if "x_test" in found:
+            problems += check_alike(found["x_train"], found["x_test"])
+        if problems:
+            raise BadInput(*problems)
+        return self._arrays(found)
+
+    def _arrays(self, found: dict[str, np.ndarray]) -> Arrays:
+        parts = [found[key] for key in ("x_train", "x_test") if key in found]
+        if parts[0].ndim == 2:
+            kept, scale, levels = [torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)) for x in parts], 1.0, ()
+        else:
+            reading = reading_of(parts, self.range)
+            self.remark(reading.remark, channels_remark(parts[0].shape, self.channels))
+            pairs = [read(channels_first(x, self.channels), reading) for x in parts]
+            kept, scale, levels = [x for x, _ in pairs], pairs[0][1], reading.low_high or ()
+        y, classes = classes_of(plain(found["y_train"])) if "y_train" in found else (None, ())
+        if len(kept) == 1:
+            return replace(with_test(kept[0], y, self.test, classes, scale), range=levels)
+        y_test = None
+        if "y_test" in found and classes:
+            index = {name: i for i, name in enumerate(classes)}
+            names = [str(name) for name in plain(found["y_test"])]
+            unknown = sorted(set(names) - set(index))
+            if unknown:
+                raise BadInput(f"data.file: y_test holds classes that y_train lacks: {', '.join(unknown[:5])}")
+            y_test = torch.tensor([index[name] for name in names])
+        return Arrays(kept[0], y, kept[1], y_test, classes, scale, range=levels)
+
+
+def check_values(key: str, x: np.ndarray, channels: Channels = "auto") -> list[str]:
+    if x.dtype.kind not in "buif":
+        return [f"data.file: {key} holds {x.dtype}; expected numbers"]
+    if x.ndim not in (2, 3, 4) or 0 in x.shape:
+        return [f"data.file: {key} has shape {x.shape}; expected {SHAPES}"]
+    if x.ndim == 4 and axis_of(x.shape, channels) is None:
+        remedy = {2: f"; of gray and alpha give {key}[..., :1]", 4: f"; of RGBA give {key}[..., :3]"}.get(x.shape[3], "")
+        return [f"data.file: {key} has shape {x.shape}, without an axis of 1 or 3 channels{remedy}; expected {SHAPES}"]
+    with np.errstate(over="ignore"):
+        bad = np.argwhere(~np.isfinite(x.astype(np.float32))) if x.dtype.kind == "f" else ()  # kept as float32
+    if len(bad):
+        place = ", ".join(str(i) for i in bad[0])
+        return [
+            f"data.file: {key}[{place}] is {x[tuple(bad[0])]}; {len(bad)} values are not finite in float32. "
+            "Fill or remove those rows"
+        ]
+    return []
+
+
+def check_labels(part: str, found: dict[str, np.ndarray]) -> list[str]:
+    x, y = f"x_{part}", f"y_{part}"
+    if y not in found:
+        return []
+    if x not in found or (part == "test" and "y_train" not in found):
+        return [f"data.file: {y} has no use without {x} and y_train"]
+    labels, n = found[y], found[x].shape[:1]
+    if found[x].ndim and labels.shape not in (n, (*n, 1)):
+        remedy = f"; of one-hot rows give {y}.argmax(1)" if labels.ndim == 2 and labels.shape[:1] == n else ""
+        return [f"data.file: {y} has shape {labels.shape}; expected one label per row of {x}, {n}{remedy}"]
+    missing = np.flatnonzero(labels != labels)  # NaN, and of dates NaT
+    if len(missing):
+        return [f"data.file: {y}[{missing[0]}] is {labels.flat[missing[0]]}, {len(missing)} such labels; remove those rows"]
+    return []
+
+
+def check_alike(x_train: np.ndarray, x_test: np.ndarray) -> list[str]:
+    problems = []
+    if x_test.shape[1:] != x_train.shape[1:]:
+        problems.append(f"data.file: x_test has rows of shape {x_test.shape[1:]}, x_train {x_train.shape[1:]}")
+    if x_test.dtype != x_train.dtype:
+        problems.append(f"data.file: x_test is {x_test.dtype}, x_train is {x_train.dtype}")
+    return problems
+
+
+def kept_bytes(path: Path, name: str) -> int:
+    """Of an array in an npz: bytes stay bytes, labels become int64, all else float32."""
+    with opened(path, name) as (_, shape, dtype, _):
+        pass
+    if name.startswith("y_"):
+        return 8 * math.prod(shape)
+    return math.prod(shape) * (1 if len(shape) > 2 and dtype in (np.uint8, np.bool_) else 4)

@@ -1,0 +1,39 @@
+"""Corruptions of the input: what a denoising model sees, while its target stays clean.
+
+Each is called with a batch of clean values and a generator, on the device. It returns the corrupted values and a mask that
+is true where it touched them, both of the batch's shape. "Pixel" means all channels of a place; in a table, one column.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Tensor
+
+from nnlab.config.constraints import Between
+from nnlab.data.spec import DataSpec
+
+Share = Annotated[float, Between(0, 1)]
+
+
+class Noise(ABC):
+    """Base of the corruptions; built from the data's spec, whose `low` and `high` are the values that occur.
+
+    loses  whether the input holds nothing more of a value where the mask is true
+    """
+
+    loses: ClassVar[bool] = False
+
+    def __init__(self, spec: DataSpec) -> None:
+        self.spec = spec
+        self.low, self.high = spec.low, spec.high
+
+    @abstractmethod
+    def __call__(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]: ...
+
+    def _pixels(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, 1, H, W) or (N, D): a number from [0, 1) for each pixel."""
+        shape = (len(x), 1, *x.shape[2:]) if x.ndim == 4 else x.shape
+        return torch.rand(shape, device=x.device, generator=generator)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnlab.data.noise.base import Noise
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+
+
+class Rectangles(Noise):
+    """Base of the corruptions of rectangles, which need images."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        if spec.kind != "image":
+            raise BadInput(
+                f"noise: rectangles of an image, but {spec.name} is a table of {spec.features} columns; "
+                "use gaussian, masking or salt_pepper"
+            )
+
+    def _pixels_of(self, share: float, side: int, key: str) -> int:
+        """How many pixels a share of a side is. Raises BadInput for a share above 0 that rounds to none."""
+        pixels = round(share * side)
+        if share > 0 and pixels == 0:
+            least = 0.5 / side
+            raise BadInput(
+                f"{key}: {share:g} of {side} pixels is none, so nothing would be lost; "
+                f"give more than {least:.2g}, or noise=none"
+            )
+        return pixels
+
+    def _inside(self, top: Tensor, left: Tensor, height: Tensor, width: Tensor) -> Tensor:
+        """(N, 1, H, W) bool: the pixels of a rectangle an image, whose corner and sides are (N,) each."""
+        _, h, w = self.spec.shape
+        rows = torch.arange(h, device=top.device)[None, :, None] - top[:, None, None]
+        columns = torch.arange(w, device=top.device)[None, None, :] - left[:, None, None]
+        inside = (rows >= 0) & (rows < height[:, None, None]) & (columns >= 0) & (columns < width[:, None, None])
+        return inside[:, None]

@@ -1,0 +1,6 @@
+"""Trained networks that judge what other models make.
+
+judge.Judge         compares samples and reconstructions with data
+build.build_judge   the judge that a config names
+inception.Inception   torchvision's Inception v3 as features
+"""

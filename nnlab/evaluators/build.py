@@ -1,0 +1,54 @@
+"""The judge that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from nnlab.checkpoints.reference import Earlier
+from nnlab.config.build import build
+from nnlab.config.constraints import is_none
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+from nnlab.evaluators import inception
+from nnlab.evaluators.judge import Judge
+from nnlab.model import Classifies, can
+
+WITHOUT_BEARING = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
+
+
+def identity(data: Mapping) -> dict:
+    """What of a dataset's node says which examples there are. What is absent is left out: an older run has not every key."""
+    return {key: value for key, value in data.items() if key not in WITHOUT_BEARING and not is_none(value)}
+
+
+def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Judge | None:
+    """The judge of a config's `judge`, without weights if it is an earlier run's (`Judge.fill`).
+
+    Raises BadInput if that run's model tells no classes apart, or has learned from other data.
+    """
+    if isinstance(node, Mapping):
+        known = build(node, Earlier, place="judge")
+        model = known.build().to(device)
+        if not can(model, Classifies):
+            raise BadInput(f"judge: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")
+        refuse_other_data(known, spec, data)
+        return Judge(model, spec, known.fingerprint, known.weights)
+    if node == "inception":
+        return Judge(inception.inception(spec).to(device), spec, inception.NAME)
+    return None
+
+
+def refuse_other_data(known: Earlier, spec: DataSpec, data: Mapping) -> None:
+    mine, other = identity(data), identity(known.data)
+    same = (known.spec.kind, known.spec.shape, known.spec.classes) == (spec.kind, spec.shape, spec.classes)
+    if mine == other and same and known.spec.digest == spec.digest:
+        return
+    differs = [key for key in {**mine, **other} if mine.get(key) != other.get(key) and key != "_target_"]
+    how = f" ({', '.join(f'data.{key}' for key in differs)})" if differs else ""
+    raise BadInput(
+        f"judge: {known.run} was trained on other data than {spec.name}{how}; "
+        "give the run of a classifier of the same data, or judge=auto, which nnlab trains itself"
+    )

@@ -1,0 +1,176 @@
+"""A trained network that compares what a model makes with data: in the space of its features, and by the classes it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.feed import Feed, evaluation_batch
+from nnlab.data.noise.none import NoNoise
+from nnlab.data.spec import DataSpec
+from nnlab.data.split import Split
+from nnlab.metrics.frechet import Moments, frechet_distance
+from nnlab.metrics.mmd import kernel_distance
+from nnlab.metrics.mode_coverage import class_agreement, class_divergence, class_shares, mode_coverage
+from nnlab.metrics.precision_recall import precision_recall
+from nnlab.model import Classifies, Model, Reconstructs, Samples, SamplesClasses, can
+
+FEWEST = 10  # examples of a split without which nothing is said of samples
+GLANCE = 2000  # examples that are looked at in the course of a run; at its end all of the test split
+PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
+
+LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence"})
+HIGHER = frozenset({"precision", "recall", "mode_coverage", "least_class_share", "requested_accuracy", "class_agreement"})
+
+
+@dataclass
+class Seen:
+    """A set of examples as a judge sees it: the moments of all features, some of them, and all class probabilities.
+
+    every  one of so many features is kept for the comparison by pairs
+    """
+
+    every: int = 1
+
+    moments: Moments = field(default_factory=Moments)
+    some: list[Tensor] = field(default_factory=list)
+    probabilities: list[Tensor] = field(default_factory=list)
+    finite: bool = True  # a model that has diverged makes what has no features
+
+    def keep(self, features: Tensor) -> None:
+        skipped = -self.moments.n % self.every
+        self.some.append(features[skipped :: self.every])
+        self.moments.add(features)
+
+    def pairs(self) -> Tensor:
+        """(≤ PAIRS, d), at even distances: files may come sorted by class."""
+        return torch.cat(self.some)
+
+
+class Judge:
+    """Names itself in every record by `name`, the fingerprint of its weights.
+
+    spec    of the data that the judged models see: a table may be standardised otherwise than for the judge
+    model   gives features, and where it is a classifier class probabilities
+    load    gives the weights that it is yet to be given by `fill`; None if it has them
+    """
+
+    def __init__(
+        self, model: nn.Module, spec: DataSpec, name: str, load: Callable[[], dict[str, Tensor]] | None = None
+    ) -> None:
+        self.model, self.spec, self.name, self.load = model.eval().requires_grad_(False), spec, name, load
+        self._real: dict[tuple[int, int], Seen] = {}
+
+    def fill(self, weights: dict[str, Tensor] | None = None) -> None:
+        """Take over these weights, or those of the earlier run. Raises BadInput if that run is gone or has changed."""
+        if self.load:
+            self.model.load_state_dict(weights or self.load())
+
+    def state(self) -> dict[str, Tensor] | None:
+        """The weights that a resumed run needs although the judge's own run may be gone."""
+        return self.model.state_dict() if self.load else None
+
+    def sees(self, x: Tensor) -> Tensor:
+        """(N, *shape) as the judged models see or make it → as the judge has learned to read it."""
+        own = self.model.spec
+        if (own.mean, own.std) == (self.spec.mean, self.spec.std):
+            return x
+        units = self.spec.original(x)
+        mean, std = (torch.tensor(values, dtype=units.dtype, device=x.device) for values in (own.mean, own.std))
+        return ((units - mean) / std).to(x)
+
+    def look(self, batches: Iterator[Tensor], every: int = 1) -> Seen:
+        """Take in batches (N, *shape)."""
+        seen = Seen(every)
+        for x in batches:
+            features = self.model.features(self.sees(x))
+            if not features.isfinite().all():
+                seen.finite = False
+                break
+            seen.keep(features)
+            if can(self.model, Classifies):
+                seen.probabilities.append(self.model.decide(features))
+        return seen
+
+    def figures(self, model: Model, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+        """How a model's samples and reconstructions compare with these rows of a split, as many samples as rows."""
+        figures = {}
+        if can(model, Samples) and len(rows) >= FEWEST:
+            figures |= self.of_samples(model, feed, rows, generator)
+        if can(model, Reconstructs) and can(self.model, Classifies) and feed.split.y is not None:
+            figures |= self.of_reconstructions(model, feed, rows, generator)
+        return figures
+
+    def real(self, split: Split, rows: Tensor) -> Seen:
+        """The examples themselves, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
+        if (id(split), len(rows)) not in self._real:
+            generator = torch.Generator(split.rows.device).manual_seed(0)
+            batches = Feed(split, NoNoise(self.spec)).in_order(generator, rows)
+            self._real[id(split), len(rows)] = self.look((batch.target for batch in batches), -(-len(rows) // PAIRS))
+        return self._real[id(split), len(rows)]
+
+    def of_samples(self, model: Samples, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+        """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold.
+
+        A model that draws by class is asked for as many examples of each as there are among the rows.
+
+        Figures:
+        frechet_distance    squared Fréchet distance of the judge's features of samples and of data, each taken as a Gaussian;
+                            with judge=inception the FID (Heusel et al. 2017). Lower is better; compare equal judges and
+                            numbers of examples only
+        kernel_distance     squared maximum mean discrepancy of the features under a cubic kernel; with judge=inception the KID
+                            (Bińkowski et al. 2018). Lower is better
+        precision           share of the samples that lie among the data in feature space (Kynkäänniemi et al. 2019)
+        recall              share of the data that lie among the samples in feature space
+        mode_coverage       how many of the classes the samples hold: at least a tenth as often as the data do
+        least_class_share   share of the samples that are of the class which they hold least of
+        requested_accuracy  share of the samples that the judge takes for the class that was asked for
+        class_divergence    KL divergence, nats, of the samples' classes from the data's; lower is better
+        """
+        n, size = len(rows), evaluation_batch(feed.split)
+        real = self.real(feed.split, rows)
+        by_class = can(model, SamplesClasses) and can(self.model, Classifies)
+        asked = feed.split.labels(rows) if by_class else None
+        fake = self.look(samples(model, n, size, generator, asked), -(-n // PAIRS))
+        if not fake.finite:
+            return {"frechet_distance": float("nan")}
+        figures = {
+            "frechet_distance": frechet_distance(real.moments, fake.moments),
+            "kernel_distance": kernel_distance(real.pairs(), fake.pairs()),
+            **precision_recall(real.pairs(), fake.pairs()),
+        }
+        if fake.probabilities:
+            said, shares = torch.cat(fake.probabilities), class_shares(torch.cat(real.probabilities))
+            figures["mode_coverage"] = float(mode_coverage(said, shares))
+            figures["least_class_share"] = class_shares(said)[shares > 0].min().item()
+            if asked is not None:
+                figures["requested_accuracy"] = class_agreement(said, asked)
+            if (shares > 0).all():  # a split so small that it lacks a class has no finite one
+                figures["class_divergence"] = class_divergence(said, shares)
+        return figures
+
+    def of_reconstructions(self, model: Reconstructs, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+        """How many reconstructions are seen as the class of their input.
+
+        Figures:
+        class_agreement  share of the reconstructions that the judge takes for the class of their input; higher is better
+        judge_accuracy   share of the inputs themselves that it takes for their class: the most to hope for
+        """
+        label = feed.split.labels(rows)
+        outputs = [self.model.classify(self.sees(model.reconstruct(batch.input))) for batch in feed.in_order(generator, rows)]
+        return {
+            "class_agreement": class_agreement(torch.cat(outputs), label),
+            "judge_accuracy": class_agreement(torch.cat(self.real(feed.split, rows).probabilities), label),
+        }
+
+
+def samples(model: Samples, n: int, size: int, generator: torch.Generator, asked: Tensor | None = None) -> Iterator[Tensor]:
+    """n examples (…, *shape) in batches of `size`; of the classes (n,) that are asked for, if any are."""
+    for start in range(0, n, size):
+        if asked is None:
+            yield model.sample(min(size, n - start), generator)
+        else:
+            yield model.sample_class(asked[start : start + size], generator)

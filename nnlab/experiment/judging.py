@@ -1,0 +1,101 @@
+"""Who judges a run: a classifier of an earlier run, one that nnlab trains once for each dataset, or Inception.
+
+A judge that nnlab trains is a run folder like any other, under data.root, so that every model of a dataset meets the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import torch
+
+from nnlab.checkpoints.reference import earlier
+from nnlab.config import names
+from nnlab.config.build import build
+from nnlab.data.dataset import Dataset
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput, Interrupted, explain
+from nnlab.evaluators.build import identity
+from nnlab.experiment.run import assemble, carry_out
+from nnlab.recording.console import Console
+from nnlab.runs.files import harmless
+from nnlab.runs.folder import RunFolder
+
+EPOCHS, LEAST_STEPS = 5, 600  # of a judge's training: small sets need more epochs
+CONVOLUTIONAL = ["model=cnn", "model.channels=[16,32]", "model.hidden=128"]  # small: it looks at every evaluation of a run
+LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
+
+
+def with_judge(config: Mapping, console: Console, root: Path | None = None) -> dict:
+    """The config with `judge=auto` replaced by the node of the classifier that nnlab trains for its dataset, once.
+
+    root  where a new one is written, if not under the config's data.root, which in a run's folder is its sender's choice
+    """
+    if config["judge"] != "auto":
+        return dict(config)
+    try:
+        folder = trained_once(config, console, root)
+    except OSError as error:
+        raise BadInput(f"judge: {explain(error, Path(config['data']['root']))}") from error
+    except Interrupted as error:
+        raise Interrupted("interrupted while the judge was trained, of which nothing is kept; run again") from error
+    try:
+        return {**config, "judge": earlier(str(folder.path), "judge")}
+    except BadInput as error:
+        raise BadInput(*error.problems, f"judge: remove {folder.path}, and it is trained anew") from error
+
+
+def trained_once(config: Mapping, console: Console, root: Path | None = None) -> RunFolder:
+    """The run folder of a dataset's own judge, trained now if there is none yet."""
+    whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
+    spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
+    if len(spec.classes) < 2:
+        instead = "give judge=inception, or leave it out" if spec.kind == "image" else "leave it out"
+        raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; {instead}")
+    digest = hashlib.sha256(json.dumps([identity(whole), spec.digest], sort_keys=True).encode()).hexdigest()[:8]
+    name = f"{harmless(spec.name.lower())}-{digest}"
+    for known in dict.fromkeys((Path(whole["root"]), root or Path(whole["root"]))):
+        folder = RunFolder(known / "judges" / name)
+        if completed(folder):
+            return folder
+    console.line(f"a judge for {spec.name} is trained, once for all runs (minutes); it will be {folder.path}")
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.path.parent.glob(f"{folder.path.name}.*"):  # by a kill while it was trained
+        if RunFolder(left).read_status().get("status") == "killed":
+            shutil.rmtree(left, ignore_errors=True)
+    beside = RunFolder(Path(tempfile.mkdtemp(prefix=f"{folder.path.name}.", dir=folder.path.parent)))
+    try:
+        train({**config, "data": whole}, spec, beside)
+        if not completed(folder):  # else another process was faster, and runs may have named its judge
+            shutil.rmtree(folder.path, ignore_errors=True)
+            os.replace(beside.path, folder.path)
+    finally:
+        shutil.rmtree(beside.path, ignore_errors=True)
+    right = folder.read_summary()["final"]["test/accuracy"]
+    console.line(f"the judge tells {right:.1%} of the test set apart")
+    return folder
+
+
+def completed(folder: RunFolder) -> bool:
+    return folder.read_status().get("status") == "completed"
+
+
+def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
+    """A classifier of a dataset, of all its training examples."""
+    halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
+    chosen = names.plain(names.composed(CONVOLUTIONAL if halves else ["model=fcnn"]))
+    chosen["trainer"] |= {"epochs": "none", "steps": LEAST_STEPS, "show_every": "never"}
+    experiment = assemble({**chosen, "data": config["data"], "device": config["device"]})
+    epochs = max(EPOCHS, -(-LEAST_STEPS // experiment.trainer.steps_per_epoch))
+    chosen["trainer"] |= {"epochs": epochs, "steps": "none"}
+    del experiment  # its data: a set is on the device once
+    whole = assemble({**chosen, "data": config["data"], "device": config["device"]})
+    with closing(Console(folder.log, quiet=True)) as console:
+        carry_out(whole, folder, console, choices={}, model="judge", data=spec.name, tags=[])

@@ -1,0 +1,228 @@
+"""One training run: its config made into objects, and lived through in its folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+
+import torch
+
+from nnlab.config.build import build
+from nnlab.data.augmentation.base import Augmentation
+from nnlab.data.dataset import Dataset
+from nnlab.data.identity import as_trained
+from nnlab.data.noise.base import Noise
+from nnlab.data.spec import DataSpec
+from nnlab.data.split import Data
+from nnlab.errors import BadInput, Interrupted, RunFailed, explain, file_error, out_of_memory
+from nnlab.evaluators.build import build_judge
+from nnlab.experiment.checks import check_length, check_pretraining
+from nnlab.model import Model
+from nnlab.plotting import images
+from nnlab.recording.console import Console, figures, seconds
+from nnlab.recording.recorder import Recorder
+from nnlab.runs.files import own, write_whole
+from nnlab.runs.folder import RunFolder, process_facts, versions
+from nnlab.training import device as devices
+from nnlab.training import randomness
+from nnlab.training.diagnosis import Diverged
+from nnlab.training.interruption import Interruption
+from nnlab.training.loop import Loop
+from nnlab.training.options import AUTOMATIC, Options
+from nnlab.training.trainer import Setting, Trainer, trainer_of
+
+
+@dataclass
+class Experiment:
+    """A config made into objects.
+
+    differs  what of the data is not as it was when the run was trained, where that is allowed
+    """
+
+    config: dict
+    options: Options
+    device: torch.device
+    data: Data
+    model: Model
+    trainer: Trainer
+    differs: list[str]
+    begun: bool = False
+
+    def begin(self) -> None:
+        """Read off the data, once, what the model starts from. Raises BadInput where it cannot."""
+        if not self.begun:
+            self.model.start(self.data.train)
+            if self.trainer.judge:
+                self.trainer.judge.fill()
+            self.begun = True
+
+    @property
+    def parameters(self) -> int:
+        return self.model.size
+
+
+def assemble(config: Mapping, known: DataSpec | None = None, data_changed: bool = False) -> Experiment:
+    """Build everything that a checked config names. Raises BadInput where the parts do not go together.
+
+    known         of a run: what it was trained on. Other data are refused, unless `data_changed` allows them
+    """
+    device = devices.resolve(config["device"])
+    if device.type == "cuda":  # the same bits at each run, and float32 that is float32
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_flush_denormal(True)  # Adam's running means of silent weights fade into denormals, which CPUs add slowly
+    data, differs = build(config["data"], Dataset, place="data").open(device), []
+    if known:
+        data, differs = as_trained(data, known, data_changed)
+    judge = build_judge(config["judge"], data.spec, config["data"], device)
+    randomness.seed_everything(config["seed"])  # after the judge, which is no part of the model
+    noise = build(config["noise"], Noise, data.spec, place="noise")
+    augmentation = build(config["augmentation"], Augmentation, data.spec, place="augmentation")
+    model = build(config["model"], Model, data.spec, place="model").to(device)
+    trainer = trainer_of(model)
+    # what an older run, or a model of one's own, says of a base of these options
+    named = {"_target_": f"{trainer.options.__module__}.{trainer.options.__qualname__}"}
+    options = build({**config["trainer"], **named}, trainer.options, place="trainer")
+    if options.early_stopping.patience and not len(data.validation):
+        raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
+    setting = Setting(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
+    learner = trainer(setting)
+    return Experiment(settled(config, options), options, device, data, model, learner, differs)
+
+
+def settled(config: Mapping, options: Options) -> dict:
+    """A config whose trainer's `auto` is what it has become. Raises BadInput if the run is too short for a schedule."""
+    node, problems = dict(config["trainer"]), []
+    if node.get("epochs") == "auto":
+        node["epochs"] = options.epochs or "none"
+        problems += check_length(config["optimizer"] or {}, "optimizer", options.epochs, "run") if options.epochs else []
+    stages = node.get("pretraining") or {}
+    if stages.get("epochs") == "auto":
+        node["pretraining"] = {**stages, "epochs": options.pretraining.epochs}
+        problems += check_pretraining(node["pretraining"])
+    if problems:
+        raise BadInput(*problems)
+    node |= {key: getattr(options, key) for key in AUTOMATIC if node.get(key) == "auto"}
+    return {**config, "trainer": node}
+
+
+def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state: dict | None = None, **facts) -> float | None:
+    """Train to the end, from a checkpoint's state if given, and leave the run folder complete.
+
+    facts  for status.json: what was chosen, tags
+    Returns the best value of the monitored figure. Raises RunFailed (Diverged, a full disk, …) or Interrupted.
+    """
+    e = experiment
+    with honest(folder), folder.locked(), closing(Recorder(folder)) as recorder, Interruption() as stop:
+        write_config(folder, e.config)  # under the lock: of two runs into one folder it is the one that trains
+        folder.write_status(
+            "running",
+            **({} if state else {"began": time.time()}),
+            **facts,
+            **process_facts(),
+            device=str(e.device),
+            precision=str(e.trainer.precision),
+            threads=torch.get_num_threads(),
+            versions={**versions(), "torch": torch.__version__},  # which says the CUDA build, too
+            parameters=e.parameters,
+        )
+        loop = Loop(e.trainer, e.options, folder, recorder, console, stop)
+        with honest_status(folder, loop, e):
+            if state is None:
+                recorder.text("config", f"```yaml\n{folder.config.read_text(encoding='utf-8')}\n```")
+                with console.waiting("reading off the data what the model begins with"):
+                    e.begin()
+            else:
+                loop.resume(state)
+            status = loop.run()
+            if status == "completed":
+                values = loop.finish()
+                console.line(f"test  {figures(values)}")
+                parameters = hyper_parameters(e.config, folder.read_status().get("choices", {}))
+                recorder.hparams(parameters, loop.progress.figures, step=loop.progress.step)
+            recorder.drain()
+            folder.write_summary(loop.summary(e.parameters, status))
+            folder.write_status(status, **loop.where())
+            draw_curves(folder, e.options.titles)
+    if status == "interrupted":
+        raise Interrupted(f"interrupted at step {loop.progress.step} and saved; go on with: nnlab resume {folder.path}")
+    console.line(f"done in {seconds(loop.progress.seconds)}: {folder.path}")
+    pictures = f"pictures: {folder.images}    " if folder.images.exists() else ""
+    console.line(f"{pictures}curves: nnlab tensorboard {folder.path}")
+    if stop():  # too late to interrupt this run, but not the sweep that it may belong to
+        raise Interrupted(f"interrupted; {folder.path} was complete")
+    return loop.progress.best
+
+
+def draw_curves(folder: RunFolder, titles: bool) -> None:
+    """images/curves.png, from the records of metrics.jsonl."""
+    from nnlab.plotting.curves import curves  # matplotlib takes half a second to import
+
+    picture = curves({folder.title(): (folder.read_metrics(), folder.read_status())}, folder.title() if titles else "")
+    if picture is not None:
+        images.save(picture, own(folder.images) / "curves.png")
+
+
+@contextmanager
+def honest(folder: RunFolder) -> Iterator[None]:
+    """Errors of the file system and of memory as a sentence."""
+    try:
+        yield
+    except Exception as error:
+        if failed := file_error(error):
+            resumable = any(folder.checkpoints.glob("*.pt"))
+            hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
+            raise RunFailed(explain(failed, folder.path) + hint) from error
+        if isinstance(error, torch.OutOfMemoryError):
+            remedy = "nnlab fit with the same arguments finds the largest trainer.batch_size that does, by trial"
+            raise RunFailed(f"it does not fit into the device's memory; {remedy}") from error
+        if out_of_memory(error):  # the CPU's
+            remedy = "give a smaller trainer.batch_size, a smaller model, smaller images, or fewer of them (data.limit)"
+            raise RunFailed(f"it does not fit into memory; {remedy}") from error
+        raise
+
+
+@contextmanager
+def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iterator[None]:
+    """Whatever ends a run is written into its status."""
+    try:
+        yield
+    except BaseException as error:
+        status = "diverged" if isinstance(error, Diverged) else "failed"
+        with suppress(Exception):  # else its thread would write a status after this one
+            loop.recorder.drain()
+        if isinstance(error, KeyboardInterrupt):  # the second Ctrl-C: nothing since the last checkpoint is saved
+            status = "interrupted"
+        with suppress(OSError, ValueError, BadInput):  # on a full disk the reason is told on the console alone
+            folder.write_status(status, **loop.where(), reason=str(error) or type(error).__name__)
+            folder.write_summary(loop.summary(experiment.parameters, status))
+        raise
+
+
+def hyper_parameters(config: Mapping, choices: Mapping[str, str]) -> dict[str, float | str | bool]:
+    """What TensorBoard's HParams compares runs by: the choices, and the values that bear on the result."""
+    flat: dict[str, float | str | bool] = dict(choices)
+
+    def walk(node: Mapping, place: str) -> None:
+        for key, value in node.items():
+            if isinstance(value, Mapping) and "fingerprint" in value:  # an earlier run
+                flat[place + key] = value["run"]
+            elif isinstance(value, Mapping):
+                walk(value, f"{place}{key}.")
+            elif key not in WITHOUT_BEARING and not key.endswith("_every"):
+                flat[place + key] = value if isinstance(value, bool | int | float | str) else str(value)
+
+    walk(config, "")
+    return flat
+
+
+WITHOUT_BEARING = ("_target_", "root", "outputs", "device", "tags")
+
+
+def write_config(folder: RunFolder, config: Mapping) -> None:
+    """config.yaml: the whole config, resolved."""
+    from omegaconf import OmegaConf
+
+    write_whole(folder.config, OmegaConf.to_yaml(OmegaConf.create(dict(config))))

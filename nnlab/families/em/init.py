@@ -1,0 +1,39 @@
+"""Where clusters and mixtures begin."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnlab.data.feed import evaluation_batch
+from nnlab.data.split import Split
+
+
+def random_rows(split: Split, n: int) -> Tensor:
+    """(n,) distinct rows of a split, all equally likely."""
+    return split.rows[torch.randperm(len(split))[:n].to(split.rows.device)]
+
+
+def plus_plus(split: Split, clusters: int, starts: int = 1) -> Tensor:
+    """(R, K, D) points of a split, R starts of k-means++: each next one with probability ∝ its squared distance from the
+    nearest of those before it (Arthur & Vassilvitskii 2007). Points that all lie on the ones before are drawn evenly.
+    """
+    n, device = len(split), split.rows.device
+    nearest = torch.full((starts, n), torch.inf, dtype=torch.float64)
+    chosen = torch.randint(n, (starts,))
+    centres = torch.empty(starts, clusters, split.x[0].numel(), device=device)
+    for j in range(clusters):
+        centres[:, j] = split.values(split.rows[chosen.to(device)]).flatten(1)
+        place = 0
+        for rows in split.rows.split(evaluation_batch(split)):
+            x = split.values(rows).flatten(1)
+            for r in range(starts):
+                part = nearest[r, place : place + len(rows)]
+                part.copy_(torch.minimum(part, (x - centres[r, j]).square().sum(1).cpu()))
+            place += len(rows)
+        weights = torch.where(nearest.sum(1, keepdim=True) > 0, nearest, 1.0)
+        # inverse transform sampling: multinomial takes at most 2²⁴ weights
+        cumulative = weights.cumsum(1)
+        drawn = cumulative[:, -1:] * torch.rand(starts, 1, dtype=torch.float64)
+        chosen = torch.searchsorted(cumulative, drawn).flatten().clamp(max=n - 1)
+    return centres

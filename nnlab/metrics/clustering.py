@@ -1,0 +1,71 @@
+"""How clusters agree with classes, how well they are parted, and what they save."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+
+from nnlab.nn.float64 import doubled
+
+SILHOUETTES = 1000  # points that the silhouette is measured on: it takes the distances of all pairs
+
+
+def agreement(clusters: Tensor, labels: Tensor) -> dict[str, float]:
+    """How clusters (N,) and classes (N,) agree, by scikit-learn.
+
+    Figures:
+    nmi  normalised mutual information of clusters and classes (arithmetic mean), 0 … 1; higher is better
+    ari  adjusted Rand index of clusters and classes (Hubert & Arabie 1985): 0 for chance, 1 for the same partition
+    """
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    a, b = labels.cpu().numpy(), clusters.cpu().numpy()
+    with warnings.catch_warnings():  # sklearn warns of few clusters, which is no matter here
+        warnings.simplefilter("ignore")
+        return {"nmi": float(normalized_mutual_info_score(a, b)), "ari": float(adjusted_rand_score(a, b))}
+
+
+def silhouette(x: Tensor, clusters: Tensor) -> dict[str, float]:
+    """The mean of (b − a)/max(a, b) over points (N, D) with clusters (N,) (Rousseeuw 1987).
+
+    a  a point's mean distance to the others of its cluster, b to those of the nearest other cluster; 0 where it is alone
+    Nothing where the points are all of one cluster.
+
+    Figures:
+    silhouette  how well the clusters are parted, −1 … 1: mean (b − a)/max(a, b) with the mean distance a to the own cluster
+                and b to the nearest other one, over at most 1,000 points; higher is better
+    """
+    names, own = clusters.unique(return_inverse=True)
+    if len(names) < 2:
+        return {}
+    x = doubled(x.flatten(1))
+    member = doubled(torch.nn.functional.one_hot(own.to(x.device), len(names)))
+    count, place = member.sum(0), own.to(x.device)[:, None]
+    total = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist") @ member
+    alone = count[place[:, 0]] == 1
+    a = total.gather(1, place)[:, 0] / (count[place[:, 0]] - 1).clamp(min=1)
+    b = (total / count).scatter(1, place, torch.inf).amin(1)
+    value = (b - a) / torch.maximum(a, b).clamp(min=torch.finfo(torch.float64).tiny)
+    return {"silhouette": value.masked_fill(alone, 0).mean().item()}
+
+
+def criteria(log_likelihood: float, n: int, free: int) -> dict[str, float]:
+    """Of a log-likelihood over n examples in all, nats, with so many free numbers.
+
+    Figures:
+    aic  Akaike's criterion 2·(free numbers) − 2·log-likelihood of the whole split; lower is better
+    bic  Schwarz's criterion (free numbers)·log n − 2·log-likelihood of the whole split; lower is better
+    """
+    return {"aic": 2 * free - 2 * log_likelihood, "bic": free * math.log(n) - 2 * log_likelihood}
+
+
+def saved(n: int, features: int, clusters: int) -> float:
+    """The share of the volume that an archive saves which keeps of each example the number of its prototype alone.
+
+    Of n examples of so many values of one size each, the prototypes themselves counted in; less than 0 where they are more.
+    """
+    number = math.ceil(math.log2(max(clusters, 2))) / 8  # bytes of a cluster's number, and a byte a value
+    return 1 - (n * number + clusters * features) / (n * features)

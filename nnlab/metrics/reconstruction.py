@@ -1,0 +1,94 @@
+"""How near an output is to the clean example, one figure an image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.metrics.inpainting import interpolated
+from nnlab.metrics.structure import ssim
+from nnlab.model import Reconstructs
+
+HIGHER = frozenset({"psnr", "ssim", "psnr_gain", "hole_psnr"})
+"""Figures of which more is better."""
+
+
+def mse(output: Tensor, target: Tensor, where: Tensor | None = None) -> Tensor:
+    """(N,) mean squared error per pixel; with `where` (N, *shape) bool of the pixels where it is true, NaN without any."""
+    error = (output - target).square().flatten(1)
+    if where is None:
+        return error.mean(1)
+    counted = where.flatten(1)
+    return (error * counted).sum(1) / counted.sum(1)
+
+
+def psnr(error: Tensor, spec: DataSpec) -> Tensor:
+    """(N,) peak signal-to-noise ratio 10 log₁₀((high − low)²/mse), dB, of mean squared errors (N,).
+
+    An error under 1e-10 of the range squared counts as that (100 dB), so that a perfect image leaves the mean finite.
+    """
+    relative = error / ((spec.high - spec.low) or 1.0) ** 2
+    return -10 * torch.log10(relative.clamp(min=1e-10))
+
+
+def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
+    """The figures of `output_figures` of the reconstruction.
+
+    mean  (*shape) of the training set
+    """
+    return output_figures(model.reconstruct(batch.input), batch, spec, mean)
+
+
+def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
+    """The same of an output (N, *shape) that is there already.
+
+    Figures:
+    mse   mean squared error per value between the output and the clean example
+    psnr  10 log₁₀(range²/mse), dB, of each example, then the mean; higher is better
+    ssim  structural similarity of the output and the clean image, at most 1 (Wang et al. 2004); higher is better
+    """
+    error = mse(output, batch.target)
+    figures = {"mse": error, "psnr": psnr(error, spec)}
+    if spec.kind == "image":
+        figures["ssim"] = ssim(output, batch.target, spec)
+    if batch.mask is not None:
+        figures |= gain(figures["psnr"], batch, spec)
+    if batch.lost:
+        figures |= within(output, batch, spec, mean)
+    return figures
+
+
+def gain(found: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
+    """How an output with this PSNR compares with the corrupted input, left as it is.
+
+    Figures:
+    input_psnr  PSNR of the corrupted input, dB: what a model reaches that passes its input on
+    input_ssim  structural similarity of the corrupted input
+    psnr_gain   psnr − input_psnr, dB: what the model adds; higher is better
+    """
+    given = psnr(mse(batch.input, batch.target), spec)
+    figures = {"input_psnr": given, "psnr_gain": found - given}
+    if spec.kind == "image":
+        figures["input_ssim"] = ssim(batch.input, batch.target, spec)
+    return figures
+
+
+def within(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None) -> dict[str, Tensor]:
+    """PSNR of the lost values alone, of the output and of what fills them without learning.
+
+    Each has one value per example that lost something: an example that lost nothing has no error to speak of.
+
+    Figures:
+    hole_psnr                PSNR of the values that the noise removed, dB; higher is better
+    hole_psnr_mean_fill      the same if they are filled with the mean of the training set
+    hole_psnr_interpolation  the same if they are filled by linear interpolation from the values around the hole
+    """
+    damaged = batch.mask.flatten(1).any(1)
+    fills = {"": output}
+    if mean is not None:
+        fills["_mean_fill"] = mean.expand_as(output)
+    if spec.kind == "image":
+        fills["_interpolation"] = interpolated(batch.input, batch.mask)
+    errors = {name: mse(fill, batch.target, batch.mask)[damaged] for name, fill in fills.items()}
+    return {f"hole_psnr{name}": psnr(error, spec) for name, error in errors.items()}

@@ -1,0 +1,36 @@
+"""What a model is and what it can do, apart from how it is trained."""
+
+from nnlab.model.base import Model
+from nnlab.model.capabilities import (
+    Classifies,
+    Completes,
+    Decodes,
+    Encodes,
+    Reconstructs,
+    Samples,
+    SamplesClasses,
+    Scores,
+    Spells,
+    can,
+    code_width,
+)
+from nnlab.model.latent import Latent
+from nnlab.model.passes import PassModel, Statistics
+
+__all__ = [
+    "Classifies",
+    "Completes",
+    "Decodes",
+    "Encodes",
+    "Latent",
+    "Model",
+    "PassModel",
+    "Reconstructs",
+    "Samples",
+    "SamplesClasses",
+    "Scores",
+    "Spells",
+    "Statistics",
+    "can",
+    "code_width",
+]

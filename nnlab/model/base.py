@@ -1,0 +1,60 @@
+"""What a model is.
+
+A model owns mathematics alone: its loss in named terms, and capabilities. Who trains it is said by its family's
+base class (`trainer`); a verb asks for a capability, never for a family.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
+from nnlab.model.capabilities import Classifies, Encodes, Reconstructs, can
+
+
+class Model(nn.Module):
+    """Base of every model; built from the data's spec and the keys of its YAML (keyword-only parameters)."""
+
+    trainer: ClassVar[str]
+    """Who trains it, as "module:class": a family's base class says so. A name, since trainers know models, not the reverse."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @property
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return sum(p.numel() for p in self.parameters())
+
+    def check(self, x: Tensor) -> Tensor:
+        """The inputs themselves. Raises ValueError unless they are (N, *shape)."""
+        if x.shape[1:] != self.spec.shape:
+            expected = ", ".join(map(str, self.spec.shape))
+            raise ValueError(f"{type(self).__name__}: expected inputs (N, {expected}), got {tuple(x.shape)}")
+        return x
+
+    def start(self, split: Split) -> None:
+        """Set what is read off the training data once, before the first step. Nothing, unless a model says otherwise."""
+
+    def remarks(self, split: Split) -> list[str]:
+        """What should be known of these training data and this model, a sentence each; said once when a run begins."""
+        return []
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the model makes of inputs (N, *shape): reconstructions, else class probabilities (N, C), else codes (N, d).
+
+        Raises TypeError if it can do none of it, as a GAN without an encoder.
+        """
+        for capability, name in ((Reconstructs, "reconstruct"), (Classifies, "classify"), (Encodes, "encode")):
+            if can(self, capability):
+                return getattr(self, name)(x)
+        raise TypeError(f"{type(self).__name__} takes no input; it draws new examples: model.sample(16)")
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Named terms, each (N,) float32, one value an image; the mean of `loss` is what is minimised."""
+        raise NotImplementedError

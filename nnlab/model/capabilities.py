@@ -1,0 +1,116 @@
+"""What a model can do. A verb asks for a capability, never for a family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch
+from nnlab.model.latent import Latent
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """encode"""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (N, d) of inputs (N, *shape)."""
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """decode a code"""
+
+    latent_dim: int
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Outputs (N, *shape) of codes (N, d)."""
+
+    def latent(self, batches: Iterable[Batch]) -> Latent:
+        """Where codes lie, measured on batches."""
+
+
+@runtime_checkable
+class Spells(Protocol):
+    """write its codes in symbols"""
+
+    alphabet: int
+    """How many symbols there are."""
+    places: int
+    """T, how many a code takes."""
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """(N, T) int64, from 0 to the alphabet's size, of inputs (N, *shape)."""
+
+    def spelled(self, symbols: Tensor) -> Tensor:
+        """The codes (N, d) that symbols (N, T) stand for; of its own inputs' symbols what `encode` gives."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """draw new examples"""
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """New examples (n, *shape)."""
+
+
+@runtime_checkable
+class SamplesClasses(Protocol):
+    """draw examples of a class"""
+
+    def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A new example (*shape) of each of the classes (n,) int64: (n, *shape)."""
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """tell classes apart"""
+
+    def features(self, x: Tensor) -> Tensor:
+        """What it decides by, (N, d), of inputs (N, *shape)."""
+
+    def decide(self, features: Tensor) -> Tensor:
+        """Class probabilities (N, classes) of features (N, d)."""
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Class probabilities (N, classes) of inputs (N, *shape)."""
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """tell how unusual an example is"""
+
+    def score(self, x: Tensor) -> Tensor:
+        """(N,) of inputs (N, *shape): the larger, the more unusual."""
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """reconstruct"""
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """What the model makes of inputs (N, *shape)."""
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """complete"""
+
+    def complete(self, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+        """Outputs of inputs (N, *shape) whose values are lost where the mask (N, *shape) is true; the others stay."""
+
+
+@torch.no_grad()
+def code_width(model: Encodes) -> int:
+    """d, the length of a model's codes."""
+    device = next(model.parameters()).device
+    return model.eval().encode(torch.zeros(1, *model.spec.shape, device=device)).shape[1]
+
+
+def can(model: Any, capability: type) -> bool:
+    """Whether a model, or a model's class, has every method of a capability."""
+    methods = [name for name in vars(capability) if not name.startswith("_") and callable(getattr(capability, name))]
+    return all(callable(getattr(model, name, None)) for name in methods)

@@ -1,0 +1,33 @@
+"""Where the codes of a latent space lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from nnlab.nn.float64 import doubled
+
+
+@dataclass
+class Latent:
+    """A latent space measured along its coordinates.
+
+    mean, std  (d,) where the codes lie
+    kl         (d,) nats that each coordinate carries, where the model is variational
+    """
+
+    mean: Tensor
+    std: Tensor
+    kl: Tensor | None = None
+
+    @classmethod
+    def of(cls, codes: Tensor) -> Latent:
+        """The mean and the standard deviation of codes (N, d)."""
+        exact = doubled(codes)
+        mean, std = (figure.float().to(codes.device) for figure in (exact.mean(0), exact.std(0, correction=0)))
+        return cls(mean, std)
+
+    def order(self) -> list[int]:
+        """The coordinates, the most informative first: by their KL, or by their spread."""
+        return (self.std if self.kl is None else self.kl).argsort(descending=True).tolist()

@@ -1,0 +1,41 @@
+"""What learns by passes over the whole set: statistics are gathered, then the model is updated. EM, k-means, closed forms."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.model.base import Model
+
+Statistics = dict[str, Tensor]
+
+
+class PassModel(Model):
+    """Base of the models that learn from statistics of the whole set, which add up over its parts.
+
+    So a set larger than memory, or several processes, need no other algorithm.
+    """
+
+    converged = False
+    reads_bytes: ClassVar[bool] = False
+    """Whether `accumulate` takes images as the bytes that are stored, times `batch.scale`."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+
+    @abstractmethod
+    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+        """The statistics of the batches before, with this batch's added; sums in float64."""
+
+    @abstractmethod
+    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+        """Update the model from the statistics of a whole pass. Returns named terms, scalars, for the record."""
+
+    def keep(self, sums: Statistics) -> Statistics | None:
+        """What of a pass's statistics the next one begins with: what its rows, read in the same order, made then.
+
+        Nothing, unless a model says otherwise; and nothing where the values are drawn anew at each reading.
+        """

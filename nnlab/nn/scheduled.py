@@ -1,0 +1,33 @@
+"""Numbers of a model that change in the course of training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.nn.schedules import Clock, Schedule
+
+
+class Scheduled(nn.Module):
+    """base · schedule(t): the weight of a term that warms up, a temperature that falls.
+
+    A model's formula uses `value`, a scalar tensor on the device that the trainer sets before each update. It is kept with
+    the weights, so that figures are computed with what the model was trained with.
+    """
+
+    value: Tensor
+
+    def __init__(self, base: float, schedule: Schedule) -> None:
+        super().__init__()
+        self.base, self.schedule = base, schedule
+        self.register_buffer("value", torch.tensor(float(base)))
+
+    def at(self, step: int, clock: Clock) -> float:
+        """The number of an update of the stage."""
+        return self.base * self.schedule.factor(step, clock)
+
+    def set(self, value: float | Tensor) -> None:
+        if isinstance(value, Tensor):
+            self.value.copy_(value)
+        else:
+            self.value.fill_(value)

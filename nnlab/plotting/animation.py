@@ -1,0 +1,85 @@
+"""Pictures of a model as it learns, one after the other: an animated PNG that shows how it came to be what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.model import Model
+from nnlab.plotting.images import Film, tiled
+
+EPOCH = "look/epoch"  # of a look, beside the model's state
+MOST = 48  # pictures; where there are more, every second is left out
+
+
+class Footage:
+    """What a model was each time one looked; the film is drawn from that, so that a resumed run goes on with the same.
+
+    draw   the model as it is → a picture (H, W, 3), always of one size
+    epoch  the epoch of a look, which stands above its frame
+    For small models alone: every look keeps their whole state.
+    """
+
+    def __init__(self, model: Model, draw: Callable[[], np.ndarray], epoch: Callable[[], float]) -> None:
+        self.model, self.draw, self.epoch = model, draw, epoch
+        self.looks: list[dict[str, Tensor]] = []
+        self.frames: list[np.ndarray] = []
+
+    def note(self) -> None:
+        """Keep what the model is now, to be drawn at the next look."""
+        self.looks.append(self._now())
+
+    def look(self) -> Film:
+        """Keep what the model is now, and return the film so far."""
+        now = self._now()
+        for look in self.looks[len(self.frames) :]:  # of a run that was resumed
+            self.model.load_state_dict({name: value for name, value in look.items() if name != EPOCH})
+            self.frames.append(np.array(self.draw()))
+        self.model.load_state_dict({name: value for name, value in now.items() if name != EPOCH})
+        self.looks.append(now)
+        self.frames.append(np.array(self.draw()))
+        if len(self.looks) > MOST:
+            del self.looks[1::2], self.frames[1::2]
+        # a run of an older version did not keep the epochs
+        epochs = [float(look[EPOCH]) if EPOCH in look else None for look in self.looks]
+        return Film.of(self.frames, captions=["" if epoch is None else f"epoch {epoch:.4g}" for epoch in epochs])
+
+    def _now(self) -> dict[str, Tensor]:
+        now = {name: value.clone() for name, value in self.model.state_dict().items()}
+        return {**now, EPOCH: torch.tensor(self.epoch())}
+
+    def state(self) -> list[dict[str, Tensor]]:
+        return list(self.looks)
+
+    def restore(self, looks: list[dict[str, Tensor]]) -> None:
+        self.looks, self.frames = list(looks), []
+
+
+class Reel:
+    """The same images each time one looked, as they were then: a film of a model whose own states are too large to keep."""
+
+    def __init__(self) -> None:
+        self.looks: list[Tensor] = []
+        self.epochs: list[float] = []
+
+    def look(self, pixels: np.ndarray, epoch: float) -> None:
+        """Keep (N, H, W, 3) uint8, and the epoch that they are of."""
+        gray = (pixels == pixels[..., :1]).all()
+        self.looks.append(torch.from_numpy(np.ascontiguousarray(pixels[..., :1] if gray else pixels)))
+        self.epochs.append(epoch)
+        if len(self.looks) > MOST:
+            del self.looks[1::2], self.epochs[1::2]
+
+    def film(self) -> Film:
+        frames = [tiled(np.broadcast_to(look.numpy(), (*look.shape[:3], 3))) for look in self.looks]
+        return Film.of(frames, captions=[f"epoch {epoch:.4g}" if epoch >= 0 else "" for epoch in self.epochs])
+
+    def state(self) -> list[Tensor]:
+        return [*self.looks, torch.tensor(self.epochs, dtype=torch.float64)]
+
+    def restore(self, looks: list[Tensor]) -> None:
+        *looks, epochs = [*looks] if looks and looks[-1].ndim == 1 else [*looks, torch.full((len(looks),), -1.0)]
+        self.looks, self.epochs = list(looks), epochs.tolist()  # of an older version, without its epochs

@@ -1,0 +1,154 @@
+"""Figures of a whole split → charts, as a slide would show them: a confusion matrix, a reliability diagram."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import DataSpec
+from nnlab.metrics.calibration import Reliability
+from nnlab.plotting.axes import FAINT, INK, PALETTE, Points, blank, canvas, dots, percent_bar, scatter
+
+WRITTEN = 20  # classes up to which a confusion matrix holds its numbers and names
+LONGEST = 12  # letters of a class's name in a margin
+IDLE = 0.01  # nats: a coordinate that carries less is not used
+MARKED = 40  # coordinates whose names an axis can hold
+BINS = 60  # of a histogram, at the most
+NEAR = 0.1  # of the width of a logarithmic axis: numbers nearer than that would run into each other
+
+
+def confusion_matrix(predicted: Tensor, label: Tensor, classes: int) -> Tensor:
+    """(classes, classes) int64: how many of each true class (row) were taken for each class (column), of (N,) and (N,)."""
+    return torch.bincount(label * classes + predicted, minlength=classes**2).view(classes, classes)
+
+
+def confusion_chart(predicted: Tensor, label: Tensor, classes: tuple[str, ...]) -> np.ndarray:
+    """The confusion matrix in per cent of each true class, darker where there is more."""
+    counts = confusion_matrix(predicted, label, len(classes)).cpu().numpy()
+    share = 100 * counts / counts.sum(1, keepdims=True).clip(min=1)
+    with blank(("predicted class", "true class"), height=7.0) as drawn:
+        axes = drawn.axes
+        percent_bar(axes, axes.imshow(share, cmap="Blues", vmin=0, vmax=100), "% of the true class")
+        axes.set_title(f"{np.trace(counts) / max(counts.sum(), 1):.1%} of {counts.sum():,} right")
+        if len(classes) <= WRITTEN:
+            names = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in classes]
+            axes.set_xticks(range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor")
+            axes.set_yticks(range(len(classes)), names)
+            size = min(13.0, 130 / len(classes))
+            for (row, column), value in np.ndenumerate(share):
+                if counts[row, column]:
+                    text = f"{value:.0f}" if value >= 1 or len(classes) > 12 else f"{value:.1f}"
+                    axes.text(column, row, text, ha="center", va="center", size=size, color="white" if value > 50 else INK)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+    return drawn.pixels
+
+
+def reliability_chart(bins: Reliability) -> np.ndarray:
+    """How often a classifier is right against how sure it is; the area of a point is the share of the examples."""
+    confidence, accuracy, count = (part.cpu().numpy() for part in bins)
+    held = count > 0
+    area = 30 + 1500 * count[held] / count.sum()
+    error = np.nansum(np.abs(accuracy - confidence) * count) / count.sum()
+    with blank(("confidence: the largest probability", "accuracy")) as drawn:
+        axes = drawn.axes
+        axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1.2)
+        axes.vlines(confidence[held], confidence[held], accuracy[held], color=PALETTE[0], linewidth=1.5)
+        axes.scatter(
+            confidence[held], accuracy[held], s=area, color=PALETTE[0], alpha=0.8, linewidths=0, zorder=3, clip_on=False
+        )
+        axes.set(xlim=(0, 1.01), ylim=(0, 1.01), title=f"calibration error {error:.1%}")
+        axes.text(0.06, 0.085, "confidence = accuracy", color=FAINT, rotation=37, rotation_mode="anchor", size=12)
+    return drawn.pixels
+
+
+def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: str) -> np.ndarray:
+    """Test accuracy against the number of labels, a line an encoder: of each number (labels, mean, s.d. or None), 0 … 1."""
+    drawn_anew = any(std is not None for points in lines.values() for _, _, std in points)
+    with blank(("labelled examples", f"test accuracy in %{', ± s.d. over draws' * drawn_anew}")) as drawn:
+        axes = drawn.axes
+        axes.set_xscale("log")
+        for i, (name, points) in enumerate(lines.items()):
+            n, mean, std = zip(*points, strict=True)
+            beside = 1.05 ** (i - (len(lines) - 1) / 2)  # bars of one number of labels would hide each other
+            bars = [100 * (s or 0) for s in std]
+            style = {"color": PALETTE[i], "marker": "os^D"[i % 4], "markersize": 9, "linewidth": 2.5, "capsize": 5}
+            style |= {"label": name, "zorder": len(lines) - i + 2}
+            axes.errorbar([beside * count for count in n], [100 * m for m in mean], bars, **style)
+        ticks = sorted({n for points in lines.values() for n, _, _ in points})
+        low, high = ticks[0] / 1.6, ticks[-1] * 1.6
+        reach = NEAR * np.log(high / low)
+        told = [n for n, after in zip(ticks, [*ticks[1:], np.inf], strict=True) if np.log(after / n) > reach]
+        axes.set_xticks(told, [f"{n:,}" for n in told])
+        axes.set_xticks([], minor=True)
+        axes.set_xlim(low, high)
+        axes.grid(axis="y", color=FAINT, alpha=0.3)
+        axes.set_title(f"a linear classifier on {data}")
+    return drawn.pixels
+
+
+def kl_chart(kl: Tensor) -> np.ndarray:
+    """What each coordinate of a variational code carries, (d,) nats, the most informative first.
+
+    Coordinates that carry less than a hundredth of a nat are pale: the model does without them.
+    """
+    order = kl.argsort(descending=True)
+    values = kl[order].cpu().numpy()
+    used = values >= IDLE
+    with blank(("coordinate, the most informative first", "KL(q(z|x) ‖ p(z)), nats")) as drawn:
+        axes, places = drawn.axes, np.arange(len(values))
+        axes.bar(places[used], values[used], color=PALETTE[0], label=f"{IDLE:g} nats or more ({used.sum()})")
+        if not used.all():
+            axes.bar(places[~used], values[~used], color=FAINT, label=f"less ({(~used).sum()})")
+        if len(values) <= MARKED:
+            axes.set_xticks(places, [f"z{i}" for i in order.tolist()], rotation=0 if len(values) <= 12 else 90)
+        axes.set(xlim=(-0.6, len(values) - 0.4), title=f"{values.sum():.2f} nats in all")
+        axes.grid(axis="y", color=FAINT, alpha=0.3)
+        axes.set_axisbelow(True)
+    return drawn.pixels
+
+
+def outlier_plot(spec: DataSpec, sets: list[tuple[str, Points]], worst: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """The points of a plane in the colours of their classes, those of classes kept out dark, rings (K, 2) around the worst."""
+    (_, data), *others = sets
+    with canvas(spec.column_names, np.concatenate([points.xy for _, points in sets])) as drawn:
+        scatter(drawn.axes, data, classes)
+        for name, points in others:
+            dots(drawn.axes, points.xy, name)
+        rings = {"s": 170, "facecolors": "none", "edgecolors": INK, "linewidths": 1.8}
+        drawn.axes.scatter(*worst.T, label=f"the {len(worst)} most unusual", zorder=4, **rings)
+    return drawn.pixels
+
+
+def score_chart(inside: np.ndarray, outside: np.ndarray, auc: float, meaning: str) -> np.ndarray:
+    """How the scores (N,) of classes that were learned and (M,) of classes kept out are distributed, each to an area of 1.
+
+    Positive scores that span two decades stand on a logarithmic axis. On a plain one the last bin also holds what lies far
+    beyond the others.
+    """
+    both = np.r_[inside, outside]
+    low, usual, high = both.min(), np.quantile(both, 0.998), both.max()
+    wide = low > 0 and usual > 100 * np.quantile(both, 0.002)
+    if not wide and high - low > 2 * (usual - low) > 0:
+        high = usual
+    if high - low <= 1e-9 * abs(high):  # all the same
+        low, high = low - 0.5, high + 0.5
+    bins = int(np.clip(3 * min(len(inside), len(outside)) ** (1 / 3), 8, BINS))  # of few scores many bins would make a comb
+    edges = np.geomspace(low, high, bins + 1) if wide else np.linspace(low, high, bins + 1)
+    with blank((shorter(meaning), "density")) as drawn:
+        axes = drawn.axes
+        for scores, colour, name in ((inside, PALETTE[0], "learned"), (outside, PALETTE[1], "kept out")):
+            scale = np.log if wide else np.asarray  # a bar's area is the share on the axis that is drawn
+            density, _ = np.histogram(scale(scores.clip(edges[0], edges[-1])), scale(edges), density=True)
+            axes.stairs(density, edges, color=colour, fill=True, alpha=0.55, label=f"{name} ({len(scores):,})")
+            axes.stairs(density, edges, color=colour, linewidth=2)
+        if wide:
+            axes.set_xscale("log")
+        axes.set(ylim=(0, None), yticks=[], title=f"AUC {auc:.3f}")
+    return drawn.pixels
+
+
+def shorter(meaning: str) -> str:
+    """The part of a sentence before its colon, as an axis can hold it."""
+    return f"score: {meaning.split(':')[0]}"

@@ -1,0 +1,176 @@
+"""Pictures of what a model does with images: reconstructions, samples, motion in the latent space."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch
+from nnlab.latent.interpolation import Path, between, interpolate
+from nnlab.latent.traversal import axes, manifold, traverse
+from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses
+from nnlab.plotting.charts import kl_chart
+from nnlab.plotting.images import BACKGROUND, GAP, directions, grid, sheet, titled, to_pixels
+
+PER_ROW = 12
+COMPONENTS_PER_ROW = 9
+ROWS = 16  # coordinates that move in one picture: of more a slide shows too little
+
+
+def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | None = None) -> np.ndarray:
+    """Rows of inputs over their outputs; with a noise, the clean images, what the model was given, and its outputs.
+
+    output  (N, *shape), by default the reconstructions
+    """
+    spec = model.spec
+    rows = {"input": batch.target, "output": model.reconstruct(batch.input) if output is None else output}
+    if batch.mask is not None:
+        rows = {"clean": batch.target, "input": batch.input, "output": rows["output"]}
+    tiles, labels = [], []
+    for start in range(0, len(batch) - len(batch) % PER_ROW or len(batch), PER_ROW):
+        for label, images in rows.items():
+            tiles.append(to_pixels(images[start : start + PER_ROW], spec))
+            labels.append(label)
+    return sheet(np.stack(tiles), labels)
+
+
+def sample_picture(model: Samples, n: int, generator: torch.Generator) -> np.ndarray:
+    return grid(model.sample(n, generator), model.spec)
+
+
+def class_picture(model: SamplesClasses, each: int, generator: torch.Generator, classes: list[int] | None = None) -> np.ndarray:
+    """A row a class, its name in the margin, with so many new examples each; of all classes, unless some are given.
+
+    Of one class alone the examples make a sheet, nearly square.
+    """
+    spec = model.spec
+    classes = list(range(len(spec.classes))) if classes is None else classes
+    label = torch.tensor(classes, device=generator.device).repeat_interleave(each)
+    images = model.sample_class(label, generator)
+    if len(classes) == 1:
+        return grid(images, spec)
+    return sheet(to_pixels(images.unflatten(0, (len(classes), each)), spec), [spec.classes[i] for i in classes])
+
+
+def traversal_picture(
+    model: Decodes,
+    latent: Latent,
+    base: Tensor | None = None,
+    coordinates: list[int] | None = None,
+    values: Tensor | None = None,
+    image: Tensor | None = None,
+) -> np.ndarray:
+    """A row a coordinate, the most informative first, its name and what it carries in the margin.
+
+    At most the 16 most informative coordinates, around the middle of the latent space and ±3 standard deviations, unless
+    told otherwise.
+
+    image  (*shape) of which the base is the code, shown beside the rows with its output
+    """
+    base = latent.mean if base is None else base
+    coordinates = latent.order()[:ROWS] if coordinates is None else coordinates
+    values = torch.linspace(-3, 3, 11, device=base.device) if values is None else values
+    images = traverse(model, base, latent, coordinates, values)
+    carried = (
+        [f"s.d. {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
+    )
+    rows = [f"z{i}\n{carried[i]}" for i in coordinates]
+    some = f", {len(rows)} of {len(latent.mean)} coordinates" if len(rows) < len(latent.mean) else ""
+    caption = f"standard deviations of the coordinate{some}"
+    motion = sheet(to_pixels(images, model.spec), rows, signed(values), caption)
+    return motion if image is None else beside(given(model, image, model.decode(base[None])[0], len(rows), " "), motion)
+
+
+def given(model: Model, image: Tensor, output: Tensor, rows: int, caption: str = "") -> np.ndarray:
+    """An image (*shape) and its output at the head of two columns of so many rows, under a caption as its neighbour has."""
+    pair = to_pixels(torch.stack([image, output])[None], model.spec)
+    blank = np.full((rows - 1, *pair.shape[1:]), BACKGROUND, np.uint8)
+    return sheet(np.concatenate([pair, blank]), None, ["input", "output"], caption)
+
+
+def signed(values: Tensor) -> list[str]:
+    """Of each number its sign and a digit behind the point, as a title of a column; of zero neither."""
+    return [f"{v:+.1f}" if abs(v) > 0.05 else "0" for v in values.tolist()]
+
+
+def manifold_picture(model: Decodes, latent: Latent, side: int = 20) -> np.ndarray:
+    """The plane of a code of two coordinates, with the values of both in the margins: z0 grows to the right, z1 upwards."""
+    across, up = ([f"{v:+.1f}" for v in axis.tolist()] for axis in axes(latent, side))
+    told = [text if i % 2 == 0 else "" for i, text in enumerate(across)]  # each would run into the next
+    return sheet(to_pixels(manifold(model, latent, side), model.spec), [f"z1 {text}" for text in up], told, "z0")
+
+
+def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:
+    """The pictures of a latent space: every coordinate's motion, what it carries, and the plane where there are just two."""
+    pictures = {"traversal": traversal_picture(model, latent)}
+    if latent.kl is not None:
+        pictures["kl"] = kl_chart(latent.kl)
+    if model.latent_dim == 2:
+        pictures["manifold"] = manifold_picture(model, latent)
+    return pictures
+
+
+def components_picture(model: Model) -> np.ndarray:
+    """The mean and the principal components as images, each with the share of the variance that it carries.
+
+    A component is a direction: gray is zero, and each is scaled to its own largest entry.
+    """
+    spec, shown = model.spec, min(model.latent_dim, 5 * COMPONENTS_PER_ROW - 1)
+    tiles = [to_pixels(model.mean[None].unflatten(1, spec.shape), spec)]
+    tiles += [directions(model.components[:shown].unflatten(1, spec.shape))]
+    names = ["mean", *(f"z{i}: {share:.1%}" for i, share in enumerate(model.explained[:shown].tolist()))]
+    return titled(np.concatenate(tiles), names, COMPONENTS_PER_ROW)
+
+
+def interpolation_picture(
+    model: Model,
+    start: Tensor,
+    end: Tensor,
+    shares: Tensor,
+    names: list[str],
+    blended: bool = False,
+    path: Path = between,
+) -> np.ndarray:
+    """A row a pair: the image A, what the codes from its own to B's decode to under each α, and the image B.
+
+    start, end  (N, *shape), as many as there are names of rows
+    path        from code to code, by default the straight one
+    blended     under each row the pixels (1 − α)·A + α·B: what a path without a code would be
+    """
+    spec = model.spec
+    middle = to_pixels(interpolate(model, start, end, shares, path), spec)
+    left, right = (to_pixels(images[:, None], spec) for images in (start, end))
+    if blended:
+        middle = alternating(middle, to_pixels(between(start, end, shares), spec))
+        left, right = (alternating(images, np.full_like(images, BACKGROUND)) for images in (left, right))
+        names = [row for name in names for row in (f"{name}\nby codes", "by pixels")]
+    middle = sheet(middle, None, [f"{alpha:.2g}" for alpha in shares.tolist()])
+    return beside(sheet(left, names, ["A"]), middle, sheet(right, None, ["B"]))
+
+
+def variation_picture(model: Model, image: Tensor, output: Tensor, varied: Tensor, scales: list[float]) -> np.ndarray:
+    """The image X and its output beside a row of variations for each scale.
+
+    image, output  (*shape)
+    varied         (k, n, *shape), as `codes.vary` makes them
+    """
+    made = sheet(to_pixels(varied, model.spec), [f"s = {scale:g}" for scale in scales], [""] * varied.shape[1])
+    return beside(given(model, image, output, len(scales)), made)
+
+
+def attribute_picture(model: Model, images: Tensor, shifted: Tensor, strengths: list[float], names: list[str]) -> np.ndarray:
+    """A row an image: itself (N, *shape), and what its code decodes to, shifted (N, k, *shape) by every strength."""
+    made = sheet(to_pixels(shifted, model.spec), None, [f"{strength:g} S" if strength else "0" for strength in strengths])
+    return beside(sheet(to_pixels(images[:, None], model.spec), names, ["input"]), made)
+
+
+def beside(*parts: np.ndarray) -> np.ndarray:
+    """Sheets of the same height in a row: what is given stands apart from what is made."""
+    gap = np.full((len(parts[0]), 4 * GAP, 3), BACKGROUND, np.uint8)
+    return np.concatenate([part for each in parts for part in (each, gap)][:-1], axis=1)
+
+
+def alternating(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Rows (N, …) of one kind and of another → (2N, …): each of the first over its partner."""
+    return np.stack([above, below], axis=1).reshape(-1, *above.shape[1:])

@@ -1,0 +1,72 @@
+"""Pictures of what a model does with points of the plane, in the units of the file."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.model import Model, Reconstructs, Samples, can
+from nnlab.plotting.axes import Points, canvas, dots, joined, scatter
+
+PAIRS = 300  # inputs that are joined with their outputs: more would hide each other
+
+
+def is_plane(spec: DataSpec) -> bool:
+    """Whether examples are points of the plane: a table of two columns."""
+    return spec.kind == "table" and spec.features == 2
+
+
+def plane_pictures(model: Model, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
+    """What a table of two columns shows of a model; nothing of a table with others."""
+    if not is_plane(model.spec):
+        return {}
+    pictures = {}
+    if can(model, Reconstructs):
+        pictures["reconstruction"] = reconstruction_plot(model, joint(batches))
+    if can(model, Samples):
+        pictures["sample"] = sample_plot(model, joint(batches), generator)
+    return pictures
+
+
+def joint(batches: list[Batch]) -> Batch:
+    """Batches as one."""
+
+    def cat(name: str) -> Tensor | None:
+        parts = [getattr(batch, name) for batch in batches]
+        return None if parts[0] is None else torch.cat(parts)
+
+    return Batch(cat("input"), cat("target"), cat("mask"), cat("label"))
+
+
+def reconstruction_plot(model: Reconstructs, batch: Batch) -> np.ndarray:
+    """Inputs in the colours of their classes, each joined with its output; behind corrupted inputs the clean data in gray."""
+    spec = model.spec
+    clean = points(batch.target, spec)
+    few = torch.linspace(0, len(batch) - 1, min(PAIRS, len(batch)), dtype=torch.float64).round().long().to(batch.input.device)
+    label = None if batch.label is None else batch.label[few].cpu().numpy()
+    given, output = points(batch.input[few], spec), points(model.reconstruct(batch.input[few]), spec)
+    with canvas(spec.column_names, clean) as drawn:
+        if batch.mask is not None:
+            scatter(drawn.axes, Points(clean), (), "clean data", alpha=0.25)
+        joined(drawn.axes, given, output)
+        scatter(drawn.axes, Points(given, label), tuple(f"input: {name}" for name in spec.classes), "input", s=26)
+        dots(drawn.axes, output, "output")
+    return drawn.pixels
+
+
+def sample_plot(model: Samples, batch: Batch, generator: torch.Generator) -> np.ndarray:
+    """As many samples as there are data, over them."""
+    spec = model.spec
+    data = points(batch.target, spec)
+    label = None if batch.label is None else batch.label.cpu().numpy()
+    with canvas(spec.column_names, data) as drawn:
+        scatter(drawn.axes, Points(data, label), spec.classes, alpha=0.6)
+        dots(drawn.axes, points(model.sample(len(batch), generator), spec), "sample")
+    return drawn.pixels
+
+
+def points(x: Tensor, spec: DataSpec) -> np.ndarray:
+    """(N, 2) values of the model → float64, in the file's units."""
+    return spec.original(x).double().cpu().numpy()

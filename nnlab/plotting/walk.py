@@ -1,0 +1,16 @@
+"""A walk through a latent space as an animation."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from nnlab.latent.walk import TOGETHER
+from nnlab.model import Decodes
+from nnlab.plotting.images import Film, grid
+
+
+def walk_film(model: Decodes, walks: Tensor) -> Film:
+    """Films side by side of walks (W, T, d): a picture of each of T places, with an image a walk."""
+    together = max(1, TOGETHER // len(walks))
+    decoded = (model.decode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in walks.transpose(0, 1).split(together))
+    return Film.of([grid(frame, model.spec) for part in decoded for frame in part], rest=False)

@@ -1,0 +1,79 @@
+"""Augmentations: an image moves as a whole, and only in training."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import built
+
+from nnlab.data.augmentation.affine import Affine
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+
+SPEC = DataSpec("own", "image", (3, 12, 9), low=-0.5, high=2.0)
+
+
+def images(n: int = 200) -> torch.Tensor:
+    return torch.rand((n, *SPEC.shape), generator=torch.Generator().manual_seed(0)) * 2.5 - 0.5
+
+
+def shifted(x: torch.Tensor, down: int, right: int) -> torch.Tensor:
+    """By whole pixels, what comes in being the lowest value."""
+    wide = torch.nn.functional.pad(x - SPEC.low, (3, 3, 3, 3)) + SPEC.low
+    return wide[..., 3 - down : 3 - down + 12, 3 - right : 3 - right + 9]
+
+
+def test_a_shift_is_by_whole_pixels_and_every_one_occurs() -> None:
+    x = images()
+    moved = Affine(SPEC, shift=2)(x, torch.Generator().manual_seed(1))
+    found = set()
+    for before, after in zip(x, moved, strict=True):
+        distances = {(d, r): (shifted(before, d, r) - after).abs().max().item() for d in range(-2, 3) for r in range(-2, 3)}
+        nearest = min(distances, key=distances.get)
+        assert distances[nearest] < 1e-4
+        found.add(nearest)
+    assert len(found) == 25
+
+
+def test_a_flip_mirrors_half_of_the_images_left_to_right() -> None:
+    x = images()
+    flipped = Affine(SPEC, shift=0, flip=True)(x, torch.Generator().manual_seed(1))
+    same = (flipped - x).abs().flatten(1).amax(1) < 1e-4
+    mirrored = (flipped - x.flip(3)).abs().flatten(1).amax(1) < 1e-4
+    assert torch.all(same ^ mirrored)
+    assert 70 < mirrored.sum() < 130
+
+
+def test_a_crop_shows_a_part_of_the_image_alone() -> None:
+    across = torch.linspace(0, 1, 9).expand(200, 3, 12, 9).contiguous()  # a ramp tells which part is seen
+    cropped = Affine(SPEC, shift=0, crop=0.5)(across, torch.Generator().manual_seed(1))
+    seen = cropped[:, 0, 6, -2] - cropped[:, 0, 6, 1]
+    whole = across[0, 0, 6, -2] - across[0, 0, 6, 1]
+    assert (seen <= whole + 1e-5).all()
+    assert seen.min() < 0.6 * whole
+    assert cropped.min() >= -1e-5
+    assert cropped.max() <= 1 + 1e-5, "nothing from beyond the image"
+
+
+def test_it_moves_the_target_with_the_input_in_training_and_nothing_in_evaluation() -> None:
+    trainer = built("model=ae", "model.hidden=[8]", "augmentation=affine", "noise=masking").trainer
+    rows = trainer.data.train.rows[:50]
+    clean = trainer.data.train.values(rows)
+    batch = trainer.feed.batch(rows, torch.Generator().manual_seed(0))
+    assert not torch.allclose(batch.target, clean)
+    untouched = ~batch.mask
+    assert torch.equal(batch.input[untouched], batch.target[untouched])
+    with trainer.viewing() as view:
+        assert torch.equal(view.few.target, trainer.data.validation.values(trainer.data.validation.spread(24)))
+
+
+def test_what_it_cannot_do_is_refused(nnlab) -> None:
+    with pytest.raises(BadInput, match="for images, but iris is a table"):
+        Affine(DataSpec("iris", "table", (4,)))
+    with pytest.raises(BadInput, match="all 0, which changes nothing"):
+        Affine(SPEC, shift=0)
+    with pytest.raises(BadInput, match="9 pixels shift an image of 12×9 out of sight"):
+        Affine(SPEC, shift=9)
+    status, _, error = nnlab("train", "model=pca", "augmentation=affine")
+    assert status == 2
+    assert error.startswith("nnlab: augmentation: has no use, PCA learns in one pass")
