@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 
 from benchmarks.measure import table
-from nnlab.config.names import composed, plain
+from nnlab.config.names import compose_config, to_dict
 from nnlab.data.spec import DataSpec
-from nnlab.experiment.run import assemble
+from nnlab.experiment.run import build_experiment
 from nnlab.families.rbm.hopfield import CAPACITY
 from nnlab.families.rbm.hopfield_trainer import LOADS, by_load, random_patterns
 from nnlab.families.rbm.rbm import RBM
@@ -37,8 +37,8 @@ def recall() -> str:
 
 
 def log_z() -> str:
-    experiment = assemble(plain(composed([*DIGITS, *LEARNED])))
-    experiment.begin()
+    experiment = build_experiment(to_dict(compose_config([*DIGITS, *LEARNED])))
+    experiment.initialize()
     trainer, model, generator = experiment.trainer, experiment.model, torch.Generator().manual_seed(0)
     trainer.train(0, trainer.total_steps, lambda: False)
     below = partition.ais(model, 200, 1000, generator)

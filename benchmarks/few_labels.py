@@ -7,9 +7,9 @@ import sys
 
 from benchmarks.measure import table
 from benchmarks.runs import run_of
-from nnlab.checkpoints.reference import with_earlier
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import assemble
+from nnlab.checkpoints.reference import resolve_references
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import build_experiment
 
 LABELS, SEEDS = (100, 1000), 5
 UPDATES = 2000
@@ -41,13 +41,13 @@ def compared(experiment: str, called: str, widths: str) -> str:
 
 def accuracy(start: tuple[str, ...], labels: int, seed: int) -> float:
     """Of the test images, of a classifier that has learned from so many labels, drawn by the seed."""
-    draw = [f"data.few={labels}", f"data.seed={seed}", f"seed={seed}"]
+    draw = [f"data.train_size={labels}", f"data.seed={seed}", f"seed={seed}"]
     typed = [*start, *COMMON, *draw, "trainer.batch_size=100"]
-    config, problems = with_earlier(plain(composed(typed)))
+    config, problems = resolve_references(to_dict(compose_config(typed)))
     if problems:
         raise RuntimeError("; ".join(problems))
-    experiment = assemble(config)
-    experiment.begin()
+    experiment = build_experiment(config)
+    experiment.initialize()
     trainer = experiment.trainer
     trainer.train(0, trainer.total_steps, lambda: False)
     trainer.meter.look()

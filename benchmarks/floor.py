@@ -17,8 +17,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import table
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import assemble
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import build_experiment
 
 VAE = ["model=vae", "model.hidden=[512]", "model.latent_dim=16", "model.activation=relu"]
 MODELS = {"vae 784-512-16": VAE, "vae": ["model=vae"], "conv_vae": ["model=conv_vae"], "cnn": ["model=cnn"]}
@@ -78,8 +78,8 @@ def run(rounds: int) -> str:
 
 def reached(name: str, chosen: list[str], limits: dict[str, float], rounds: int) -> tuple[str, ...]:
     work = [*chosen, "data=fashion_mnist", "data.validation=0", f"trainer.batch_size={BATCH}", f"device={DEVICE.type}"]
-    experiment = assemble(plain(composed(work)))
-    experiment.begin()
+    experiment = build_experiment(to_dict(compose_config(work)))
+    experiment.initialize()
     trainer = experiment.trainer
     trainer.train(0, WARM_UP, lambda: False)
     batch = trainer.feed.batch(trainer.rows(WARM_UP), trainer.generator)

@@ -11,8 +11,8 @@ import time
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import table
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import assemble
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import build_experiment
 
 MODELS = ("vae", "conv_vae", "cnn")
 UPDATES, WARM_UP, TOP = 50, 20, 8
@@ -24,8 +24,8 @@ def run(rounds: int) -> str:
 
 def shares(model: str) -> str:
     """A table of one model."""
-    experiment = assemble(plain(composed([f"model={model}", "data=fashion_mnist", "trainer.graph=none"])))
-    experiment.begin()
+    experiment = build_experiment(to_dict(compose_config([f"model={model}", "data=fashion_mnist", "trainer.graph=none"])))
+    experiment.initialize()
     trainer, cuda = experiment.trainer, experiment.device.type == "cuda"
     trainer.train(0, WARM_UP, lambda: False)
     trainer.meter.look()

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.measure import Timing, in_turn, table, target
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import assemble, write_config
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import build_experiment, write_config
 from nnlab.recording.console import Console
 from nnlab.recording.recorder import Recorder
 from nnlab.runs.folder import RunFolder
@@ -26,8 +26,8 @@ LIMIT = 1.03
 
 def seconds(*overrides: str) -> Timing:
     """Of the loop alone."""
-    experiment = assemble(plain(composed([*WORK, *overrides])))
-    experiment.begin()
+    experiment = build_experiment(to_dict(compose_config([*WORK, *overrides])))
+    experiment.initialize()
     with tempfile.TemporaryDirectory() as place:
         folder = RunFolder(Path(place))
         write_config(folder, experiment.config)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.measure import NNLAB, ROOT
-from nnlab.config.names import composed, plain
+from nnlab.config.names import compose_config, to_dict
 from nnlab.runs.folder import RunFolder
 
 
@@ -34,7 +34,7 @@ def made(group: str) -> str:
 
 def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     """Whether a run is of this config, wherever its data lie and however often one looked."""
-    mine, other = plain(composed(list(chosen))), folder.read_config()
+    mine, other = to_dict(compose_config(list(chosen))), folder.read_config()
     if mine["trainer"].get("epochs") == "auto":  # a number in a run's own config
         mine["trainer"]["epochs"] = other.get("trainer", {}).get("epochs")
     return bearing(mine) == bearing(other)

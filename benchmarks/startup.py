@@ -70,7 +70,7 @@ def first_step() -> None:
 
 def write_runs(root: Path) -> None:
     """Run folders with the status.json of a completed run."""
-    facts = {
+    metadata = {
         "choices": {"data": "digits", "noise": "none", "optimizer": "adam", "trainer": "gradient", "model": "vae"},
         "model": "vae",
         "data": "digits",
@@ -89,4 +89,4 @@ def write_runs(root: Path) -> None:
         folder = root / "vae" / "digits" / f"2026-01-01_00-00-00-{i:06d}"
         folder.mkdir(parents=True)
         best = {"validation/loss": 25.0 + i / RUN_FOLDERS}
-        RunFolder(folder).write_status("completed", **facts, began=1_767_225_600.0 + 60 * i, best=best)
+        RunFolder(folder).write_status("completed", **metadata, began=1_767_225_600.0 + 60 * i, best=best)

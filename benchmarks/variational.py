@@ -29,7 +29,7 @@ COLUMNS = {
     "KL": ("kl", "{:.2f}"),
     "−ELBO": ("negative_elbo", "{:.2f}"),
     "active units": ("active_units", "{:.0f}"),
-    "as asked": ("requested_accuracy", "{:.1%}"),
+    "as asked": ("conditional_accuracy", "{:.1%}"),
 }
 
 

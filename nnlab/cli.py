@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import nnlab
 from nnlab.commands.verbs import TELLING, VERBS
+from nnlab.config import renamed
 from nnlab.errors import BadInput, NnlabError, RunFailed, explain, nearest, out_of_memory, printable, shortened
 from nnlab.recording.patience import after_a_while
 
@@ -94,9 +95,11 @@ def dispatch(argv: list[str]) -> int:
     verb, rest = argv[0], argv[1:]
     if verb in ("-sc", "--shell-completion") or verb.startswith(("-sc=", "--shell-completion=")):
         verb, rest = "train", argv  # what the shell asks while one types
+    if verb in renamed.VERBS:
+        raise BadInput(f"{verb}: is called {renamed.VERBS[verb]} now; nnlab {renamed.VERBS[verb]} takes the same words")
     if verb not in VERBS:
         raise BadInput(f"'{shortened(verb)}' is no verb; {nearest(verb, VERBS)}")
-    command = importlib.import_module(f"nnlab.commands.{verb}")
+    command = importlib.import_module(f"nnlab.commands.{verb.replace('-', '_')}")
     if verb in TELLING or not sys.stderr.isatty():
         return command.main(rest) or 0
     with after_a_while(lambda: print(f"nnlab {verb}: at work …", file=sys.stderr, flush=True)):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 # before torch is imported, here and in the processes that tests start: nets of a test's size gain nothing from a second
@@ -11,10 +13,10 @@ import pytest
 import torch
 
 from nnlab import cli
-from nnlab.checkpoints.reference import with_earlier
+from nnlab.checkpoints.reference import resolve_references
 from nnlab.config import names
 from nnlab.config.build import target
-from nnlab.experiment.run import Experiment, assemble, carry_out
+from nnlab.experiment.run import Experiment, build_experiment, run_experiment
 from nnlab.recording.console import Console
 from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
@@ -72,8 +74,67 @@ def nnlab(capsys: pytest.CaptureFixture[str]):
     return run
 
 
+@pytest.fixture(scope="session")
+def shared_run(tmp_path_factory: pytest.TempPathFactory):
+    """Make a run once for several tests of this process: `shared_run(name, make)`; none of them may write into it."""
+    made: dict[str, RunFolder] = {}
+
+    def run(name: str, make: Callable[[], RunFolder]) -> RunFolder:
+        if name not in made:
+            before = Path.cwd()
+            os.chdir(tmp_path_factory.mktemp(name))
+            try:
+                made[name] = RunFolder(make().path.absolute())
+            finally:
+                os.chdir(before)
+        return made[name]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained_already(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tuple[str, ...], Path], Path]:
+    """What `train_once` has trained in this process: where each command line's files are, and the folder of all of them."""
+    return {}, tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture
+def train_once(nnlab, trained_already):
+    """`train_once(*words)`: what `nnlab train` with these words leaves in a test's folder.
+
+    It trains at the first time and copies the files afterwards, so it is for runs that a test only looks at. Words that name
+    files of the test's own are trained each time.
+    """
+    known, root = trained_already
+
+    def run(*words: str) -> None:
+        here = Path.cwd()
+        alone = not any(word.startswith(("data.root=", "model.encoder=", "judge=")) for word in words)
+        if alone and words not in known:
+            known[words] = root / str(len(known))
+            known[words].mkdir()
+            os.chdir(known[words])
+        if not alone or Path.cwd() != here:
+            try:
+                status, _, error = nnlab("train", *words)
+                assert status == 0, error
+            finally:
+                os.chdir(here)
+        if alone:
+            shutil.copytree(known[words], here, dirs_exist_ok=True)
+
+    return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file that share runs go to one process."""
+    for item in items:
+        if {"train_once", "shared_run"} & set(item.fixturenames) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 def config_of(*overrides: str) -> dict:
-    return names.plain(names.composed(list(overrides)))
+    return names.to_dict(names.compose_config(list(overrides)))
 
 
 def trainer_class(model: str) -> type[Trainer]:
@@ -82,9 +143,9 @@ def trainer_class(model: str) -> type[Trainer]:
 
 
 def built(*overrides: str) -> Experiment:
-    config, problems = with_earlier(config_of(*overrides))
+    config, problems = resolve_references(config_of(*overrides))
     assert not problems
-    return assemble(config)
+    return build_experiment(config)
 
 
 def small(model: str, *data: str) -> list[str]:
@@ -100,7 +161,7 @@ def train(name: str, *overrides: str, state: dict | None = None) -> RunFolder:
     folder = RunFolder(Path(name))
     folder.path.mkdir(exist_ok=True)
     experiment = built(*overrides)
-    carry_out(experiment, folder, Console(), state)
+    run_experiment(experiment, folder, Console(), state)
     return folder
 
 

@@ -16,11 +16,12 @@ import nnlab as package
 from nnlab.checkpoints import checkpoint
 from nnlab.config import search
 from nnlab.errors import BadInput, Interrupted
-from nnlab.experiment.run import Experiment, carry_out
+from nnlab.experiment.run import Experiment, run_experiment
 from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, can
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
-from nnlab.training.interruption import Interruption
+from nnlab.training.interruption import SignalHandler
+from nnlab.training.passes import OnePassTrainer
 from nnlab.training.trainer import Monitor, evaluating
 
 MODELS = list(search.options("model"))
@@ -28,7 +29,7 @@ MODELS = list(search.options("model"))
 
 def legal(model: str, *overrides: str) -> list[str]:
     """Those of the overrides that a model's way of learning knows."""
-    config, uses = config_of(f"model={model}"), trainer_class(model).uses
+    config, uses = config_of(f"model={model}"), trainer_class(model).requires
     known = [o for o in overrides if "." not in o or OmegaConf.select(OmegaConf.create(config), o.split("=")[0]) is not None]
     return [o for o in known if not o.startswith(("noise", "optimizer")) or o.split("=")[0].split(".")[0] in uses]
 
@@ -47,20 +48,31 @@ def events(folder: RunFolder) -> list[tuple[int, str]]:
     return [(event.step, str(value)) for event in EventFileLoader(str(path)).Load() for value in event.summary.value]
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=[pytest.param(model, marks=pytest.mark.xdist_group(model)) for model in MODELS])
 def model(request: pytest.FixtureRequest) -> str:
+    """Each shipped model; all tests of one run in one process, so that they share its run."""
     return request.param
 
 
-def test_the_monitored_figure_gets_better(model: str) -> None:
+WHOLE = ("noise=masking", "trainer.show_every=1 epoch", "trainer.evaluate_every=7 steps")
+WHOLE += ("trainer.keep_checkpoint_every=5 steps",)
+
+
+@pytest.fixture
+def whole(model: str, shared_run) -> RunFolder:
+    """A run of the model from its beginning to its end, made once for all tests; not to be written into."""
+    return shared_run(f"whole_{model}", lambda: train("whole", *short(model, *WHOLE)))
+
+
+def test_the_monitored_figure_gets_better(model: str, whole: RunFolder) -> None:
     monitor = trainer_class(model).monitor
     if monitor is None:
         pytest.skip("it has no figure that means better")
-    folder = train("run", *short(model))
-    values = [r[monitor.name] for r in folder.read_metrics() if r["split"] == "validation" and "stage" not in r]
-    start = built(*short(model))
-    start.begin()
-    start.trainer.enter(len(start.trainer.stages) - 1)
+    records = [r for r in whole.read_metrics() if r["split"] == "validation" and "stage" not in r]
+    values = [r[monitor.name] for r in records if r["epoch"] >= 1]  # in the midst of its first pass EM has learned nothing
+    start = built(*short(model, *WHOLE))
+    start.initialize()
+    start.trainer.start_stage(len(start.trainer.stages) - 1)
     first = start.trainer.evaluate("validation")[monitor.name]
     assert monitor.better(values[0], first)
     assert len(values) == 1 or monitor.better(values[-1], values[0])
@@ -71,7 +83,7 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
         pytest.skip("it has a figure that means better")
     fast = ["optimizer.lr=1e-3", "trainer.discriminator.optimizer.lr=1e-3"]  # at its own size: a game of dwarfs goes nowhere
     experiment = built(f"model={model}", *legal(model, *QUIET, "trainer.batch_size=64", *fast))
-    experiment.begin()
+    experiment.initialize()
     data = experiment.data.train
     data = data.values(data.rows[:1000]).flatten(1)
 
@@ -85,35 +97,37 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
     assert distance() < 0.6 * first
 
 
-def test_the_same_config_gives_the_same_bits(model: str) -> None:
-    first, second = (train(name, *short(model, "noise=gaussian"), "seed=1") for name in ("a", "b"))
-    assert same_bits(weights(first), weights(second))
-
-
 def test_another_seed_gives_other_weights_unless_the_solution_is_closed(model: str) -> None:
-    first, other = (train(name, *short(model), f"seed={name}") for name in ("1", "2"))
-    assert same_bits(weights(first), weights(other)) == trainer_class(model).learns.startswith("in one pass")
+    def weights_after_an_epoch(seed: int) -> dict[str, torch.Tensor]:
+        experiment = built(*short(model), f"seed={seed}")
+        experiment.initialize()
+        experiment.trainer.train(0, experiment.trainer.steps_per_epoch, lambda: False)
+        return experiment.model.state_dict()
+
+    same = same_bits(weights_after_an_epoch(1), weights_after_an_epoch(2))
+    assert same == issubclass(trainer_class(model), OnePassTrainer)
 
 
-def test_cadences_do_not_change_the_weights(model: str) -> None:
+def test_cadences_do_not_change_the_weights(model: str, whole: RunFolder) -> None:
     never = [f"trainer.{what}_every=never" for what in ("evaluate", "show", "log")]
-    often = ["trainer.evaluate_every=3 steps", "trainer.show_every=4 steps", "trainer.keep_every=5 steps"]
-    calm, busy = train("calm", *short(model), *never), train("busy", *short(model), *often)
-    assert same_bits(weights(calm), weights(busy))
+    calm = train("calm", *short(model, "noise=masking"), *never)
+    assert same_bits(weights(calm), weights(whole))
     best = {"best.pt"} if trainer_class(model).monitor else set()
-    assert {"step-000005.pt", "step-000010.pt", *best} <= {path.name for path in busy.checkpoints.iterdir()}
+    assert {"step-000005.pt", "step-000010.pt", *best} <= {path.name for path in whole.checkpoints.iterdir()}
 
 
 # in the first pass; in its middle; at the end of one, or of a stage; in the second pass or stage; in the last stage
-@pytest.mark.parametrize("steps", [1, 7, 13, 17, 26, 30])
-def test_an_interrupted_run_resumes_to_the_same_bits_and_files(model: str, steps: int) -> None:
-    overrides = short(model, "noise=masking", "trainer.show_every=1 epoch", "trainer.evaluate_every=7 steps")
-    whole = train("whole", *overrides)
-    if steps >= whole.read_status()["step"]:
-        pytest.skip("a closed form takes one pass")
-    broken = interrupted("broken", overrides, steps)
-    assert broken.read_status()["status"] == "interrupted"
-    train("broken", *overrides, state=checkpoint.load(broken.checkpoints, "last"))
+INTERRUPTIONS = (1, 7, 13, 17, 26, 30)
+
+
+def test_an_interrupted_run_resumes_to_the_same_bits_and_files(model: str, whole: RunFolder) -> None:
+    """So the same config gives the same bits twice, too. The run is interrupted at each of the steps, one after the other."""
+    overrides, state, step = short(model, *WHOLE), None, 0
+    for stop in [stop for stop in INTERRUPTIONS if stop < whole.read_status()["step"]]:
+        broken = interrupted("broken", overrides, stop - step, stop, state)
+        assert broken.read_status()["status"] == "interrupted"
+        state, step = checkpoint.load(broken.checkpoints, "last"), stop
+    broken = train("broken", *overrides, state=state)
 
     for name in ("last", "best") if trainer_class(model).monitor else ("last",):
         a, b = (torch.load(f.checkpoints / f"{name}.pt", weights_only=True)["trainer"] for f in (whole, broken))
@@ -122,10 +136,10 @@ def test_an_interrupted_run_resumes_to_the_same_bits_and_files(model: str, steps
     assert events(broken) == events(whole)
 
 
-def interrupted(name: str, overrides: list[str], steps: int) -> RunFolder:
-    """A run that is asked to stop after so many steps, in the middle of whatever it was to do then."""
+def interrupted(name: str, overrides: list[str], steps: int, end: int, state: dict | None) -> RunFolder:
+    """A run, from a checkpoint's state if given, that is asked to stop after so many steps, whatever it was to do then."""
     folder = RunFolder(Path(name))
-    folder.path.mkdir()
+    folder.path.mkdir(exist_ok=True)
     experiment = built(*overrides)
     made = [0]
     train_as_ever = experiment.trainer.train
@@ -137,9 +151,9 @@ def interrupted(name: str, overrides: list[str], steps: int) -> RunFolder:
 
     experiment.trainer.train = train_until
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Interruption, "__call__", lambda self: made[0] >= steps)
-        with pytest.raises(Interrupted, match=f"interrupted at step {steps} and saved"):
-            carry_out(experiment, folder, Console())
+        patch.setattr(SignalHandler, "__call__", lambda self: made[0] >= steps)
+        with pytest.raises(Interrupted, match=f"interrupted at step {end} and saved"):
+            run_experiment(experiment, folder, Console(), state)
     return folder
 
 
@@ -156,22 +170,21 @@ def same_state(a: object, b: object) -> bool:
 def test_figures_do_not_depend_on_what_was_asked_before(model: str) -> None:
     def begun() -> Experiment:
         experiment = built(*short(model, "data.limit=200", "trainer.likelihood.temperatures=20"))
-        experiment.begin()
+        experiment.initialize()
         return experiment
 
     first, second = begun(), begun()
     expected = first.trainer.evaluate("test")
     for split in ("validation", "test", "train"):
         second.trainer.evaluate(split, full=split == "train")
-        second.trainer.show()
+        second.trainer.images()
     assert second.trainer.evaluate("test") == expected
-    assert second.trainer.facts == first.trainer.facts
+    assert second.trainer.metadata == first.trainer.metadata
 
 
-def test_a_loaded_run_gives_what_was_trained(model: str) -> None:
-    folder = train("run", *short(model))
-    loaded = package.load("run", checkpoint="last")
-    assert same_bits(dict(loaded.state_dict()), weights(folder))
+def test_a_loaded_run_gives_what_was_trained(whole: RunFolder) -> None:
+    loaded = package.load(whole.path, checkpoint="last")
+    assert same_bits(dict(loaded.state_dict()), weights(whole))
     assert not loaded.training
 
 
@@ -218,10 +231,10 @@ def test_inputs_of_another_shape_are_refused(model: str) -> None:
 
 
 def test_losses_are_float32_under_bfloat16(model: str) -> None:
-    if "trainer.precision=bfloat16" not in legal(model, "trainer.precision=bfloat16"):
-        pytest.skip("it has no choice of precision")
+    if not getattr(trainer_class(model), "autocasts", False):
+        pytest.skip("nothing of it runs in bfloat16")
     experiment = built(*small(model), "trainer.precision=bfloat16")
-    experiment.begin()
+    experiment.initialize()
     trainer = experiment.trainer
     trainer.model.train()
     terms = trainer.update(trainer.feed.batch(trainer.rows(0), trainer.generator))
@@ -243,34 +256,49 @@ def refused(reason: str, *overrides: str) -> bool:
 IMAGES = {"colour, odd sides": (20, 13, 11, 3), "gray, tall": (20, 30, 9), "large": (12, 64, 48, 3)}
 
 
+@pytest.mark.parametrize("shape", IMAGES.values(), ids=list(IMAGES))
+def test_images_of_any_size(model: str, shape: tuple[int, ...]) -> None:
+    """With the noise that takes most of an image, where the model learns from noise."""
+    takes_any_images(model, shape, "hole" if "noise" in trainer_class(model).requires else "none")
+
+
 @pytest.mark.parametrize("noise", list(search.options("noise")))
 @pytest.mark.parametrize("shape", IMAGES.values(), ids=list(IMAGES))
-def test_every_noise_on_images_of_any_size(model: str, shape: tuple[int, ...], noise: str) -> None:
-    if noise != "none" and "noise" not in trainer_class(model).uses:
-        pytest.skip("it learns from clean data")
+def test_every_noise_on_images_of_any_size(shape: tuple[int, ...], noise: str) -> None:
+    """A noise knows no models: one that learns from noise stands for all."""
+    takes_any_images("conv_ae", shape, noise)
+
+
+def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     np.savez("own.npz", x_train=images, y_train=np.arange(len(images)) % 3)
     own = ["data=npz", "data.root=.", "data.file=own.npz", "data.test=0.2"]
-    few = legal(model, *QUIET, "model.clusters=3", "model.components=3", "model.start=random")
+    few = legal(model, *QUIET, "model.clusters=3", "model.components=3", "model.init=random")
     overrides = [*small(model, *own), *own, f"noise={noise}", *few]
     if refused("units, each joined to all", *overrides):  # whose weights are the square of an image's size
         return
     experiment = built(*overrides)
-    experiment.begin()
+    experiment.initialize()
     trainer = experiment.trainer
     for step in range(2):
         trainer.train(step, 1, lambda: False)
         assert trainer.meter.look() is None
     assert all(np.isfinite(value) for value in trainer.evaluate("test").values())
-    names = {name.rpartition("_")[2] for name in trainer.show()}  # of a layer: layer_1_reconstruction
+    names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction
     able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples}
     assert next(name for name, capability in able.items() if can(trainer.model, capability)) in names
 
 
-@pytest.mark.parametrize("noise", ["none", "gaussian", "masking", "salt_pepper"])
-def test_tables_are_learned_or_refused_by_name(model: str, noise: str) -> None:
-    if noise != "none" and "noise" not in trainer_class(model).uses:
-        pytest.skip("it learns from clean data")
+def test_tables_are_learned_or_refused_by_name(model: str) -> None:
+    table_is_learned_or_refused(model, "masking" if "noise" in trainer_class(model).requires else "none")
+
+
+@pytest.mark.parametrize("noise", ["none", "gaussian", "salt_pepper"])
+def test_tables_are_learned_under_every_noise(noise: str) -> None:
+    table_is_learned_or_refused("ae", noise)
+
+
+def table_is_learned_or_refused(model: str, noise: str) -> None:
     rng = np.random.default_rng(0)
     label = rng.integers(0, 3, 500)
     np.savez("own.npz", x_train=rng.normal(3 + label[:, None], [0.1, 1, 5, 2]), y_train=label)
@@ -293,8 +321,8 @@ def test_tables_are_learned_or_refused_by_name(model: str, noise: str) -> None:
         assert all(np.isfinite(value) for name, value in names.items() if name.startswith("test/"))
         return
     start = built(*table)
-    start.begin()
-    start.trainer.enter(len(start.trainer.stages) - 1)
+    start.initialize()
+    start.trainer.start_stage(len(start.trainer.stages) - 1)
     last = [r for r in train("run", *table).read_metrics() if r["split"] == "train"][-1]
     assert monitor.better(last[monitor.name], start.trainer.evaluate("train")[monitor.name])
 
@@ -311,7 +339,7 @@ def test_tables_are_learned_or_refused_by_name(model: str, noise: str) -> None:
 )
 def test_a_model_is_called_as_any_module_is(model: str, method: str) -> None:
     experiment = built(*small(model), "data.limit=100")
-    experiment.begin()
+    experiment.initialize()
     x = experiment.data.train.values(experiment.data.train.rows[:7])
     with evaluating(experiment.model):
         assert torch.equal(experiment.model(x), getattr(experiment.model, method)(x))

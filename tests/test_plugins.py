@@ -75,7 +75,7 @@ class MeanTrainer(Trainer):
     """The running mean: of the t-th batch's mean, the t-th part."""
 
     options = PassOptions
-    learns = "by counting"
+    description = "by counting"
     monitor = Monitor("distance")
 
     def train(self, step, n, stop):
@@ -88,10 +88,10 @@ class MeanTrainer(Trainer):
             self.meter.add({"moved": away.norm() / (i + 1)}, len(rows))
         return n
 
-    def figures(self, batch, generator):
+    def batch_metrics(self, batch, generator):
         return {"distance": (batch.target - self.model.mean).flatten(1).norm(dim=1)}
 
-    def show(self):
+    def images(self):
         return {"mean": grid(self.model.mean[None], self.model.spec)}
 '''
 MEAN_YAML = """
@@ -143,8 +143,8 @@ def test_two_files_make_a_model_that_every_verb_knows(nnlab, toy: str) -> None:
     folder = only_run()
     assert f"\n{toy} on digits: " in out
     assert folder.path.parts[1:3] == (toy, "digits")
-    facts, final = folder.read_status(), folder.read_summary()["final"]
-    assert (facts["status"], facts["model"]) == ("completed", toy)
+    metadata, final = folder.read_status(), folder.read_summary()["final"]
+    assert (metadata["status"], metadata["model"]) == ("completed", toy)
 
     printed = json.loads(nnlab("evaluate", "last")[1])
     figures = {name: value for name, value in final.items() if name.startswith("test/")}

@@ -32,7 +32,7 @@ SHIPPED = [(group, name) for group in GROUPS for name in search.options(group)]
 
 
 RUN = {  # what a run folder becomes in a config
-    "_target_": "nnlab.checkpoints.reference.Earlier",
+    "_target_": "nnlab.checkpoints.reference.RunReference",
     **{"run": "outputs/earlier", "checkpoint": "best", "fingerprint": "0123456789abcdef"},
     **{key: config_of("model=ae").get(key, {}) for key in ("spec", "model", "data")},
 }

@@ -69,7 +69,7 @@ IMPORTS = {name: imports(name) for name in MODULES}
 
 
 def room(name: str) -> str:
-    return (name.split(".") + ["nnlab"])[1]
+    return [*name.split("."), "nnlab"][1]
 
 
 ROOMS = {room(name) for name in MODULES} - {"nnlab", "__main__"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import Experiment, assemble
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import Experiment, build_experiment
 
 
 def images() -> np.ndarray:
@@ -16,4 +16,4 @@ def images() -> np.ndarray:
 
 def assembled(*overrides: str) -> Experiment:
     """What a command line would train, on all 60,000 images."""
-    return assemble(plain(composed([*overrides, "data.validation=0", "device=cpu"])))
+    return build_experiment(to_dict(compose_config([*overrides, "data.validation=0", "device=cpu"])))

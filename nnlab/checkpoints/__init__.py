@@ -2,8 +2,8 @@
 
 checkpoint.save     one file, whole or not at all
 checkpoint.load     read as data, never as code
-manager.Keeping     best, last and those that stay
+manager.CheckpointManager     best, last and those that stay
 progress.Progress   how far a run is
-reference.Earlier   an earlier run's model as an ingredient of a new run
+reference.RunReference   an earlier run's model as an ingredient of a new run
 snapshot.snapshot   a copy of the state while training goes on
 """

@@ -12,7 +12,7 @@ from nnlab.runs.files import copy, own
 from nnlab.runs.folder import RunFolder
 
 
-class Keeping:
+class CheckpointManager:
     """The checkpoints of a run folder, written by the recorder's thread and read when that has written all."""
 
     def __init__(self, folder: RunFolder, recorder: Recorder) -> None:
@@ -28,7 +28,7 @@ class Keeping:
 
     def _write(self, name: str, state: Callable[[], dict], status: dict) -> None:
         # in the thread, the files are as long now as when the state was taken
-        checkpoint.save({**state(), "lengths": self.recorder.lengths()}, self.path / f"{name}.pt")
+        checkpoint.save({**state(), "lengths": self.recorder.file_offsets()}, self.path / f"{name}.pt")
         self.folder.write_status("running", **status)
 
     def best(self) -> dict | None:
@@ -36,7 +36,7 @@ class Keeping:
         self.recorder.drain()
         return checkpoint.load(self.path, "best") if (self.path / "best.pt").exists() else None
 
-    def end_stage(self, stage: str) -> dict | None:
+    def close_stage(self, stage: str) -> dict | None:
         """The best state of a stage, which stays as best-STAGE.pt while the next one has a best of its own.
 
         None if it is gone: a kill between the best of a later step and the next last.pt leaves neither that nor the one before.
@@ -53,7 +53,7 @@ class Keeping:
         if not last.exists() or checkpoint.step_of(last) != state["progress"]["step"]:
             checkpoint.save({key: value for key, value in state.items() if key != "format"}, last)
 
-    def forget_after(self, step: int, stage: str, best_step: int) -> None:
+    def delete_after(self, step: int, stage: str, best_step: int) -> None:
         """Remove what was saved after a step that a run goes back to, and bring back the best that it knew then."""
         for path in own(self.path).glob("*.pt"):
             number = path.stem.removeprefix("step-")

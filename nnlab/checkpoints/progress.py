@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 
+from nnlab.config.renamed import metrics
 from nnlab.config.stored import restored
 from nnlab.recording.recorder import named
 
@@ -29,9 +30,11 @@ class Progress:
     @classmethod
     def from_state(cls, state: dict) -> Progress:
         """What an older checkpoint does not say keeps its default. Raises ValueError if a part is of another type."""
-        return restored(cls, {f.name: state[f.name] for f in fields(cls) if f.name in state})
+        progress = restored(cls, {f.name: state[f.name] for f in fields(cls) if f.name in state})
+        progress.figures = metrics(progress.figures)
+        return progress
 
-    def enter(self, stage: int) -> None:
+    def start_stage(self, stage: int) -> None:
         """A stage begins; what is best is its own."""
         self.stage, self.stage_began = stage, self.step
         self.epoch_seconds, self.epoch_images = 0.0, 0

@@ -26,7 +26,7 @@ from nnlab.runs.find import as_typed, resolve
 BEGAN = "NNLAB_COMMAND_BEGAN"  # set by `train`, also for the processes of a launcher: a sweep's own runs are no `last`
 
 
-class Earlier:
+class RunReference:
     """An earlier run's model: where it is, and how it is built.
 
     run          its folder
@@ -36,7 +36,7 @@ class Earlier:
     model, data  the nodes of its config
     """
 
-    described = "a run folder, or last"  # what a config may say
+    config_hint = "a run folder, or last"  # what a config may say
 
     def __init__(self, *, run: str, checkpoint: str, fingerprint: str, spec: Mapping, model: Mapping, data: Mapping) -> None:
         self.run, self.checkpoint, self.fingerprint = run, checkpoint, fingerprint
@@ -64,8 +64,8 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def earlier(run: str, place: str) -> dict[str, Any]:
-    """The node of an `Earlier`: of a run folder or `last`, its best checkpoint, or the last where there is no best.
+def reference_node(run: str, place: str) -> dict[str, Any]:
+    """The node of an `RunReference`: of a run folder or `last`, its best checkpoint, or the last where there is no best.
 
     Raises BadInput if there is no such run.
     """
@@ -80,7 +80,7 @@ def earlier(run: str, place: str) -> dict[str, Any]:
     except BadInput as error:
         raise BadInput(*(f"{place}: {problem}" for problem in error.problems)) from error
     return {
-        "_target_": f"{Earlier.__module__}.{Earlier.__name__}",
+        "_target_": f"{RunReference.__module__}.{RunReference.__name__}",
         "run": str(as_typed(folder.path)),
         "checkpoint": name,
         "fingerprint": fingerprint(state["trainer"]["model"]),
@@ -90,10 +90,10 @@ def earlier(run: str, place: str) -> dict[str, Any]:
     }
 
 
-def with_earlier(config: Mapping) -> tuple[dict, list[str]]:
+def resolve_references(config: Mapping) -> tuple[dict, list[str]]:
     """The config with each RUN that stands for an earlier run's model replaced by its node; and the problems met.
 
-    RUNs are the judge, and those parameters of the model's class that are an `Earlier`.
+    RUNs are the judge, and those parameters of the model's class that are an `RunReference`.
     """
     if not isinstance(config.get("model"), Mapping):  # which the check of the values will tell
         return dict(config), []
@@ -103,7 +103,7 @@ def with_earlier(config: Mapping) -> tuple[dict, list[str]]:
         if not isinstance(node[key], str) or is_none(node[key]) or node[key] == "???":
             return
         try:
-            node[key] = earlier(node[key], place)
+            node[key] = reference_node(node[key], place)
         except BadInput as error:
             problems.extend(problem + otherwise for problem in error.problems)
 
@@ -114,6 +114,6 @@ def with_earlier(config: Mapping) -> tuple[dict, list[str]]:
     except BadInput:  # which the check of the values will tell
         legal = {}
     for key in legal.keys() & new["model"].keys():
-        if legal[key].annotation is Earlier:
+        if legal[key].annotation is RunReference:
             replace(new["model"], key, f"model.{key}")
     return new, problems

@@ -22,7 +22,7 @@ from nnlab.runs.folder import legible, picture_facts
 if TYPE_CHECKING:
     import numpy as np
 
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
 
 
 SPLITS = ("train", "validation", "test")
@@ -32,10 +32,10 @@ WIDTH = 80  # of a paragraph of a page of help
 MOST_STEPS = 100  # images side by side in a picture that one can still look at
 
 
-def parser(verb: str, description: str, *examples: str, run: bool = True, keyed: bool = False) -> Parser:
+def make_parser(verb: str, description: str, *examples: str, run: bool = True, keyed: bool = False) -> Parser:
     """A verb's parser, with its examples under --help; `keyed` if it takes KEY=VALUE."""
     shown = "\n".join(f"  nnlab {example}" for example in examples)
-    made = Parser(
+    parser = Parser(
         verb,
         example=examples[0],
         keyed=keyed,
@@ -44,43 +44,45 @@ def parser(verb: str, description: str, *examples: str, run: bool = True, keyed:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if run:
-        made.add_argument("run", metavar="RUN", help="a run folder, or 'last'")
-    return made
+        parser.add_argument("run", metavar="RUN", help="a run folder, or 'last'")
+    return parser
 
 
-def add_checkpoint(made: Parser, default: str = "best where there is one, else last") -> None:
-    made.add_argument("--checkpoint", metavar="NAME", help=f"best, last, step-000500, …; by default {default}")
+def add_checkpoint(parser: Parser, default: str = "best where there is one, else last") -> None:
+    parser.add_argument("--checkpoint", metavar="NAME", help=f"best, last, step-000500, …; by default {default}")
 
 
-def add_model(made: Parser) -> None:
+def add_model(parser: Parser) -> None:
     """Options of every verb that uses the trained model."""
-    add_checkpoint(made)
-    made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
+    add_checkpoint(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps")
 
 
-def add_data_changed(made: Parser) -> None:
+def add_data_changed(parser: Parser) -> None:
     """The option of every verb that reads the run's data."""
-    made.add_argument("--data-changed", action="store_true", help="use data that are not those of the training, and record it")
+    parser.add_argument(
+        "--data-changed", action="store_true", help="use data that are not those of the training, and record it"
+    )
 
 
-def add_split(made: Parser, default: str, use: str = "") -> None:
+def add_split(parser: Parser, default: str, use: str = "") -> None:
     """--split; where only another option gives it a `use`, None stands for the default, so that one sees what was typed."""
     said = f"{use}; by default {default}" if use else f"by default {default}"
-    made.add_argument("--split", choices=SPLITS, default=None if use else default, help=said)
+    parser.add_argument("--split", choices=SPLITS, default=None if use else default, help=said)
 
 
-def add_output(made: Parser, name: str, scale: str = "--scale") -> None:
+def add_output(parser: Parser, name: str, scale: str = "--scale") -> None:
     by_default = f"{', '.join(PICTURES)}; by default images/{name}.png of the run"
-    made.add_argument("-o", "--output", type=picture_file, metavar="FILE.png", help=by_default)
-    add_look(made, scale)
+    parser.add_argument("-o", "--output", type=picture_file, metavar="FILE.png", help=by_default)
+    add_look(parser, scale)
 
 
-def add_look(made: Parser, scale: str = "--scale") -> None:
+def add_look(parser: Parser, scale: str = "--scale") -> None:
     """Options of every verb that makes a picture; `scale` is called otherwise where a verb has another scale."""
-    made.add_argument("--no-title", action="store_true", help="without the title above the picture")
-    made.add_argument(scale, dest="enlarge", metavar="N", type=within(Between(1, 16)), default=1, help="each pixel as N by N")
+    parser.add_argument("--no-title", action="store_true", help="without the title above the picture")
+    parser.add_argument(scale, dest="enlarge", metavar="N", type=within(Between(1, 16)), default=1, help="each pixel as N by N")
     dpi = within(Between(10, 2400))
-    made.add_argument("--dpi", type=dpi, default=120, help="pixels per inch on paper, by default 120")
+    parser.add_argument("--dpi", type=dpi, default=120, help="pixels per inch on paper, by default 120")
 
 
 def within(*constraints: Constraint) -> Callable[[str], int]:
@@ -178,7 +180,7 @@ def check_place(path: Path) -> Path:
 
 
 def write_picture(
-    picture: np.ndarray, asked: Namespace, run: OpenRun, name: str, figures: dict | None = None, output: bool = True
+    picture: np.ndarray, args: Namespace, run: LoadedRun, name: str, figures: dict | None = None, output: bool = True
 ) -> int:
     """Save a picture, before it the figures that belong to it as JSON beside it, and say where.
 
@@ -187,17 +189,17 @@ def write_picture(
     """
     from nnlab.plotting import images
 
-    step, given = run.state["progress"]["step"], asked.output if output else None
+    step, given = run.state["progress"]["step"], args.output if output else None
     path = given or run.folder.images / f"{name}.png"
     title, epoch = run.folder.title(), run.folder.epoch_of(step)
-    headed = picture if asked.no_title else images.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "")
-    shown = images.enlarged(headed, asked.enlarge)
+    headed = picture if args.no_title else images.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "")
+    shown = images.enlarged(headed, args.enlarge)
     try:
         if not given:
             own(run.folder.images)
         if figures is not None:
             write_figures(figures, path)
-        images.save(shown, path, asked.dpi, picture_facts(run.folder, title, step))
+        images.save(shown, path, args.dpi, picture_facts(run.folder, title, step))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))

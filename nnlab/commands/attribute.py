@@ -12,7 +12,7 @@ from nnlab.commands.arguments import (
     add_model,
     add_output,
     add_split,
-    parser,
+    make_parser,
     positive,
     reals,
     write_picture,
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from nnlab.data.spec import Batch
     from nnlab.data.split import Data
     from nnlab.evaluators.judge import Judge
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "attribute",
         "What the codes e(X) + t · S decode to, where S leads from the mean code of the images without an attribute (--minus) "
         "to the mean code of those with it (--plus). S is measured on the training split and given to other images, those of "
@@ -44,57 +44,59 @@ def main(argv: list[str]) -> int:
         "attribute last --plus 1 --minus 0 --strength 0.5,1,1.5 --judge auto",
         "attribute last --plus smiling.txt --minus sad.txt --apply-to faces.npy --strength=-1,0,1",
     )
-    made.add_argument("--plus", required=True, metavar="SELECTION", help="training images with the attribute")
-    made.add_argument("--minus", required=True, metavar="SELECTION", help="training images without it")
-    made.add_argument("--apply-to", metavar="SELECTION", help="who is given it, in --split; by default the classes of --minus")
-    made.add_argument(
+    parser.add_argument("--plus", required=True, metavar="SELECTION", help="training images with the attribute")
+    parser.add_argument("--minus", required=True, metavar="SELECTION", help="training images without it")
+    parser.add_argument(
+        "--apply-to", metavar="SELECTION", help="who is given it, in --split; by default the classes of --minus"
+    )
+    parser.add_argument(
         "--strength", type=reals, default=[0, 0.5, 1.0, 1.5], metavar="T,…", help="t, a column each; by default 0,0.5,1,1.5"
     )
-    made.add_argument("-n", type=positive, default=8, help="images in the picture; by default 8. The figures are of all")
-    made.add_argument(
+    parser.add_argument("-n", type=positive, default=8, help="images in the picture; by default 8. The figures are of all")
+    parser.add_argument(
         "--judge",
         metavar="JUDGE",
         help="says which images are seen as the classes of --plus: auto (a classifier trained once a dataset) or RUN; by "
         "default the run's own, if it has one",
     )
-    add_split(made, "test")
-    add_output(made, "attribute")
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_args(argv)
-    check(asked)
+    add_split(parser, "test")
+    add_output(parser, "attribute")
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_args(argv)
+    check(args)
 
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import judge_of, open_able
+    from nnlab.commands.run_access import judge_of, load_capable
     from nnlab.model import Decodes, Encodes
 
-    run = open_able(asked, "attribute", Encodes, Decodes)
+    run = load_capable(args, "attribute", Encodes, Decodes)
     require_image(run.model, "attribute")
     data = run.data
-    plus, minus, applied = chosen(asked, data)
-    judge = judge_of(run, data, asked.judge) if plus.selection.classes else None
+    plus, minus, applied = chosen(args, data)
+    judge = judge_of(run, data, args.judge) if plus.selection.classes else None
     with torch.inference_mode():
         direction = leading(run, minus, plus)
-        rows = measured(run, asked.strength, direction, applied, {"plus": plus, "minus": minus}, judge)
-        picture = drawn(run, asked, direction, applied)
+        rows = measured(run, args.strength, direction, applied, {"plus": plus, "minus": minus}, judge)
+        picture = drawn(run, args, direction, applied)
     figures = {
-        **run.facts,
-        **{"plus": plus.facts, "minus": minus.facts, "applied": applied.facts},
+        **run.metadata,
+        **{"plus": plus.metadata, "minus": minus.metadata, "applied": applied.metadata},
         **({"judge": judge.name} if judge else {}),
         **{"length": direction.norm().item(), "input": rows[0], "strengths": rows[1:]},
     }
     print(summary(figures))
-    return write_picture(picture, asked, run, "attribute", figures)
+    return write_picture(picture, args, run, "attribute", figures)
 
 
-def check(asked: Namespace) -> None:
+def check(args: Namespace) -> None:
     """Raise BadInput with all that can be told from the command line alone."""
-    for option, count in (("--strength", len(asked.strength)), ("-n", asked.n)):
+    for option, count in (("--strength", len(args.strength)), ("-n", args.n)):
         if count > MOST_STEPS:
             raise BadInput(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")
-    if asked.judge == "inception":
+    if args.judge == "inception":
         raise BadInput("--judge inception: it knows other classes than these data have; give auto, or the run of a classifier")
 
 
@@ -108,37 +110,37 @@ class Group:
     rows: Tensor
 
     @property
-    def facts(self) -> dict:
+    def metadata(self) -> dict:
         return {"selection": self.selection.typed, "name": self.selection.name, "split": self.split, "n": len(self.rows)}
 
     def batches(self) -> Iterator[Batch]:
-        from nnlab.commands.trained import clean
+        from nnlab.commands.run_access import clean
 
         return clean(self.data.split(self.split), self.data.spec, self.rows)
 
 
-def chosen(asked: Namespace, data: Data) -> tuple[Group, Group, Group]:
+def chosen(args: Namespace, data: Data) -> tuple[Group, Group, Group]:
     """Those with the attribute, those without it, those who are given it.
 
     Raises BadInput if a selection is none or empty, or it is not said whom to give the attribute.
     """
-    from nnlab.commands.trained import take
+    from nnlab.commands.run_access import nonempty_split
     from nnlab.data.selection import selection
 
-    plus, minus = selection(asked.plus, "--plus", data.spec), selection(asked.minus, "--minus", data.spec)
-    if asked.apply_to is None and minus.classes is None:
-        raise BadInput(f"--apply-to: needed, since {asked.minus} lists training images; give classes, or indices of --split")
-    if asked.judge is not None and plus.classes is None:
-        raise BadInput(f"--judge {asked.judge}: tells classes apart, and {asked.plus} is none; leave it out")
-    applied = minus if asked.apply_to is None else selection(asked.apply_to, "--apply-to", data.spec)
-    places = ((plus, "train"), (minus, "train"), (applied, asked.split))
-    groups = tuple(Group(each, data, split, each.rows(take(data, split), split)) for each, split in places)
+    plus, minus = selection(args.plus, "--plus", data.spec), selection(args.minus, "--minus", data.spec)
+    if args.apply_to is None and minus.classes is None:
+        raise BadInput(f"--apply-to: needed, since {args.minus} lists training images; give classes, or indices of --split")
+    if args.judge is not None and plus.classes is None:
+        raise BadInput(f"--judge {args.judge}: tells classes apart, and {args.plus} is none; leave it out")
+    applied = minus if args.apply_to is None else selection(args.apply_to, "--apply-to", data.spec)
+    places = ((plus, "train"), (minus, "train"), (applied, args.split))
+    groups = tuple(Group(each, data, split, each.rows(nonempty_split(data, split), split)) for each, split in places)
     if set(groups[0].rows.tolist()) == set(groups[1].rows.tolist()):
         raise BadInput("--plus, --minus: the same images, between which nothing leads anywhere; choose others")
     return groups
 
 
-def leading(run: OpenRun, minus: Group, plus: Group) -> Tensor:
+def leading(run: LoadedRun, minus: Group, plus: Group) -> Tensor:
     """S (d,), from the mean code of one group to that of another."""
     from nnlab.latent.codes import moments
 
@@ -146,7 +148,7 @@ def leading(run: OpenRun, minus: Group, plus: Group) -> Tensor:
 
 
 def measured(
-    run: OpenRun, strengths: list[float], direction: Tensor, applied: Group, named: dict[str, Group], judge: Judge | None
+    run: LoadedRun, strengths: list[float], direction: Tensor, applied: Group, named: dict[str, Group], judge: Judge | None
 ) -> list[dict]:
     """Of the images themselves, and of each strength the mean squared error to them; of both which classes a judge sees."""
     from nnlab.latent.codes import shift
@@ -157,7 +159,7 @@ def measured(
     n = len(applied.rows)
 
     def see(outputs: Tensor, into: dict) -> None:
-        seen = judge.model.classify(judge.sees(outputs)).argmax(1) if classes else None
+        seen = judge.model.classify(judge.adapt(outputs)).argmax(1) if classes else None
         for name, some in classes.items():
             into[name] += among(seen, some) / n
 
@@ -192,17 +194,17 @@ def summary(figures: dict) -> str:
     return "\n".join(map(printable, lines))
 
 
-def drawn(run: OpenRun, asked: Namespace, direction: Tensor, applied: Group) -> np.ndarray:
+def drawn(run: LoadedRun, args: Namespace, direction: Tensor, applied: Group) -> np.ndarray:
     """The picture of some of the images, at even distances."""
     import torch
 
-    from nnlab.commands.trained import images_at, titles
+    from nnlab.commands.run_access import select_examples, titles
     from nnlab.data.inputs import spread
     from nnlab.latent.codes import shift
     from nnlab.plotting.latent import attribute_picture
 
-    few = applied.rows[torch.from_numpy(spread(len(applied.rows), asked.n)).to(applied.rows.device)]
+    few = applied.rows[torch.from_numpy(spread(len(applied.rows), args.n)).to(applied.rows.device)]
     places = torch.searchsorted(applied.data.split(applied.split).rows, few).tolist()  # a split is in the order of the file
-    batch = images_at(applied.data, applied.split, places, "--apply-to")
-    shifted = shift(run.model, run.model.encode(batch.target), direction, direction.new_tensor(asked.strength))
-    return attribute_picture(run.model, batch.target, shifted, asked.strength, titles(places, batch, applied.data.spec))
+    batch = select_examples(applied.data, applied.split, places, "--apply-to")
+    shifted = shift(run.model, run.model.encode(batch.target), direction, direction.new_tensor(args.strength))
+    return attribute_picture(run.model, batch.target, shifted, args.strength, titles(places, batch, applied.data.spec))

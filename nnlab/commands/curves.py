@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nnlab.commands.arguments import parser, picture_file
+from nnlab.commands.arguments import make_parser, picture_file
 from nnlab.errors import BadInput, explain
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
@@ -12,25 +12,25 @@ from nnlab.runs.sweep import by_what_differs
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "curves",
         "The learning curves of a run, or of several laid over each other.",
         "curves last",
         "curves outputs/vae/digits/* -o curves.png",
         run=False,
     )
-    made.add_argument("run", nargs="+", metavar="RUN", help="run folders, or 'last'")
-    made.add_argument(
+    parser.add_argument("run", nargs="+", metavar="RUN", help="run folders, or 'last'")
+    parser.add_argument(
         "-o", "--output", type=picture_file, metavar="FILE.png", help="by default images/curves.png of a single run"
     )
-    made.add_argument("--no-title", action="store_true", help="without the title above the picture")
-    asked = made.parse_args(argv)
+    parser.add_argument("--no-title", action="store_true", help="without the title above the picture")
+    args = parser.parse_args(argv)
 
-    folders = [resolve(run) for run in asked.run]
-    if len(folders) > 1 and asked.output is None:
+    folders = [resolve(run) for run in args.run]
+    if len(folders) > 1 and args.output is None:
         raise BadInput("curves: of several runs, say where the picture goes: -o curves.png")
-    path = asked.output or folders[0].images / "curves.png"
-    draw(by_what_differs(folders), path, "" if asked.no_title else " and ".join(dict.fromkeys(f.title() for f in folders)))
+    path = args.output or folders[0].images / "curves.png"
+    draw(by_what_differs(folders), path, "" if args.no_title else " and ".join(dict.fromkeys(f.title() for f in folders)))
     print(as_typed(path))
     return 0
 
@@ -40,11 +40,11 @@ def draw(runs: dict[str, RunFolder], path: Path, title: str) -> None:
     from nnlab.plotting import images
     from nnlab.plotting.curves import curves
 
-    made = curves({name: (folder.read_metrics(), folder.read_status()) for name, folder in runs.items()}, title)
-    if made is None:
+    parser = curves({name: (folder.read_metrics(), folder.read_status()) for name, folder in runs.items()}, title)
+    if parser is None:
         named = ", ".join(str(folder.path) for folder in runs.values())
         raise BadInput(f"curves: {named}: no figure was recorded twice, so there is no curve")
     try:
-        images.save(made, path)
+        images.save(parser, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error

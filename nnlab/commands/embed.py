@@ -12,8 +12,8 @@ from nnlab.commands.arguments import (
     add_model,
     add_split,
     check_archive,
+    make_parser,
     natural,
-    parser,
     write_picture,
 )
 from nnlab.errors import BadInput, explain
@@ -22,71 +22,71 @@ from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
     from nnlab.data.inputs import Inputs
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
     from nnlab.plotting.embedding import Sample
 
 NEIGHBOURS = 2000  # codes that t-SNE places within seconds on two cores
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "embed",
         "The codes of a split, or of your own images: as numbers, in TensorBoard's projector, and as pictures.",
         "embed last",
         "embed last --split train --tsne 0 -o codes.npz",
         "embed last --input faces",
     )
-    made.add_argument("--input", type=Path, metavar="PATH", help="your own: a folder of images, or an .npz with an array x")
-    made.add_argument(
+    parser.add_argument("--input", type=Path, metavar="PATH", help="your own: a folder of images, or an .npz with an array x")
+    parser.add_argument(
         "--tsne", type=natural, metavar="N", help=f"codes that t-SNE places; by default {NEIGHBOURS}, 0 leaves it out"
     )
-    made.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="of the codes; by default codes.npz of the run")
-    add_split(made, "test", use="instead of --input")
-    add_look(made)
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_args(argv)
-    check(asked)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="of the codes; by default codes.npz of the run")
+    add_split(parser, "test", use="instead of --input")
+    add_look(parser)
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_args(argv)
+    check(args)
 
     import torch
 
-    from nnlab.commands.trained import open_able, open_inputs, open_own
+    from nnlab.commands.run_access import load_capable, open_inputs, open_own
     from nnlab.data.inputs import spread
     from nnlab.model import Encodes
     from nnlab.plotting.embedding import Sample
-    from nnlab.training.randomness import aside
+    from nnlab.training.randomness import fork_rng
 
-    run = open_able(asked, "embed", Encodes)
-    output = asked.output or run.folder.path / "codes.npz"
-    with aside(run.config["seed"], run.device) as generator, torch.inference_mode():
-        own = asked.input is not None
-        inputs = open_own(run, asked.input, generator) if own else open_inputs(run, asked.split or "test", generator)
-        neighbours = check_tsne(asked.tsne, len(inputs), run)
+    run = load_capable(args, "embed", Encodes)
+    output = args.output or run.folder.path / "codes.npz"
+    with fork_rng(run.config["seed"], run.device) as generator, torch.inference_mode():
+        own = args.input is not None
+        inputs = open_own(run, args.input, generator) if own else open_inputs(run, args.split or "test", generator)
+        neighbours = check_tsne(args.tsne, len(inputs), run)
         sample = Sample(spread(len(inputs), POINTS))
         write_codes(output, run, inputs, sample)
-    write_pictures(run, inputs, sample, neighbours, asked)
+    write_pictures(run, inputs, sample, neighbours, args)
     write_projector(run, inputs, sample)
     return 0
 
 
-def check(asked: Namespace) -> None:
+def check(args: Namespace) -> None:
     """Raise BadInput with all that can be told from the command line alone."""
     problems = []
-    if asked.input and asked.split:
-        problems.append(f"--split {asked.split}: has no effect on --input, which is taken whole; leave one of them out")
-    if asked.tsne is not None and not 0 <= asked.tsne <= POINTS:
-        problems.append(f"--tsne: expected a whole number between 0 and {POINTS}, got {asked.tsne}")
+    if args.input and args.split:
+        problems.append(f"--split {args.split}: has no effect on --input, which is taken whole; leave one of them out")
+    if args.tsne is not None and not 0 <= args.tsne <= POINTS:
+        problems.append(f"--tsne: expected a whole number between 0 and {POINTS}, got {args.tsne}")
     try:
-        check_archive(asked.output, "codes are")
+        check_archive(args.output, "codes are")
     except BadInput as error:
         problems += error.problems
-    if asked.output and asked.input and asked.output.absolute() == asked.input.absolute():
-        problems.append(f"-o {asked.output}: is the input itself; give another name")
+    if args.output and args.input and args.output.absolute() == args.input.absolute():
+        problems.append(f"-o {args.output}: is the input itself; give another name")
     if problems:
         raise BadInput(*problems)
 
 
-def check_tsne(typed: int | None, n: int, run: OpenRun) -> int:
+def check_tsne(typed: int | None, n: int, run: LoadedRun) -> int:
     """How many codes t-SNE places: what was typed, or as many as make sense. Raises BadInput if what was typed does not."""
     from nnlab.model import code_width
     from nnlab.plotting.embedding import FEWEST
@@ -103,7 +103,7 @@ def check_tsne(typed: int | None, n: int, run: OpenRun) -> int:
     return 0 if problem else count
 
 
-def write_codes(path: Path, run: OpenRun, inputs: Inputs, sample: Sample) -> None:
+def write_codes(path: Path, run: LoadedRun, inputs: Inputs, sample: Sample) -> None:
     """codes (N, d) float32, and of each its index in the split (or its file) and where it is known its label.
 
     indices (N,) int64 are what --index and --from take; files (N,) are relative to the folder; labels (N,) int64 count in
@@ -124,7 +124,7 @@ def write_codes(path: Path, run: OpenRun, inputs: Inputs, sample: Sample) -> Non
     print(as_typed(path))
 
 
-def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int, asked: Namespace) -> None:
+def write_pictures(run: LoadedRun, inputs: Inputs, sample: Sample, neighbours: int, args: Namespace) -> None:
     import numpy as np
 
     from nnlab.data.inputs import spread
@@ -132,14 +132,14 @@ def write_pictures(run: OpenRun, inputs: Inputs, sample: Sample, neighbours: int
 
     codes, labels = sample.codes, None if inputs.labels is None else inputs.labels[sample.places]
     name = "embedding_pca" if codes.shape[1] > 2 else "embedding"
-    write_picture(code_plot(codes, labels, inputs.classes), asked, run, name, output=False)
+    write_picture(code_plot(codes, labels, inputs.classes), args, run, name, output=False)
     few = spread(len(codes), neighbours)
     if len(few) and np.ptp(codes[few], axis=0).any():  # codes that are all the same it cannot part
         picture = tsne_plot(codes[few], None if labels is None else labels[few], inputs.classes)
-        write_picture(picture, asked, run, "embedding_tsne", output=False)
+        write_picture(picture, args, run, "embedding_tsne", output=False)
 
 
-def write_projector(run: OpenRun, inputs: Inputs, sample: Sample) -> None:
+def write_projector(run: LoadedRun, inputs: Inputs, sample: Sample) -> None:
     from nnlab.recording import projector
 
     columns = {}

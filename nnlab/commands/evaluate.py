@@ -6,14 +6,14 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, add_split, parser, several
+from nnlab.commands.arguments import add_data_changed, add_model, add_split, make_parser, several
 
 if TYPE_CHECKING:
     from nnlab.training.trainer import Trainer
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "evaluate",
         "The figures of a run on a split, in float32, printed as JSON.",
         "evaluate last",
@@ -21,33 +21,33 @@ def main(argv: list[str]) -> int:
         "evaluate last --judge auto",
         "evaluate last --samples 5000",
     )
-    made.add_argument(
+    parser.add_argument(
         "--judge",
         metavar="JUDGE",
         help="compares samples and reconstructions with data: auto (a classifier trained once a dataset), RUN or inception",
     )
-    made.add_argument("--samples", type=several, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
-    add_split(made, "test")
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_args(argv)
+    parser.add_argument("--samples", type=several, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
+    add_split(parser, "test")
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_args(argv)
 
-    from nnlab.commands.trained import take
+    from nnlab.commands.run_access import nonempty_split
     from nnlab.experiment.loading import open_run
     from nnlab.recording.console import Console
     from nnlab.recording.recorder import named
 
-    run = open_run(asked.run, asked.checkpoint, asked.device, asked.data_changed)
-    if asked.judge is not None:
-        run.use_judge(asked.judge, Console(stream=sys.stderr))
+    run = open_run(args.run, args.checkpoint, args.device, args.data_changed)
+    if args.judge is not None:
+        run.use_judge(args.judge, Console(stream=sys.stderr))
     run.judged = True
     trainer = run.experiment.trainer
-    if asked.samples is not None:
-        choose_samples(trainer, asked.samples)
-    n = len(take(trainer.data, asked.split))
-    prefix = named(asked.split, trainer.stages[trainer.stage].name)
-    figures = {prefix + name: value for name, value in trainer.evaluate(asked.split).items()}
-    print(json.dumps({**run.facts, "n": n, **trainer.facts, **figures}, indent=2))
+    if args.samples is not None:
+        choose_samples(trainer, args.samples)
+    n = len(nonempty_split(trainer.data, args.split))
+    prefix = named(args.split, trainer.stages[trainer.stage].name)
+    figures = {prefix + name: value for name, value in trainer.evaluate(args.split).items()}
+    print(json.dumps({**run.metadata, "n": n, **trainer.metadata, **figures}, indent=2))
     return 0
 
 

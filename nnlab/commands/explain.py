@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from nnlab.commands.arguments import parser
+from nnlab.commands.arguments import make_parser
+from nnlab.config import renamed
 from nnlab.config.glossary import Meaning, glossary
 from nnlab.errors import BadInput, near, shortened
 
@@ -12,7 +13,7 @@ WIDTH = 100  # of a page
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "explain",
         "What a figure means, in which unit, and whether more or less of it is better. Without a name: all of them.",
         "explain hole_psnr",
@@ -20,11 +21,11 @@ def main(argv: list[str]) -> int:
         "explain",
         run=False,
     )
-    made.add_argument("figure", nargs="*", metavar="FIGURE", help="as metrics.jsonl names it, with or without its split")
-    asked = made.parse_args(argv)
+    parser.add_argument("figure", nargs="*", metavar="FIGURE", help="as metrics.jsonl names it, with or without its split")
+    args = parser.parse_args(argv)
 
     known = glossary()
-    names = [figure.rpartition("/")[2] for figure in asked.figure]
+    names = [figure.rpartition("/")[2] for figure in args.figure]
     problems = [f"{shortened(name)}: no figure has this name; {hint(name, list(known))}" for name in names if name not in known]
     if problems:
         raise BadInput(*problems)
@@ -34,6 +35,8 @@ def main(argv: list[str]) -> int:
 
 
 def hint(name: str, known: list[str]) -> str:
+    if renamed.metric(name) != name:
+        return f"it is called {renamed.metric(name)} now"
     meant = near(name, known)
     return f"did you mean '{meant}'?" if meant else "nnlab explain lists all there are"
 

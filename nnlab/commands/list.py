@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnlab.commands.arguments import parser
+from nnlab.commands.arguments import make_parser
 from nnlab.config import search
 from nnlab.errors import BadInput, shortened
 
@@ -19,7 +19,7 @@ GROUPS = {
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "list",
         "What model=, data=, noise=, optimizer= and experiment= may be.",
         "list models",
@@ -27,16 +27,16 @@ def main(argv: list[str]) -> int:
         "list vae",
         run=False,
     )
-    made.add_argument("words", nargs="*", metavar="WHAT | PATTERN", help=f"{', '.join(GROUPS)}, and names to keep: '*vae'")
-    made.add_argument("-cd", "--config-dir", help="a folder with your own configs, as for train")
-    asked = made.parse_args(argv)
-    if asked.config_dir:
-        search.check_folder(asked.config_dir)
-    what, pattern = split(asked.words)
+    parser.add_argument("words", nargs="*", metavar="WHAT | PATTERN", help=f"{', '.join(GROUPS)}, and names to keep: '*vae'")
+    parser.add_argument("-cd", "--config-dir", help="a folder with your own configs, as for train")
+    args = parser.parse_args(argv)
+    if args.config_dir:
+        search.check_folder(args.config_dir)
+    what, pattern = split(args.words)
     some = False
     for name_of in [what] if what else GROUPS:
         group = GROUPS[name_of]
-        found = search.matching(group, pattern, asked.config_dir)
+        found = search.matching(group, pattern, args.config_dir)
         if pattern and not found:
             continue
         if not what:
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
             print(f"  {name:<{width}}  {about}")
         some = some or bool(found)
     if not some:
-        raise BadInput(f"list: nothing matches {shortened(' '.join(asked.words))}; nnlab list shows all there is")
+        raise BadInput(f"list: nothing matches {shortened(' '.join(args.words))}; nnlab list shows all there is")
     return 0
 
 

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_model, add_output, add_split, parser, positive, write_picture
+from nnlab.commands.arguments import add_data_changed, add_model, add_output, add_split, make_parser, positive, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.folder import legible
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nnlab.data.split import Data
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
     from nnlab.metrics.outliers import Scored
 
 SHOWN = 5000  # points of a plane
@@ -26,58 +26,58 @@ COLUMNS = ("set", "index", "class", "score", "kept_out")
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "outliers",
         "The examples that are most unusual to the model: a picture, all scores as outliers.csv, and figures as JSON.",
         "outliers last",
         "outliers last --split train -n 48",
     )
-    made.add_argument("-n", type=positive, default=24, help="how many to show; by default 24")
-    add_split(made, "test")
-    add_output(made, "outliers")
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_args(argv)
+    parser.add_argument("-n", type=positive, default=24, help="how many to show; by default 24")
+    add_split(parser, "test")
+    add_output(parser, "outliers")
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_args(argv)
 
     import torch
 
-    from nnlab.commands.trained import open_able
+    from nnlab.commands.run_access import load_capable
     from nnlab.model import Scores
-    from nnlab.training.randomness import aside
+    from nnlab.training.randomness import fork_rng
 
-    run = open_able(asked, "outliers", Scores)
-    check_output(run, asked)
-    with aside(run.config["seed"], run.device), torch.inference_mode():
+    run = load_capable(args, "outliers", Scores)
+    check_output(run, args)
+    with fork_rng(run.config["seed"], run.device), torch.inference_mode():
         data = run.data
-        sets = score_all(run, data, asked)
+        sets = score_all(run, data, args)
         write_rows(run.folder.path / "outliers.csv", sets)
-        write_pictures(run, data, sets, asked)
-    print(legible(json.dumps(facts(run, sets), indent=2, ensure_ascii=False)))
+        write_pictures(run, data, sets, args)
+    print(legible(json.dumps(metadata(run, sets), indent=2, ensure_ascii=False)))
     return 0
 
 
-def check_output(run: OpenRun, asked: Namespace) -> None:
+def check_output(run: LoadedRun, args: Namespace) -> None:
     """Raise BadInput if a picture is asked for that cannot be."""
     spec = run.model.spec
-    if asked.output and spec.kind == "table" and spec.features != 2:
-        raise BadInput(f"-o {asked.output}: {spec.name} is a table of {spec.features} columns, of which there is no picture")
+    if args.output and spec.kind == "table" and spec.features != 2:
+        raise BadInput(f"-o {args.output}: {spec.name} is a table of {spec.features} columns, of which there is no picture")
 
 
-def score_all(run: OpenRun, data: Data, asked: Namespace) -> list[Scored]:
+def score_all(run: LoadedRun, data: Data, args: Namespace) -> list[Scored]:
     """The split, and beside the test split the test examples of the classes that were kept out."""
     import torch
 
-    from nnlab.commands.trained import take
-    from nnlab.data.feed import Feed
+    from nnlab.commands.run_access import nonempty_split
+    from nnlab.data.feed import BatchBuilder
     from nnlab.data.noise.none import NoNoise
     from nnlab.metrics.outliers import scored
 
     generator = torch.Generator(run.device).manual_seed(0)
-    splits = {asked.split: (take(data, asked.split), data.spec.classes)}
-    if asked.split == "test" and len(data.others):
-        splits["others"] = (data.others, data.other_classes)
+    splits = {args.split: (nonempty_split(data, args.split), data.spec.classes)}
+    if args.split == "test" and len(data.held_out):
+        splits["others"] = (data.held_out, data.held_out_classes)
     return [
-        scored(run.model, name, Feed(split, NoNoise(data.spec)).in_order(generator), classes, asked.n)
+        scored(run.model, name, BatchBuilder(split, NoNoise(data.spec)).sequential(generator), classes, args.n)
         for name, (split, classes) in splits.items()
     ]
 
@@ -96,23 +96,23 @@ def write_rows(path: Path, sets: list[Scored]) -> None:
         raise BadInput(explain(error, path)) from error
 
 
-def write_pictures(run: OpenRun, data: Data, sets: list[Scored], asked: Namespace) -> None:
+def write_pictures(run: LoadedRun, data: Data, sets: list[Scored], args: Namespace) -> None:
     """What there is to see; their places are told on standard error, for standard output is the JSON's."""
     import sys
 
     from nnlab.metrics.outliers import auc, meaning, ranked
     from nnlab.plotting import cards, charts
 
-    worst = list(islice(ranked(sets), asked.n))
+    worst = list(islice(ranked(sets), args.n))
     with redirect_stdout(sys.stderr):
         if run.model.spec.kind == "image":
-            write_picture(cards.outlier_cards(run.model, worst), asked, run, "outliers")
+            write_picture(cards.outlier_cards(run.model, worst), args, run, "outliers")
         elif run.model.spec.features == 2:
-            write_picture(plane(data, sets, worst), asked, run, "outliers")
+            write_picture(plane(data, sets, worst), args, run, "outliers")
         if len(sets) == 2:
             inside, outside = (one.score for one in sets)
             chart = charts.score_chart(inside, outside, auc(inside, outside), meaning(run.model))
-            write_picture(chart, asked, run, "outlier_scores", output=False)
+            write_picture(chart, args, run, "outlier_scores", output=False)
 
 
 def plane(data: Data, sets: list[Scored], worst: list[tuple[Scored, int]]) -> np.ndarray:
@@ -124,7 +124,7 @@ def plane(data: Data, sets: list[Scored], worst: list[tuple[Scored, int]]) -> np
 
     spec, points = data.spec, []
     for one in sets:
-        split = data.others if one.kept_out else data.split(one.name)
+        split = data.held_out if one.kept_out else data.split(one.name)
         rows = split.spread(SHOWN)
         labels = split.labels(rows)
         xy = spec.original(split.values(rows)).cpu().numpy()
@@ -133,13 +133,13 @@ def plane(data: Data, sets: list[Scored], worst: list[tuple[Scored, int]]) -> np
     return outlier_plot(spec, points, spec.original(marked).cpu().numpy(), spec.classes)
 
 
-def facts(run: OpenRun, sets: list[Scored]) -> dict:
+def metadata(run: LoadedRun, sets: list[Scored]) -> dict:
     """The figures: of the split, and where classes were kept out of how they stand apart from it."""
     from nnlab.metrics.outliers import auc, meaning
 
     inside = sets[0]
     found = {
-        **run.facts,
+        **run.metadata,
         "split": inside.name,
         "score": meaning(run.model),
         "n": len(inside.score),

@@ -40,14 +40,14 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"'{shortened(value)}' is no choice; {hint}")
 
     def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:
-        asked, unknown = self.parse_known_args(args, namespace)
+        args, unknown = self.parse_known_args(args, namespace)
         self.refuse(unknown, args)
-        return asked
+        return args
 
     def parse_intermixed_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:
-        asked, unknown = self.parse_known_intermixed_args(args, namespace)
+        args, unknown = self.parse_known_intermixed_args(args, namespace)
         self.refuse(unknown, args)
-        return asked
+        return args
 
     def refuse(self, unknown: Sequence[str], args: Sequence[str]) -> None:
         """Raise BadInput if there are words that the verb does not know."""

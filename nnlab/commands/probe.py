@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_look, add_model, parser, positive, within, write_picture
+from nnlab.commands.arguments import add_data_changed, add_look, add_model, make_parser, positive, within, write_picture
 from nnlab.config.constraints import Between
 from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.find import as_typed
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from nnlab.data.split import Data
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
     from nnlab.families.ae.pca import PCA
     from nnlab.metrics.probe import Encoder, Result
     from nnlab.model import Model
@@ -27,39 +27,39 @@ WIDEST = 4096  # inputs up to which the covariance of all examples is solved; of
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "probe",
         "The accuracy of a linear classifier that is given few labels, on the model's codes and on what they compete with.",
         "probe last",
         "probe last --labels 20,200,all --seeds 10",
     )
-    made.add_argument(
+    parser.add_argument(
         "--labels", type=counts, metavar="N,…", help="how many labelled examples, and all; by default 10,100,1000,all"
     )
-    made.add_argument(
+    parser.add_argument(
         "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
     )
-    add_look(made)
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_args(argv)
+    add_look(parser)
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_args(argv)
 
     import torch
 
-    from nnlab.commands.trained import open_able
+    from nnlab.commands.run_access import load_capable
     from nnlab.model import Encodes
-    from nnlab.training.randomness import aside
+    from nnlab.training.randomness import fork_rng
 
-    run = open_able(asked, "probe", Encodes)
+    run = load_capable(args, "probe", Encodes)
     data = run.data
-    plan = planned(data, asked.labels, asked.seeds)
+    plan = planned(data, args.labels, args.seeds)
     check_memory(data, int(plan.wanted.sum()))
-    with aside(run.config["seed"], run.device), torch.inference_mode():
+    with fork_rng(run.config["seed"], run.device), torch.inference_mode():
         encoders = rivals(run.model, data)
         results = probed(data, encoders, plan)
     print(table(results, plan))
     print(explained(results, plan))
-    report(run, data, plan, results, asked)
+    report(run, data, plan, results, args)
     return 0
 
 
@@ -92,7 +92,7 @@ class Plan:
         return "all" if n == self.all else f"{n:,}"
 
 
-def planned(data: Data, asked: list[int | None] | None, seeds: int) -> Plan:
+def planned(data: Data, args: list[int | None] | None, seeds: int) -> Plan:
     """The labelled examples of each seed. Raises BadInput if the data have no labels, too few, or fewer than asked for."""
     import torch
 
@@ -107,9 +107,9 @@ def planned(data: Data, asked: list[int | None] | None, seeds: int) -> Plan:
     held, n = len(labels.unique()), len(labels)
     if held < 2:
         raise BadInput(f"probe: the {n} training examples of {name} are of one class, which leaves nothing to tell apart")
-    if asked is None:
-        asked = [*(count for count in USUAL if held <= count < n), None]
-    sizes = sorted({n if count is None else count for count in asked})
+    if args is None:
+        args = [*(count for count in USUAL if held <= count < n), None]
+    sizes = sorted({n if count is None else count for count in args})
     if sizes[0] < held:
         raise BadInput(f"--labels {sizes[0]}: {name} has {held} classes, each of which takes at least one label")
     if sizes[-1] > n:
@@ -142,18 +142,18 @@ def components(data: Data, width: int) -> PCA:
     """
     import torch
 
-    from nnlab.data.feed import Feed
+    from nnlab.data.feed import BatchBuilder
     from nnlab.data.noise.none import NoNoise
     from nnlab.families.ae.pca import PCA
 
     split, device = data.train, data.train.x.device
     rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST - 1)
     pca = PCA(data.spec, latent_dim=min(width, data.spec.features, len(rows))).to(device)
-    pca.start(split)
+    pca.init_from_data(split)
     sums = None
-    for batch in Feed(split, NoNoise(data.spec)).in_order(torch.Generator(device).manual_seed(0), rows):
-        sums = pca.accumulate(batch, sums)
-    pca.finish(sums)
+    for batch in BatchBuilder(split, NoNoise(data.spec)).sequential(torch.Generator(device).manual_seed(0), rows):
+        sums = pca.e_step(batch, sums)
+    pca.m_step(sums)
     return pca
 
 
@@ -161,14 +161,14 @@ def probed(data: Data, encoders: dict[str, Encoder], plan: Plan) -> dict[str, di
     """The accuracy on the test split of each encoder for each number of labels."""
     import torch
 
-    from nnlab.data.feed import Feed
+    from nnlab.data.feed import BatchBuilder
     from nnlab.data.noise.none import NoNoise
     from nnlab.metrics.probe import features, results_of
 
     wanted = plan.wanted
-    train = features(encoders, Feed(data.train, NoNoise(data.spec)), wanted)
+    train = features(encoders, BatchBuilder(data.train, NoNoise(data.spec)), wanted)
     everything = torch.ones(len(data.test), dtype=torch.bool)
-    test = features(encoders, Feed(data.test, NoNoise(data.spec)), everything, seed=1)
+    test = features(encoders, BatchBuilder(data.test, NoNoise(data.spec)), everything, seed=1)
     labels, truth = (split.labels(split.rows).cpu().numpy() for split in (data.train, data.test))
     place = (wanted.cumsum(0) - 1).numpy()  # of an example among those that are kept
     draws = {n: [place[each.numpy()] for each in drawn] for n, drawn in plan.draws.items()}
@@ -216,15 +216,15 @@ def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]], asked: Namespace) -> None:
+def report(run: LoadedRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]], args: Namespace) -> None:
     """probe.json with every figure, and the chart."""
     from nnlab.metrics import probe
     from nnlab.plotting.charts import probe_chart
     from nnlab.runs.files import write_whole
     from nnlab.runs.folder import as_json
 
-    facts = {
-        **run.facts,
+    metadata = {
+        **run.metadata,
         "n_train": plan.all,
         "n_test": len(data.test),
         "seeds": plan.seeds,
@@ -232,14 +232,14 @@ def report(run: OpenRun, data: Data, plan: Plan, results: dict[str, dict[int, Re
         "scaling": "less the mean of the training features, by one factor that makes their mean variance 1",
     }
     figures = {
-        name: {str(n) if n < plan.all else "all": {"labels": n, **one.facts} for n, one in of.items()}
+        name: {str(n) if n < plan.all else "all": {"labels": n, **one.metadata} for n, one in of.items()}
         for name, of in results.items()
     }
     path = run.folder.path / "probe.json"
     try:
-        write_whole(path, as_json({**facts, "encoders": figures}))
+        write_whole(path, as_json({**metadata, "encoders": figures}))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
     lines = {name: [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
-    write_picture(probe_chart(lines, data.spec.name), asked, run, "probe", output=False)
+    write_picture(probe_chart(lines, data.spec.name), args, run, "probe", output=False)

@@ -12,8 +12,8 @@ from nnlab.commands.arguments import (
     add_model,
     add_output,
     add_split,
+    make_parser,
     parse_override,
-    parser,
     positive,
     seed,
     write_picture,
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from nnlab.data.spec import Batch
     from nnlab.data.split import Split
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
     from nnlab.model import Reconstructs
 
 MEASURED = 1000  # images that the figures are of, at the most
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "reconstruct",
         "A picture of inputs and what the model makes of them, corrupted as in training or by another noise. A model that can "
         "complete is told which values are lost. How near the outputs are is printed, of many images. Your own images are "
@@ -45,62 +45,62 @@ def main(argv: list[str]) -> int:
         "reconstruct last --input scans",
         "reconstruct last --input photo.jpg --noise gaussian noise.std=0.3",
     )
-    made.add_argument("overrides", nargs="*", metavar="noise.KEY=VALUE", help="values of the noise")
-    made.add_argument("-n", type=positive, default=24, help="how many images; by default 24")
-    made.add_argument("--noise", metavar="NAME", help="another noise than the run's (nnlab list noise)")
-    made.add_argument(
+    parser.add_argument("overrides", nargs="*", metavar="noise.KEY=VALUE", help="values of the noise")
+    parser.add_argument("-n", type=positive, default=24, help="how many images; by default 24")
+    parser.add_argument("--noise", metavar="NAME", help="another noise than the run's (nnlab list noise)")
+    parser.add_argument(
         "--input", type=Path, metavar="PATH", help="your own: a folder of images, an image, or an .npz with an array x"
     )
-    made.add_argument("--seed", type=seed, default=0, help="of the noise")
-    add_split(made, "test", use="instead of --input")
-    add_output(made, "reconstruction")
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_intermixed_args(argv)
-    if asked.input and asked.split:
-        raise BadInput(f"--split {asked.split}: has no effect on {asked.input}, which is taken whole; leave one of them out")
+    parser.add_argument("--seed", type=seed, default=0, help="of the noise")
+    add_split(parser, "test", use="instead of --input")
+    add_output(parser, "reconstruction")
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_intermixed_args(argv)
+    if args.input and args.split:
+        raise BadInput(f"--split {args.split}: has no effect on {args.input}, which is taken whole; leave one of them out")
 
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import open_able
+    from nnlab.commands.run_access import load_capable
     from nnlab.config.build import build
-    from nnlab.data.feed import Feed
+    from nnlab.data.feed import BatchBuilder
     from nnlab.data.noise.base import Noise
     from nnlab.model import Reconstructs
     from nnlab.plotting.latent import reconstruction_picture
-    from nnlab.training.randomness import aside
+    from nnlab.training.randomness import fork_rng
 
-    run = open_able(asked, "reconstruct", Reconstructs)
+    run = load_capable(args, "reconstruct", Reconstructs)
     require_image(run.model, "reconstruct")
-    as_it_is = asked.input and not asked.overrides
-    node = noise_node(asked.noise or ("none" if as_it_is else None), run.config["noise"], asked.overrides)
+    as_it_is = args.input and not args.overrides
+    node = noise_node(args.noise or ("none" if as_it_is else None), run.config["noise"], args.overrides)
     noise = build(node, Noise, run.model.spec, place="noise")
-    with aside(asked.seed, run.device) as generator, torch.inference_mode():
-        split, train, name = shown(run, asked, generator)
-        feed = Feed(split, noise)
-        batch = feed.batch(split.spread(asked.n), generator)
+    with fork_rng(args.seed, run.device) as generator, torch.inference_mode():
+        split, train, name = shown(run, args, generator)
+        feed = BatchBuilder(split, noise)
+        batch = feed.batch(split.spread(args.n), generator)
         picture = reconstruction_picture(run.model, batch, restored(run.model, batch, generator))
         n = min(MEASURED, len(split))
-        figures = distances(run.model, feed.in_order(generator, split.spread(n)), train, generator)
+        figures = distances(run.model, feed.sequential(generator, split.spread(n)), train, generator)
     print(f"{n:,} of {printable(name)}: {summary(figures)}")
-    figures = {**run.facts, "input": name, "n": n, "noise": node, "seed": asked.seed, **figures}
-    return write_picture(picture, asked, run, "reconstruction", figures)
+    figures = {**run.metadata, "input": name, "n": n, "noise": node, "seed": args.seed, **figures}
+    return write_picture(picture, args, run, "reconstruction", figures)
 
 
-def shown(run: OpenRun, asked: Namespace, generator: torch.Generator) -> tuple[Split, Split | None, str]:
+def shown(run: LoadedRun, args: Namespace, generator: torch.Generator) -> tuple[Split, Split | None, str]:
     """A split, that of training, and the name of what it is; of one's own images so many as are looked at, and no training
     split, which they need not be like.
     """
     import torch
 
-    from nnlab.commands.trained import open_own, take
+    from nnlab.commands.run_access import nonempty_split, open_own
     from nnlab.data.split import Split
 
-    if asked.input is None:
-        data, name = run.data, asked.split or "test"
-        return take(data, name), data.train, name
-    inputs = open_own(run, asked.input, generator, max(asked.n, MEASURED))
+    if args.input is None:
+        data, name = run.data, args.split or "test"
+        return nonempty_split(data, name), data.train, name
+    inputs = open_own(run, args.input, generator, max(args.n, MEASURED))
     x = torch.cat([batch.input for batch in inputs.batches])
     return Split(x, None, torch.arange(len(x), device=x.device), 1.0), None, inputs.name
 

@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_checkpoint, add_data_changed, parse_override, parser
+from nnlab.commands.arguments import add_checkpoint, add_data_changed, make_parser, parse_override
 from nnlab.commands.sweep_table import show
 from nnlab.errors import BadInput, NnlabError, printable
 from nnlab.runs.folder import RunFolder
@@ -25,7 +25,7 @@ CADENCES = ("log", "evaluate", "show", "save", "keep")
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "resume",
         "Go on with a run that was stopped, or train it longer, in the same folder.",
         "resume last",
@@ -33,17 +33,19 @@ def main(argv: list[str]) -> int:
         "resume outputs/vae/fashion_mnist/2026-01-31_12-00-00-000000 trainer.epochs=40",
         keyed=True,
     )
-    made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
-    add_checkpoint(made, "last")
-    add_data_changed(made)
-    made.add_argument("--take-over", action="store_true", help="although a process on another machine is said to train it")
-    made.add_argument("-cd", "--config-dir", help="of a sweep whose jobs use your own configs: the folder that train was given")
-    asked = made.parse_intermixed_args(argv)
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
+    add_checkpoint(parser, "last")
+    add_data_changed(parser)
+    parser.add_argument("--take-over", action="store_true", help="although a process on another machine is said to train it")
+    parser.add_argument(
+        "-cd", "--config-dir", help="of a sweep whose jobs use your own configs: the folder that train was given"
+    )
+    args = parser.parse_intermixed_args(argv)
 
-    if (jobs := planned(Path(asked.run))) is not None:
-        return the_rest(Path(asked.run), jobs, asked)
-    if asked.config_dir:
-        raise BadInput(f"-cd: has no use for a run, whose config.yaml is whole; leave it out: nnlab resume {asked.run}")
+    if (jobs := planned(Path(args.run))) is not None:
+        return the_rest(Path(args.run), jobs, args)
+    if args.config_dir:
+        raise BadInput(f"-cd: has no use for a run, whose config.yaml is whole; leave it out: nnlab resume {args.run}")
 
     from contextlib import closing
 
@@ -51,25 +53,25 @@ def main(argv: list[str]) -> int:
     from nnlab.data.spec import DataSpec
     from nnlab.experiment import checks
     from nnlab.experiment.loading import checked_config, usable
-    from nnlab.experiment.run import assemble, carry_out, honest
+    from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
     from nnlab.recording.console import Console
     from nnlab.runs.find import resolve
 
-    folder = resolve(asked.run)
-    config = changed(checked_config(folder), asked.overrides)
-    refuse_running(folder, asked.take_over)
+    folder = resolve(args.run)
+    config = changed(checked_config(folder), args.overrides)
+    refuse_running(folder, args.take_over)
     problems = checks.check(config)
     if problems:
         raise BadInput(*problems)
-    if asked.checkpoint is None and not checkpoint.available(folder.checkpoints):
+    if args.checkpoint is None and not checkpoint.available(folder.checkpoints):
         return from_the_beginning(folder, config)
-    state = checkpoint.load(folder.checkpoints, asked.checkpoint or "last")
+    state = checkpoint.load(folder.checkpoints, args.checkpoint or "last")
     with usable(folder):
-        experiment = assemble(config, DataSpec.from_state(state["spec"]), asked.data_changed)
+        experiment = build_experiment(config, DataSpec.from_state(state["spec"]), args.data_changed)
         refuse_ended(folder, state, experiment)
         refuse_without_optimizer(folder, state, experiment)
         experiment.trainer.restore(state["trainer"])  # before anything is written
-    with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
+    with readable_errors(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         console.line(f"resumed at step {state['progress']['step']} of {experiment.trainer.total_steps}; {folder.path}")
         tell_rate(console, state, experiment.trainer)
         changed_facts = {}
@@ -77,22 +79,22 @@ def main(argv: list[str]) -> int:
             step = state["progress"]["step"]
             console.line(f"from step {step} on other data than before: {'; '.join(experiment.differs)}")
             changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
-        carry_out(experiment, folder, console, state, tags=config["tags"], **changed_facts)
+        run_experiment(experiment, folder, console, state, tags=config["tags"], **changed_facts)
     return 0
 
 
-def the_rest(sweep: Path, jobs: list[list[str]], asked: Namespace) -> int:
+def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
     """Go on with the jobs of a sweep that were stopped, and train those that never began. Returns the worst status."""
     from nnlab.commands import train
 
-    if asked.checkpoint:
+    if args.checkpoint:
         raise BadInput(f"--checkpoint: belongs to one run; resume a job of the sweep by its folder, such as {sweep / '0'}")
-    if any(word.startswith("data.root=") for word in asked.overrides):  # which stands for that of the sweep's file
+    if any(word.startswith("data.root=") for word in args.overrides):  # which stands for that of the sweep's file
         jobs = [[word for word in job if not word.startswith("data.root=")] for job in jobs]
     refuse_foreign(sweep, jobs)
-    status, overrides = 0, asked.overrides
-    as_asked = [*["--data-changed"] * asked.data_changed, *["--take-over"] * asked.take_over]
-    configs = ["-cd", asked.config_dir] if asked.config_dir else []
+    status, overrides = 0, args.overrides
+    as_asked = [*["--data-changed"] * args.data_changed, *["--take-over"] * args.take_over]
+    configs = ["-cd", args.config_dir] if args.config_dir else []
     for number, job in enumerate(jobs):
         folder = RunFolder(sweep / str(number))
         if folder.read_status().get("status") == "completed":
@@ -118,12 +120,12 @@ def from_the_beginning(folder: RunFolder, config: dict) -> int:
     """Train a run that was killed before it saved a checkpoint."""
     from contextlib import closing
 
-    from nnlab.experiment.run import assemble, carry_out, honest
+    from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
     from nnlab.recording.console import Console
 
-    with honest(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
+    with readable_errors(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         console.line(f"no checkpoint was saved, so the run begins anew; {folder.path}")
-        carry_out(assemble(config), folder, console, tags=config["tags"])
+        run_experiment(build_experiment(config), folder, console, tags=config["tags"])
     return 0
 
 
@@ -182,7 +184,7 @@ def tell_rate(console: Console, state: dict, trainer: Trainer) -> None:
     progress = Progress.from_state(state["progress"])
     step, stage = progress.step - progress.stage_began, trainer.stages[progress.stage]
     before = progress.figures.get(named("train", stage.name) + "lr")
-    trainer.enter(progress.stage)
+    trainer.start_stage(progress.stage)
     now = trainer.rates(step).get("lr") if step < stage.steps else None
     if before and now and not 0.5 < now / before < 2:
         console.line(f"learning rate {before:.3g} → {now:.3g}: its schedule is stretched to the new end")

@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from nnlab.commands.arguments import parser
+from nnlab.commands.arguments import make_parser
 from nnlab.errors import BadInput, RunFailed, explain, printable
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
@@ -17,12 +17,14 @@ OWN = (PLAN, *TABLES, "images", "multirun.yaml")  # of a sweep, beside its jobs
 
 
 def main(argv: list[str]) -> int:
-    made = parser("rm", "Remove runs with all their files, after asking.", "rm last", "rm 5508a8 last~2 --yes", run=False)
-    made.add_argument("run", nargs="+", metavar="RUN", help="folders of runs or of sweeps, ids of nnlab runs, or 'last'")
-    made.add_argument("-y", "--yes", action="store_true", help="without asking")
-    asked = made.parse_args(argv)
+    parser = make_parser(
+        "rm", "Remove runs with all their files, after asking.", "rm last", "rm 5508a8 last~2 --yes", run=False
+    )
+    parser.add_argument("run", nargs="+", metavar="RUN", help="folders of runs or of sweeps, ids of nnlab runs, or 'last'")
+    parser.add_argument("-y", "--yes", action="store_true", help="without asking")
+    args = parser.parse_args(argv)
 
-    folders = list(dict.fromkeys(Path(run) if is_sweep(run) else resolve(run).path for run in asked.run))
+    folders = list(dict.fromkeys(Path(run) if is_sweep(run) else resolve(run).path for run in args.run))
     for path in folders:
         if is_sweep(path):
             refuse_others(path)
@@ -30,7 +32,7 @@ def main(argv: list[str]) -> int:
             refuse(folder)
     for path in folders:
         print(f"{printable(as_typed(path))}  {size(RunFolder(path)):,} bytes")
-    if not asked.yes and not agreed(len(folders)):
+    if not args.yes and not agreed(len(folders)):
         print("nothing is removed")
         return 0
     for path in folders:

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_look, add_model, check_picture, check_place, parser, positive, seed, write_picture
+from nnlab.commands.arguments import add_look, add_model, check_picture, check_place, make_parser, positive, seed, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import replacing
@@ -22,7 +22,7 @@ MANY, FEW = 64, 8  # examples, and of each of several classes
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "sample",
         "New examples: a picture of images, or the rows of a table in its own units.",
         "sample last",
@@ -31,21 +31,21 @@ def main(argv: list[str]) -> int:
         "sample last --label 3",
         "sample last --label 3,5 -n 12",
     )
-    made.add_argument(
+    parser.add_argument(
         "-n", type=positive, help="how many, of each class that is asked for; by default 64, or 8 of several classes"
     )
-    made.add_argument("--label", metavar="CLASS,…", help="of these classes, each by its name or its number, from 0")
-    made.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
-    made.add_argument(
+    parser.add_argument("--label", metavar="CLASS,…", help="of these classes, each by its name or its number, from 0")
+    parser.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
+    parser.add_argument(
         "-o",
         "--output",
         type=file,
         metavar="FILE",
         help="a .png of images, by default images/sample.png of the run; a .npz or .csv of a table, by default its samples.npz",
     )
-    add_look(made)
-    add_model(made)
-    asked = made.parse_args(argv)
+    add_look(parser)
+    add_model(parser)
+    args = parser.parse_args(argv)
 
     import torch
 
@@ -54,24 +54,24 @@ def main(argv: list[str]) -> int:
     from nnlab.model import Samples, SamplesClasses
     from nnlab.plotting.latent import class_picture, sample_picture
 
-    run = open_run(asked.run, asked.checkpoint, asked.device)
+    run = open_run(args.run, args.checkpoint, args.device)
     model, spec = run.model, run.model.spec
     require(model, Samples, "sample")
     classes = None
-    if asked.label is not None:
+    if args.label is not None:
         require(model, SamplesClasses, "sample --label")
-        classes = classes_of(asked.label, spec)
-    n = asked.n or (FEW if classes and len(classes) > 1 else MANY)
+        classes = classes_of(args.label, spec)
+    n = args.n or (FEW if classes and len(classes) > 1 else MANY)
     check_memory(n * len(classes or [0]), spec, run.device)
-    generator = torch.Generator(run.device).manual_seed(asked.seed)
+    generator = torch.Generator(run.device).manual_seed(args.seed)
     with torch.inference_mode():
         if spec.kind == "table":
             label = torch.tensor(classes, device=run.device).repeat_interleave(n) if classes else None
             examples = model.sample_class(label, generator) if classes else model.sample(n, generator)
-            return write_table(examples, label, spec, asked.output or run.folder.path / "samples.npz")
-        check_picture(asked.output)
+            return write_table(examples, label, spec, args.output or run.folder.path / "samples.npz")
+        check_picture(args.output)
         picture = class_picture(model, n, generator, classes) if classes else sample_picture(model, n, generator)
-    return write_picture(picture, asked, run, "sample")
+    return write_picture(picture, args, run, "sample")
 
 
 def check_memory(n: int, spec: DataSpec, device: torch.device) -> None:
@@ -95,11 +95,11 @@ def file(text: str) -> Path:
 
 def classes_of(text: str, spec: DataSpec) -> list[int]:
     """Numbers of the classes in a text such as 3,sandal: a class's name, or else its number."""
-    from nnlab.data.classes import numbers_of
+    from nnlab.data.classes import class_indices
 
     words = [word.strip() for word in text.split(",")]
     whole = [int(word) if word not in spec.classes and word.lstrip("-").isdecimal() else word for word in words]
-    return numbers_of(whole, spec.classes, spec.name, "--label")
+    return class_indices(whole, spec.classes, spec.name, "--label")
 
 
 def write_table(examples: Tensor, label: Tensor | None, spec: DataSpec, path: Path) -> int:

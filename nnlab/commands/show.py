@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nnlab.commands import sweep_table
-from nnlab.commands.arguments import parser
+from nnlab.commands.arguments import make_parser
 from nnlab.errors import printable
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.sweep import planned
@@ -14,22 +14,22 @@ from nnlab.runs.sweep import planned
 
 def main(argv: list[str]) -> int:
     about = "One run: its state, config, metrics and files; or a sweep: its table."
-    made = parser("show", about, "show last", "show last --config")
-    made.add_argument("--config", action="store_true", help="the config alone, as YAML")
-    asked = made.parse_args(argv)
+    parser = make_parser("show", about, "show last", "show last --config")
+    parser.add_argument("--config", action="store_true", help="the config alone, as YAML")
+    args = parser.parse_args(argv)
 
-    if planned(Path(asked.run)) is not None:
-        sweep_table.show(Path(asked.run))
+    if planned(Path(args.run)) is not None:
+        sweep_table.show(Path(args.run))
         return 0
-    folder = resolve(asked.run)
+    folder = resolve(args.run)
     folder.read_config()  # says so if this is no run
     config = [printable(line) for line in folder.config.read_text(encoding="utf-8").splitlines()]
-    if asked.config:
+    if args.config:
         print("\n".join(config))
         return 0
     status, summary = folder.read_status(), folder.read_summary()
     print(printable(as_typed(folder.path)))
-    facts = {
+    metadata = {
         "status": status.get("status", "unknown"),
         "reason": status.get("reason") if status.get("status") in ("failed", "diverged") else None,
         "model": status.get("model"),
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
         "device": f"{status.get('device')}, {status.get('precision')}, {status.get('threads')} threads",
         "versions": ", ".join(f"{name} {number}" for name, number in status.get("versions", {}).items()),
     }
-    for name, fact in facts.items():
+    for name, fact in metadata.items():
         if fact not in (None, ""):
             print(f"  {name:<16} {printable(fact)}")
     best = summary.get("best", {})

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from nnlab.plotting import gallery
 from nnlab.runs.find import as_typed
-from nnlab.runs.sweep import Root, apart, comparable, compared, keep, members, planned, typed
+from nnlab.runs.sweep import SweepFolder, apart, comparable, compared, keep, members, planned, typed
 from nnlab.runs.table import aligned, figure, worst_first
 
 
 def show(path: Path | None = None) -> None:
     """The table of a sweep (by default that of this process), also when some of its jobs failed or have not begun."""
-    path = path or Root.path
+    path = path or SweepFolder.path
     runs = members(path) if path else []
     if not runs:
         return

@@ -7,24 +7,26 @@ import socket
 import subprocess
 import sys
 
-from nnlab.commands.arguments import parser, port
+from nnlab.commands.arguments import make_parser, port
 from nnlab.errors import BadInput, shortened
 from nnlab.runs.find import outputs, resolve
 
 
 def main(argv: list[str]) -> int:
-    made = parser("tensorboard", "Open TensorBoard on all runs, or on one.", "tensorboard", "tensorboard last", run=False)
-    made.add_argument("run", nargs="?", metavar="RUN", help="a run folder, a folder of runs, or 'last'; by default all runs")
-    made.add_argument("--port", type=port, default=6006)
-    made.add_argument("--host", default="localhost", help="0.0.0.0 lets other machines see it")
-    asked = made.parse_args(argv)
+    parser = make_parser(
+        "tensorboard", "Open TensorBoard on all runs, or on one.", "tensorboard", "tensorboard last", run=False
+    )
+    parser.add_argument("run", nargs="?", metavar="RUN", help="a run folder, a folder of runs, or 'last'; by default all runs")
+    parser.add_argument("--port", type=port, default=6006)
+    parser.add_argument("--host", default="localhost", help="0.0.0.0 lets other machines see it")
+    args = parser.parse_args(argv)
 
-    folder = resolve(asked.run).path if asked.run else outputs()
+    folder = resolve(args.run).path if args.run else outputs()
     if not folder.is_dir():
         raise BadInput(f"{folder}: no runs yet; train one: nnlab train model=vae data=digits")
-    check_address(asked.host, asked.port)
+    check_address(args.host, args.port)
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
-    return subprocess.call([*command, "--host", asked.host, "--port", str(asked.port)])
+    return subprocess.call([*command, "--host", args.host, "--port", str(args.port)])
 
 
 def check_address(host: str, port: int) -> None:

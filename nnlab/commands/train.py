@@ -24,7 +24,7 @@ from nnlab.recording.patience import after_a_while
 from nnlab.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
 
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
@@ -34,28 +34,28 @@ failures: list[NnlabError] = []  # of a single run: Hydra would print its own li
 
 
 def main(argv: list[str]) -> int:
-    asked = parser().parse_intermixed_args(argv)
-    if asked.shell_completion:
+    args = make_parser().parse_intermixed_args(argv)
+    if args.shell_completion:
         return complete(argv)
     os.environ["NNLAB_COMMAND_BEGAN"] = str(time.time())
-    if asked.config_dir:
-        search.check_folder(asked.config_dir)
-        asked.config_dir = os.path.abspath(asked.config_dir)
-    if (asked.resolve or asked.package) and not asked.cfg:
+    if args.config_dir:
+        search.check_folder(args.config_dir)
+        args.config_dir = os.path.abspath(args.config_dir)
+    if (args.resolve or args.package) and not args.cfg:
         raise BadInput("--resolve, --package: belong to --cfg; for example: nnlab train model=vae --cfg job --resolve")
-    if not asked.hydra_help:
-        check_typed(asked)
-    if asked.help:
-        print(page(asked.overrides, asked.config_dir))
+    if not args.hydra_help:
+        check_typed(args)
+    if args.help:
+        print(page(args.overrides, args.config_dir))
         return 0
-    names.prefer(asked.config_dir)
+    names.register_config_dir(args.config_dir)
     options = list(argv)
-    for line in asked.overrides:  # Hydra wants them together
+    for line in args.overrides:  # Hydra wants them together
         options.remove(line)
-    return under_hydra([*options, *asked.overrides], multirun=asked.multirun)
+    return under_hydra([*options, *args.overrides], multirun=args.multirun)
 
 
-def train(*overrides: str) -> OpenRun:
+def train(*overrides: str) -> LoadedRun:
     """Train as `nnlab train` does with the same KEY=VALUE, in this process, and open the run.
 
         run = nnlab.train("model=vae", "data=digits", "trainer.epochs=5")
@@ -75,26 +75,26 @@ def train(*overrides: str) -> OpenRun:
     return open_run(trained[-1].path)
 
 
-def check_typed(asked: Namespace) -> None:
+def check_typed(args: Namespace) -> None:
     """Raise BadInput with every problem of a command line; before torch is imported, say what was asked for."""
-    typed = names.check(asked.overrides, asked.config_dir, sweep=asked.multirun)
-    if asked.package:
-        names.check_package(typed, asked.package, asked.config_dir)
-    if asked.help or asked.info:  # these pages need no more than the names to be right
+    typed = names.check(args.overrides, args.config_dir, sweep=args.multirun)
+    if args.package:
+        names.check_package(typed, args.package, args.config_dir)
+    if args.help or args.info:  # these pages need no more than the names to be right
         typed.refuse()
         return
-    if not asked.cfg and not typed.problems:
-        greet(asked.overrides)  # torch takes seconds to import
-        if whole := None if asked.multirun else sweep_of(typed, asked.config_dir):
+    if not args.cfg and not typed.problems:
+        greet(args.overrides)  # torch takes seconds to import
+        if whole := None if args.multirun else sweep_of(typed, args.config_dir):
             print(f"this recipe is meant as a sweep, of which this is one run; the whole: {whole}", flush=True)
-    loading = after_a_while(lambda: print("loading torch …", flush=True)) if not asked.cfg else nullcontext()
+    loading = after_a_while(lambda: print("loading torch …", flush=True)) if not args.cfg else nullcontext()
     with loading:
-        check_before(typed, asked.config_dir, quick=bool(asked.cfg))
-    if not asked.cfg:
-        refuse_existing_folder(names.hydra_values(typed, asked.config_dir))
+        check_before(typed, args.config_dir, quick=bool(args.cfg))
+    if not args.cfg:
+        refuse_existing_folder(names.hydra_values(typed, args.config_dir))
 
 
-def sweep_of(typed: names.Typed, config_dir: str | None) -> str | None:
+def sweep_of(typed: names.CommandLine, config_dir: str | None) -> str | None:
     """The command line of the sweep that a chosen recipe is; None where it is none."""
     recipes = search.options("experiment", config_dir)
     chosen = [line.partition("=")[2] for o in typed.groups if o.key_or_group == "experiment" for line in names.texts(o)]
@@ -102,17 +102,17 @@ def sweep_of(typed: names.Typed, config_dir: str | None) -> str | None:
     return next((command for command in commands if command.endswith(" -m")), None)
 
 
-def parser() -> Parser:
+def make_parser() -> Parser:
     """Those of Hydra's options that make sense here."""
-    made = Parser("train", keyed=True, add_help=False)
-    made.add_argument("overrides", nargs="*")
-    made.add_argument("-c", "--cfg", choices=["job", "hydra", "all"])
-    made.add_argument("-i", "--info", nargs="?", const="all", choices=INFO)
-    made.add_argument("-p", "--package")
-    made.add_argument("-cd", "--config-dir")
+    parser = Parser("train", keyed=True, add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("-c", "--cfg", choices=["job", "hydra", "all"])
+    parser.add_argument("-i", "--info", nargs="?", const="all", choices=INFO)
+    parser.add_argument("-p", "--package")
+    parser.add_argument("-cd", "--config-dir")
     for name, short in FLAGS.items():
-        made.add_argument(*([short] if short else []), f"--{name}", action="store_true")
-    return made
+        parser.add_argument(*([short] if short else []), f"--{name}", action="store_true")
+    return parser
 
 
 def greet(overrides: list[str]) -> None:
@@ -120,7 +120,7 @@ def greet(overrides: list[str]) -> None:
     print(f"nnlab {nnlab.__version__}: {printable(' '.join(overrides)) or 'the defaults of nnlab train'}", flush=True)
 
 
-def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> None:
+def check_before(typed: names.CommandLine, config_dir: str | None, quick: bool) -> None:
     """Raise BadInput with every problem of a command line, before anything is written.
 
     Where a name is wrong already, the values typed are checked too, but torch is imported only if some were typed.
@@ -131,11 +131,11 @@ def check_before(typed: names.Typed, config_dir: str | None, quick: bool) -> Non
     nodes = {override.key_or_group.split(".")[0] for override in typed.values} if problems or quick else None
     if nodes is None or nodes:
         for job in typed.jobs():
-            config, unresolved = names.plain(names.composed(job, config_dir)), []
+            config, unresolved = names.to_dict(names.compose_config(job, config_dir)), []
             if nodes is None or nodes & {"model", "judge"}:
-                from nnlab.checkpoints.reference import with_earlier  # imports torch
+                from nnlab.checkpoints.reference import resolve_references  # imports torch
 
-                config, unresolved = with_earlier(config)
+                config, unresolved = resolve_references(config)
             found = unresolved or checks.check(config, nodes)
             problems += [problem for problem in found if problem.partition(":")[0] not in typed.refused]
             if nodes is None and not problems:
@@ -150,7 +150,7 @@ def check_task(config: dict, typed: set[str]) -> list[str]:
     from nnlab.training.trainer import trainer_of
 
     model, noise = (target(config[node]["_target_"], node) for node in ("model", "noise"))
-    if "noise" not in trainer_of(model).needs - typed or noise.__name__ != "NoNoise":
+    if "noise" not in trainer_of(model).mandatory - typed or noise.__name__ != "NoNoise":
         return []
     return [f"noise: {model.__name__} learns to undo one; add noise=gaussian, noise=hole, … (noise=none trains it without)"]
 
@@ -211,7 +211,7 @@ def job(config) -> float | None:
     choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/") and name}
     try:
         command = f"nnlab train {shlex.join(hydra.overrides.task)}"
-        return run(names.plain(config), folder, choices, command, hydra.job.num if sweep else None)
+        return run(names.to_dict(config), folder, choices, command, hydra.job.num if sweep else None)
     except NnlabError as error:
         if not sweep:
             failures.append(error)
@@ -224,9 +224,9 @@ def job(config) -> float | None:
 
 
 def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None) -> float | None:
-    from nnlab.checkpoints.reference import with_earlier
+    from nnlab.checkpoints.reference import resolve_references
     from nnlab.experiment import judging
-    from nnlab.experiment.run import assemble, carry_out, honest
+    from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
     from nnlab.training.device import describe
@@ -236,18 +236,18 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
     if {entry.name for entry in folder.path.iterdir()} - {".hydra"}:
         raise BadInput(f"{folder.path} exists already; go on with nnlab resume {folder.path}, or choose another folder")
     try:
-        config, problems = with_earlier(config)
+        config, problems = resolve_references(config)
         if problems:
             raise BadInput(*problems)
-        with honest(folder):
+        with readable_errors(folder):
             config = judging.with_judge(config, Console())
             with Console().waiting("reading the data"):
-                experiment = assemble(config)
-                experiment.begin()
+                experiment = build_experiment(config)
+                experiment.initialize()
     except BaseException:  # nothing has begun: Ctrl-C while the judge is trained, too, leaves no trace
         discard(folder, Path(config["outputs"]))
         raise
-    with honest(folder), closing(Console(folder.log)) as console:
+    with readable_errors(folder), closing(Console(folder.log)) as console:
         prefix = "" if number is None else f"job {number}: "
         data = experiment.data
         console.line(
@@ -260,9 +260,9 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
         for remark in (*data.remarks, *experiment.model.remarks(data.train)):
             console.line(remark)
         named = data.spec.name if choices["data"] in OWN else choices["data"]
-        facts = {"choices": choices, "model": choices["model"], "data": named, "tags": config["tags"], "command": command}
+        metadata = {"choices": choices, "model": choices["model"], "data": named, "tags": config["tags"], "command": command}
         with console.noting(NnlabError):
-            return carry_out(experiment, folder, console, **facts)
+            return run_experiment(experiment, folder, console, **metadata)
 
 
 def discard(folder: RunFolder, outputs: Path) -> None:

@@ -29,7 +29,7 @@ WIDEST, REASON_AT = 120, 34  # characters of a line, and where the reasons begin
 def page(overrides: list[str], config_dir: str | None = None) -> str:
     """The page for a command line whose names are right."""
     typed = [line for line in overrides if not line.lstrip("+~").startswith("hydra")]
-    config, why = names.plain(names.composed(typed, config_dir)), reasons(typed, config_dir)
+    config, why = names.to_dict(names.compose_config(typed, config_dir)), reasons(typed, config_dir)
     width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     lines = [HEAD, "Choices"]
     for group in GROUPS:

@@ -8,8 +8,8 @@ from nnlab.commands.arguments import (
     add_model,
     add_output,
     add_split,
+    make_parser,
     numbers,
-    parser,
     positive,
     real,
     whole,
@@ -19,7 +19,7 @@ from nnlab.errors import BadInput
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
+    parser = make_parser(
         "traverse",
         "A picture of motion along the latent coordinates: a row a coordinate, the most informative first.",
         "traverse last",
@@ -27,43 +27,43 @@ def main(argv: list[str]) -> int:
         "traverse last --index 42 --split train -o bag.png",
         "traverse last --manifold",
     )
-    made.add_argument(
+    parser.add_argument(
         "--coordinates", metavar="I,J,…", type=numbers, help="these alone, in this order; by default the 32 most informative"
     )
-    made.add_argument("--reach", type=real, help="how far, in standard deviations; by default 3")
-    made.add_argument("--steps", type=positive, help="images a row; by default 11, of the plane 20")
-    made.add_argument("--index", type=whole, metavar="I", help="start from image I of the split instead of the middle")
-    made.add_argument(
+    parser.add_argument("--reach", type=real, help="how far, in standard deviations; by default 3")
+    parser.add_argument("--steps", type=positive, help="images a row; by default 11, of the plane 20")
+    parser.add_argument("--index", type=whole, metavar="I", help="start from image I of the split instead of the middle")
+    parser.add_argument(
         "--manifold", action="store_true", help="of a latent space of two coordinates the whole plane, by the prior's quantiles"
     )
-    add_split(made, "test", use="which --index counts in")
-    add_output(made, "traversal")
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_args(argv)
-    if asked.split and asked.index is None:
-        raise BadInput(f"--split {asked.split}: has no effect without --index; add --index I, or leave it out")
+    add_split(parser, "test", use="which --index counts in")
+    add_output(parser, "traversal")
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_args(argv)
+    if args.split and args.index is None:
+        raise BadInput(f"--split {args.split}: has no effect without --index; add --index I, or leave it out")
 
-    idle = [f"--{name}" for name in ("coordinates", "reach", "index") if asked.manifold and getattr(asked, name) is not None]
+    idle = [f"--{name}" for name in ("coordinates", "reach", "index") if args.manifold and getattr(args, name) is not None]
     if idle:
         raise BadInput(f"{idle[0]}: has no effect with --manifold, which is the whole plane; leave one of them out")
-    steps, reach = asked.steps or (20 if asked.manifold else 11), 3.0 if asked.reach is None else asked.reach
+    steps, reach = args.steps or (20 if args.manifold else 11), 3.0 if args.reach is None else args.reach
 
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import images_at, open_able
+    from nnlab.commands.run_access import load_capable, select_examples
     from nnlab.model import Decodes, Encodes
     from nnlab.plotting.latent import manifold_picture, traversal_picture
 
-    run = open_able(asked, "traverse", Decodes, *([] if asked.index is None else [Encodes]))
+    run = load_capable(args, "traverse", Decodes, *([] if args.index is None else [Encodes]))
     require_image(run.model, "traverse")
-    if asked.manifold and run.model.latent_dim != 2:
+    if args.manifold and run.model.latent_dim != 2:
         raise BadInput(
             f"--manifold: the plane needs a latent space of 2 coordinates, this one has {run.model.latent_dim}; leave it out "
             "for motion along each, or train with model.latent_dim=2"
         )
-    absent = [i for i in asked.coordinates or [] if not 0 <= i < run.model.latent_dim]
+    absent = [i for i in args.coordinates or [] if not 0 <= i < run.model.latent_dim]
     if absent:
         raise BadInput(f"--coordinates {absent[0]}: the latent space has coordinates 0 … {run.model.latent_dim - 1}")
     if steps > MOST_STEPS:
@@ -72,12 +72,12 @@ def main(argv: list[str]) -> int:
         raise BadInput(f"--reach: expected a number > 0 and at most 100, got {reach:g}")
     trainer = run.experiment.trainer
     model = trainer.model
-    start = None if asked.index is None else images_at(trainer.data, asked.split or "test", [asked.index], "--index")
-    with trainer.viewing() as view:
+    start = None if args.index is None else select_examples(trainer.data, args.split or "test", [args.index], "--index")
+    with trainer.preview() as view:
         latent = model.latent(view.batches)
-        if asked.manifold:
-            return write_picture(manifold_picture(model, latent, steps), asked, run, "manifold")
+        if args.manifold:
+            return write_picture(manifold_picture(model, latent, steps), args, run, "manifold")
         base = None if start is None else model.encode(start.input)[0]
         values = torch.linspace(-reach, reach, steps, device=run.device)
-        picture = traversal_picture(model, latent, base, asked.coordinates, values, None if start is None else start.target[0])
-    return write_picture(picture, asked, run, "traversal")
+        picture = traversal_picture(model, latent, base, args.coordinates, values, None if start is None else start.target[0])
+    return write_picture(picture, args, run, "traversal")

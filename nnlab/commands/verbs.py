@@ -4,18 +4,18 @@ from __future__ import annotations
 
 VERBS = {
     "train": "train a model: nnlab train model=vae data=fashion_mnist",
-    "fit": "the largest batch that a GPU's memory holds, by trial",
+    "batch-size": "the largest batch that a GPU's memory holds, by trial",
     "resume": "go on with a run that was stopped, or train it longer",
     "evaluate": "the figures of a run on a split",
     "sample": "a picture of new examples",
     "reconstruct": "a picture of inputs and what the model makes of them",
     "traverse": "a picture of motion along the latent coordinates",
     "interpolate": "a picture of the way from one image to another through the latent space",
-    "walk": "a film of a walk through the latent space",
-    "vary": "new examples near an image, from codes near its own",
+    "walk": "an animation of a walk through the latent space",
+    "perturb": "new examples near an image, from codes near its own",
     "attribute": "images given an attribute: the vector from the codes without it to those with it",
-    "encode": "images as codes in a small file: the model as an archiver",
-    "decode": "the images that a file of codes stands for",
+    "compress": "images as codes in a small file",
+    "decompress": "the images that a file of codes stands for",
     "embed": "the codes of a split or of your own images, for TensorBoard's projector and as pictures",
     "outliers": "the examples that are most unusual to the model",
     "probe": "how well a linear classifier does on the codes, from few labels",
@@ -28,4 +28,4 @@ VERBS = {
     "tensorboard": "open TensorBoard on all runs, or on one",
 }
 
-TELLING = ("train", "resume", "fit", "rm", "tensorboard")  # verbs that say themselves what they do, or ask
+TELLING = ("train", "resume", "batch-size", "rm", "tensorboard")  # verbs that say themselves what they do, or ask

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
+from nnlab.config import renamed
 from nnlab.config.constraints import describe, fits, is_none
 from nnlab.config.kinds import accepts
 from nnlab.errors import ArgumentError, BadInput, one_line, shortened
@@ -45,6 +46,8 @@ def target(name: Any, place: str) -> type:
             f"{place}._target_: {name} lies outside nnlab. "
             f"If you trust that package, list it: NNLAB_PLUGINS={module.split('.')[0]}"
         )
+    if moved := renamed.class_name(str(name)):
+        raise BadInput(f"{place}._target_: {name} is called {moved} now")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:

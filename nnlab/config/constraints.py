@@ -97,7 +97,7 @@ def describe(annotation: Any) -> str:
         return f"a list of {plural}"
     if origin is tuple:
         return "[" + ", ".join(describe(item) for item in get_args(annotation)) + "]"
-    return NAMES.get(annotation) or getattr(annotation, "described", getattr(annotation, "__name__", str(annotation)))
+    return NAMES.get(annotation) or getattr(annotation, "config_hint", getattr(annotation, "__name__", str(annotation)))
 
 
 def fits(annotation: Any, value: Any) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import nnlab
 
 HEAD = "Figures:"
-ROOMS = ("evaluation", "families", "training")
+ROOMS = ("metrics", "evaluators", "families", "training")
 NAMES = re.compile(r"(\w+(?:, \w+)*)(?:  +(\S.*))?$")
 
 

@@ -16,7 +16,7 @@ KINDS = {  # of a config's own nodes: the class that theirs subclass, and what t
     "trainer": ("nnlab.training.options:Options", "nnlab.training.options.Options"),
     "optimizer": ("torch.optim:Optimizer", "torch.optim.Optimizer"),
     "optimizer.schedule": ("nnlab.nn.schedules:Schedule", "nnlab.nn.schedules.Schedule"),
-    "judge": ("nnlab.checkpoints.reference:Earlier", ""),
+    "judge": ("nnlab.checkpoints.reference:RunReference", ""),
 }
 SPECIFIED = ("model", "noise", "augmentation")  # built from the data's spec, which their constructors take first
 MAY_BE_EMPTY = ("optimizer", "optimizer.schedule")  # where a model learns without one

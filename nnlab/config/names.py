@@ -26,6 +26,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
+from nnlab.config import renamed
 from nnlab.config.search import options
 from nnlab.config.sentences import UNREADABLE, sentence
 from nnlab.errors import LIKELY, BadInput, near, nearest, shortened
@@ -65,14 +66,14 @@ def hydra() -> Iterator[None]:
         GlobalHydra.instance().hydra = outer
 
 
-def prefer(config_dir: str | None) -> None:
+def register_config_dir(config_dir: str | None) -> None:
     OwnConfigsFirst.folder = config_dir
     if OwnConfigsFirst not in Plugins.instance().discover(SearchPathPlugin):
         Plugins.instance().register(OwnConfigsFirst)
 
 
 @dataclass
-class Typed:
+class CommandLine:
     """What the user typed, checked by name: what is legal, the `problems` of what is not, and the keys that were `refused`."""
 
     groups: list[Override] = field(default_factory=list)
@@ -108,10 +109,10 @@ def texts(override: Override) -> list[str]:
     return [f"{override.get_key_element()}={value}" for value in found]
 
 
-def check(overrides: list[str], config_dir: str | None = None, sweep: bool = False) -> Typed:
+def check(overrides: list[str], config_dir: str | None = None, sweep: bool = False) -> CommandLine:
     """Every misspelt choice and key of a command line, told at once; several values of one key are legal in a sweep alone."""
-    typed, values = Typed(), []
-    prefer(config_dir)
+    typed, values = CommandLine(), []
+    register_config_dir(config_dir)
     with hydra():
         loader = GlobalHydra.instance().config_loader()
         parser = OverridesParser.create(config_loader=loader)
@@ -229,7 +230,8 @@ def check_key(override: Override, config: DictConfig) -> str | None:
         if not legal:
             return f"{shortened(key)}: '{'.'.join(place)}' holds no keys"
         if part not in list(node) or part == "hydra":  # `in node` itself is false of a value that is still ???
-            return f"{shortened(key)}: unknown key; {hint(part, legal, config)}"
+            new = renamed.key(key)
+            return f"{key}: is called {new} now" if new else f"{shortened(key)}: unknown key; {hint(part, legal, config)}"
         place.append(part)
         node = node._get_node(part)
     if isinstance(node, DictConfig):
@@ -285,14 +287,14 @@ def own_file(overrides: list[str]) -> Path | None:
     return None
 
 
-def composed(overrides: list[str], config_dir: str | None = None) -> DictConfig:
+def compose_config(overrides: list[str], config_dir: str | None = None) -> DictConfig:
     """The config that Hydra makes of overrides whose names are right."""
-    prefer(config_dir)
+    register_config_dir(config_dir)
     with hydra():
         return compose_or_complain([line for line in overrides if not line.lstrip("+~").startswith("hydra")])
 
 
-def plain(config: DictConfig) -> dict:
+def to_dict(config: DictConfig) -> dict:
     """A run's config as plain Python: interpolations resolved, mandatory values that are missing left as '???'.
 
     Without Hydra's own node, and without `experiment`, whose recipe has had its effect on the others.
@@ -304,21 +306,21 @@ def plain(config: DictConfig) -> dict:
     return {key: value for key, value in chosen.items() if key not in ("hydra", "experiment")}
 
 
-def check_package(typed: Typed, package: str, config_dir: str | None = None) -> None:
+def check_package(typed: CommandLine, package: str, config_dir: str | None = None) -> None:
     """Raise BadInput if the config has no such part."""
-    prefer(config_dir)
+    register_config_dir(config_dir)
     with hydra():
         config = compose_or_complain(varied(typed.groups)[0], whole=True)
     if OmegaConf.select(config, package, throw_on_resolution_failure=False) is None:
         raise BadInput(f"--package: no '{shortened(package)}' in the config; {nearest(package, map(str, config))}")
 
 
-def hydra_values(typed: Typed, config_dir: str | None = None) -> dict[str, Any]:
+def hydra_values(typed: CommandLine, config_dir: str | None = None) -> dict[str, Any]:
     """The values of Hydra's own keys that were typed, resolved. Raises BadInput for one that does not resolve."""
     own = [o for o in typed.values if o.key_or_group.startswith("hydra.") and not o.is_sweep_override()]
     if not own:
         return {}
-    prefer(config_dir)
+    register_config_dir(config_dir)
     known = HydraConfig.instance()
     before, found = known.cfg, {}
     with hydra():

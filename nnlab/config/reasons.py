@@ -30,7 +30,7 @@ class Reasons:
 
 def reasons(overrides: list[str], config_dir: str | None = None) -> Reasons:
     """What the files say that overrides, whose names are right, are composed of; of two files the later one."""
-    names.prefer(config_dir)
+    names.register_config_dir(config_dir)
     found = Reasons()
     with names.hydra():
         loader = GlobalHydra.instance().hydra.config_loader

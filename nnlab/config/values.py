@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
+from nnlab.config import renamed
 from nnlab.config.build import parameters, target
 from nnlab.config.constraints import JUDGES, SEED, NonEmpty, complaint, describe
 from nnlab.config.kinds import MAY_BE_EMPTY, accepts, kind_of, misfit, positionals, role
@@ -83,7 +84,8 @@ def check_node(node: Mapping, place: str, annotation: Any = Any) -> list[str]:
         if key == "_target_":
             continue
         if key not in legal:
-            problems.append(f"{where}: {unknown(key, cls, legal)}")
+            new = renamed.key(where)
+            problems.append(f"{where}: is called {new} now" if new else f"{where}: {unknown(key, cls, legal)}")
         elif isinstance(value, Mapping) and ("_target_" in value or role(where) in MAY_BE_EMPTY):
             problems += check_node(value, where, legal[key].annotation)
         else:

@@ -4,7 +4,7 @@ dataset.Dataset       base of every dataset
 spec.DataSpec         what a model is told of its data
 spec.Batch            what a model is fed
 split.Split           a part of the data on the device
-feed.Feed             how rows become a batch
+feed.BatchBuilder             how rows become a batch
 inputs.Inputs         a split, or a user's own files, for a verb
 classes.need_classes  the classes of a dataset
 """

@@ -19,14 +19,14 @@ class Chosen(NamedTuple):
     """Arrays whose labels count the classes to learn from, 0 … k − 1, and the rows of them.
 
     train, test    (n,) int64: rows of the training and of the test arrays
-    others         (m,) int64: rows of the test arrays that are of the classes kept out; their labels number `other_classes`
+    held_out       (m,) int64: rows of the test arrays that are of the classes kept out; their labels number `held_out_classes`
     """
 
     arrays: Arrays
     train: Tensor
     test: Tensor
-    others: Tensor
-    other_classes: tuple[str, ...]
+    held_out: Tensor
+    held_out_classes: tuple[str, ...]
 
 
 def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
@@ -37,7 +37,7 @@ def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
     train, test = torch.arange(len(arrays.x_train)), torch.arange(len(arrays.x_test))
     if asked is None:
         return Chosen(arrays, train, test, test[:0], ())
-    kept = numbers_of(asked, arrays.classes, name, "data.classes")
+    kept = class_indices(asked, arrays.classes, name, "data.classes")
     if arrays.y_test is None:
         raise BadInput(f"data.classes: the test examples of {name} have no labels to choose by; add them, or leave it out")
     of_train, of_test = (torch.isin(y, torch.tensor(kept)) for y in (arrays.y_train, arrays.y_test))
@@ -48,22 +48,22 @@ def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
     number = torch.empty(len(arrays.classes), dtype=torch.int64)
     number[kept], number[others] = torch.arange(len(kept)), torch.arange(len(others))
     renumbered = replace(arrays, y_train=number[arrays.y_train], y_test=number[arrays.y_test], classes=names)
-    other_classes = tuple(arrays.classes[i] for i in others)
-    return Chosen(renumbered, train[of_train], test[of_test], test[~of_test], other_classes)
+    held_out_classes = tuple(arrays.classes[i] for i in others)
+    return Chosen(renumbered, train[of_train], test[of_test], test[~of_test], held_out_classes)
 
 
-def numbers_of(asked: Sequence[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
+def class_indices(asked: Sequence[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
     """Numbers of the classes of a set of this name that are asked for by number or by name; `place` says where they are."""
     found: list[int] = []
     for one in asked:
-        number = number_of(one, classes, name, place)
+        number = class_index(one, classes, name, place)
         if number in found:
             raise BadInput(f"{place}: '{classes[number]}' is asked for twice")
         found.append(number)
     return found
 
 
-def number_of(one: int | str, classes: tuple[str, ...], name: str, place: str) -> int:
+def class_index(one: int | str, classes: tuple[str, ...], name: str, place: str) -> int:
     """Of a class of that name, in whatever letters where none other differs by their size alone; or else of that number.
 
     Raises BadInput if there is none, or if the number of one class is the name of another. Where all names are numbers, as

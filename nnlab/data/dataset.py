@@ -30,7 +30,7 @@ class Dataset(ABC):
     root        folder of all datasets
     validation  number set aside from the training set; auto: 5,000 or a tenth, whichever is less
     limit       at most so many of the training set and of the test set, chosen by `seed`
-    few         only so many of the training split are learned from, as many of each class as can be, chosen by `seed`
+    train_size  only so many of the training split are learned from, as many of each class as can be, chosen by `seed`
     seed        of the splits
     classes     numbers or names of the classes to learn from, in this order; those of the rest are kept out of every split
     """
@@ -43,13 +43,13 @@ class Dataset(ABC):
         root: str,
         validation: Literal["auto"] | Annotated[int, AtLeast(0)] = "auto",
         limit: Annotated[int, AtLeast(2)] | None = None,
-        few: Annotated[int, AtLeast(2)] | None = None,
+        train_size: Annotated[int, AtLeast(2)] | None = None,
         seed: Annotated[int, SEED] = 0,
         classes: Annotated[list[int | str], NonEmpty()] | None = None,
     ) -> None:
         self.root = Path(root)
         self.validation = validation
-        self.limit, self.few = limit, few
+        self.limit, self.train_size = limit, train_size
         self.seed = seed
         self.chosen = classes
         self.remarks: list[str] = []
@@ -88,8 +88,8 @@ class Dataset(ABC):
         chosen = choose(loaded, self.chosen, self.name)
         generator = torch.Generator().manual_seed(self.seed)
         train, validation = self._split_rows(chosen.train, generator)
-        train = train if self.few is None else self._few(train, chosen.arrays.y_train, generator)
-        test, others = self._some(chosen.test, generator), self._some(chosen.others, generator)
+        train = train if self.train_size is None else self._subset(train, chosen.arrays.y_train, generator)
+        test, others = self._some(chosen.test, generator), self._some(chosen.held_out, generator)
 
         arrays = self.prepare(chosen.arrays, train)
         levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
@@ -99,11 +99,11 @@ class Dataset(ABC):
         x_test, y_test = arrays.x_test.to(device), None if arrays.y_test is None else arrays.y_test.to(device)
         return Data(
             spec,
-            Split(x, y, train.to(device), arrays.scale, arrays.sampled),
-            Split(x, y, validation.to(device), arrays.scale, arrays.sampled),
-            Split(x_test, y_test, test.to(device), arrays.scale, arrays.sampled),
-            Split(x_test, y_test, others.to(device), arrays.scale, arrays.sampled),
-            chosen.other_classes,
+            Split(x, y, train.to(device), arrays.scale, arrays.dynamic_binarization),
+            Split(x, y, validation.to(device), arrays.scale, arrays.dynamic_binarization),
+            Split(x_test, y_test, test.to(device), arrays.scale, arrays.dynamic_binarization),
+            Split(x_test, y_test, others.to(device), arrays.scale, arrays.dynamic_binarization),
+            chosen.held_out_classes,
             tuple(self.remarks),
         )
 
@@ -111,16 +111,16 @@ class Dataset(ABC):
         """At most `limit` of the rows, in the order of the file."""
         return rows[torch.randperm(len(rows), generator=generator)[: self.limit]].sort().values
 
-    def _few(self, rows: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
+    def _subset(self, rows: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
         """So few of the rows, the same number of each class but for a remainder, in the order of the file."""
-        if self.few > len(rows):
-            raise BadInput(f"data.few: {self.few} of {len(rows)} training examples")
+        if self.train_size > len(rows):
+            raise BadInput(f"data.train_size: {self.train_size} of {len(rows)} training examples")
         shuffled = rows[torch.randperm(len(rows), generator=generator)]
         turn = torch.arange(len(rows))  # which of its class an example is; of the whole set without classes
         for label in [] if y is None else y[shuffled].unique():
             own = y[shuffled] == label
             turn[own] = torch.arange(int(own.sum()))
-        return shuffled[turn.argsort(stable=True)[: self.few]].sort().values
+        return shuffled[turn.argsort(stable=True)[: self.train_size]].sort().values
 
     def _split_rows(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows for training and for validation, each in the order of the file."""

@@ -18,13 +18,13 @@ from nnlab.data.spec import Batch
 from nnlab.data.split import Split
 
 
-def evaluation_batch(split: Split) -> int:
+def eval_batch_size(split: Split) -> int:
     """How many images are looked at together where no gradient is needed: fewer of large ones, for the memory's sake."""
     return max(1, min(1000, 2**22 // split.x[0].numel()))
 
 
 @dataclass
-class Feed:
+class BatchBuilder:
     """Batches of a split, corrupted by a noise; while a model learns from them, perhaps augmented."""
 
     split: Split
@@ -37,13 +37,13 @@ class Feed:
         if self.augmentation is not None:
             augmented = self.augmentation(clean, generator)
             # an enlarged image of bits is one again
-            clean = augmented.round() if self.split.bits and augmented is not clean else augmented
-        if self.split.sampled:
+            clean = augmented.round() if self.split.is_binary and augmented is not clean else augmented
+        if self.split.dynamic_binarization:
             clean = bernoulli(clean, generator)
         corrupted, mask = self.noise(clean, generator)
-        return Batch(corrupted, clean, mask, self.split.labels(rows), lost=self.noise.loses)
+        return Batch(corrupted, clean, mask, self.split.labels(rows), erased=self.noise.erases)
 
-    def stored(self, rows: Tensor) -> Batch:
+    def raw(self, rows: Tensor) -> Batch:
         """The batch of these rows, in ascending order, as they are stored, neither cast nor scaled; of clean data that are
         not drawn anew. On the CPU rows that follow one another are not copied.
         """
@@ -51,21 +51,21 @@ class Feed:
         x = self.split.x[rows[0] : rows[-1] + 1] if together else self.split.x.index_select(0, rows)
         return Batch(input=x, target=x, label=self.split.labels(rows), scale=self.split.scale)
 
-    def order(self, seed: int, epoch: int) -> Tensor:
+    def permutation(self, seed: int, epoch: int) -> Tensor:
         """(n,) the rows in the order of an epoch: a permutation that depends on the seed and the epoch alone.
 
         So a run that resumes in the middle of an epoch, or with more epochs, sees the same order.
         """
-        generator = torch.Generator().manual_seed(mix(seed, epoch))
+        generator = torch.Generator().manual_seed(hash_seed(seed, epoch))
         return self.split.rows[torch.randperm(len(self.split), generator=generator).to(self.split.rows.device)]
 
-    def in_order(self, generator: torch.Generator, rows: Tensor | None = None) -> Iterator[Batch]:
+    def sequential(self, generator: torch.Generator, rows: Tensor | None = None) -> Iterator[Batch]:
         """Batches of the whole split, or of these rows of it, in the order of the file."""
-        for some in (self.split.rows if rows is None else rows).split(evaluation_batch(self.split)):
+        for some in (self.split.rows if rows is None else rows).split(eval_batch_size(self.split)):
             yield self.batch(some, generator)
 
 
-def mix(seed: int, number: int) -> int:
+def hash_seed(seed: int, number: int) -> int:
     """One seed of two numbers, so that (0, 1) and (1, 0) have nothing in common (the finalizer of splitmix64)."""
     z = (seed * 0x9E3779B97F4A7C15 + number + 0xD1B54A32D192ED03) * 0xBF58476D1CE4E5B9 % 2**64
     z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64

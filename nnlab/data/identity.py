@@ -89,5 +89,5 @@ def _standardised_as(data: Data, known: DataSpec) -> Data:
             moved[id(split.x)] = original.float()
         return replace(split, x=moved[id(split.x)])
 
-    names = ("train", "validation", "test", "others")
+    names = ("train", "validation", "test", "held_out")
     return replace(data, **{name: again(getattr(data, name)) for name in names})

@@ -41,7 +41,7 @@ class Images(Dataset):
             if low < 0 or high > 1:
                 raise BadInput(f"data.binarize: needs images within [0, 1], {self.name} has values {low:g} … {high:g}")
         if self.binarize == "dynamic":
-            return replace(arrays, sampled=True)
+            return replace(arrays, dynamic_binarization=True)
         generator = torch.Generator().manual_seed(self.seed ^ FIXED_SEED) if self.binarize == "fixed" else None
         x, x_test = (as_bits(part, arrays.scale, generator) for part in (x, x_test))
         return replace(arrays, x_train=x, x_test=x_test, scale=1.0)

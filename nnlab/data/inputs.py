@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.images import bernoulli
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch, DataSpec
@@ -39,7 +39,7 @@ class Inputs:
         return len(self.keys)
 
 
-class Again:
+class Reiterable:
     """What a function yields, the same at each time: what it draws, it draws from where the generator stands now."""
 
     def __init__(self, read: Callable[[], Iterator[Batch]], generator: torch.Generator) -> None:
@@ -52,10 +52,10 @@ class Again:
 
 def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator) -> Inputs:
     """A split; `generator` draws its bits where they are drawn at each reading."""
-    labels, feed = split.labels(split.rows), Feed(split, NoNoise(spec))
-    batches = Again(lambda: feed.in_order(generator), generator)
+    labels, feed = split.labels(split.rows), BatchBuilder(split, NoNoise(spec))
+    batches = Reiterable(lambda: feed.sequential(generator), generator)
     known = None if labels is None else labels.cpu().numpy()
-    bits = 1 if split.bits or split.sampled else 8 * split.x.element_size()
+    bits = 1 if split.is_binary or split.dynamic_binarization else 8 * split.x.element_size()
     return Inputs(f"{name} split", batches, np.arange(len(split)), bits, known, spec.classes)
 
 
@@ -65,7 +65,7 @@ def spread(n: int, most: int | None) -> np.ndarray:
 
 
 def together(spec: DataSpec) -> int:
-    """How many are looked at together, as `evaluation_batch` has it."""
+    """How many are looked at together, as `eval_batch_size` has it."""
     return max(1, min(1000, 2**22 // spec.features))
 
 

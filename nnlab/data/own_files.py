@@ -16,9 +16,9 @@ from torch import Tensor
 
 from nnlab.data.datasets.npz import DAMAGED
 from nnlab.data.image_files import FORMATS, images_under, is_image, read_image
-from nnlab.data.inputs import Again, Inputs, Reader, spread
+from nnlab.data.inputs import Inputs, Reader, Reiterable, spread
 from nnlab.data.member import opened
-from nnlab.data.parts import classes_of, plain
+from nnlab.data.parts import classes_of, to_dict
 from nnlab.data.readings import BITS, BYTES, Reading, axis_of, channels_first, read
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput, one_line, printable
@@ -77,7 +77,7 @@ def of_images(folder: Path, names: list[str], reader: Reader) -> Inputs:
     if all("/" in name for name in names):
         labels, classes = numbered(np.array([printable(name.split("/")[0]) for name in names]), spec)
     name = str(folder / names[0]) if len(names) == 1 else str(folder)
-    return Inputs(name, Again(batches, reader.generator), np.array(names), reader.bits(8), labels, classes)
+    return Inputs(name, Reiterable(batches, reader.generator), np.array(names), reader.bits(8), labels, classes)
 
 
 def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -105,7 +105,7 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
         check_fits(path, name, shape, dtype, reader.spec)
     if given is not None and given.shape not in (shape[:1], (*shape[:1], 1)):
         raise BadInput(f"{path}: {ARRAYS[name]} has shape {given.shape}; expected one label per row of {name}, {shape[:1]}")
-    labels, classes = (None, ()) if given is None else numbered(plain(given), reader.spec)
+    labels, classes = (None, ()) if given is None else numbered(to_dict(given), reader.spec)
     places = spread(shape[0], most)
 
     def batches() -> Iterator[Batch]:
@@ -117,7 +117,7 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
             start += len(part)
 
     bits = reader.bits(1 if dtype == np.bool_ else 8 * dtype.itemsize)
-    batches = Again(batches, reader.generator)
+    batches = Reiterable(batches, reader.generator)
     return Inputs(str(path), batches, places, bits, None if labels is None else labels[places], classes)
 
 

@@ -17,7 +17,7 @@ def classes_of(labels: np.ndarray) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(y.reshape(-1)).long(), tuple(str(name) for name in names)
 
 
-def plain(labels: np.ndarray) -> np.ndarray:
+def to_dict(labels: np.ndarray) -> np.ndarray:
     """(N,) or (N, 1) labels as (N,): whole numbers that are stored as floats are the same classes as those that are not."""
     labels = labels.reshape(-1)
     return labels.astype(np.int64) if labels.dtype.kind == "f" and (labels == np.floor(labels)).all() else labels

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.classes import number_of
+from nnlab.data.classes import class_index
 from nnlab.data.datasets.npz import DAMAGED
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
@@ -65,7 +65,7 @@ def selection(typed: str, option: str, spec: DataSpec) -> Selection:
         raise BadInput(f"{option} {typed}: {spec.name} has no labels to choose by; give a file of indices")
     # a name may hold a comma itself
     parts = [typed] if typed.lower() in (name.lower() for name in spec.classes) else typed.split(",")
-    numbers = dict.fromkeys(number_of(part.strip(), spec.classes, spec.name, f"{option} {typed}") for part in parts)
+    numbers = dict.fromkeys(class_index(part.strip(), spec.classes, spec.name, f"{option} {typed}") for part in parts)
     return Selection(typed, option, tuple(numbers), None, ", ".join(spec.classes[number] for number in numbers))
 
 

@@ -97,7 +97,7 @@ class Batch:
     target  (N, *shape) the clean data; the same tensor as `input` without noise
     mask    (N, *shape) bool, true where the noise touched the input; None without noise
     label   (N,) int64; None without labels
-    lost    whether the input holds nothing more of a value where the mask is true, as in a hole
+    erased  whether the input holds nothing more of a value where the mask is true, as in a hole
     scale   what a stored value is multiplied by: 1, but where a model asked for images as the bytes that are stored
     """
 
@@ -105,7 +105,7 @@ class Batch:
     target: Tensor
     mask: Tensor | None = None
     label: Tensor | None = None
-    lost: bool = False
+    erased: bool = False
     scale: float = 1.0
 
     def __len__(self) -> int:

@@ -19,7 +19,7 @@ class Arrays:
     scale    a stored value times `scale` is the value a model sees
     columns  names of a table's columns
     mean, std  (D,) what the columns of a table were standardised by
-    sampled  whether that value is but the probability of a 1, drawn at each reading
+    dynamic_binarization  whether that value is but the probability of a 1, drawn at each reading
     range    the numbers of the file that are 0 and 1 to a model, where the scale does not say it
     """
 
@@ -32,7 +32,7 @@ class Arrays:
     columns: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    sampled: bool = False
+    dynamic_binarization: bool = False
     range: tuple[float, float] | tuple[()] = ()
 
 
@@ -40,20 +40,21 @@ class Arrays:
 class Split:
     """Rows of an array on the device. Training and validation share one array: a split copies no image.
 
-    sampled  a value is the probability of a 1: `values` gives the probabilities, a feed draws from them at each reading
+    dynamic_binarization  a value is the probability of a 1: `values` gives the probabilities, and each reading of a batch
+                          draws from them
     """
 
     x: Tensor
     y: Tensor | None
     rows: Tensor  # (n,) int64, into x and y
     scale: float
-    sampled: bool = False
+    dynamic_binarization: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def bits(self) -> bool:
+    def is_binary(self) -> bool:
         """Whether the values are 0 and 1 alone."""
         return self.x.dtype == torch.uint8 and self.scale == 1
 
@@ -75,7 +76,7 @@ class Split:
 class Data:
     """A dataset on the device that trains.
 
-    others  the test examples of the classes that `data.classes` keeps out; their labels number `other_classes`
+    held_out  the test examples of the classes that `data.classes` keeps out; their labels number `held_out_classes`
     remarks how the files were read, where another reading was possible; a sentence each, told when a run begins
     """
 
@@ -83,8 +84,8 @@ class Data:
     train: Split
     validation: Split
     test: Split
-    others: Split
-    other_classes: tuple[str, ...] = ()
+    held_out: Split
+    held_out_classes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:

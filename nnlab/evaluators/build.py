@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from nnlab.checkpoints.reference import Earlier
+from nnlab.checkpoints.reference import RunReference
 from nnlab.config.build import build
 from nnlab.config.constraints import is_none
 from nnlab.data.spec import DataSpec
@@ -16,12 +16,12 @@ from nnlab.evaluators import inception
 from nnlab.evaluators.judge import Judge
 from nnlab.model import Classifies, can
 
-WITHOUT_BEARING = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
+NON_RESULT_KEYS = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
 
 
 def identity(data: Mapping) -> dict:
     """What of a dataset's node says which examples there are. What is absent is left out: an older run has not every key."""
-    return {key: value for key, value in data.items() if key not in WITHOUT_BEARING and not is_none(value)}
+    return {key: value for key, value in data.items() if key not in NON_RESULT_KEYS and not is_none(value)}
 
 
 def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Judge | None:
@@ -30,7 +30,7 @@ def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) 
     Raises BadInput if that run's model tells no classes apart, or has learned from other data.
     """
     if isinstance(node, Mapping):
-        known = build(node, Earlier, place="judge")
+        known = build(node, RunReference, place="judge")
         model = known.build().to(device)
         if not can(model, Classifies):
             raise BadInput(f"judge: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")
@@ -41,7 +41,7 @@ def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) 
     return None
 
 
-def refuse_other_data(known: Earlier, spec: DataSpec, data: Mapping) -> None:
+def refuse_other_data(known: RunReference, spec: DataSpec, data: Mapping) -> None:
     mine, other = identity(data), identity(known.data)
     same = (known.spec.kind, known.spec.shape, known.spec.classes) == (spec.kind, spec.shape, spec.classes)
     if mine == other and same and known.spec.digest == spec.digest:

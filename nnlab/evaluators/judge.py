@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import Feed, evaluation_batch
+from nnlab.data.feed import BatchBuilder, eval_batch_size
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
@@ -19,15 +19,15 @@ from nnlab.metrics.precision_recall import precision_recall
 from nnlab.model import Classifies, Model, Reconstructs, Samples, SamplesClasses, can
 
 FEWEST = 10  # examples of a split without which nothing is said of samples
-GLANCE = 2000  # examples that are looked at in the course of a run; at its end all of the test split
+VALIDATION_SAMPLES = 2000  # examples that are looked at in the course of a run; at its end all of the test split
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
 
 LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence"})
-HIGHER = frozenset({"precision", "recall", "mode_coverage", "least_class_share", "requested_accuracy", "class_agreement"})
+HIGHER = frozenset({"precision", "recall", "mode_coverage", "min_class_share", "conditional_accuracy", "class_agreement"})
 
 
 @dataclass
-class Seen:
+class FeatureStatistics:
     """A set of examples as a judge sees it: the moments of all features, some of them, and all class probabilities.
 
     every  one of so many features is kept for the comparison by pairs
@@ -62,9 +62,9 @@ class Judge:
         self, model: nn.Module, spec: DataSpec, name: str, load: Callable[[], dict[str, Tensor]] | None = None
     ) -> None:
         self.model, self.spec, self.name, self.load = model.eval().requires_grad_(False), spec, name, load
-        self._real: dict[tuple[int, int], Seen] = {}
+        self._real: dict[tuple[int, int], FeatureStatistics] = {}
 
-    def fill(self, weights: dict[str, Tensor] | None = None) -> None:
+    def load_weights(self, weights: dict[str, Tensor] | None = None) -> None:
         """Take over these weights, or those of the earlier run. Raises BadInput if that run is gone or has changed."""
         if self.load:
             self.model.load_state_dict(weights or self.load())
@@ -73,7 +73,7 @@ class Judge:
         """The weights that a resumed run needs although the judge's own run may be gone."""
         return self.model.state_dict() if self.load else None
 
-    def sees(self, x: Tensor) -> Tensor:
+    def adapt(self, x: Tensor) -> Tensor:
         """(N, *shape) as the judged models see or make it → as the judge has learned to read it."""
         own = self.model.spec
         if (own.mean, own.std) == (self.spec.mean, self.spec.std):
@@ -82,11 +82,11 @@ class Judge:
         mean, std = (torch.tensor(values, dtype=units.dtype, device=x.device) for values in (own.mean, own.std))
         return ((units - mean) / std).to(x)
 
-    def look(self, batches: Iterator[Tensor], every: int = 1) -> Seen:
+    def extract(self, batches: Iterator[Tensor], every: int = 1) -> FeatureStatistics:
         """Take in batches (N, *shape)."""
-        seen = Seen(every)
+        seen = FeatureStatistics(every)
         for x in batches:
-            features = self.model.features(self.sees(x))
+            features = self.model.features(self.adapt(x))
             if not features.isfinite().all():
                 seen.finite = False
                 break
@@ -95,7 +95,7 @@ class Judge:
                 seen.probabilities.append(self.model.decide(features))
         return seen
 
-    def figures(self, model: Model, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+    def figures(self, model: Model, feed: BatchBuilder, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
         """How a model's samples and reconstructions compare with these rows of a split, as many samples as rows."""
         figures = {}
         if can(model, Samples) and len(rows) >= FEWEST:
@@ -104,15 +104,15 @@ class Judge:
             figures |= self.of_reconstructions(model, feed, rows, generator)
         return figures
 
-    def real(self, split: Split, rows: Tensor) -> Seen:
+    def real(self, split: Split, rows: Tensor) -> FeatureStatistics:
         """The examples themselves, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
         if (id(split), len(rows)) not in self._real:
             generator = torch.Generator(split.rows.device).manual_seed(0)
-            batches = Feed(split, NoNoise(self.spec)).in_order(generator, rows)
-            self._real[id(split), len(rows)] = self.look((batch.target for batch in batches), -(-len(rows) // PAIRS))
+            batches = BatchBuilder(split, NoNoise(self.spec)).sequential(generator, rows)
+            self._real[id(split), len(rows)] = self.extract((batch.target for batch in batches), -(-len(rows) // PAIRS))
         return self._real[id(split), len(rows)]
 
-    def of_samples(self, model: Samples, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+    def of_samples(self, model: Samples, feed: BatchBuilder, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
         """Fréchet and kernel distance, precision and recall; of a classifier also which classes the samples hold.
 
         A model that draws by class is asked for as many examples of each as there are among the rows.
@@ -126,15 +126,15 @@ class Judge:
         precision           share of the samples that lie among the data in feature space (Kynkäänniemi et al. 2019)
         recall              share of the data that lie among the samples in feature space
         mode_coverage       how many of the classes the samples hold: at least a tenth as often as the data do
-        least_class_share   share of the samples that are of the class which they hold least of
-        requested_accuracy  share of the samples that the judge takes for the class that was asked for
+        min_class_share   share of the samples that are of the class which they hold least of
+        conditional_accuracy  share of the samples that the judge takes for the class that was asked for
         class_divergence    KL divergence, nats, of the samples' classes from the data's; lower is better
         """
-        n, size = len(rows), evaluation_batch(feed.split)
+        n, size = len(rows), eval_batch_size(feed.split)
         real = self.real(feed.split, rows)
         by_class = can(model, SamplesClasses) and can(self.model, Classifies)
         asked = feed.split.labels(rows) if by_class else None
-        fake = self.look(samples(model, n, size, generator, asked), -(-n // PAIRS))
+        fake = self.extract(samples(model, n, size, generator, asked), -(-n // PAIRS))
         if not fake.finite:
             return {"frechet_distance": float("nan")}
         figures = {
@@ -145,14 +145,16 @@ class Judge:
         if fake.probabilities:
             said, shares = torch.cat(fake.probabilities), class_shares(torch.cat(real.probabilities))
             figures["mode_coverage"] = float(mode_coverage(said, shares))
-            figures["least_class_share"] = class_shares(said)[shares > 0].min().item()
+            figures["min_class_share"] = class_shares(said)[shares > 0].min().item()
             if asked is not None:
-                figures["requested_accuracy"] = class_agreement(said, asked)
+                figures["conditional_accuracy"] = class_agreement(said, asked)
             if (shares > 0).all():  # a split so small that it lacks a class has no finite one
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
 
-    def of_reconstructions(self, model: Reconstructs, feed: Feed, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+    def of_reconstructions(
+        self, model: Reconstructs, feed: BatchBuilder, rows: Tensor, generator: torch.Generator
+    ) -> dict[str, float]:
         """How many reconstructions are seen as the class of their input.
 
         Figures:
@@ -160,7 +162,9 @@ class Judge:
         judge_accuracy   share of the inputs themselves that it takes for their class: the most to hope for
         """
         label = feed.split.labels(rows)
-        outputs = [self.model.classify(self.sees(model.reconstruct(batch.input))) for batch in feed.in_order(generator, rows)]
+        outputs = [
+            self.model.classify(self.adapt(model.reconstruct(batch.input))) for batch in feed.sequential(generator, rows)
+        ]
         return {
             "class_agreement": class_agreement(torch.cat(outputs), label),
             "judge_accuracy": class_agreement(torch.cat(self.real(feed.split, rows).probabilities), label),

@@ -1,8 +1,8 @@
 """One training run from its config: checked, built, carried out, opened again.
 
 checks.check       problems of a whole config
-run.assemble       everything that a config names, built
-run.carry_out      trains to the end and leaves the run folder complete
+run.build_experiment       everything that a config names, built
+run.run_experiment      trains to the end and leaves the run folder complete
 loading.open_run   a run opened again
 judging.with_judge   the classifier that `judge=auto` trains once per dataset
 """

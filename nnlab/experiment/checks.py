@@ -114,15 +114,17 @@ def check_learning(config: Mapping) -> list[str]:
     trainer, name = trainer_of(cls), cls.__name__
     problems = []
     if not extends(trainer.options, target(node["_target_"], "trainer")):
-        problems.append(f"trainer: {name} learns {trainer.learns}; leave trainer= out, so that the model chooses it")
-    if "optimizer" in trainer.uses and not config["optimizer"]:
-        problems.append(f"optimizer: {name} learns {trainer.learns} and needs one, e.g. optimizer=adam")
-    if "optimizer" not in trainer.uses and config["optimizer"]:
-        problems.append(f"optimizer: has no use, {name} learns {trainer.learns}; leave it out")
-    if "noise" not in trainer.uses and not config["noise"]["_target_"].endswith(".NoNoise"):
-        problems.append(f"noise: has no use, {name} learns {trainer.learns} from clean data; leave it out")
+        problems.append(f"trainer: {name} learns {trainer.description}; leave trainer= out, so that the model chooses it")
+    if "optimizer" in trainer.requires and not config["optimizer"]:
+        problems.append(f"optimizer: {name} learns {trainer.description} and needs one, e.g. optimizer=adam")
+    if "optimizer" not in trainer.requires and config["optimizer"]:
+        problems.append(f"optimizer: has no use, {name} learns {trainer.description}; leave it out")
+    if "noise" not in trainer.requires and not config["noise"]["_target_"].endswith(".NoNoise"):
+        problems.append(f"noise: has no use, {name} learns {trainer.description} from clean data; leave it out")
     if not is_none(config["judge"]) and not can(cls, Samples) and not can(cls, Reconstructs):
         problems.append(f"judge: has no use, {name} neither samples nor reconstructs; leave it out")
-    if "augmentation" not in trainer.uses and not config["augmentation"]["_target_"].endswith(".NoAugmentation"):
-        problems.append(f"augmentation: has no use, {name} learns {trainer.learns} from the data as they are; leave it out")
+    if "augmentation" not in trainer.requires and not config["augmentation"]["_target_"].endswith(".NoAugmentation"):
+        problems.append(
+            f"augmentation: has no use, {name} learns {trainer.description} from the data as they are; leave it out"
+        )
     return problems

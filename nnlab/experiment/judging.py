@@ -16,14 +16,14 @@ from pathlib import Path
 
 import torch
 
-from nnlab.checkpoints.reference import earlier
+from nnlab.checkpoints.reference import reference_node
 from nnlab.config import names
 from nnlab.config.build import build
 from nnlab.data.dataset import Dataset
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput, Interrupted, explain
 from nnlab.evaluators.build import identity
-from nnlab.experiment.run import assemble, carry_out
+from nnlab.experiment.run import build_experiment, run_experiment
 from nnlab.recording.console import Console
 from nnlab.runs.files import harmless
 from nnlab.runs.folder import RunFolder
@@ -47,7 +47,7 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     except Interrupted as error:
         raise Interrupted("interrupted while the judge was trained, of which nothing is kept; run again") from error
     try:
-        return {**config, "judge": earlier(str(folder.path), "judge")}
+        return {**config, "judge": reference_node(str(folder.path), "judge")}
     except BadInput as error:
         raise BadInput(*error.problems, f"judge: remove {folder.path}, and it is trained anew") from error
 
@@ -90,12 +90,12 @@ def completed(folder: RunFolder) -> bool:
 def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
     """A classifier of a dataset, of all its training examples."""
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
-    chosen = names.plain(names.composed(CONVOLUTIONAL if halves else ["model=fcnn"]))
+    chosen = names.to_dict(names.compose_config(CONVOLUTIONAL if halves else ["model=fcnn"]))
     chosen["trainer"] |= {"epochs": "none", "steps": LEAST_STEPS, "show_every": "never"}
-    experiment = assemble({**chosen, "data": config["data"], "device": config["device"]})
+    experiment = build_experiment({**chosen, "data": config["data"], "device": config["device"]})
     epochs = max(EPOCHS, -(-LEAST_STEPS // experiment.trainer.steps_per_epoch))
     chosen["trainer"] |= {"epochs": epochs, "steps": "none"}
     del experiment  # its data: a set is on the device once
-    whole = assemble({**chosen, "data": config["data"], "device": config["device"]})
+    whole = build_experiment({**chosen, "data": config["data"], "device": config["device"]})
     with closing(Console(folder.log, quiet=True)) as console:
-        carry_out(whole, folder, console, choices={}, model="judge", data=spec.name, tags=[])
+        run_experiment(whole, folder, console, choices={}, model="judge", data=spec.name, tags=[])

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from nnlab.checkpoints import checkpoint
-from nnlab.checkpoints.reference import with_earlier
+from nnlab.checkpoints.reference import resolve_references
 from nnlab.config.build import build, target
 from nnlab.data.dataset import Dataset, own_root
 from nnlab.data.identity import as_trained
@@ -21,7 +21,7 @@ from nnlab.data.split import Data
 from nnlab.errors import BadInput, one_line, shortened
 from nnlab.experiment import checks
 from nnlab.experiment.judging import with_judge
-from nnlab.experiment.run import Experiment, assemble
+from nnlab.experiment.run import Experiment, build_experiment
 from nnlab.model import Model
 from nnlab.recording.console import Console
 from nnlab.runs.find import resolve
@@ -30,7 +30,7 @@ from nnlab.training import device as devices
 
 
 @dataclass
-class OpenRun:
+class LoadedRun:
     """A run folder with the state of one of its checkpoints; model, data and trainer are made when first asked for.
 
     judged  whether the trainer is to have the run's judge
@@ -46,7 +46,7 @@ class OpenRun:
     data_changed: bool = False
 
     @property
-    def facts(self) -> dict:
+    def metadata(self) -> dict:
         """What the figures of a verb are of."""
         changed = {"data_changed": self._differs} if self._differs else {}
         return {"run": str(self.folder.path), "checkpoint": self.checkpoint, "step": self.state["progress"]["step"], **changed}
@@ -90,16 +90,16 @@ class OpenRun:
     def _assembled(self) -> Experiment:
         judge = self.config["judge"] if self.judged else "none"
         config, known = {**self.config, "judge": judge, "device": str(self.device)}, DataSpec.from_state(self.state["spec"])
-        experiment = assemble(config, known, self.data_changed)
-        experiment.trainer.enter(self.state["trainer"].get("stage", 0))
+        experiment = build_experiment(config, known, self.data_changed)
+        experiment.trainer.start_stage(self.state["trainer"].get("stage", 0))
         self._fill(experiment.model)
         if experiment.trainer.judge:
-            experiment.trainer.judge.fill(self.state["trainer"].get("judge"))
+            experiment.trainer.judge.load_weights(self.state["trainer"].get("judge"))
         return experiment
 
     def use_judge(self, judge: str, console: Console) -> None:
         """Another judge than the run's own: auto, inception, or a run. Raises BadInput if it has no use, or cannot be had."""
-        self.config, problems = with_earlier({**self.config, "judge": judge})
+        self.config, problems = resolve_references({**self.config, "judge": judge})
         problems = problems or checks.check(self.config)
         if problems:
             raise BadInput(*(problem.replace("judge: ", "--judge: ") for problem in problems))
@@ -116,7 +116,9 @@ class OpenRun:
         return model.eval()
 
 
-def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = "auto", data_changed: bool = False) -> OpenRun:
+def open_run(
+    run: str | Path, checkpoint_name: str | None = None, device: str = "auto", data_changed: bool = False
+) -> LoadedRun:
     """A run folder (or `last`) with its `best` checkpoint, or `last` where there is no best, or the one named.
 
     Raises BadInput if the folder is no run, its config names a class outside nnlab, or the checkpoint cannot be read.
@@ -126,7 +128,7 @@ def open_run(run: str | Path, checkpoint_name: str | None = None, device: str = 
     names = checkpoint.available(folder.checkpoints)
     name = checkpoint_name or ("best" if "best" in names else "last")
     where = devices.resolve(device)
-    return OpenRun(folder, config, name, checkpoint.load(folder.checkpoints, name), where, data_changed=data_changed)
+    return LoadedRun(folder, config, name, checkpoint.load(folder.checkpoints, name), where, data_changed=data_changed)
 
 
 @contextmanager

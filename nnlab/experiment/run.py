@@ -28,10 +28,10 @@ from nnlab.runs.folder import RunFolder, process_facts, versions
 from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged
-from nnlab.training.interruption import Interruption
+from nnlab.training.interruption import SignalHandler
 from nnlab.training.loop import Loop
 from nnlab.training.options import AUTOMATIC, Options
-from nnlab.training.trainer import Setting, Trainer, trainer_of
+from nnlab.training.trainer import Trainer, TrainerContext, trainer_of
 
 
 @dataclass
@@ -48,22 +48,22 @@ class Experiment:
     model: Model
     trainer: Trainer
     differs: list[str]
-    begun: bool = False
+    initialized: bool = False
 
-    def begin(self) -> None:
+    def initialize(self) -> None:
         """Read off the data, once, what the model starts from. Raises BadInput where it cannot."""
-        if not self.begun:
-            self.model.start(self.data.train)
+        if not self.initialized:
+            self.model.init_from_data(self.data.train)
             if self.trainer.judge:
-                self.trainer.judge.fill()
-            self.begun = True
+                self.trainer.judge.load_weights()
+            self.initialized = True
 
     @property
     def parameters(self) -> int:
         return self.model.size
 
 
-def assemble(config: Mapping, known: DataSpec | None = None, data_changed: bool = False) -> Experiment:
+def build_experiment(config: Mapping, known: DataSpec | None = None, data_changed: bool = False) -> Experiment:
     """Build everything that a checked config names. Raises BadInput where the parts do not go together.
 
     known         of a run: what it was trained on. Other data are refused, unless `data_changed` allows them
@@ -87,7 +87,7 @@ def assemble(config: Mapping, known: DataSpec | None = None, data_changed: bool 
     options = build({**config["trainer"], **named}, trainer.options, place="trainer")
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
-    setting = Setting(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
+    setting = TrainerContext(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
     learner = trainer(setting)
     return Experiment(settled(config, options), options, device, data, model, learner, differs)
 
@@ -108,19 +108,21 @@ def settled(config: Mapping, options: Options) -> dict:
     return {**config, "trainer": node}
 
 
-def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state: dict | None = None, **facts) -> float | None:
+def run_experiment(
+    experiment: Experiment, folder: RunFolder, console: Console, state: dict | None = None, **metadata
+) -> float | None:
     """Train to the end, from a checkpoint's state if given, and leave the run folder complete.
 
     facts  for status.json: what was chosen, tags
     Returns the best value of the monitored figure. Raises RunFailed (Diverged, a full disk, …) or Interrupted.
     """
     e = experiment
-    with honest(folder), folder.locked(), closing(Recorder(folder)) as recorder, Interruption() as stop:
+    with readable_errors(folder), folder.locked(), closing(Recorder(folder)) as recorder, SignalHandler() as stop:
         write_config(folder, e.config)  # under the lock: of two runs into one folder it is the one that trains
         folder.write_status(
             "running",
             **({} if state else {"began": time.time()}),
-            **facts,
+            **metadata,
             **process_facts(),
             device=str(e.device),
             precision=str(e.trainer.precision),
@@ -129,11 +131,11 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
             parameters=e.parameters,
         )
         loop = Loop(e.trainer, e.options, folder, recorder, console, stop)
-        with honest_status(folder, loop, e):
+        with record_failure(folder, loop, e):
             if state is None:
                 recorder.text("config", f"```yaml\n{folder.config.read_text(encoding='utf-8')}\n```")
                 with console.waiting("reading off the data what the model begins with"):
-                    e.begin()
+                    e.initialize()
             else:
                 loop.resume(state)
             status = loop.run()
@@ -144,7 +146,7 @@ def carry_out(experiment: Experiment, folder: RunFolder, console: Console, state
                 recorder.hparams(parameters, loop.progress.figures, step=loop.progress.step)
             recorder.drain()
             folder.write_summary(loop.summary(e.parameters, status))
-            folder.write_status(status, **loop.where())
+            folder.write_status(status, **loop.status())
             draw_curves(folder, e.options.titles)
     if status == "interrupted":
         raise Interrupted(f"interrupted at step {loop.progress.step} and saved; go on with: nnlab resume {folder.path}")
@@ -166,7 +168,7 @@ def draw_curves(folder: RunFolder, titles: bool) -> None:
 
 
 @contextmanager
-def honest(folder: RunFolder) -> Iterator[None]:
+def readable_errors(folder: RunFolder) -> Iterator[None]:
     """Errors of the file system and of memory as a sentence."""
     try:
         yield
@@ -176,7 +178,7 @@ def honest(folder: RunFolder) -> Iterator[None]:
             hint = f". Then go on with: nnlab resume {folder.path}" if resumable else ""
             raise RunFailed(explain(failed, folder.path) + hint) from error
         if isinstance(error, torch.OutOfMemoryError):
-            remedy = "nnlab fit with the same arguments finds the largest trainer.batch_size that does, by trial"
+            remedy = "nnlab batch-size with the same arguments finds the largest trainer.batch_size that does, by trial"
             raise RunFailed(f"it does not fit into the device's memory; {remedy}") from error
         if out_of_memory(error):  # the CPU's
             remedy = "give a smaller trainer.batch_size, a smaller model, smaller images, or fewer of them (data.limit)"
@@ -185,7 +187,7 @@ def honest(folder: RunFolder) -> Iterator[None]:
 
 
 @contextmanager
-def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iterator[None]:
+def record_failure(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iterator[None]:
     """Whatever ends a run is written into its status."""
     try:
         yield
@@ -196,7 +198,7 @@ def honest_status(folder: RunFolder, loop: Loop, experiment: Experiment) -> Iter
         if isinstance(error, KeyboardInterrupt):  # the second Ctrl-C: nothing since the last checkpoint is saved
             status = "interrupted"
         with suppress(OSError, ValueError, BadInput):  # on a full disk the reason is told on the console alone
-            folder.write_status(status, **loop.where(), reason=str(error) or type(error).__name__)
+            folder.write_status(status, **loop.status(), reason=str(error) or type(error).__name__)
             folder.write_summary(loop.summary(experiment.parameters, status))
         raise
 
@@ -211,14 +213,14 @@ def hyper_parameters(config: Mapping, choices: Mapping[str, str]) -> dict[str, f
                 flat[place + key] = value["run"]
             elif isinstance(value, Mapping):
                 walk(value, f"{place}{key}.")
-            elif key not in WITHOUT_BEARING and not key.endswith("_every"):
+            elif key not in NON_RESULT_KEYS and not key.endswith("_every"):
                 flat[place + key] = value if isinstance(value, bool | int | float | str) else str(value)
 
     walk(config, "")
     return flat
 
 
-WITHOUT_BEARING = ("_target_", "root", "outputs", "device", "tags")
+NON_RESULT_KEYS = ("_target_", "root", "outputs", "device", "tags")
 
 
 def write_config(folder: RunFolder, config: Mapping) -> None:

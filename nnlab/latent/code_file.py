@@ -81,7 +81,7 @@ class Coding:
 def restored(model: Decodes, coding: Coding, packed: np.ndarray) -> Tensor:
     """Outputs (n, *shape) of codes as they are stored."""
     stored = torch.from_numpy(coding.unpack(packed)).to(next(model.parameters()).device)
-    return model.decode(stored if coding.alphabet is None else model.spelled(stored))
+    return model.decode(stored if coding.alphabet is None else model.decode_indices(stored))
 
 
 def letters(alphabet: int) -> np.dtype:
@@ -141,7 +141,7 @@ def read(path: Path) -> CodeFile:
             absent = [name for name in ("codes", "shape", "fingerprint") if name not in found.files]
             known = {name: found[name] for name in found.files if name in KNOWN}
         if absent:
-            raise BadInput(f"{path}: holds no {absent[0]}; expected a file that nnlab encode wrote")
+            raise BadInput(f"{path}: holds no {absent[0]}; expected a file that nnlab compress wrote")
         with opened(path, "codes") as (_, (count, width), dtype, _):
             coding = coding_of(dtype, width, known)
         shape, names = tuple(int(side) for side in known["shape"]), names_of(known, count)

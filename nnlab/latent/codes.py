@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch
 from nnlab.model import Decodes, Encodes
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 def moments(model: Encodes, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
@@ -19,7 +19,7 @@ def moments(model: Encodes, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
     """
     n, mean, squares = 0, 0.0, 0.0
     for batch in batches:
-        codes = doubled(model.encode(batch.target))
+        codes = to_float64(model.encode(batch.target))
         own, shift = codes.mean(0), codes.mean(0) - mean
         squares = squares + (codes - own).square().sum(0) + shift.square() * n * len(codes) / (n + len(codes))
         n += len(codes)

@@ -11,7 +11,7 @@ from nnlab.model import Decodes, Encodes, Latent, Samples, can
 TOGETHER = 256  # codes that are decoded at once
 
 
-def stops(model: Decodes, latent: Latent, n: int, generator: torch.Generator) -> Tensor:
+def waypoints(model: Decodes, latent: Latent, n: int, generator: torch.Generator) -> Tensor:
     """Codes (n, d) to walk through: of the prior of a variational model, else of new examples that are drawn and encoded.
 
     Where a model can do neither, each coordinate is drawn from a Gaussian with its mean and standard deviation.

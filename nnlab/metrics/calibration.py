@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nnlab.metrics.checks import class_scores
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 class Reliability(NamedTuple):
@@ -26,7 +26,7 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int = 15) -> Reliab
     if bins < 1:
         raise ValueError(f"bins: expected at least 1, got {bins}")
     check_distributions(probabilities, labels)
-    confidence, predicted = doubled(probabilities.detach()).max(1)
+    confidence, predicted = to_float64(probabilities.detach()).max(1)
     right = (predicted == labels.to(predicted.device)).double()
     edges = torch.arange(1, bins, dtype=torch.float64, device=confidence.device) / bins
     member = torch.nn.functional.one_hot(torch.bucketize(confidence, edges), bins)

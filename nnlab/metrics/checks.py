@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 BLOCK = 2**23  # pairs whose values are held at once: 64 MiB in float64
 
@@ -20,7 +20,7 @@ def feature_matrix(features: Tensor, name: str, least: int = 1) -> Tensor:
         raise ValueError(f"{name}: expected {least} or more examples, got {len(features)}")
     if not features.isfinite().all():
         raise ValueError(f"{name}: expected finite features, got NaN or ∞")
-    return doubled(features.detach())
+    return to_float64(features.detach())
 
 
 def feature_sets(sets: dict[str, Tensor], least: int) -> list[Tensor]:

@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 SILHOUETTES = 1000  # points that the silhouette is measured on: it takes the distances of all pairs
 
@@ -41,8 +41,8 @@ def silhouette(x: Tensor, clusters: Tensor) -> dict[str, float]:
     names, own = clusters.unique(return_inverse=True)
     if len(names) < 2:
         return {}
-    x = doubled(x.flatten(1))
-    member = doubled(torch.nn.functional.one_hot(own.to(x.device), len(names)))
+    x = to_float64(x.flatten(1))
+    member = to_float64(torch.nn.functional.one_hot(own.to(x.device), len(names)))
     count, place = member.sum(0), own.to(x.device)[:, None]
     total = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist") @ member
     alone = count[place[:, 0]] == 1

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 class Proposes(Protocol):
@@ -62,7 +62,7 @@ def weighed(
         log_w = -sum(model.draw(batch, posterior, noise))
         sums.append(log_w.logsumexp(1))
         squares.append((2 * log_w).logsumexp(1))
-    total, square = (doubled(torch.stack(parts)).logsumexp(0) for parts in (sums, squares))
+    total, square = (to_float64(torch.stack(parts)).logsumexp(0) for parts in (sums, squares))
     crowding = (square - 2 * total).exp()  # Σw²/(Σw)²
     relative_variance = (samples * crowding - 1).clamp(min=0) / (samples - 1)
     return Estimate(total - log(samples), relative_variance.sqrt(), 1 / crowding)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nnlab.metrics.checks import class_scores
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 def class_shares(probabilities: Tensor) -> Tensor:
@@ -15,7 +15,7 @@ def class_shares(probabilities: Tensor) -> Tensor:
     Raises ValueError unless N, C ≥ 1 and all are finite.
     """
     scores = class_scores(probabilities)
-    return doubled(torch.bincount(scores.argmax(1), minlength=scores.shape[1])) / len(scores)
+    return to_float64(torch.bincount(scores.argmax(1), minlength=scores.shape[1])) / len(scores)
 
 
 def mode_coverage(probabilities: Tensor, reference: Tensor | None = None, least: float = 0.1) -> int:
@@ -57,7 +57,7 @@ def reference_shares(reference: Tensor | None, shares: Tensor) -> Tensor:
         raise ValueError(f"reference: expected ({len(shares)},) shares, got {tuple(reference.shape)}")
     if not (reference.isfinite().all() and (reference >= 0).all() and reference.sum() > 0):
         raise ValueError(f"reference: expected shares of at least 0 with a positive sum, got {reference.tolist()}")
-    reference = doubled(reference).to(shares.device)
+    reference = to_float64(reference).to(shares.device)
     return reference / reference.sum()
 
 

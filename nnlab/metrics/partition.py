@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nnlab.errors import BadInput
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 MOST = 20  # units whose 2ⁿ states are enumerated
 BLOCK = 2**22  # values of float64 that are held at once
@@ -80,7 +80,7 @@ def exact_log_z(machine: Machine) -> float:
     Raises BadInput if neither side has few enough units.
     """
     refuse_too_many(machine)
-    a, b, w = (doubled(p.detach()) for p in (machine.visible_bias, machine.hidden_bias, machine.weight))
+    a, b, w = (to_float64(p.detach()) for p in (machine.visible_bias, machine.hidden_bias, machine.weight))
     by_hidden = w.shape[1] == countable(machine)
     few, bias, other = (w.shape[1], b, w.shape[0]) if by_hidden else (w.shape[0], a, w.shape[1])
     step, terms = max(1, BLOCK // other), []
@@ -93,7 +93,7 @@ def exact_log_z(machine: Machine) -> float:
 
 def base_log_z(machine: Machine) -> float:
     """log Z of the machine without weights: its visible units at the base biases, its hidden units free."""
-    log_z = machine.units.log_partition(doubled(machine.base_bias)[None])
+    log_z = machine.units.log_partition(to_float64(machine.base_bias)[None])
     return machine.hidden_bias.numel() * math.log(2) + log_z.item()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 ACTIVE = 0.01  # variance of a coordinate's posterior mean over the data, above which it counts as used
 
@@ -21,7 +21,7 @@ def aggregate_figures(mean: Tensor, log_variance: Tensor) -> dict[str, float]:
     aggregate_kl    how far their first two moments are from the prior: KL(N(m, S) ‖ N(0, I)), nats, with the mean m and the
                     covariance S of q(z), ½ (tr S + m′m − d − log det S)
     """
-    mean, variance = doubled(mean), doubled(log_variance).exp()
+    mean, variance = to_float64(mean), to_float64(log_variance).exp()
     m = mean.mean(0)
     spread = mean - m
     covariance = spread.T @ spread / len(mean) + torch.diag(variance.mean(0))

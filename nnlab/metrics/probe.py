@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.errors import BadInput
 
 C = 1.0  # the weight of the labels against the prior
@@ -70,7 +70,7 @@ def draw(labels: Tensor, n: int, generator: torch.Generator) -> Tensor:
     return shuffled[rank[shuffled].argsort(stable=True)][:n].sort().values
 
 
-def features(encoders: dict[str, Encoder], feed: Feed, wanted: Tensor, seed: int = 0) -> dict[str, Features]:
+def features(encoders: dict[str, Encoder], feed: BatchBuilder, wanted: Tensor, seed: int = 0) -> dict[str, Features]:
     """Of each encoder what it makes of a split, in one pass: all see the same, whatever the feed draws.
 
     wanted  (N,) bool, which of the split's examples to keep. Raises BadInput if a feature is not finite.
@@ -79,7 +79,7 @@ def features(encoders: dict[str, Encoder], feed: Feed, wanted: Tensor, seed: int
     kept: dict[str, list[np.ndarray]] = {name: [] for name in encoders}
     sums: dict[str, np.ndarray] = {}
     start, n = 0, len(feed.split)
-    for batch in feed.in_order(generator):
+    for batch in feed.sequential(generator):
         mine = wanted[start : start + len(batch)].numpy()
         for name, encode in encoders.items():
             values = encode(batch.input).float().cpu().numpy()
@@ -131,7 +131,7 @@ class Result:
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
 
     @property
-    def facts(self) -> dict:
+    def metadata(self) -> dict:
         """As plain values, for a file."""
         return {
             "accuracy": self.mean,

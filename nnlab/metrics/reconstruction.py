@@ -54,7 +54,7 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
         figures["ssim"] = ssim(output, batch.target, spec)
     if batch.mask is not None:
         figures |= gain(figures["psnr"], batch, spec)
-    if batch.lost:
+    if batch.erased:
         figures |= within(output, batch, spec, mean)
     return figures
 

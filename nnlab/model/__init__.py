@@ -10,7 +10,7 @@ from nnlab.model.capabilities import (
     Samples,
     SamplesClasses,
     Scores,
-    Spells,
+    Tokenizes,
     can,
     code_width,
 )
@@ -29,8 +29,8 @@ __all__ = [
     "Samples",
     "SamplesClasses",
     "Scores",
-    "Spells",
     "Statistics",
+    "Tokenizes",
     "can",
     "code_width",
 ]

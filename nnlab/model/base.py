@@ -38,7 +38,7 @@ class Model(nn.Module):
             raise ValueError(f"{type(self).__name__}: expected inputs (N, {expected}), got {tuple(x.shape)}")
         return x
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         """Set what is read off the training data once, before the first step. Nothing, unless a model says otherwise."""
 
     def remarks(self, split: Split) -> list[str]:

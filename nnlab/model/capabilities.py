@@ -34,7 +34,7 @@ class Decodes(Protocol):
 
 
 @runtime_checkable
-class Spells(Protocol):
+class Tokenizes(Protocol):
     """write its codes in symbols"""
 
     alphabet: int
@@ -42,10 +42,10 @@ class Spells(Protocol):
     places: int
     """T, how many a code takes."""
 
-    def symbols(self, x: Tensor) -> Tensor:
+    def encode_indices(self, x: Tensor) -> Tensor:
         """(N, T) int64, from 0 to the alphabet's size, of inputs (N, *shape)."""
 
-    def spelled(self, symbols: Tensor) -> Tensor:
+    def decode_indices(self, symbols: Tensor) -> Tensor:
         """The codes (N, d) that symbols (N, T) stand for; of its own inputs' symbols what `encode` gives."""
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import evaluation_batch
+from nnlab.data.feed import eval_batch_size
 from nnlab.data.split import Split
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 def mean_of(split: Split) -> Tensor:
     """(*shape) the mean example of a split, summed in float64."""
-    total = sum(doubled(split.values(rows)).sum(0) for rows in split.rows.split(evaluation_batch(split)))
+    total = sum(to_float64(split.values(rows)).sum(0) for rows in split.rows.split(eval_batch_size(split)))
     return (total / len(split)).float().to(split.x.device)
 
 
@@ -22,7 +22,7 @@ def constant_columns(split: Split) -> Tensor:
     """(D,) bool: the values of an example that are the same in all examples of a split."""
     first = split.values(split.rows[:1]).flatten(1)
     same = torch.ones_like(first[0], dtype=torch.bool)
-    for rows in split.rows.split(evaluation_batch(split)):
+    for rows in split.rows.split(eval_batch_size(split)):
         same &= (split.values(rows).flatten(1) == first).all(0)
     return same
 

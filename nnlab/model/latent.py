@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Latent:
     @classmethod
     def of(cls, codes: Tensor) -> Latent:
         """The mean and the standard deviation of codes (N, d)."""
-        exact = doubled(codes)
+        exact = to_float64(codes)
         mean, std = (figure.float().to(codes.device) for figure in (exact.mean(0), exact.std(0, correction=0)))
         return cls(mean, std)
 

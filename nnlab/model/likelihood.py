@@ -45,7 +45,7 @@ def likelihood_for(spec: DataSpec, choice: Choice = "auto", sigma: Sigma = "lear
 
 def why_without_log_p(likelihood: Likelihood, split: Split) -> str | None:
     """Reason why log p is undefined for the values of a split, or None. Ends an error message that names the data."""
-    binary = split.bits or split.sampled
+    binary = split.is_binary or split.dynamic_binarization
     if isinstance(likelihood, Bernoulli) and not binary:
         return (
             "has gray values, of which the Bernoulli likelihood is no density; "

@@ -21,20 +21,20 @@ class PassModel(Model):
 
     converged = False
     reads_bytes: ClassVar[bool] = False
-    """Whether `accumulate` takes images as the bytes that are stored, times `batch.scale`."""
+    """Whether `e_step` takes images as the bytes that are stored, times `batch.scale`."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
 
     @abstractmethod
-    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+    def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
         """The statistics of the batches before, with this batch's added; sums in float64."""
 
     @abstractmethod
-    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+    def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         """Update the model from the statistics of a whole pass. Returns named terms, scalars, for the record."""
 
-    def keep(self, sums: Statistics) -> Statistics | None:
+    def carry_over(self, sums: Statistics) -> Statistics | None:
         """What of a pass's statistics the next one begins with: what its rows, read in the same order, made then.
 
         Nothing, unless a model says otherwise; and nothing where the values are drawn anew at each reading.

@@ -2,12 +2,12 @@
 
 mlp.mlp_encoder           fully connected networks
 conv.conv_encoder         convolutional networks
-unet.UNetwork             a U-Net
+unet.UNetBackbone             a U-Net
 attention.SelfAttention   attention over the places of an image
 causal.CausalTransformer  an autoregressive model of sequences
 codebook.Codebook         vector quantisation
 likelihoods.Likelihood    how an output becomes a distribution over values
 scheduled.Scheduled       a number that changes in the course of training
 schedules.Schedule        how it changes; learning rates, too
-ema.Averaged              a running average of weights
+ema.ExponentialMovingAverage              a running average of weights
 """

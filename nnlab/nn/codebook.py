@@ -53,7 +53,7 @@ class Codebook(nn.Module):
         return (index[:, None] == torch.arange(len(self), device=index.device)).float()
 
     @torch.no_grad()
-    def follow(self, z: Tensor, index: Tensor, generator: torch.Generator) -> None:
+    def update(self, z: Tensor, index: Tensor, generator: torch.Generator) -> None:
         """One step of the moving averages along vectors (N, D) and their codes (N,), then the restart of dead codes."""
         with torch.autocast(z.device.type, enabled=False):
             own = self.assigned(index)

@@ -13,7 +13,7 @@ from nnlab.nn.mlp import ACTIVATIONS, Activation, Shape, mlp
 KERNEL, STRIDE, PADDING = 4, 2, 1  # the kernel is a multiple of the stride, against checkerboards (Odena et al. 2016)
 
 
-def sides(shape: Shape, layers: int) -> list[tuple[int, int]]:
+def spatial_sizes(shape: Shape, layers: int) -> list[tuple[int, int]]:
     """(H, W) of images (C, H, W) before and after each halving: 28 → 14 → 7, odd sides rounded down.
 
     Raises ArgumentError for a table, whose shape is (D,), and for an image that cannot be halved as often.
@@ -29,7 +29,7 @@ def sides(shape: Shape, layers: int) -> list[tuple[int, int]]:
     return found
 
 
-def halvings(widths: list[int], activation: Activation) -> list[nn.Module]:
+def downsampling(widths: list[int], activation: Activation) -> list[nn.Module]:
     """From each of the widths to the next a convolution that halves the sides, and the activation after it."""
     layers: list[nn.Module] = []
     for inputs, width in pairwise(widths):
@@ -37,7 +37,7 @@ def halvings(widths: list[int], activation: Activation) -> list[nn.Module]:
     return layers
 
 
-def doublings(widths: list[int], size: list[tuple[int, int]], activation: Activation) -> list[nn.Module]:
+def upsampling(widths: list[int], size: list[tuple[int, int]], activation: Activation) -> list[nn.Module]:
     """From each of the widths to the next the activation, and a convolution back to the sides (H, W) before a halving.
 
     size  the sides before and after each halving
@@ -51,22 +51,22 @@ def doublings(widths: list[int], size: list[tuple[int, int]], activation: Activa
 
 def conv_encoder(shape: Shape, channels: list[int], hidden: int, outputs: int, activation: Activation) -> nn.Sequential:
     """(N, C, H, W) → (N, outputs): a halving convolution for each of `channels`, then one fully connected hidden layer."""
-    last = sides(shape, len(channels))[-1]
+    last = spatial_sizes(shape, len(channels))[-1]
     return nn.Sequential(
-        *halvings([shape[0], *channels], activation),
+        *downsampling([shape[0], *channels], activation),
         nn.Flatten(),
         *mlp([channels[-1] * prod(last), hidden, outputs], activation),
     )
 
 
 def conv_decoder(
-    shape: Shape, channels: list[int], hidden: int, latent_dim: int, activation: Activation, per_value: int = 1
+    shape: Shape, channels: list[int], hidden: int, latent_dim: int, activation: Activation, n_params: int = 1
 ) -> nn.Sequential:
-    """(N, latent_dim) → (N, per_value · C, H, W): the encoder's mirror image."""
-    size = sides(shape, len(channels))
-    widths = [*reversed(channels), per_value * shape[0]]
+    """(N, latent_dim) → (N, n_params · C, H, W): the encoder's mirror image."""
+    size = spatial_sizes(shape, len(channels))
+    widths = [*reversed(channels), n_params * shape[0]]
     layers = [
         *mlp([latent_dim, hidden, widths[0] * prod(size[-1])], activation),
         nn.Unflatten(1, (widths[0], *size[-1])),
     ]
-    return nn.Sequential(*layers, *doublings(widths, size, activation))
+    return nn.Sequential(*layers, *upsampling(widths, size, activation))

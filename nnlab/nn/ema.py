@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 WARM_UP = 10  # the average of the first updates forgets faster: after t of them its decay is at most (1 + t)/(WARM_UP + t)
-OF_THE_WEIGHTS = ("_u", "_v")  # singular vectors that spectral normalisation keeps: an average of them would be none
+EXCLUDED_SUFFIXES = ("_u", "_v")  # singular vectors that spectral normalisation keeps: an average of them would be none
 
 
-class Averaged(nn.ModuleDict):
+class ExponentialMovingAverage(nn.ModuleDict):
     """Copies of modules whose weights follow theirs, θ̄ ← d θ̄ + (1 − d) θ (Polyak & Juditsky 1992; Yazıcı et al. 2019).
 
     So do the means and variances that batch normalisation has seen. The copies learn nothing and are always in evaluation mode.
@@ -26,15 +26,15 @@ class Averaged(nn.ModuleDict):
         self.register_buffer("updates", torch.zeros(()))
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
 
-    def train(self, mode: bool = True) -> Averaged:
+    def train(self, mode: bool = True) -> ExponentialMovingAverage:
         return super().train(False)
 
-    def _apply(self, fn: Callable, recurse: bool = True) -> Averaged:
+    def _apply(self, fn: Callable, recurse: bool = True) -> ExponentialMovingAverage:
         self._pairs = None  # other tensors on another device
         return super()._apply(fn, recurse)
 
     @torch.no_grad()
-    def follow(self, modules: Mapping[str, nn.Module], decay: float) -> None:
+    def update_parameters(self, modules: Mapping[str, nn.Module], decay: float) -> None:
         """A step of the averages towards the modules of the same names, whose tensors must stay the same ones."""
         if self._pairs is None:
             self._pairs = self._paired(modules)
@@ -51,7 +51,7 @@ class Averaged(nn.ModuleDict):
         for name, module in modules.items():
             own = self[name].state_dict()
             for key, value in module.state_dict().items():
-                if value.is_floating_point() and not key.endswith(OF_THE_WEIGHTS):
+                if value.is_floating_point() and not key.endswith(EXCLUDED_SUFFIXES):
                     averages.append(own[key])
                     weights.append(value)
                 else:

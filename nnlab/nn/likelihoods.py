@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 Choice = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"]
 Sigma = Annotated[float, AtLeast(1e-4)] | Literal["learned"]
@@ -19,13 +19,13 @@ START = 0.3  # of the range of the values: what a scale that is learned begins w
 
 
 class Likelihood(nn.Module):
-    """Values (N, *shape) given outputs (N, per_value · C, …), where C, … is the values' shape.
+    """Values (N, *shape) given outputs (N, n_params · C, …), where C, … is the values' shape.
 
-    per_value  how many numbers of the output say how one value is distributed
+    n_params  how many numbers of the output say how one value is distributed
     discrete   whether it gives probabilities to the values that occur, so that bits a dimension mean something
     """
 
-    per_value: int = 1
+    n_params: int = 1
     discrete: bool = False
 
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class ContinuousBernoulli(Density):
 
     def output_for(self, mean: Tensor) -> Tensor:
         """By Newton's method on coth a − 1/a = y, from Cohen's (1991) rational start."""
-        y = doubled(2 * mean.clamp(0.01, 0.99) - 1)
+        y = to_float64(2 * mean.clamp(0.01, 0.99) - 1)
         a = y * (3 - y * y) / (1 - y * y)
         for _ in range(6):  # of which three suffice
             a = a - (langevin(a) - y) / langevin_slope(a)
@@ -158,7 +158,7 @@ class DiscretizedLogistic(Likelihood):
     With b − a = 2h/s, log(σ(b) − σ(a)) = log σ(b) + log σ(−a) + log(1 − e⁻²ʰᐟˢ), which does not cancel in the tails.
     """
 
-    per_value = 2
+    n_params = 2
     discrete = True
     least = -7.7  # of log s, the papers' −7 where the range is 2: a tenth of a level
 
@@ -186,6 +186,6 @@ class DiscretizedLogistic(Likelihood):
         return (scale * (F.softplus(location / scale) - F.softplus((location - 1) / scale))).clamp(0, 1)
 
     def output_for(self, mean: Tensor) -> Tensor:
-        y, scale = doubled(mean.clamp(0.01, 0.99)), START / 2  # a logistic's s.d. is 1.8 of its scale
+        y, scale = to_float64(mean.clamp(0.01, 0.99)), START / 2  # a logistic's s.d. is 1.8 of its scale
         location = y + scale * torch.log(torch.expm1(-y / scale) / torch.expm1((y - 1) / scale))
         return torch.cat([location, torch.full_like(location, math.log(scale))]).to(mean)

@@ -37,7 +37,7 @@ def mlp_encoder(shape: Shape, hidden: list[int], outputs: int, activation: Activ
     return nn.Sequential(nn.Flatten(), *mlp([prod(shape), *hidden, outputs], activation))
 
 
-def mlp_decoder(shape: Shape, hidden: list[int], latent_dim: int, activation: Activation, per_value: int = 1) -> nn.Sequential:
-    """(N, latent_dim) → (N, per_value · C, …) where C, … is the shape, with the encoder's hidden widths in reverse."""
-    layers = mlp([latent_dim, *reversed(hidden), per_value * prod(shape)], activation)
-    return nn.Sequential(*layers, nn.Unflatten(1, (per_value * shape[0], *shape[1:])))
+def mlp_decoder(shape: Shape, hidden: list[int], latent_dim: int, activation: Activation, n_params: int = 1) -> nn.Sequential:
+    """(N, latent_dim) → (N, n_params · C, …) where C, … is the shape, with the encoder's hidden widths in reverse."""
+    layers = mlp([latent_dim, *reversed(hidden), n_params * prod(shape)], activation)
+    return nn.Sequential(*layers, nn.Unflatten(1, (n_params * shape[0], *shape[1:])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nnlab.nn.schedules import Clock, Schedule
+from nnlab.nn.schedules import Schedule, StageLength
 
 
 class Scheduled(nn.Module):
@@ -22,7 +22,7 @@ class Scheduled(nn.Module):
         self.base, self.schedule = base, schedule
         self.register_buffer("value", torch.tensor(float(base)))
 
-    def at(self, step: int, clock: Clock) -> float:
+    def at(self, step: int, clock: StageLength) -> float:
         """The number of an update of the stage."""
         return self.base * self.schedule.factor(step, clock)
 

@@ -14,7 +14,7 @@ from nnlab.config.constraints import AtLeast, Between, MoreThan, NonEmpty
 
 
 @dataclass(frozen=True)
-class Clock:
+class StageLength:
     """How long a stage is: in updates, and updates an epoch."""
 
     total: int
@@ -27,7 +27,7 @@ class Schedule(ABC):
     def __init__(self, *, warmup: Annotated[float, AtLeast(0)] = 0.0) -> None:
         self.warmup = warmup
 
-    def factor(self, step: int, clock: Clock) -> float:
+    def factor(self, step: int, clock: StageLength) -> float:
         """The factor of update number `step` (from 0)."""
         rise = self.warmup * clock.per_epoch
         if step < rise:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnlab.nn.conv import sides
+from nnlab.nn.conv import spatial_sizes
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Shape
 
 
@@ -22,7 +22,7 @@ class Convolutions(nn.Sequential):
         super().__init__(*layers)
 
 
-class UNetwork(nn.Module):
+class UNetBackbone(nn.Module):
     """(N, C, H, W) → the same: down by maxima of 2×2, up again with the levels passed on the way beside what comes from below.
 
     After Ronneberger et al. 2015 ("U-Net: convolutional networks for …"), with padding, so that an image keeps its size, and
@@ -34,7 +34,7 @@ class UNetwork(nn.Module):
 
     def __init__(self, shape: Shape, channels: list[int], activation: Activation) -> None:
         super().__init__()
-        sides(shape, len(channels) - 1)  # refuses tables, and images that have not so many halves
+        spatial_sizes(shape, len(channels) - 1)  # refuses tables, and images that have not so many halves
         self.down = nn.ModuleList(Convolutions(i, o, activation) for i, o in pairwise([shape[0], *channels]))
         upwards = list(pairwise(reversed(channels)))
         self.narrow = nn.ModuleList(nn.Conv2d(below, level, 1) for below, level in upwards)

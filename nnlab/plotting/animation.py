@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from nnlab.model import Model
-from nnlab.plotting.images import Film, tiled
+from nnlab.plotting.images import Animation, tiled
 
 EPOCH = "look/epoch"  # of a look, beside the model's state
 MOST = 48  # pictures; where there are more, every second is left out
 
 
-class Footage:
+class ModelHistory:
     """What a model was each time one looked; the film is drawn from that, so that a resumed run goes on with the same.
 
     draw   the model as it is → a picture (H, W, 3), always of one size
@@ -32,7 +32,7 @@ class Footage:
         """Keep what the model is now, to be drawn at the next look."""
         self.looks.append(self._now())
 
-    def look(self) -> Film:
+    def look(self) -> Animation:
         """Keep what the model is now, and return the film so far."""
         now = self._now()
         for look in self.looks[len(self.frames) :]:  # of a run that was resumed
@@ -45,7 +45,7 @@ class Footage:
             del self.looks[1::2], self.frames[1::2]
         # a run of an older version did not keep the epochs
         epochs = [float(look[EPOCH]) if EPOCH in look else None for look in self.looks]
-        return Film.of(self.frames, captions=["" if epoch is None else f"epoch {epoch:.4g}" for epoch in epochs])
+        return Animation.of(self.frames, captions=["" if epoch is None else f"epoch {epoch:.4g}" for epoch in epochs])
 
     def _now(self) -> dict[str, Tensor]:
         now = {name: value.clone() for name, value in self.model.state_dict().items()}
@@ -58,7 +58,7 @@ class Footage:
         self.looks, self.frames = list(looks), []
 
 
-class Reel:
+class ImageHistory:
     """The same images each time one looked, as they were then: a film of a model whose own states are too large to keep."""
 
     def __init__(self) -> None:
@@ -73,9 +73,9 @@ class Reel:
         if len(self.looks) > MOST:
             del self.looks[1::2], self.epochs[1::2]
 
-    def film(self) -> Film:
+    def film(self) -> Animation:
         frames = [tiled(np.broadcast_to(look.numpy(), (*look.shape[:3], 3))) for look in self.looks]
-        return Film.of(frames, captions=[f"epoch {epoch:.4g}" if epoch >= 0 else "" for epoch in self.epochs])
+        return Animation.of(frames, captions=[f"epoch {epoch:.4g}" if epoch >= 0 else "" for epoch in self.epochs])
 
     def state(self) -> list[Tensor]:
         return [*self.looks, torch.tensor(self.epochs, dtype=torch.float64)]

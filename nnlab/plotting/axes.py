@@ -62,7 +62,7 @@ class Chart(np.ndarray):
         chart.figure, chart.title = figure, title
         return chart
 
-    def vector(self, kind: Literal["pdf", "svg"], facts: Mapping[str, str]) -> bytes:
+    def vector(self, kind: Literal["pdf", "svg"], metadata: Mapping[str, str]) -> bytes:
         """The bytes of such a file.
 
         facts  what the file says of itself
@@ -71,7 +71,7 @@ class Chart(np.ndarray):
 
         # the title below, where the layout makes room for it: above it would lie on the legend
         caption = self.figure.supxlabel("\n".join(textwrap.wrap(self.title, TITLE)), fontsize=FONT - 2)
-        said = {"Title": facts.get("Title", self.title), ABOUT[kind]: "; ".join(f"{k}: {v}" for k, v in facts.items())}
+        said = {"Title": metadata.get("Title", self.title), ABOUT[kind]: "; ".join(f"{k}: {v}" for k, v in metadata.items())}
         when, buffer = {"pdf": "CreationDate", "svg": "Date"}[kind], io.BytesIO()
         try:
             with rc_context({"pdf.fonttype": 42, "svg.hashsalt": "nnlab"}):

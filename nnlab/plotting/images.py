@@ -92,7 +92,7 @@ def directions(weights: Tensor) -> np.ndarray:
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
 
 
-class Film(np.ndarray):
+class Animation(np.ndarray):
     """A picture (H, W, 3) with those that came before it: where a picture is written, a film is written as an animation.
 
     captions  what each frame is of ("epoch 3"), under the title; none where frames need none
@@ -103,16 +103,16 @@ class Film(np.ndarray):
     captions: list[str]
 
     @classmethod
-    def of(cls, frames: list[np.ndarray], rest: bool = True, captions: list[str] | None = None) -> Film:
+    def of(cls, frames: list[np.ndarray], rest: bool = True, captions: list[str] | None = None) -> Animation:
         """rest  whether it shows how something came to be, and rests on the last; else it moves on, round and round"""
         film = frames[-1].view(cls)
         film.frames, film.captions = list(frames), captions or []
         film.durations = [*[FRAME] * (len(frames) - 1), REST] if rest else [MOVING] * len(frames)
         return film
 
-    def with_frames(self, frames: list[np.ndarray]) -> Film:
+    def with_frames(self, frames: list[np.ndarray]) -> Animation:
         """The same film of other frames, as many."""
-        film = Film.of(frames, captions=self.captions)
+        film = Animation.of(frames, captions=self.captions)
         film.durations = self.durations
         return film
 
@@ -154,7 +154,7 @@ def under(pixels: np.ndarray, title: str) -> np.ndarray:
 DPI = 120  # as plots have it
 
 
-def png(picture: np.ndarray, dpi: int = DPI, facts: Mapping[str, str] | None = None) -> bytes:
+def png(picture: np.ndarray, dpi: int = DPI, metadata: Mapping[str, str] | None = None) -> bytes:
     """The picture as the bytes of a PNG file; of a film an animated one.
 
     Where animations do not move, its last frame is what is seen.
@@ -164,7 +164,7 @@ def png(picture: np.ndarray, dpi: int = DPI, facts: Mapping[str, str] | None = N
     """
     frames, moving = frames_of(picture)
     about = PngImagePlugin.PngInfo()
-    for name, text in (facts or {}).items():
+    for name, text in (metadata or {}).items():
         about.add_itxt(name, text)
     buffer = io.BytesIO()
     moving = {**moving, "append_images": frames, "default_image": True} if moving else {}
@@ -208,12 +208,12 @@ def enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
     """Each pixel as a square of `scale` by `scale`."""
     if scale == 1:
         return picture
-    if isinstance(picture, Film):
+    if isinstance(picture, Animation):
         return picture.with_frames([enlarged(np.asarray(frame), scale) for frame in picture.frames])
     return with_figure(np.asarray(picture).repeat(scale, 0).repeat(scale, 1), picture)
 
 
-def save(picture: np.ndarray, path: Path, dpi: int = DPI, facts: Mapping[str, str] | None = None) -> None:
+def save(picture: np.ndarray, path: Path, dpi: int = DPI, metadata: Mapping[str, str] | None = None) -> None:
     """Write a picture as the file's name says (.png, .gif, .pdf, .svg); as the last two a chart has lines and letters.
 
     Raises OSError.
@@ -221,12 +221,12 @@ def save(picture: np.ndarray, path: Path, dpi: int = DPI, facts: Mapping[str, st
     kind = path.suffix.lower()
     if kind in (".pdf", ".svg") and getattr(picture, "figure", None) is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, picture.vector(kind[1:], facts or {}))
+        write_whole(path, picture.vector(kind[1:], metadata or {}))
         return
     content = {
         ".gif": lambda: gif(picture),
         ".pdf": lambda: pdf(picture, dpi),
         ".svg": lambda: svg(picture, dpi),
-    }.get(kind, lambda: png(picture, dpi, facts))()
+    }.get(kind, lambda: png(picture, dpi, metadata))()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)

@@ -13,24 +13,24 @@ from nnlab.plotting.axes import Points, canvas, dots, joined, scatter
 PAIRS = 300  # inputs that are joined with their outputs: more would hide each other
 
 
-def is_plane(spec: DataSpec) -> bool:
+def is_2d(spec: DataSpec) -> bool:
     """Whether examples are points of the plane: a table of two columns."""
     return spec.kind == "table" and spec.features == 2
 
 
 def plane_pictures(model: Model, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
     """What a table of two columns shows of a model; nothing of a table with others."""
-    if not is_plane(model.spec):
+    if not is_2d(model.spec):
         return {}
     pictures = {}
     if can(model, Reconstructs):
-        pictures["reconstruction"] = reconstruction_plot(model, joint(batches))
+        pictures["reconstruction"] = reconstruction_plot(model, concat_targets(batches))
     if can(model, Samples):
-        pictures["sample"] = sample_plot(model, joint(batches), generator)
+        pictures["sample"] = sample_plot(model, concat_targets(batches), generator)
     return pictures
 
 
-def joint(batches: list[Batch]) -> Batch:
+def concat_targets(batches: list[Batch]) -> Batch:
     """Batches as one."""
 
     def cat(name: str) -> Tensor | None:

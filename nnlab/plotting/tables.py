@@ -8,14 +8,14 @@ import torch
 from nnlab.data.spec import Batch
 from nnlab.model import Encodes, Model, can
 from nnlab.plotting.embedding import code_plot
-from nnlab.plotting.plane import is_plane, joint, plane_pictures
+from nnlab.plotting.plane import concat_targets, is_2d, plane_pictures
 
 
 def table_pictures(model: Model, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
     """Of points of the plane what they become; of rows of more columns their codes, where a model has any."""
-    if is_plane(model.spec):
+    if is_2d(model.spec):
         return plane_pictures(model, batches, generator)
-    return {"embedding": codes_picture(model, joint(batches))} if can(model, Encodes) else {}
+    return {"embedding": codes_picture(model, concat_targets(batches))} if can(model, Encodes) else {}
 
 
 def codes_picture(model: Encodes, batch: Batch) -> np.ndarray:

@@ -70,7 +70,7 @@ class EventFile:
         self._file.flush()
         return self._file.tell()
 
-    def cut(self, length: int) -> None:
+    def truncate_to(self, length: int) -> None:
         """Forget what was written after `length` bytes."""
         self._file.flush()
         os.ftruncate(self._file.fileno(), min(length, os.fstat(self._file.fileno()).st_size))

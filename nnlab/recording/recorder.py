@@ -13,7 +13,7 @@ import numpy as np
 from nnlab.errors import printable
 from nnlab.plotting import images
 from nnlab.recording.events import EventFile
-from nnlab.recording.writer import Writer
+from nnlab.recording.writer import BackgroundWriter
 from nnlab.runs.files import appending, own
 from nnlab.runs.folder import RunFolder, as_record, picture_facts
 
@@ -48,24 +48,24 @@ class Recorder:
         self.events = EventFile(folder.path)
         self._metrics = appending(folder.metrics)
         self._metrics.seek(0, os.SEEK_END)
-        self._writer = Writer()
+        self._writer = BackgroundWriter()
 
     def post(self, job: Callable[[], None], replaces: str | None = None) -> None:
-        """Write something else when all before it is written; see `Writer.post`."""
+        """Write something else when all before it is written; see `BackgroundWriter.post`."""
         self._writer.post(job, replaces)
 
     def drain(self) -> None:
         """Wait until everything is written. Raises what went wrong."""
         self._writer.drain()
 
-    def figures(self, split: str, values: dict[str, float], *, stage: str = "", step: int, epoch: float, **facts) -> None:
+    def metrics(self, split: str, values: dict[str, float], *, stage: str = "", step: int, epoch: float, **metadata) -> None:
         """A line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
         own = {"stage": stage} if stage else {}
-        record = {"step": step, "epoch": round(epoch, 4), "split": split, **own, **facts, **values}
+        record = {"step": step, "epoch": round(epoch, 4), "split": split, **own, **metadata, **values}
         line = (json.dumps(record, allow_nan=False) + "\n").encode()
-        self.post(partial(self._write_figures, line, {named(split, stage) + name: v for name, v in values.items()}, step))
+        self.post(partial(self._write_metrics, line, {named(split, stage) + name: v for name, v in values.items()}, step))
 
-    def _write_figures(self, line: bytes, scalars: dict[str, float], step: int) -> None:
+    def _write_metrics(self, line: bytes, scalars: dict[str, float], step: int) -> None:
         self._metrics.write(line)
         self._metrics.flush()
         self.events.scalars(scalars, step)
@@ -82,7 +82,7 @@ class Recorder:
     def _write_picture(self, name: str, picture: np.ndarray, step: int, epoch: float, titles: bool) -> None:
         title = self.folder.title()
         shown = images.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "") if titles else picture
-        images.save(shown, own(self.folder.images) / f"{name}.png", facts=picture_facts(self.folder, title, step))
+        images.save(shown, own(self.folder.images) / f"{name}.png", metadata=picture_facts(self.folder, title, step))
         self.events.image(name, shown, images.png(shown), step)  # which does not depend on where the run is
         self.events.flush()
 
@@ -95,19 +95,19 @@ class Recorder:
         self.post(lambda: self.events.hparams(parameters, figures, step))
         self.post(self.events.flush)
 
-    def lengths(self) -> dict[str, int]:
+    def file_offsets(self) -> dict[str, int]:
         """Of the files, in bytes, with all that was asked for before: in a job, before that job."""
         if not self._writer.works_here():
             self.drain()
         self._metrics.flush()
         return {"metrics": self._metrics.tell(), "events": self.events.length()}
 
-    def cut(self, lengths: dict[str, int]) -> list[str]:
+    def truncate_to(self, lengths: dict[str, int]) -> list[str]:
         """Forget what was written after a checkpoint that recorded these lengths. Returns the files that were shorter."""
-        now = self.lengths()
+        now = self.file_offsets()
         os.ftruncate(self._metrics.fileno(), whole_lines(self.folder.metrics, lengths["metrics"]))
         self._metrics.seek(0, os.SEEK_END)
-        self.events.cut(lengths["events"])
+        self.events.truncate_to(lengths["events"])
         names = {"metrics": self.folder.metrics.name, "events": self.events.path.name}
         return [name for key, name in names.items() if now[key] < lengths[key]]
 

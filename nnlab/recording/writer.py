@@ -9,7 +9,7 @@ from collections.abc import Callable
 Job = Callable[[], None]
 
 
-class Writer:
+class BackgroundWriter:
     """Does what it is given, one job after the other and in the order given.
 
     An error in a job is raised by the next call of any method, in the thread that calls it; jobs after it are not done.

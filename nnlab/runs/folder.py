@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnlab.config.renamed import upgraded
+from nnlab.config import renamed
 from nnlab.errors import BadInput, printable
 from nnlab.runs.files import appending, clear, read, write_whole
 
@@ -72,11 +72,11 @@ class RunFolder:
             status["status"] = "killed"
         return status
 
-    def write_status(self, status: str, **facts: Any) -> None:
+    def write_status(self, status: str, **metadata: Any) -> None:
         """Rewrite status.json: the facts are added to those that stand there."""
         assert status in STATES
         known = {key: value for key, value in self.read_status().items() if key != "reason"}
-        write_whole(self.status, as_json({**known, "status": status, **facts, "time": time.time()}))
+        write_whole(self.status, as_json({**known, "status": status, **metadata, "time": time.time()}))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -108,7 +108,7 @@ class RunFolder:
             raise BadInput(f"{self.config}: not the config of a run; train again")
         if "${" in text:
             raise BadInput(f"{self.config}: holds an interpolation ${{…}}; the config of a run is plain values")
-        return upgraded(config)
+        return renamed.upgraded(config)
 
     def title(self) -> str:
         """What a picture of this run is headed by: the model and the data."""
@@ -125,7 +125,7 @@ class RunFolder:
         summary = read_json(self.summary)
         if not isinstance(summary, dict):
             return {}
-        return {**summary, **{key: numbers(summary.get(key)) for key in ("final", "best") if key in summary}}
+        return {**summary, **{key: renamed.metrics(numbers(summary.get(key))) for key in ("final", "best") if key in summary}}
 
     def read_test_figures(self) -> dict[str, float]:
         """The final figures of the test split, by their names. {} if there are none."""
@@ -152,7 +152,7 @@ def as_record(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return renamed.metrics(record) if isinstance(record, dict) else None
 
 
 def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
@@ -177,7 +177,7 @@ def well_formed(status: Any) -> dict[str, Any]:
     amounts = ("began", "seconds", "epoch", "step", "time", "parameters", "threads")
     kept = {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
     kept = {key: value for key, value in kept.items() if (is_number(value) if key in amounts else is_json(value))}
-    kept["best"] = numbers(kept.get("best"))
+    kept["best"] = renamed.metrics(numbers(kept.get("best")))
     kept["tags"] = [tag for tag in kept.get("tags", []) if isinstance(tag, str)]
     for key in amounts:
         if not 0 <= kept.get(key, 0) < 1e15 or (key == "began" and kept.get(key, 0) >= 1e11):

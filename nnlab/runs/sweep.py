@@ -22,7 +22,7 @@ TABLES = ("sweep.csv", "sweep.md")
 BESIDE = ("parameters", "seconds")  # what a table holds besides the test figures
 
 
-class Root(Callback):
+class SweepFolder(Callback):
     """Hydra calls it when a sweep begins; remembers where the sweep is, and writes down its jobs."""
 
     path: Path | None = None
@@ -31,15 +31,15 @@ class Root(Callback):
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
-        Root.path = Path(config.hydra.sweep.dir)
-        Root.path.mkdir(parents=True, exist_ok=True)
+        SweepFolder.path = Path(config.hydra.sweep.dir)
+        SweepFolder.path.mkdir(parents=True, exist_ok=True)
         typed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
         jobs = [list(job) for batch in BasicSweeper.split_arguments(typed, None) for job in batch]  # as Hydra numbers them
-        write_whole(Root.path / PLAN, as_json({"jobs": [[word for word in job if not elsewhere(word)] for job in jobs]}))
+        write_whole(SweepFolder.path / PLAN, as_json({"jobs": [[word for word in job if not elsewhere(word)] for job in jobs]}))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
-        if Root.path and (table := compared(apart(Root.path))):
-            keep(Root.path, table)  # an interrupted sweep has the table of what was done
+        if SweepFolder.path and (table := compared(apart(SweepFolder.path))):
+            keep(SweepFolder.path, table)  # an interrupted sweep has the table of what was done
 
 
 def elsewhere(word: str) -> bool:
@@ -100,7 +100,7 @@ def comparable(runs: list[tuple[dict, RunFolder]]) -> bool:
 def measured_on(folder: RunFolder) -> list[str]:
     """What was typed of the examples that a run is measured on. That it learns from few of them leaves these as they are."""
     named = [word for word in typed(folder) if key_of(word).split(".")[0] in ("data", "noise")]
-    return sorted(word for word in named if key_of(word) not in ("data.few", "data.root"))
+    return sorted(word for word in named if key_of(word) not in ("data.train_size", "data.root"))
 
 
 def keep(path: Path, table: list[tuple[str, ...]]) -> None:

@@ -72,7 +72,7 @@ def differs(status: dict) -> list[str]:
     ]
 
 
-def facts(status: dict, folder: RunFolder) -> dict[str, Any]:
+def metadata(status: dict, folder: RunFolder) -> dict[str, Any]:
     """A run as JSON has it."""
     known = ("model", "data", "status", "epoch", "step", "seconds", "best", "began", "tags", "command", "parameters")
     return {

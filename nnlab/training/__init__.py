@@ -4,8 +4,8 @@ loop.Loop                    time: stages, epochs, steps and events
 trainer.Trainer              base of the trainers
 gradient.GradientTrainer     learning by the gradient of a batch
 passes.PassTrainer           learning by passes over the whole set
-graph.Graphed                the step as a CUDA graph
+graph.CudaGraphRunner                the step as a CUDA graph
 memory.Memory                tensors that training changes beside the model
-player.Player                parameters with an optimizer of their own
+player.OptimizerGroup                parameters with an optimizer of their own
 options.Options              the `trainer` node of a config
 """

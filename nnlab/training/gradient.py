@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
 from nnlab.nn.scheduled import Scheduled
-from nnlab.nn.schedules import Clock
+from nnlab.nn.schedules import StageLength
 from nnlab.training.diagnosis import first_not_finite
-from nnlab.training.graph import Graphed
+from nnlab.training.graph import CudaGraphRunner
 from nnlab.training.options import GradientOptions, UpdateOptions
-from nnlab.training.player import Player
+from nnlab.training.player import OptimizerGroup
 from nnlab.training.precision import Precision
-from nnlab.training.trainer import Setting, Trainer
+from nnlab.training.trainer import Trainer, TrainerContext
 
-STAGE = 2**32  # more epochs than a stage will ever have: each stage has orders of its own
+STAGE_STRIDE = 2**32  # more epochs than a stage will ever have: each stage has orders of its own
 
 
 class GradientTrainer(Trainer):
@@ -32,46 +32,46 @@ class GradientTrainer(Trainer):
     """
 
     options = GradientOptions
-    learns = "by gradient"
-    uses = frozenset({"optimizer", "noise", "augmentation"})
+    description = "by gradient"
+    requires = frozenset({"optimizer", "noise", "augmentation"})
     autocasts: ClassVar[bool] = True
     """Whether an update runs under autocast where `trainer.precision` is bfloat16."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        options: UpdateOptions = setting.options
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        options: UpdateOptions = context.options
         self.gradient_clip, self.keep_optimizer = options.gradient_clip, options.keep_optimizer
         self.precision = Precision(options.precision, self.device, self.model, self.autocasts)
-        self.optimizer_node = setting.optimizer
-        self.graph = Graphed.wanted(options.graph, self.device)
+        self.optimizer_node = context.optimizer
+        self.graph = CudaGraphRunner.wanted(options.graph, self.device)
         compiles = getattr(options, "compile", "none") == "auto"
         if compiles and self.device.type == "cuda":
             self.losses = torch.compile(self.losses)
         elif compiles:
-            self.remarks.append(f"trainer.compile: nothing is compiled on {self.device.type}, where it was not seen to pay")
+            self.notices.append(f"trainer.compile: nothing is compiled on {self.device.type}, where it was not seen to pay")
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
-        self.enter(0)
+        self.start_stage(0)
 
-    def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
+    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         """What learns in a stage, and the node of the optimizer that it learns by."""
         return self.model.parameters(), self.optimizer_node
 
-    def learners(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
+    def parameter_groups(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
         """The same of each player by its name, in the order of their moves. One alone has no name."""
-        return {"": self.learner(stage)}
+        return {"": self.stage_parameters(stage)}
 
-    def enter(self, stage: int) -> None:
-        super().enter(stage)
-        self.clock = Clock(self.stages[stage].steps, self.steps_per_epoch)
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
+        self.clock = StageLength(self.stages[stage].steps, self.steps_per_epoch)
         self.players = {
-            name: Player(node, parameters, self.clock, self.device, on_device=self.graph)
-            for name, (parameters, node) in self.learners(stage).items()
+            name: OptimizerGroup(node, parameters, self.clock, self.device, on_device=self.graph)
+            for name, (parameters, node) in self.parameter_groups(stage).items()
         }
         self._order: tuple[int, Tensor] | None = None
-        self._graphed: Graphed | None = None
+        self._graphed: CudaGraphRunner | None = None
 
     @property
-    def player(self) -> Player:
+    def player(self) -> OptimizerGroup:
         """The only one."""
         (player,) = self.players.values()
         return player
@@ -81,7 +81,7 @@ class GradientTrainer(Trainer):
     def order(self, epoch: int) -> Tensor:
         """(n,) the rows in the order of an epoch of the stage."""
         if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, self.feed.order(self.seed, epoch + self.stage * STAGE))
+            self._order = (epoch, self.feed.permutation(self.seed, epoch + self.stage * STAGE_STRIDE))
         return self._order[1]
 
     def rows(self, step: int) -> Tensor:
@@ -105,7 +105,7 @@ class GradientTrainer(Trainer):
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         self.model.train()
         if self.graph and self._graphed is None:
-            self._graphed = Graphed(self)
+            self._graphed = CudaGraphRunner(self)
         return (self._graphed.train if self.graph else self.train_eagerly)(step, n, stop)
 
     def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int:
@@ -123,16 +123,16 @@ class GradientTrainer(Trainer):
         with self.precision.step():
             means = {name: term.mean() for name, term in self.losses(batch).items()}
             means["loss"].backward()
-        self.descend()
+        self.optimizer_step()
         return {name: mean.detach() for name, mean in means.items()}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         with self.precision.forward():
-            return self.terms(batch, self.generator)
+            return self.loss_terms(batch, self.generator)
 
-    def descend(self) -> None:
+    def optimizer_step(self) -> None:
         """A step of the optimizer along the gradients, which are used up by it."""
-        self.player.descend(self.gradient_clip)
+        self.player.step(self.gradient_clip)
 
     def changes(self) -> Iterator[Tensor]:
         """Every tensor that an update changes and the next one reads."""

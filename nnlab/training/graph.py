@@ -35,7 +35,7 @@ class Capturable(Protocol):
     device: torch.device
     batch_size: int
     steps_per_epoch: int
-    remarks: list[str]
+    notices: list[str]
 
     def order(self, epoch: int) -> Tensor: ...
     def rates(self, step: int) -> dict[str, float]: ...
@@ -60,7 +60,7 @@ def capture(body: Callable[[], None], generators: Iterable[torch.Generator]) -> 
 
 
 @contextmanager
-def beside() -> Iterator[None]:
+def side_stream() -> Iterator[None]:
     """On a stream of its own, as what comes before a capture must be."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -69,7 +69,7 @@ def beside() -> Iterator[None]:
     torch.cuda.current_stream().wait_stream(stream)
 
 
-class Graphed:
+class CudaGraphRunner:
     """Updates of a gradient trainer, several a launch.
 
     The first update of a stage is an eager one: it makes the optimizer's state. All others come out of graphs, so that a
@@ -97,7 +97,7 @@ class Graphed:
         self.at: tuple[int, int] | None = None  # epoch and position that the device is ready for
         self.eager = next((player.unfit for player in t.players.values() if player.unfit), None)  # why, if it is
         if self.eager:
-            self.tell()
+            self.report()
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         done = 0
@@ -164,7 +164,7 @@ class Graphed:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             self.eager = str(error).splitlines()[0] if str(error) else type(error).__name__
-            self.tell()
+            self.report()
         finally:
             self.load(before)
             self.position.fill_(position)
@@ -173,10 +173,10 @@ class Graphed:
     def captured(self, updates: int, size: int) -> Launch:
         """Warmed up, captured, and compared with the eager step. Raises Unlike, Waits, or what torch raises."""
         start = self.save()
-        with beside():
+        with side_stream():
             for _ in range(WARM_UP):
                 self.load(start)
-                with synchronisation.watched():
+                with synchronisation.forbid_sync():
                     self.step(size)
         eager = self.save()
         self.load(start)
@@ -189,8 +189,10 @@ class Graphed:
         if updates == 1:
             self.load(start)
             launch()
-            if not alike(start, eager, self.save()):
-                raise Unlike("the captured step does not do what the eager step does: does it read a number that changes?")
+            if not same_update(start, eager, self.save()):
+                raise CaptureMismatch(
+                    "the captured step does not do what the eager step does: does it read a number that changes?"
+                )
         return launch
 
     def save(self) -> list[Tensor]:
@@ -208,15 +210,15 @@ class Graphed:
         t.generator.set_state(own)
         set_default_state(default, t.device)
 
-    def tell(self) -> None:
-        self.trainer.remarks.append(f"the step runs without a CUDA graph: {self.eager}")
+    def report(self) -> None:
+        self.trainer.notices.append(f"the step runs without a CUDA graph: {self.eager}")
 
 
-class Unlike(Exception):
+class CaptureMismatch(Exception):
     """A captured step that does something else than the eager one."""
 
 
-def alike(start: list[Tensor], eager: list[Tensor], captured: list[Tensor]) -> bool:
+def same_update(start: list[Tensor], eager: list[Tensor], captured: list[Tensor]) -> bool:
     """Whether two updates from the same start made the same change, up to rounding, and drew as many random numbers."""
     *_, own, default = zip(eager, captured, strict=True)
     drawn = all(torch.equal(a, b) for a, b in (own, default))

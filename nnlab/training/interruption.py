@@ -9,7 +9,7 @@ ALWAYS = (signal.SIGINT, signal.SIGTERM)
 SIGNALS = [*ALWAYS, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]  # Windows has no SIGHUP
 
 
-class Interruption:
+class SignalHandler:
     """While active, the first SIGINT, SIGTERM or SIGHUP is only noted; a second Ctrl-C stops at once.
 
     A SIGHUP that is ignored stays so: `nohup` ignores it, so that the run outlives its terminal.
@@ -27,7 +27,7 @@ class Interruption:
             raise KeyboardInterrupt
         self.requested = True
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> SignalHandler:
         if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
             for number in SIGNALS:
                 if number in ALWAYS or signal.getsignal(number) != signal.SIG_IGN:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from nnlab.checkpoints.manager import Keeping
+from nnlab.checkpoints.manager import CheckpointManager
 from nnlab.checkpoints.progress import Progress, best_figures
 from nnlab.checkpoints.snapshot import snapshot
 from nnlab.metrics.main import main_figures
@@ -27,7 +27,7 @@ from nnlab.training.trainer import Stage, Trainer
 
 
 @dataclass(frozen=True)
-class Late:
+class PendingRecord:
     """A record of updates that the device had not finished when it was due."""
 
     fetched: Fetched | None
@@ -57,11 +57,11 @@ class Loop:
         self.stop = stop
         self.progress = Progress()
         self.spec = trainer.model.spec.state()
-        self.keeping = Keeping(folder, recorder)
+        self.checkpoints = CheckpointManager(folder, recorder)
         self.every = Cadences(options, trainer.steps_per_epoch)
         self.table = self.epoch_table()
         self.runs_ahead = trainer.device.type == "cuda"  # whether updates go on while the record of the last ones is made
-        self._late: Late | None = None
+        self._late: PendingRecord | None = None
         self._looked = 0  # the step up to which the meter has been read
         self._since = self._began = time.perf_counter()
         self._began_at = 0  # the step that this process went on from
@@ -88,15 +88,15 @@ class Loop:
 
         First that checkpoint becomes last.pt: a kill at any moment leaves records and a last checkpoint that belong together.
         """
-        self.keeping.begin_from(state)
+        self.checkpoints.begin_from(state)
         self.trainer.restore(state["trainer"])
         self.progress = p = Progress.from_state(state["progress"])
         self._looked = p.step
-        for name in self.recorder.cut(state["lengths"]):
+        for name in self.recorder.truncate_to(state["lengths"]):
             self.console.line(f"{name} is shorter than it was when the checkpoint was written: what is missing is lost")
         if state["trainer"]["random"]["kind"] != self.trainer.device.type:
             self.console.line(f"the random numbers of another kind of device cannot go on on {self.trainer.device}: new ones")
-        self.keeping.forget_after(p.step, self.stage.name, p.best_step)
+        self.checkpoints.delete_after(p.step, self.stage.name, p.best_step)
 
     def run(self) -> str:
         """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
@@ -107,13 +107,13 @@ class Loop:
             self.recorder.drain()  # a kill in the first epoch, too, leaves something to resume
         self.console.start(self.trainer.total_steps, self.progress.step)
         try:
-            while not self.over():
-                if self.stage_over():
+            while not self.finished():
+                if self.stage_finished():
                     self.next_stage()
                 n = self.every.next(self.step, self.stage.steps) - self.step
                 if self.advance(n) == n:
                     self.events()
-                if self.stop() and not self.over():
+                if self.stop() and not self.finished():
                     self.save()
                     self.recorder.drain()
                     return "interrupted"
@@ -122,11 +122,11 @@ class Loop:
         self.recorder.drain()
         return "completed"
 
-    def over(self) -> bool:
-        return self.stage_over() and self.progress.stage == len(self.trainer.stages) - 1
+    def finished(self) -> bool:
+        return self.stage_finished() and self.progress.stage == len(self.trainer.stages) - 1
 
-    def stage_over(self) -> bool:
-        return self.step >= self.stage.steps or self.exhausted() or self.trainer.converged
+    def stage_finished(self) -> bool:
+        return self.step >= self.stage.steps or self.patience_exhausted() or self.trainer.converged
 
     def next_stage(self) -> None:
         """Go on to the next stage from the best weights of this one, which stay as best-STAGE.pt.
@@ -134,12 +134,12 @@ class Loop:
         A kill in between loses nothing: until the new stage has been saved, the run resumes at the end of the old one.
         """
         p = self.progress
-        best = self.keeping.end_stage(self.stage.name) if p.best is not None else None
+        best = self.checkpoints.close_stage(self.stage.name) if p.best is not None else None
         if best:
             self.trainer.model.load_state_dict(best["trainer"]["model"])
         self.trainer.meter.epoch.take()
-        p.enter(p.stage + 1)
-        self.trainer.enter(p.stage)
+        p.start_stage(p.stage + 1)
+        self.trainer.start_stage(p.stage)
         self.save()
 
     def advance(self, n: int) -> int:
@@ -150,14 +150,14 @@ class Loop:
             self._updating = began
         self.progress.step += done
         self.progress.epoch_images = self.step % self.trainer.steps_per_epoch * self.trainer.batch_size
-        self.tell_remarks(self.progress.step)
-        self.settle()
+        self.emit_notices(self.progress.step)
+        self.flush_pending()
         return done
 
-    def tell_remarks(self, step: int) -> None:
+    def emit_notices(self, step: int) -> None:
         """What the trainer wants to be known."""
-        while self.trainer.remarks:
-            text = self.trainer.remarks.pop(0)
+        while self.trainer.notices:
+            text = self.trainer.notices.pop(0)
             self.console.line(text)
             self.recorder.text("remarks", text, step=step)
 
@@ -167,34 +167,34 @@ class Loop:
         if self.runs_ahead and every.only_log(step, end):
             p = self.progress
             fetched = self.trainer.meter.fetch()
-            self._late = Late(fetched, p.step, self.epoch, self.trainer.rates(step - 1), p.epoch_images)
+            self._late = PendingRecord(fetched, p.step, self.epoch, self.trainer.rates(step - 1), p.epoch_images)
             return
-        self.look()
+        self.synchronize()
         if every.due(every.log, step, end) or ends_epoch:
             self.log()
         evaluated = every.due(every.evaluate, step, end) and len(self.trainer.data.validation) > 0
         better = self.evaluate() if evaluated else False
-        if self.stage_over():
+        if self.stage_finished():
             self.log()  # what a stage that ends early has gathered
         if evaluated or every.due(every.tell, step, end):
-            self.tell(evaluated, better)
+            self.write_row(evaluated, better)
         if ends_epoch:
             self.trainer.meter.epoch.take()
-        if every.due(every.show, step, end) and not self.over():  # the last pictures are those of `finish`
+        if every.due(every.show, step, end) and not self.finished():  # the last pictures are those of `finish`
             self.show(self.progress.step)
         if better:
             self.save("best")
         if every.due(every.keep, step, end):
             self.save(f"step-{self.progress.step:06d}")
-        if every.due(every.save, step, end) or self.stage_over():
+        if every.due(every.save, step, end) or self.stage_finished():
             self.save()
 
     # -- the events -----------------------------------------------------------------------------------------------
 
-    def look(self) -> None:
+    def synchronize(self) -> None:
         """Wait for the device, and read the meter. Raises Diverged at the first value that is not finite."""
-        self.settle()
-        self.take_in(self.trainer.meter.fetch())
+        self.flush_pending()
+        self.accumulate(self.trainer.meter.fetch())
         if self._updating is None:
             return
         p = self.progress
@@ -204,17 +204,17 @@ class Loop:
             p.rates.append(self.trainer.images_per_epoch / p.epoch_seconds)
             p.epoch_seconds = 0.0
 
-    def take_in(self, fetched: Fetched | None) -> None:
-        trouble = self.trainer.meter.take_in(fetched)
+    def accumulate(self, fetched: Fetched | None) -> None:
+        trouble = self.trainer.meter.accumulate(fetched)
         if trouble:
             self.diverged(self._looked + trouble.offset, f"train/{trouble.term}")
         self._looked += len(fetched.weights) if fetched else 0
 
-    def settle(self) -> None:
+    def flush_pending(self) -> None:
         """Make the record that is late; the device goes on meanwhile."""
         late, self._late = self._late, None
         if late:
-            self.take_in(late.fetched)
+            self.accumulate(late.fetched)
             self.write_log(late.step, late.epoch, late.rates, late.images)
 
     def log(self) -> None:
@@ -225,8 +225,8 @@ class Loop:
         p, means = self.progress, self.trainer.meter.window.take()
         if means:
             self.record("train", {**means, **rates}, step=step, epoch=epoch)
-            self.trainer.heed(means)
-            self.tell_remarks(step)
+            self.trainer.check_health(means)
+            self.emit_notices(step)
             spent = p.epoch_seconds + (time.perf_counter() - self._updating if self._updating else 0.0)
             shown = figures({name: means[name] for name in main_figures(means)})
             rate = images / spent if images and spent else p.rates[-1]
@@ -238,7 +238,7 @@ class Loop:
         with self.console.waiting("evaluating on the validation split"):
             values = self.trainer.evaluate("validation", full=False)
         self.check_finite("validation", values)
-        self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.facts)
+        self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.metadata)
         monitor, p = self.trainer.monitor, self.progress
         if monitor is None:
             return False
@@ -256,10 +256,10 @@ class Loop:
         """The pictures of the weights of a step, which are those of now."""
         self.trainer.epoch = epoch = step / self.trainer.steps_per_epoch
         with self.console.waiting("drawing the pictures"):
-            drawn = self.trainer.show()
+            drawn = self.trainer.images()
         self.recorder.pictures(drawn, step=step, epoch=epoch, titles=self.options.titles)
 
-    def exhausted(self) -> bool:
+    def patience_exhausted(self) -> bool:
         """Whether early stopping has seen enough."""
         patience = self.options.early_stopping.patience
         return patience > 0 and self.progress.since_best >= patience
@@ -267,11 +267,11 @@ class Loop:
     def epoch_table(self) -> EpochTable:
         """Its columns: the losses, and the figure by which the best weights are chosen, or of a judge the distance."""
         trainer = self.trainer
-        watched = [trainer.monitor.name] if trainer.monitor else ["frechet_distance"] if trainer.judge else []
+        forbid_sync = [trainer.monitor.name] if trainer.monitor else ["frechet_distance"] if trainer.judge else []
         validated = bool(len(trainer.data.validation) and self.every.evaluate)
         unit = "images" if trainer.model.spec.kind == "image" else "examples"
         longest = max(len(f"{s.name} {self.epochs(s)}/{self.epochs(s)}") for s in trainer.stages)
-        return EpochTable(unit, watched, longest, validated=validated, chooses=validated and bool(trainer.monitor))
+        return EpochTable(unit, forbid_sync, longest, validated=validated, chooses=validated and bool(trainer.monitor))
 
     def epochs(self, stage: Stage) -> str:
         return f"{stage.steps / self.trainer.steps_per_epoch:.4g}"
@@ -286,7 +286,7 @@ class Loop:
         each = (time.perf_counter() - self._began) / done if done else 0.0
         return seconds(each * (self.trainer.total_steps - self.progress.step))
 
-    def tell(self, evaluated: bool, better: bool) -> None:
+    def write_row(self, evaluated: bool, better: bool) -> None:
         """A row: the training means over the epoch, the validation figures of now."""
         p, per_epoch = self.progress, self.trainer.steps_per_epoch
         means = self.trainer.meter.epoch.take() if self.step % per_epoch == 0 else {}
@@ -297,35 +297,35 @@ class Loop:
         for line in self.table.lines(row):
             self.console.line(line)
 
-    def record(self, split: str, values: dict[str, float], **facts) -> None:
+    def record(self, split: str, values: dict[str, float], **metadata) -> None:
         stage = self.stage.name
         now = {"step": self.progress.step, "epoch": self.epoch}
-        self.recorder.figures(split, values, stage=stage, **{**now, **facts})
+        self.recorder.metrics(split, values, stage=stage, **{**now, **metadata})
         self.progress.figures |= {named(split, stage) + name: value for name, value in values.items()}
 
     def save(self, name: str = "last") -> None:
         """A checkpoint; refused to a model that is not finite, so that the last good one stays."""
-        self.look()
+        self.synchronize()
         if not finite(self.trainer.model.state_dict().values()):
             self.diverged(self.progress.step, "a weight", after=True)
         self.progress.seconds += time.perf_counter() - self._since
         self._since = time.perf_counter()
         kept = self.trainer.state()
-        if not self.options.keep_optimizer and (name != "last" or self.over()):
+        if not self.options.keep_optimizer and (name != "last" or self.finished()):
             kept.pop("optimizer", None)
         state = {"trainer": kept, "progress": asdict(self.progress), "spec": self.spec}
-        self.keeping.save(name, snapshot(state, self.trainer.device), self.where())
+        self.checkpoints.save(name, snapshot(state, self.trainer.device), self.status())
 
-    def where(self) -> dict:
+    def status(self) -> dict:
         """For status.json."""
         p, monitor = self.progress, self.trainer.monitor
-        facts = {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2), "stage": self.stage.name}
+        metadata = {"step": p.step, "epoch": round(self.epoch, 4), "seconds": round(p.seconds, 2), "stage": self.stage.name}
         if monitor and p.best is not None:
-            facts |= {
+            metadata |= {
                 "best": {named("validation", self.stage.name) + monitor.name: p.best},
                 "higher_is_better": monitor.higher_is_better,
             }
-        return facts
+        return metadata
 
     # -- the ends -------------------------------------------------------------------------------------------------
 
@@ -348,14 +348,14 @@ class Loop:
         checkpoint_step  the step of the weights that the test figures are of
         """
         used = {"checkpoint": "last", "checkpoint_step": self.progress.step}
-        best = self.keeping.best() if self.progress.best is not None else None
+        best = self.checkpoints.best() if self.progress.best is not None else None
         if best:
             self.trainer.model.load_state_dict(best["trainer"]["model"])
             used = {"checkpoint": "best", "checkpoint_step": self.progress.best_step}
         with self.console.waiting("evaluating on the test split"):
             values = self.trainer.evaluate("test")
         self.check_finite("test", values)
-        self.record("test", values, n=len(self.trainer.data.test), **self.trainer.facts, **used)
+        self.record("test", values, n=len(self.trainer.data.test), **self.trainer.metadata, **used)
         self.show(used["checkpoint_step"])
         self.progress.seconds += time.perf_counter() - self._since
         return values

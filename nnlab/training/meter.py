@@ -105,7 +105,7 @@ class Meter:
         self._forget()
         return fetched
 
-    def take_in(self, fetched: Fetched | None) -> NotFinite | None:
+    def accumulate(self, fetched: Fetched | None) -> NotFinite | None:
         """Add what was fetched to the means. Tells of the first value that is not finite."""
         if fetched is None:
             return None
@@ -120,7 +120,7 @@ class Meter:
 
     def look(self) -> NotFinite | None:
         """Fetch and take in at once, which waits for the device."""
-        return self.take_in(self.fetch())
+        return self.accumulate(self.fetch())
 
     def state(self) -> dict:
         """For a checkpoint, after a look."""

@@ -56,7 +56,7 @@ class Cadences:
                 options.evaluate_every,
                 options.show_every,
                 options.save_every,
-                options.keep_every,
+                options.keep_checkpoint_every,
             )
         )
 
@@ -133,12 +133,12 @@ class Options:
         evaluate_every: Auto = "auto",
         show_every: Auto = "auto",
         save_every: Auto = "auto",
-        keep_every: Cadence = "never",
+        keep_checkpoint_every: Cadence = "never",
         titles: bool = True,
     ) -> None:
         self.batch_size, self.titles = batch_size, titles
         self.log_every, self.evaluate_every, self.show_every = log_every, evaluate_every, show_every
-        self.save_every, self.keep_every = save_every, keep_every
+        self.save_every, self.keep_checkpoint_every = save_every, keep_checkpoint_every
         self.early_stopping = EarlyStopping()
 
     @property

@@ -10,7 +10,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.model import PassModel
 from nnlab.training.options import OnePassOptions, PassOptions
-from nnlab.training.trainer import Setting, Trainer
+from nnlab.training.trainer import Trainer, TrainerContext
 
 
 class PassTrainer(Trainer):
@@ -20,16 +20,16 @@ class PassTrainer(Trainer):
     """
 
     options = PassOptions
-    learns = "in passes over the whole set"
+    description = "in passes over the whole set"
     precision = "float32, sums float64"
     model: PassModel
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         self._converged = False
 
-    def enter(self, stage: int) -> None:
-        super().enter(stage)
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
         self._converged = False
 
     @property
@@ -43,20 +43,20 @@ class PassTrainer(Trainer):
                 return i - step
             position = i % self.steps_per_epoch
             rows = self.data.train.rows[position * self.batch_size : (position + 1) * self.batch_size]
-            sums = self.model.accumulate(self.batch(rows), self.memory.group("sums"))
+            sums = self.model.e_step(self.batch(rows), self.memory.group("sums"))
             if position == self.steps_per_epoch - 1:
                 # copies: a term may be a view of sums that `keep` sets to 0 before the meter is read
-                terms = {name: value.clone() for name, value in self.model.finish(sums).items()}
+                terms = {name: value.clone() for name, value in self.model.m_step(sums).items()}
                 self.meter.add(terms, len(self.data.train))
-                sums = None if self.feed.split.sampled else self.model.keep(sums)
+                sums = None if self.feed.split.dynamic_binarization else self.model.carry_over(sums)
                 self._converged = bool(self.model.converged)
             self.memory.set_group("sums", sums)
         return n
 
     def batch(self, rows: Tensor) -> Batch:
         split = self.feed.split
-        if self.model.reads_bytes and split.x.dtype == torch.uint8 and not split.sampled:
-            return self.feed.stored(rows)
+        if self.model.reads_bytes and split.x.dtype == torch.uint8 and not split.dynamic_binarization:
+            return self.feed.raw(rows)
         return self.feed.batch(rows, self.generator)
 
     def state(self) -> dict:
@@ -71,4 +71,4 @@ class OnePassTrainer(PassTrainer):
     """A closed form: one pass, and the model is what it will be."""
 
     options = OnePassOptions
-    learns = "in one pass over the set"
+    description = "in one pass over the set"

@@ -9,20 +9,26 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.build import build, target
-from nnlab.nn.schedules import Clock, Schedule
+from nnlab.nn.schedules import Schedule, StageLength
 from nnlab.training.eager import spare_the_compiler, stepper
 
 OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # of an optimizer's groups: how it computes, not what it has learned
 
 
-class Player:
+class OptimizerGroup:
     """Parameters, the optimizer of a config's node over those of them that learn, and the schedule of its rate.
 
     on_device  whether the rate is a tensor on the device, and the count of steps too, as a CUDA graph needs it
     """
 
     def __init__(
-        self, node: Mapping, parameters: Iterable[nn.Parameter], clock: Clock, device: torch.device, *, on_device: bool = False
+        self,
+        node: Mapping,
+        parameters: Iterable[nn.Parameter],
+        clock: StageLength,
+        device: torch.device,
+        *,
+        on_device: bool = False,
     ) -> None:
         node = dict(node)
         self._schedule = build(node.pop("schedule"), Schedule, place="optimizer.schedule")
@@ -63,7 +69,7 @@ class Player:
         norms = torch._foreach_norm([p.grad for p in self.parameters if p.grad is not None])
         return torch.stack(norms).norm()
 
-    def descend(self, clip: float | None = None) -> None:
+    def step(self, clip: float | None = None) -> None:
         """A step along the gradients, which are used up by it.
 
         clip  the largest norm of all gradients as one vector

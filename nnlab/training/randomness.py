@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from nnlab.data.feed import mix
+from nnlab.data.feed import hash_seed
 
 TRAINING, EVALUATION = 1, 2  # streams of one seed
 
@@ -22,11 +22,11 @@ def seed_everything(seed: int) -> None:
 
 
 def generator(seed: int, stream: int, device: torch.device) -> torch.Generator:
-    return torch.Generator(device).manual_seed(mix(seed, -stream))
+    return torch.Generator(device).manual_seed(hash_seed(seed, -stream))
 
 
 @contextlib.contextmanager
-def aside(seed: int, device: torch.device) -> Iterator[torch.Generator]:
+def fork_rng(seed: int, device: torch.device) -> Iterator[torch.Generator]:
     """A generator for evaluation and pictures: always the same, and without effect on the training's random numbers.
 
     So the cadences of a run do not change its weights.

@@ -16,7 +16,7 @@ TORCH = str(Path(torch.__file__).parent)
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "unique_dim", "_unique2", "bincount", "is_nonzero", "equal"}
 
 
-class Waits(Exception):
+class SyncError(Exception):
     """An operation whose result, or whose shape, the host has to know before it can go on."""
 
 
@@ -30,16 +30,16 @@ class Watch(TorchDispatchMode):
             isinstance(x, Tensor) and x.dtype in (torch.bool, torch.uint8) for x in tree_leaves(args[1])
         )
         if name in WAITING or masks:
-            raise Waits(f"{caller()} waits for the device ({name})")
+            raise SyncError(f"{caller()} waits for the device ({name})")
         result = function(*args, **(kwargs or {}))
         devices = {x.device.type for x in (*leaves, *tree_leaves(result)) if isinstance(x, Tensor)}
         if name in ("_to_copy", "copy_") and len(devices) > 1:
-            raise Waits(f"{caller()} copies between host and device")
+            raise SyncError(f"{caller()} copies between host and device")
         return result
 
 
 @contextmanager
-def watched() -> Iterator[None]:
+def forbid_sync() -> Iterator[None]:
     with Watch():
         yield
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.augmentation.base import Augmentation
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.base import Noise
 from nnlab.data.spec import Batch
 from nnlab.data.split import Data
@@ -56,7 +56,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrainerContext:
     """What a trainer works with, all of it built; `optimizer` is a config's node."""
 
     model: Model
@@ -70,7 +70,7 @@ class Setting:
     seed: int
 
 
-class View(NamedTuple):
+class Preview(NamedTuple):
     """For pictures: a few images to show, and batches to measure a latent space on."""
 
     generator: torch.Generator
@@ -102,49 +102,49 @@ class Trainer(ABC):
 
     options: ClassVar[type[Options]]
     """The class of the `trainer` node that it understands; configs/trainer holds one by this name."""
-    learns: ClassVar[str]
+    description: ClassVar[str]
     """How, as the end of a sentence: "… learns by gradient"."""
-    uses: ClassVar[frozenset[str]] = frozenset()
+    requires: ClassVar[frozenset[str]] = frozenset()
     """Which of `optimizer`, `noise` and `augmentation` have an effect on learning; the others are refused."""
-    needs: ClassVar[frozenset[str]] = frozenset()
+    mandatory: ClassVar[frozenset[str]] = frozenset()
     """Which of them it has no task without: `none` is taken there only if it was typed."""
     monitor: ClassVar[Monitor | None] = None
     lower: ClassVar[frozenset[str]] = frozenset({"loss", "mse"})
     higher: ClassVar[frozenset[str]] = frozenset({"psnr"})
     """Figures of which less is better, and more; a family adds its own. The summary keeps the best of each."""
-    facts: ClassVar[dict] = {}
+    metadata: ClassVar[dict] = {}
     """How the figures are estimated, for their records."""
-    whole_batches: ClassVar[bool] = False
+    drop_last: ClassVar[bool] = False
     """Whether the examples that are left at the end of an epoch, too few for a batch, wait for another epoch."""
     precision: object = "float32"
 
-    def __init__(self, setting: Setting) -> None:
-        self.model, self.data, self.noise = setting.model, setting.data, setting.noise
-        self.device, self.seed = setting.device, setting.seed
-        self.batch_size = setting.options.images_per_step
+    def __init__(self, context: TrainerContext) -> None:
+        self.model, self.data, self.noise = context.model, context.data, context.noise
+        self.device, self.seed = context.device, context.seed
+        self.batch_size = context.options.images_per_step
         whole, rest = divmod(len(self.data.train), self.batch_size)
-        self.steps_per_epoch = whole + (rest > 0 and not (whole and self.whole_batches))
-        setting.options.settle(self.steps_per_epoch)
-        self.stages = self.plan(setting.options)
+        self.steps_per_epoch = whole + (rest > 0 and not (whole and self.drop_last))
+        context.options.settle(self.steps_per_epoch)
+        self.stages = self.make_stages(context.options)
         self.stage = 0
-        self.feed = Feed(self.data.train, self.noise, setting.augmentation)
+        self.feed = BatchBuilder(self.data.train, self.noise, context.augmentation)
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         self.meter = Meter()
         self.memory = Memory()
-        self.remarks: list[str] = []  # what the user is to be told once
+        self.notices: list[str] = []  # what the user is to be told once
         self.epoch = 0.0  # of the weights that `show` shows
-        self.judge = setting.judge
+        self.judge = context.judge
         if self.judge:
             self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER
-            self.facts = {**self.facts, "judge": self.judge.name, "judge_pairs": judge.PAIRS}
+            self.metadata = {**self.metadata, "judge": self.judge.name, "judge_pairs": judge.PAIRS}
 
     # -- learning -------------------------------------------------------------------------------------------------
 
-    def plan(self, options: Options) -> list[Stage]:
+    def make_stages(self, options: Options) -> list[Stage]:
         """The stages of the run, one after the other. One, unless a family says otherwise."""
         return [Stage("", options.length(self.steps_per_epoch))]
 
-    def terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """What a stage minimises, in named terms, each (N,)."""
         return self.model.loss(batch, generator)
 
@@ -157,7 +157,7 @@ class Trainer(ABC):
     def images_per_epoch(self) -> int:
         return min(len(self.data.train), self.steps_per_epoch * self.batch_size)
 
-    def enter(self, stage: int) -> None:
+    def start_stage(self, stage: int) -> None:
         """Make ready for a stage, which begins with an empty memory."""
         self.stage = stage
         self.memory = Memory()
@@ -178,7 +178,7 @@ class Trainer(ABC):
         """Scheduled numbers of a step of the stage, for the record."""
         return {}
 
-    def heed(self, means: dict[str, float]) -> None:  # noqa: B027 (most have nothing to say)
+    def check_health(self, means: dict[str, float]) -> None:  # noqa: B027 (most have nothing to say)
         """Told the means of the terms as they are recorded; what it has to say of them goes to `remarks`."""
 
     def diagnose(self, step: int) -> str | None:
@@ -198,9 +198,9 @@ class Trainer(ABC):
         }
 
     def restore(self, state: dict) -> None:
-        self.enter(state.get("stage", 0))
+        self.start_stage(state.get("stage", 0))
         if self.judge:
-            self.judge.fill(state.get("judge"))
+            self.judge.load_weights(state.get("judge"))
         self.model.load_state_dict(state["model"])
         self.memory.restore(saved_memory(state), self.device)
         randomness.restore(state["random"], self.generator, self.device)
@@ -208,7 +208,7 @@ class Trainer(ABC):
 
     # -- figures and pictures -------------------------------------------------------------------------------------
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Named figures of a batch, each (N,), one value per example: what `measure` takes the means of.
 
         A figure that some examples lack (the error inside a hole, where there is none) has fewer values.
@@ -216,7 +216,7 @@ class Trainer(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         """Named pictures (H, W, 3) uint8 of the model as it is, without effect on training."""
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
@@ -229,24 +229,24 @@ class Trainer(ABC):
         judge_examples  how many examples of the split the judge compares with
         judge_pairs     how many of them at most are compared pair by pair, for kernel_distance, precision and recall
         """
-        with randomness.aside(self.seed, self.device):  # even a library that is imported now may draw, as scikit-learn does
-            figures = self.measure(split)
+        with randomness.fork_rng(self.seed, self.device):  # even a library that is imported now may draw, as scikit-learn does
+            figures = self.evaluate_split(split)
         if self.judge:
-            feed = Feed(self.data.split(split), self.noise)
-            rows = feed.split.rows if full else feed.split.spread(judge.GLANCE)
-            self.facts = {**self.facts, "judge_examples": len(rows)}
-            with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
+            feed = BatchBuilder(self.data.split(split), self.noise)
+            rows = feed.split.rows if full else feed.split.spread(judge.VALIDATION_SAMPLES)
+            self.metadata = {**self.metadata, "judge_examples": len(rows)}
+            with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
                 figures |= self.judge.figures(self.model, feed, rows, generator)
         return figures
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         """The means of `figures` over a split, in float32 with sums in float64; each over the examples that have it."""
-        feed = Feed(self.data.split(split), self.noise)
+        feed = BatchBuilder(self.data.split(split), self.noise)
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
-        with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
-            for batch in feed.in_order(generator):
-                for name, values in self.figures(batch, generator).items():
+        with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            for batch in feed.sequential(generator):
+                for name, values in self.batch_metrics(batch, generator).items():
                     total = values.sum(dtype=torch.float64 if self.device.type != "mps" else torch.float32)
                     sums[name] = sums[name] + total if name in sums else total
                     counts[name] = counts.get(name, 0) + len(values)
@@ -254,16 +254,16 @@ class Trainer(ABC):
         return {name: total / counts[name] for name, total in zip(sums, totals, strict=True) if counts[name]}
 
     @contextmanager
-    def viewing(self) -> Iterator[View]:
+    def preview(self) -> Iterator[Preview]:
         """What pictures are made from: always the same images, of the validation set where there is one.
 
         Of a table whose validation split is a handful of rows, which would make an empty plot, of the training set.
         """
         enough = 1 if self.model.spec.kind == "image" else PLOTTED
-        feed = Feed(self.data.validation if len(self.data.validation) >= enough else self.data.train, self.noise)
-        with randomness.aside(self.seed, self.device) as generator, evaluating(self.model):
+        feed = BatchBuilder(self.data.validation if len(self.data.validation) >= enough else self.data.train, self.noise)
+        with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             few = feed.batch(feed.split.spread(SHOWN), generator)
-            yield View(generator, few, list(feed.in_order(generator, feed.split.spread(MEASURED))))
+            yield Preview(generator, few, list(feed.sequential(generator, feed.split.spread(MEASURED))))
 
 
 def trainer_of(model: type[Model] | Model) -> type[Trainer]:

@@ -18,8 +18,8 @@ AE = ["model=ae", "model.hidden=[32]", "model.latent_dim=6", *SHORT]
 
 
 @pytest.fixture
-def encoder(nnlab) -> RunFolder:
-    assert nnlab("train", *AE, "outputs=earlier")[0] == 0
+def encoder(train_once) -> RunFolder:
+    train_once(*AE, "outputs=earlier")
     return only_run("earlier")
 
 
@@ -56,7 +56,7 @@ def test_a_random_start_has_the_shape_of_the_earlier_run_and_none_of_its_weights
 def test_a_deep_belief_network_starts_a_classifier(nnlab) -> None:
     dbn = ["model=dbn", "model.hidden=[32,16]", "trainer.pretraining.epochs=2", *SHORT, "outputs=earlier"]
     assert nnlab("train", *dbn)[0] == 0
-    folder = transferred(nnlab, only_run("earlier"), "model.frozen=false", "trainer.epochs=30", "data.few=200")
+    folder = transferred(nnlab, only_run("earlier"), "model.frozen=false", "trainer.epochs=30", "data.train_size=200")
     assert folder.read_summary()["final"]["test/accuracy"] > 0.6
     before, after = weights(only_run("earlier"), "best"), weights(folder)
     for layer in (0, 1):
@@ -135,7 +135,7 @@ def test_an_encoder_without_weights_to_tune_and_a_model_without_codes_are_refuse
 
 def test_an_encoder_that_has_not_come_to_its_last_stage_is_refused(nnlab) -> None:
     stacked = ["model=stacked_ae", "model.hidden=[32]", "model.latent_dim=4", "trainer.pretraining.epochs=1", *SHORT]
-    assert nnlab("train", *stacked, "trainer.keep_every=1 epoch", "outputs=earlier")[0] == 0
+    assert nnlab("train", *stacked, "trainer.keep_checkpoint_every=1 epoch", "outputs=earlier")[0] == 0
     run = only_run("earlier")
     for name in ("best", "last"):  # as if it had been killed in the first stage
         shutil.copy(run.checkpoints / "step-000011.pt", run.checkpoints / f"{name}.pt")

@@ -1,4 +1,4 @@
-"""nnlab encode and decode: a set of images as codes in a file, and back."""
+"""nnlab compress and decode: a set of images as codes in a file, and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nnlab.data.spec import Batch
 from nnlab.experiment.loading import open_run
 from nnlab.families.ae.ae import AE
 from nnlab.metrics.reconstruction import mse, psnr
-from nnlab.model import Decodes, Encodes, Spells
+from nnlab.model import Decodes, Encodes, Tokenizes
 from nnlab.plotting.images import to_pixels
 from nnlab.plotting.latent import reconstruction_picture
 
@@ -33,13 +33,12 @@ ABLE = [name for name in names_of(Decodes) if name in names_of(Encodes)]
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     """Train a small model, hardly."""
 
     def run(*overrides: str, model: str = "ae") -> None:
         length = ["trainer.steps=2", "trainer.precision=float32", "trainer.show_every=never"]
-        status, _, error = nnlab("train", *small(model), *length, *overrides)
-        assert status == 0, error
+        train_once(*small(model), *length, *overrides)
 
     return run
 
@@ -49,10 +48,10 @@ def there_and_back(nnlab):
     """Encode, decode to an array; the array, and the figures of the encoding."""
 
     def run(*typed: str) -> tuple[np.ndarray, dict]:
-        status, out, error = nnlab("encode", "last", *typed, "-o", "codes.npz")
+        status, out, error = nnlab("compress", "last", *typed, "-o", "codes.npz")
         assert status == 0, error
         assert out.splitlines()[-2:] == ["codes.json", "codes.npz"]
-        status, out, error = nnlab("decode", "last", "codes.npz", "-o", "back.npz")
+        status, out, error = nnlab("decompress", "last", "codes.npz", "-o", "back.npz")
         assert (status, out) == (0, "back.npz\n"), error
         with np.load("back.npz") as found:
             return found["x"], json.loads(Path("codes.json").read_text())
@@ -75,7 +74,7 @@ def reconstructions(name: str) -> torch.Tensor:
     """Of a split, in the batches of an evaluation."""
     split, model = open_run("last").experiment.data.split(name), package.load("last")
     with torch.inference_mode():
-        return torch.cat([model.reconstruct(split.values(rows)) for rows in split.rows.split(feed.evaluation_batch(split))])
+        return torch.cat([model.reconstruct(split.values(rows)) for rows in split.rows.split(feed.eval_batch_size(split))])
 
 
 # -- there and back ---------------------------------------------------------------------------------------------------
@@ -86,7 +85,7 @@ def test_decoded_codes_are_the_reconstructions_to_the_last_bit(nnlab, there_and_
     assert nnlab("train", *short(model))[0] == 0
     x, figures = there_and_back("--split", "train")
     assert np.array_equal(x, reconstructions("train").numpy())
-    kind = "symbols" if model in names_of(Spells) else "float32"
+    kind = "symbols" if model in names_of(Tokenizes) else "float32"
     assert (figures["n"], figures["codes"], figures["input"]) == (len(x), kind, "train split")
     assert figures["n"] > 1000, "more than one batch, and the last one smaller"
 
@@ -154,9 +153,9 @@ def test_a_folder_comes_back_under_the_names_of_its_files(nnlab, trained):
     trained()
     names = ["a/1.png", "a/2.bmp", "b/3.png", "b/deep/ä 4.png"]
     save_images("mine", images(4), names)
-    status, out, error = nnlab("encode", "last", "mine", "-o", "codes.npz")
+    status, out, error = nnlab("compress", "last", "mine", "-o", "codes.npz")
     assert status == 0, error
-    status, out, error = nnlab("decode", "last", "codes.npz", "-o", "back")
+    status, out, error = nnlab("decompress", "last", "codes.npz", "-o", "back")
     assert (status, out) == (0, "back\n"), error
     found = sorted(path.relative_to("back").as_posix() for path in Path("back").rglob("*.png"))
     assert found == ["a/1.png", "a/2.png", "b/3.png", "b/deep/ä 4.png"]
@@ -173,8 +172,8 @@ def test_a_folder_comes_back_under_the_names_of_its_files(nnlab, trained):
 def test_files_that_differ_by_their_suffix_alone_stay_two(nnlab, trained):
     trained()
     save_images("mine", images(2), ["a.png", "a.bmp"])
-    assert nnlab("encode", "last", "mine", "-o", "codes.npz")[0] == 0
-    assert nnlab("decode", "last", "codes.npz", "-o", "back")[0] == 0
+    assert nnlab("compress", "last", "mine", "-o", "codes.npz")[0] == 0
+    assert nnlab("decompress", "last", "codes.npz", "-o", "back")[0] == 0
     assert {path.name for path in Path("back").iterdir()} == {"a.png.png", "a.bmp.png"}
 
 
@@ -185,15 +184,15 @@ def test_one_image_and_an_array_of_them(nnlab, trained, there_and_back):
     folder, of_array, of_one = (there_and_back(typed)[0] for typed in ("mine", "mine.npz", "mine/1.png"))
     assert np.array_equal(folder, of_array)
     assert np.allclose(of_one, folder[1:2], atol=1e-6)
-    assert nnlab("decode", "last", "codes.npz", "-o", "one")[0] == 0
+    assert nnlab("decompress", "last", "codes.npz", "-o", "one")[0] == 0
     assert [path.name for path in Path("one").iterdir()] == ["1.png"]
 
 
 def test_what_comes_from_an_array_is_numbered(nnlab, trained):
     trained()
     np.savez("mine.npz", x=images(11))
-    nnlab("encode", "last", "mine.npz", "-o", "codes.npz")
-    nnlab("decode", "last", "codes.npz", "-o", "back")
+    nnlab("compress", "last", "mine.npz", "-o", "codes.npz")
+    nnlab("decompress", "last", "codes.npz", "-o", "back")
     assert sorted(path.name for path in Path("back").iterdir()) == [f"{i:02d}.png" for i in range(11)]
 
 
@@ -201,8 +200,8 @@ def test_colours_stay_colours(nnlab, trained):
     np.savez("train.npz", x_train=images(40, 8, 8, 3))
     trained("data=npz", "data.root=.", "data.file=train.npz")
     save_images("mine", images(2, 8, 8, 3), ["a.png", "b.png"])
-    nnlab("encode", "last", "mine", "-o", "codes.npz")
-    nnlab("decode", "last", "codes.npz", "-o", "back")
+    nnlab("compress", "last", "mine", "-o", "codes.npz")
+    nnlab("decompress", "last", "codes.npz", "-o", "back")
     assert np.asarray(Image.open("back/a.png")).shape == (8, 8, 3)
 
 
@@ -219,7 +218,7 @@ def test_the_memory_does_not_grow_with_the_number_of_images(nnlab, trained, monk
 
     monkeypatch.setattr(Reader, "batch", watched)
     monkeypatch.setattr(Reader, "chunk", 10)
-    assert nnlab("encode", "last", "mine.npz", "--codes", "uint8", "-o", "codes.npz")[0] == 0
+    assert nnlab("compress", "last", "mine.npz", "--codes", "uint8", "-o", "codes.npz")[0] == 0
     assert len(most) == 2 * 60, "a pass that finds the ranges, and one that encodes"
     assert max(most) <= 2
 
@@ -230,8 +229,8 @@ def test_the_memory_does_not_grow_with_the_number_of_images(nnlab, trained, monk
 def test_codes_of_other_weights_are_refused(nnlab, trained):
     trained("hydra.run.dir=one")
     trained("hydra.run.dir=two", "seed=1")
-    assert nnlab("encode", "one", "-o", "codes.npz")[0] == 0
-    status, _, error = nnlab("decode", "two", "codes.npz", "-o", "back")
+    assert nnlab("compress", "one", "-o", "codes.npz")[0] == 0
+    status, _, error = nnlab("decompress", "two", "codes.npz", "-o", "back")
     assert status == 2
     mark = json.loads(Path("codes.json").read_text())["fingerprint"]
     assert error.startswith(f"nnlab: codes.npz: its codes are of other weights (fingerprint {mark}) than the checkpoint 'best'")
@@ -240,20 +239,20 @@ def test_codes_of_other_weights_are_refused(nnlab, trained):
 
 
 def test_the_checkpoint_that_encoded_them_is_named(nnlab, trained):
-    trained("trainer.steps=20", "trainer.keep_every=5 steps")
-    assert nnlab("encode", "last", "--checkpoint", "step-000005", "-o", "codes.npz")[0] == 0
-    error = nnlab("decode", "last", "codes.npz", "-o", "back.npz")[2]
+    trained("trainer.steps=20", "trainer.keep_checkpoint_every=5 steps")
+    assert nnlab("compress", "last", "--checkpoint", "step-000005", "-o", "codes.npz")[0] == 0
+    error = nnlab("decompress", "last", "codes.npz", "-o", "back.npz")[2]
     assert error.endswith("; add --checkpoint step-000005\n")
-    assert nnlab("decode", "last", "codes.npz", "-o", "back.npz", "--checkpoint", "step-000005")[0] == 0
+    assert nnlab("decompress", "last", "codes.npz", "-o", "back.npz", "--checkpoint", "step-000005")[0] == 0
 
 
 @pytest.mark.parametrize("out", ["back.npz", "back"])
 def test_of_a_truncated_file_nothing_is_decoded(nnlab, trained, out):
     trained()
-    assert nnlab("encode", "last", "-o", "codes.npz")[0] == 0
+    assert nnlab("compress", "last", "-o", "codes.npz")[0] == 0
     whole = Path("codes.npz").read_bytes()
     Path("codes.npz").write_bytes(whole[: len(whole) // 2])
-    status, _, error = nnlab("decode", "last", "codes.npz", "-o", out)
+    status, _, error = nnlab("decompress", "last", "codes.npz", "-o", out)
     assert status == 2
     assert error.startswith("nnlab: codes.npz: truncated or damaged (")
     assert len(error.splitlines()) == 1
@@ -264,30 +263,33 @@ def test_of_a_truncated_file_nothing_is_decoded(nnlab, trained, out):
 def test_a_name_that_leads_out_of_the_folder_is_refused(nnlab, trained, name):
     trained()
     save_images("mine", images(1), ["a.png"])
-    assert nnlab("encode", "last", "mine", "-o", "codes.npz")[0] == 0
+    assert nnlab("compress", "last", "mine", "-o", "codes.npz")[0] == 0
     with np.load("codes.npz") as found:
         arrays = dict(found)
     arrays["names"] = np.frombuffer(zlib.compress(name.encode()), np.uint8)
     np.savez("codes.npz", **arrays)
-    status, _, error = nnlab("decode", "last", "codes.npz", "-o", "back")
+    status, _, error = nnlab("decompress", "last", "codes.npz", "-o", "back")
     assert status == 2
     assert "which leads out of the folder; decode it to an .npz instead" in error
     assert not Path("back").exists()
-    assert nnlab("decode", "last", "codes.npz", "-o", "back.npz")[0] == 0
+    assert nnlab("decompress", "last", "codes.npz", "-o", "back.npz")[0] == 0
 
 
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        (["encode", "last", "nowhere"], "nowhere: no such folder or file"),
-        (["encode", "last", "shape.npz"], "shape.npz: x has shape (3, 9, 8); this model takes images (N, 8, 8, 1)"),
-        (["encode", "last", "bad"], "bad/1.png: not a readable image"),
-        (["encode", "last", "bad/1.png"], "bad/1.png: not a readable image"),
-        (["encode", "last", "shape.npz", "--split", "test"], "--split test: has no effect on shape.npz, which is taken whole"),
-        (["encode", "last", "--split", "validation"], "--split validation: it is empty in this run"),
-        (["decode", "last", "nowhere.npz"], "nowhere.npz: no such file"),
-        (["decode", "last", "shape.npz"], "shape.npz: holds no codes; expected a file that nnlab encode wrote"),
-        (["decode", "last", "bad/1.png"], "bad/1.png: truncated or damaged"),
+        (["compress", "last", "nowhere"], "nowhere: no such folder or file"),
+        (["compress", "last", "shape.npz"], "shape.npz: x has shape (3, 9, 8); this model takes images (N, 8, 8, 1)"),
+        (["compress", "last", "bad"], "bad/1.png: not a readable image"),
+        (["compress", "last", "bad/1.png"], "bad/1.png: not a readable image"),
+        (
+            ["compress", "last", "shape.npz", "--split", "test"],
+            "--split test: has no effect on shape.npz, which is taken whole",
+        ),
+        (["compress", "last", "--split", "validation"], "--split validation: it is empty in this run"),
+        (["decompress", "last", "nowhere.npz"], "nowhere.npz: no such file"),
+        (["decompress", "last", "shape.npz"], "shape.npz: holds no codes; expected a file that nnlab compress wrote"),
+        (["decompress", "last", "bad/1.png"], "bad/1.png: truncated or damaged"),
     ],
     ids=str,
 )
@@ -306,23 +308,26 @@ def test_what_cannot_be_done_is_said_in_a_sentence(nnlab, trained, typed, expect
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        (["encode", "last", "-o", "codes"], "-o codes: codes are written as NumPy's .npz; give a name that ends in .npz"),
-        (["encode", "last", "mine.npz", "-o", "mine.npz"], "-o mine.npz: is the input itself; give another name"),
-        (["encode", "last", "-o", "file/codes.npz"], "-o file/codes.npz: nothing can be written into"),
-        (["decode", "last", "codes.npz", "-o", "codes.npz"], "-o codes.npz: is the file of codes itself; give another name"),
+        (["compress", "last", "-o", "codes"], "-o codes: codes are written as NumPy's .npz; give a name that ends in .npz"),
+        (["compress", "last", "mine.npz", "-o", "mine.npz"], "-o mine.npz: is the input itself; give another name"),
+        (["compress", "last", "-o", "file/codes.npz"], "-o file/codes.npz: nothing can be written into"),
         (
-            ["decode", "last", "codes.npz", "-o", "a.png"],
+            ["decompress", "last", "codes.npz", "-o", "codes.npz"],
+            "-o codes.npz: is the file of codes itself; give another name",
+        ),
+        (
+            ["decompress", "last", "codes.npz", "-o", "a.png"],
             "-o a.png: expected a name that ends in .npz, or one without",
         ),
-        (["decode", "last", "codes.npz", "-o", "full"], "-o full: exists already; give the name of a new folder"),
-        (["decode", "last", "codes.npz", "-o", "file"], "-o file: exists already; give the name of a new folder"),
+        (["decompress", "last", "codes.npz", "-o", "full"], "-o full: exists already; give the name of a new folder"),
+        (["decompress", "last", "codes.npz", "-o", "file"], "-o file: exists already; give the name of a new folder"),
     ],
     ids=str,
 )
 def test_where_nothing_can_be_written(nnlab, trained, typed, expected):
     trained()
     np.savez("mine.npz", x=images())
-    assert nnlab("encode", "last", "-o", "codes.npz")[0] == 0
+    assert nnlab("compress", "last", "-o", "codes.npz")[0] == 0
     Path("file").write_text("")
     save_images("full", images(1), ["0.png"])
     before = Path("codes.npz").read_bytes()
@@ -334,8 +339,8 @@ def test_where_nothing_can_be_written(nnlab, trained, typed, expected):
 
 def test_a_table_makes_no_images(nnlab, trained):
     trained("data=iris")
-    assert nnlab("encode", "last", "-o", "codes.npz")[0] == 0
-    error = nnlab("decode", "last", "codes.npz", "-o", "back")[2]
+    assert nnlab("compress", "last", "-o", "codes.npz")[0] == 0
+    error = nnlab("decompress", "last", "codes.npz", "-o", "back")[2]
     assert "-o back: Iris is a table of 4 columns, of which there is no picture" in error
 
 
@@ -350,7 +355,7 @@ def test_codes_that_cannot_be_stored(nnlab, trained, monkeypatch, factor, kind, 
     trained()
     encode = AE.encode
     monkeypatch.setattr(AE, "encode", lambda self, x: encode(self, x) * factor)
-    status, _, error = nnlab("encode", "last", "--codes", kind, "-o", "codes.npz")
+    status, _, error = nnlab("compress", "last", "--codes", kind, "-o", "codes.npz")
     assert status == 2
     assert error == f"nnlab: {expected}\n"
     assert not list(Path().glob("codes.*"))
@@ -366,7 +371,7 @@ def test_a_grid_of_symbols_is_stored_as_such_and_decodes_to_the_last_bit(nnlab, 
     assert symbols.shape == (figures["n"], run.model.places)
     test = run.experiment.data.test
     with torch.inference_mode():
-        assert np.array_equal(symbols[:9], run.model.symbols(test.values(test.rows[:9])).numpy())
+        assert np.array_equal(symbols[:9], run.model.encode_indices(test.values(test.rows[:9])).numpy())
     assert figures["codes"] == "symbols"
     numbers, dearer = there_and_back("--split", "test", "--codes", "float32")
     assert np.array_equal(images, numbers)
@@ -375,12 +380,12 @@ def test_a_grid_of_symbols_is_stored_as_such_and_decodes_to_the_last_bit(nnlab, 
         np.savez(file, **{**found, "codes": np.full((2, run.model.places), 300, np.uint16), "alphabet": [300]})
     assert (
         "symbol 300 of an alphabet of 300: the file of codes is damaged"
-        in nnlab("decode", "last", "odd.npz", "-o", "no.npz")[2]
+        in nnlab("decompress", "last", "odd.npz", "-o", "no.npz")[2]
     )
 
 
 def test_what_has_no_symbols_says_so(nnlab, trained):
     trained()
-    status, _, error = nnlab("encode", "last", "--split", "test", "--codes", "symbols", "-o", "codes.npz")
+    status, _, error = nnlab("compress", "last", "--split", "test", "--codes", "symbols", "-o", "codes.npz")
     assert (status, error) == (2, "nnlab: --codes symbols: AE has codes of numbers; leave it out\n")
     assert not Path("codes.npz").exists()

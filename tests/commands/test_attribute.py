@@ -18,11 +18,10 @@ pytestmark = pytest.mark.usefixtures("untitled")
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     def run(*overrides: str, model: str = "pca") -> None:
         length = ["trainer.steps=2", "trainer.precision=float32"] if model != "pca" else []
-        status, _, error = nnlab("train", *small(model), "trainer.show_every=never", *length, *overrides)
-        assert status == 0, error
+        train_once(*small(model), "trainer.show_every=never", *length, *overrides)
 
     return run
 
@@ -87,9 +86,8 @@ def test_files_list_places_of_the_training_split_and_of_the_other(trained, attri
 
 
 @pytest.fixture
-def classifier(nnlab) -> str:
-    status, _, error = nnlab("train", "model=fcnn", "model.hidden=[32]", "trainer.epochs=15", "outputs=judges")
-    assert status == 0, error
+def classifier(train_once) -> str:
+    train_once("model=fcnn", "model.hidden=[32]", "trainer.epochs=15", "outputs=judges")
     return str(only_run("judges").path)
 
 

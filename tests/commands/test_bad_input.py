@@ -162,8 +162,8 @@ def test_an_existing_run_folder_is_not_overwritten(nnlab, own_folder: Path) -> N
 
 
 @pytest.fixture
-def run_folder(nnlab) -> Path:
-    assert nnlab("train", "trainer.steps=1", "trainer.precision=float32", *small("vae"))[0] == 0
+def run_folder(train_once) -> Path:
+    train_once("trainer.steps=1", "trainer.precision=float32", *small("vae"))
     return only_run().path
 
 

@@ -204,15 +204,15 @@ embed RUN --tsne x
 embed RUN -o codes.txt
 embed RUN --split zzz
 embed RUN --input
-encode
-encode RUN
-encode RUN -o codes.txt
-encode RUN -o /dev/null/x.npz
-encode RUN a b -o x.npz
-decode
-decode RUN
-decode RUN codes.npz
-decode RUN -o x.npz
+compress
+compress RUN
+compress RUN -o codes.txt
+compress RUN -o /dev/null/x.npz
+compress RUN a b -o x.npz
+decompress
+decompress RUN
+decompress RUN codes.npz
+decompress RUN -o x.npz
 outliers
 outliers RUN -n zero
 outliers RUN -n 0
@@ -229,12 +229,12 @@ attribute RUN
 attribute RUN --plus 1
 attribute RUN --plus 1 --minus 2 --strength x
 attribute RUN --plus 1 --minus 2 -n -1
-vary
-vary RUN
-vary RUN --index x
-vary RUN --index 1 --scale a
-vary RUN --index 1 -n 0
-vary RUN --index 1 --scale -1,2
+perturb
+perturb RUN
+perturb RUN --index x
+perturb RUN --index 1 --scale a
+perturb RUN --index 1 -n 0
+perturb RUN --index 1 --scale -1,2
 evaluate
 evaluate RUN --split zzz
 evaluate RUN --samples 1
@@ -246,11 +246,11 @@ resume RUN --model vae
 resume RUN --epochs 3
 resume RUN --checkpoint
 resume RUN --take-overr
-fit --x
-fit model
-fit model=zzz
-fit batch_size=3
-fit model.latent_dim=2,4
+batch-size --x
+batch-size model
+batch-size model=zzz
+batch-size batch_size=3
+batch-size model.latent_dim=2,4
 show
 show a b
 show RUN --confg
@@ -300,7 +300,7 @@ sample RUN -n 100000000000
 sample RUN -o x.csv
 traverse RUN --coordinates 99
 traverse RUN --index 99999
-vary RUN --index 99999
+perturb RUN --index 99999
 interpolate RUN --from 0 --to 99999
 reconstruct RUN noise.std=3
 reconstruct RUN --noise gaussian noise.sdt=3
@@ -309,8 +309,8 @@ reconstruct RUN --input nowhere
 reconstruct RUN --noise gaussian noise.std=99999999999999999999999999999x
 evaluate RUN --judge nowhere
 embed RUN --input nowhere
-encode RUN nowhere -o x.npz
-decode RUN nowhere.npz -o x.npz
+compress RUN nowhere -o x.npz
+decompress RUN nowhere.npz -o x.npz
 probe RUN --labels 9999999
 resume RUN optimizer.lr=1
 resume RUN zzz=3
@@ -452,8 +452,8 @@ def test_names_that_are_no_utf8_are_read_and_shown_escaped(nnlab, own_folder: Pa
     data = ["data=image_folder", "data.root=.", "data.folder=images"]
     assert nnlab("train", *small("ae"), *data, "trainer.steps=1", *QUIET)[0] == 0
     assert nnlab("embed", "last", "--input", "images")[0] == 0
-    assert nnlab("encode", "last", "images", "-o", "codes.npz")[0] == 0
-    assert nnlab("decode", "last", "codes.npz", "-o", "decoded")[0] == 0
+    assert nnlab("compress", "last", "images", "-o", "codes.npz")[0] == 0
+    assert nnlab("decompress", "last", "codes.npz", "-o", "decoded")[0] == 0
     assert len(list(Path("decoded").rglob("*.png"))) == 24
 
 

@@ -16,17 +16,16 @@ from nnlab.data.images import bernoulli
 from nnlab.data.split import Split
 from nnlab.experiment.loading import open_run
 from nnlab.families.em.kmeans import KMeans
-from nnlab.training.randomness import aside
+from nnlab.training.randomness import fork_rng
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     """Train a small model, hardly."""
 
     def run(*overrides: str, model: str = "ae") -> None:
         length = ["trainer.epochs=1"] if model == "kmeans" else ["trainer.steps=2", "trainer.precision=float32"]
-        status, _, error = nnlab("train", *small(model), "trainer.show_every=never", *length, *overrides)
-        assert status == 0, error
+        train_once(*small(model), "trainer.show_every=never", *length, *overrides)
 
     return run
 
@@ -62,7 +61,7 @@ def test_codes_are_those_of_the_clean_inputs_in_the_order_of_the_split(trained, 
     trained(f"noise={noise}", model=model)
     found, split = embed("--split", name), split_of(name)
     assert set(found) == {"codes", "indices", "labels", "classes"}
-    chunks = split.rows.split(feed.evaluation_batch(split))
+    chunks = split.rows.split(feed.eval_batch_size(split))
     assert np.array_equal(found["codes"], np.concatenate([codes_of(split.values(rows)) for rows in chunks]))
     assert (found["codes"].dtype, found["labels"].dtype, found["indices"].dtype) == (np.float32, np.int64, np.int64)
     assert np.array_equal(found["labels"], split.labels(split.rows).numpy())
@@ -74,7 +73,7 @@ def test_codes_of_many_batches_are_those_of_one(trained, embed, monkeypatch):
     trained()
     whole, split = embed(), split_of("test")
     at_once = tensors(), sprite_places(len(split))
-    monkeypatch.setattr(feed, "evaluation_batch", lambda split: 7)
+    monkeypatch.setattr(feed, "eval_batch_size", lambda split: 7)
     found = embed()
     assert np.allclose(found["codes"], whole["codes"], atol=1e-6)
     assert np.array_equal(found["labels"], whole["labels"])
@@ -110,7 +109,7 @@ def test_bits_that_are_drawn_at_each_reading_are_drawn_by_the_runs_seed(trained,
     found = embed()
     assert np.array_equal(embed()["codes"], found["codes"])
     run, split = open_run("last"), split_of("test")
-    with aside(run.config["seed"], run.device) as generator:
+    with fork_rng(run.config["seed"], run.device) as generator:
         bits = bernoulli(split.values(split.rows), generator)
     assert np.array_equal(found["codes"], codes_of(bits))
     assert not np.allclose(found["codes"], codes_of(split.values(split.rows)), atol=1e-3)

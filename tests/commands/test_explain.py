@@ -31,7 +31,7 @@ def test_a_docstring_tells_of_its_figures() -> None:
 def test_a_figure_is_explained_where_it_is_made(nnlab) -> None:
     status, out, error = nnlab("explain", "hole_psnr", "test/layer_1/loss")
     assert (status, error) == (0, "")
-    assert out.startswith("hole_psnr\n  [evaluation/reconstruction] PSNR of the values that the noise removed, dB")
+    assert out.startswith("hole_psnr\n  [metrics/reconstruction] PSNR of the values that the noise removed, dB")
     for family in ("ae", "vae", "rbm", "classifier"):
         assert f"[families/{family}]" in out.partition("\nloss\n")[2]
     assert max(map(len, out.splitlines())) <= 100

@@ -101,9 +101,9 @@ def test_divergence_names_term_step_and_layer_and_keeps_the_last_good_state(nnla
     assert "train/reconstruction is not finite in update" in error or "train/kl is not finite in update" in error
     assert "first layer with a value that is not finite: encoder." in error or "decoder." in error
     folder = only_run()
-    facts = folder.read_status()
-    assert facts["status"] == "diverged"
-    assert "is not finite" in facts["reason"]
+    metadata = folder.read_status()
+    assert metadata["status"] == "diverged"
+    assert "is not finite" in metadata["reason"]
     assert folder.read_summary()["status"] == "diverged"
     assert all(t.isfinite().all() for t in weights(folder).values())
 
@@ -176,7 +176,7 @@ def test_a_run_of_a_lost_machine_can_be_taken_over(nnlab) -> None:
 
 
 def test_an_abandoned_future_is_forgotten(nnlab) -> None:
-    long = [*small("ae"), "trainer.steps=22", "trainer.keep_every=5 steps", "trainer.evaluate_every=4 steps", *QUIET]
+    long = [*small("ae"), "trainer.steps=22", "trainer.keep_checkpoint_every=5 steps", "trainer.evaluate_every=4 steps", *QUIET]
     assert nnlab("train", *long)[0] == 0
     folder = only_run()
     assert nnlab("resume", "last", "--checkpoint", "step-000005", "trainer.steps=6", "trainer.evaluate_every=never")[0] == 0
@@ -264,7 +264,7 @@ def test_a_damaged_line_of_the_metrics_is_dropped_and_the_rest_goes_on(nnlab, sp
 
 
 def test_a_kill_right_after_going_back_leaves_records_and_checkpoint_together(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = [*small("ae"), "trainer.steps=22", "trainer.keep_every=5 steps", "trainer.log_every=1 steps", *QUIET]
+    long = [*small("ae"), "trainer.steps=22", "trainer.keep_checkpoint_every=5 steps", "trainer.log_every=1 steps", *QUIET]
     assert nnlab("train", *long, "hydra.run.dir=whole")[0] == 0
     assert nnlab("train", *long, "hydra.run.dir=broken")[0] == 0
     broken = RunFolder(Path("broken"))
@@ -295,7 +295,13 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(nnlab) -> None:
 
 def test_a_stage_whose_best_is_gone_goes_on_from_its_last_weights(nnlab) -> None:
     """A kill between the best of a later step and the next last.pt leaves neither that best nor the one before."""
-    stages = [*small("stacked_ae"), "trainer.epochs=2", "trainer.pretraining.epochs=2", "trainer.keep_every=7 steps", *QUIET]
+    stages = [
+        *small("stacked_ae"),
+        "trainer.epochs=2",
+        "trainer.pretraining.epochs=2",
+        "trainer.keep_checkpoint_every=7 steps",
+        *QUIET,
+    ]
     assert nnlab("train", *stages, "hydra.run.dir=run")[0] == 0
     folder = RunFolder(Path("run"))
     state = checkpoint.load(folder.checkpoints, "step-000007")

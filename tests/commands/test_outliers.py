@@ -19,10 +19,9 @@ from nnlab.plotting.cards import FRAME
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     def run(*overrides: str, model: str = "pca") -> None:
-        status, _, error = nnlab("train", *small(model), "trainer.show_every=never", *overrides)
-        assert status == 0, error
+        train_once(*small(model), "trainer.show_every=never", *overrides)
 
     return run
 
@@ -44,8 +43,8 @@ def test_every_example_stands_in_the_table_with_its_own_score(nnlab, trained) ->
     assert status == 0, error
     found, told, run = rows(), json.loads(out), open_run("last")
     data = run.data
-    sets = {"test": (data.test, ("3", "1")), "others": (data.others, tuple("02456789"))}
-    assert (told["n"], told["kept_out"]["n"]) == (len(data.test), len(data.others))
+    sets = {"test": (data.test, ("3", "1")), "others": (data.held_out, tuple("02456789"))}
+    assert (told["n"], told["kept_out"]["n"]) == (len(data.test), len(data.held_out))
     assert told["kept_out"]["classes"] == list("02456789")
     assert len(found) == told["n"] + told["kept_out"]["n"] == 359
     assert len({(row["set"], row["index"]) for row in found}) == 359

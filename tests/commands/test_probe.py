@@ -16,10 +16,9 @@ LINE = re.compile(r"^(.*?\(\d+\)) +(.*)$", re.MULTILINE)
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     def run(*overrides: str, model: str = "pca") -> None:
-        status, _, error = nnlab("train", *small(model), "trainer.show_every=never", *overrides)
-        assert status == 0, error
+        train_once(*small(model), "trainer.show_every=never", *overrides)
 
     return run
 

@@ -11,23 +11,22 @@ import torch
 from conftest import only_run, small
 from PIL import Image
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.gaussian import Gaussian
 from nnlab.data.spec import Batch
 from nnlab.experiment.loading import open_run
 from nnlab.metrics.reconstruction import mse, psnr
 from nnlab.plotting.latent import reconstruction_picture
-from nnlab.training.randomness import aside
+from nnlab.training.randomness import fork_rng
 
 pytestmark = pytest.mark.usefixtures("untitled")
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     def run(*overrides: str) -> None:
         length = ["trainer.steps=2", "trainer.precision=float32"]
-        status, _, error = nnlab("train", *small("ae"), "trainer.show_every=never", *length, *overrides)
-        assert status == 0, error
+        train_once(*small("ae"), "trainer.show_every=never", *length, *overrides)
 
     return run
 
@@ -101,8 +100,8 @@ def test_the_figures_of_a_split_are_those_of_its_noise(trained, reconstruct):
     _, figures = reconstruct("--noise", "gaussian", "noise.std=0.2", "-n", "5")
     run = open_run("last")
     split = run.experiment.data.test
-    feed = Feed(split, Gaussian(run.model.spec, std=0.2))
-    with aside(0, run.device) as generator:
+    feed = BatchBuilder(split, Gaussian(run.model.spec, std=0.2))
+    with fork_rng(0, run.device) as generator:
         feed.batch(split.spread(5), generator)
         batch = feed.batch(split.rows, generator)
     assert figures["input_psnr"] == pytest.approx(mean_psnr(batch.input, batch.target), rel=1e-6)

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("untitled")
 
 
 @pytest.fixture
-def cgan(nnlab) -> None:
-    assert nnlab("train", *small("cgan"), "trainer.steps=2", "trainer.precision=float32", "trainer.show_every=never")[0] == 0
+def cgan(train_once) -> None:
+    train_once(*small("cgan"), "trainer.steps=2", "trainer.precision=float32", "trainer.show_every=never")
 
 
 def picture(path: str = "asked.png") -> np.ndarray:

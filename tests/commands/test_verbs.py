@@ -36,11 +36,11 @@ def test_a_run_folder_explains_itself(nnlab, curves) -> None:
     assert (folder.path / ".hydra" / "overrides.yaml").exists()
     assert "train loss" in folder.log.read_text()
 
-    facts = folder.read_status()
-    assert facts["status"] == "completed"
-    assert (facts["model"], facts["data"], facts["tags"], facts["epoch"]) == ("vae", "digits", ["lab3"], 2.0)
-    assert facts["device"] == "cpu"
-    assert facts["versions"]["torch"] == torch.__version__
+    metadata = folder.read_status()
+    assert metadata["status"] == "completed"
+    assert (metadata["model"], metadata["data"], metadata["tags"], metadata["epoch"]) == ("vae", "digits", ["lab3"], 2.0)
+    assert metadata["device"] == "cpu"
+    assert metadata["versions"]["torch"] == torch.__version__
 
     summary = folder.read_summary()
     records = folder.read_metrics()
@@ -92,7 +92,7 @@ def test_pictures_are_written_where_asked(nnlab, own_folder: Path) -> None:
         "reconstruct": ["--noise", "hole", "noise.size=0.5", "--split", "train"],
         "traverse": ["--coordinates", "1", "--steps", "5", "--index", "7"],
         "interpolate": ["--from", "7", "--to", "8"],
-        "vary": ["--index", "7", "--scale", "0.5"],
+        "perturb": ["--index", "7", "--scale", "0.5"],
         "attribute": ["--plus", "3", "--minus", "5"],
     }.items():
         status, out, error = nnlab(verb, "last", *options, "-o", f"own/{verb}.png")
@@ -116,10 +116,10 @@ def test_what_a_model_cannot_do_is_said_in_a_sentence(nnlab) -> None:
 @pytest.mark.parametrize(
     "typed",
     [
-        ["vary", "--index", "0"],
+        ["perturb", "--index", "0"],
         ["attribute", "--plus", "1", "--minus", "0"],
-        ["encode", "-o", "codes.npz"],
-        ["decode", "codes.npz", "-o", "images"],
+        ["compress", "-o", "codes.npz"],
+        ["decompress", "codes.npz", "-o", "images"],
         ["interpolate", "--from", "0", "--to", "1"],
         ["traverse"],
     ],
@@ -134,7 +134,7 @@ def test_what_is_made_from_codes_takes_a_model_that_decodes(nnlab, typed: list[s
     assert "kmeans" not in error
 
 
-@pytest.mark.parametrize("typed", [["vary", "--index", "0"], ["attribute", "--plus", "1", "--minus", "0"]], ids=str)
+@pytest.mark.parametrize("typed", [["perturb", "--index", "0"], ["attribute", "--plus", "1", "--minus", "0"]], ids=str)
 def test_of_a_table_there_is_no_picture(nnlab, typed: list[str]) -> None:
     nnlab("train", *small("ae"), "data=iris", "trainer.steps=1")
     assert f"{typed[0]}: Iris is a table of 4 columns, of which there is no picture" in nnlab(typed[0], "last", *typed[1:])[2]

@@ -14,11 +14,10 @@ pytestmark = pytest.mark.usefixtures("untitled")
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     def run(*overrides: str, model: str = "vae") -> None:
         length = ["trainer.epochs=1"] if model == "kmeans" else ["trainer.steps=2", "trainer.precision=float32"]
-        status, _, error = nnlab("train", *small(model), "trainer.show_every=never", *length, *overrides)
-        assert status == 0, error
+        train_once(*small(model), "trainer.show_every=never", *length, *overrides)
 
     return run
 

@@ -23,7 +23,7 @@ def places(node: Mapping, place: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("choice", SHIPPED)
 def test_every_value_has_a_reason(choice: str) -> None:
     beside = reasons([choice]).beside
-    assert [place for place in places(names.plain(names.composed([choice]))) if not beside.get(place)] == []
+    assert [place for place in places(names.to_dict(names.compose_config([choice]))) if not beside.get(place)] == []
 
 
 def test_a_comment_belongs_to_the_key_on_its_line() -> None:

@@ -63,7 +63,7 @@ def test_it_moves_the_target_with_the_input_in_training_and_nothing_in_evaluatio
     assert not torch.allclose(batch.target, clean)
     untouched = ~batch.mask
     assert torch.equal(batch.input[untouched], batch.target[untouched])
-    with trainer.viewing() as view:
+    with trainer.preview() as view:
         assert torch.equal(view.few.target, trainer.data.validation.values(trainer.data.validation.spread(24)))
 
 

@@ -11,7 +11,7 @@ import torch
 from nnlab.data import images
 from nnlab.data.datasets.digits import Digits
 from nnlab.data.datasets.npz import Npz
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.images import bernoulli
 from nnlab.data.noise.masking import Masking
 from nnlab.data.noise.none import NoNoise
@@ -28,7 +28,7 @@ def levels(root: Path, x: np.ndarray = LEVELS, **options):
 
 
 def read(data, seed: int = 0, noise=NoNoise):
-    return Feed(data.train, noise(data.spec)).batch(data.train.rows, torch.Generator().manual_seed(seed))
+    return BatchBuilder(data.train, noise(data.spec)).batch(data.train.rows, torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("kind", KINDS)

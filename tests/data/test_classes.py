@@ -11,7 +11,7 @@ import torch
 from conftest import built
 
 import nnlab as package
-from nnlab.data.classes import number_of
+from nnlab.data.classes import class_index
 from nnlab.data.datasets.digits import Digits
 from nnlab.data.split import Data
 from nnlab.errors import BadInput
@@ -34,8 +34,8 @@ def test_without_it_the_splits_are_what_they_were(limit: int | None) -> None:
     assert torch.equal(data.validation.rows, order[:held].sort().values)
     assert torch.equal(data.test.rows, torch.randperm(359, generator=generator)[:limit].sort().values)
     assert data.spec.classes == tuple("0123456789")
-    assert len(data.others) == 0
-    assert data.other_classes == ()
+    assert len(data.held_out) == 0
+    assert data.held_out_classes == ()
 
 
 @pytest.mark.parametrize("asked", [[3, 7], ["3", 7], ["3", "7"]])
@@ -53,10 +53,10 @@ def test_every_split_holds_the_chosen_classes_alone_renumbered(asked: list) -> N
 
 def test_the_test_examples_of_the_others_are_kept_apart() -> None:
     whole, data = opened(), opened(classes=[3, 7])
-    assert sorted([*data.test.rows.tolist(), *data.others.rows.tolist()]) == whole.test.rows.tolist()
-    assert data.other_classes == ("0", "1", "2", "4", "5", "6", "8", "9")
-    names = [data.other_classes[i] for i in data.others.labels(data.others.rows)]
-    assert names == [str(i) for i in whole.test.y[data.others.rows].tolist()]
+    assert sorted([*data.test.rows.tolist(), *data.held_out.rows.tolist()]) == whole.test.rows.tolist()
+    assert data.held_out_classes == ("0", "1", "2", "4", "5", "6", "8", "9")
+    names = [data.held_out_classes[i] for i in data.held_out.labels(data.held_out.rows)]
+    assert names == [str(i) for i in whole.test.y[data.held_out.rows].tolist()]
 
 
 def test_the_order_of_the_classes_is_the_one_asked_for() -> None:
@@ -67,14 +67,14 @@ def test_the_order_of_the_classes_is_the_one_asked_for() -> None:
 
 def test_a_limit_is_of_what_is_kept() -> None:
     data = opened(classes=[3], limit=20)
-    assert (len(data.train) + len(data.validation), len(data.test), len(data.others)) == (20, 20, 20)
+    assert (len(data.train) + len(data.validation), len(data.test), len(data.held_out)) == (20, 20, 20)
 
 
 def test_a_table_is_standardised_by_the_rows_that_it_learns_from() -> None:
     data = built("model=ae", "model.hidden=[4]", "data=iris", "data.classes=[setosa]").data
     x = data.train.values(data.train.rows)
     assert torch.allclose(x.mean(0), torch.zeros(4), atol=1e-5)
-    assert data.others.values(data.others.rows).mean() > 1, "in the units of the kept"
+    assert data.held_out.values(data.held_out.rows).mean() > 1, "in the units of the kept"
 
 
 def test_a_number_that_is_the_name_of_another_class_is_ambiguous(nnlab) -> None:
@@ -117,7 +117,7 @@ def test_what_cannot_be_chosen_is_refused(nnlab, asked: str, expected: str) -> N
 
 def test_every_class_may_be_chosen_and_none_is_kept_out_then() -> None:
     whole, data = opened(), opened(classes=list(range(10)))
-    assert len(data.others) == 0
+    assert len(data.held_out) == 0
     for name in ("train", "validation", "test"):
         assert torch.equal(data.split(name).rows, whole.split(name).rows)
         assert torch.equal(data.split(name).labels(data.split(name).rows), whole.split(name).labels(whole.split(name).rows))
@@ -137,8 +137,8 @@ def test_a_run_remembers_its_classes(nnlab) -> None:
 
 def test_a_class_whose_name_is_a_number_has_that_alone():
     digits = ("0", "1", "7")
-    assert [number_of(one, digits, "some", "here") for one in (0, "1", "7")] == [0, 1, 2]
+    assert [class_index(one, digits, "some", "here") for one in (0, "1", "7")] == [0, 1, 2]
     for one in (2, "2", 3):
         with pytest.raises(BadInput, match=f"here: some has no class '?{one}'?; there are 0, 1, 7"):
-            number_of(one, digits, "some", "here")
-    assert number_of("2", ("a", "b", "c"), "some", "here") == 2
+            class_index(one, digits, "some", "here")
+    assert class_index("2", ("a", "b", "c"), "some", "here") == 2

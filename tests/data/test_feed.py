@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import built
 
-from nnlab.data.feed import Feed, mix
+from nnlab.data.feed import BatchBuilder, hash_seed
 from nnlab.data.noise.masking import Masking
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
@@ -18,20 +18,20 @@ ROWS = torch.arange(3, 50, 2)
 SPLIT = Split(X, torch.arange(50), ROWS, 1 / 255)
 
 
-def feed(noise=NoNoise) -> Feed:
-    return Feed(SPLIT, noise(SPEC))
+def feed(noise=NoNoise) -> BatchBuilder:
+    return BatchBuilder(SPLIT, noise(SPEC))
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 100])
 def test_an_order_is_a_permutation_of_the_splits_rows(epoch):
-    assert feed().order(0, epoch).sort().values.equal(ROWS)
+    assert feed().permutation(0, epoch).sort().values.equal(ROWS)
 
 
 def test_an_order_depends_on_the_seed_and_the_epoch_alone():
-    orders = {(seed, epoch): feed().order(seed, epoch).tolist() for seed in range(5) for epoch in range(5)}
+    orders = {(seed, epoch): feed().permutation(seed, epoch).tolist() for seed in range(5) for epoch in range(5)}
     torch.rand(7)
-    feed().order(3, 1)
-    assert feed(Masking).order(2, 3).tolist() == orders[2, 3]
+    feed().permutation(3, 1)
+    assert feed(Masking).permutation(2, 3).tolist() == orders[2, 3]
     assert len({tuple(order) for order in orders.values()}) == 25
 
 
@@ -67,7 +67,7 @@ def test_gathering_leaves_the_stored_array_alone():
 def test_in_order_yields_each_row_once_in_the_order_of_the_file(limit):
     rows = torch.arange(2500)
     split = Split(rows.float()[:, None], rows, rows, 1.0)
-    batches = list(Feed(split, NoNoise(SPEC)).in_order(torch.Generator(), rows[:limit]))
+    batches = list(BatchBuilder(split, NoNoise(SPEC)).sequential(torch.Generator(), rows[:limit]))
     assert torch.cat([batch.label for batch in batches]).equal(rows[:limit])
     assert max(map(len, batches)) <= 1000
 
@@ -80,21 +80,21 @@ def test_spread_rows_are_distinct_and_reach_both_ends():
 
 def test_mix_tells_apart_every_pair_of_small_numbers():
     pairs = [(seed, number) for seed in range(100) for number in range(-2, 100)]
-    seeds = {mix(*pair) for pair in pairs}
+    seeds = {hash_seed(*pair) for pair in pairs}
     assert len(seeds) == len(pairs)
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
 def test_mix_changes_half_the_bits_from_one_number_to_the_next():
-    changed = [(mix(0, i) ^ mix(0, i + 1)).bit_count() for i in range(1000)]
+    changed = [(hash_seed(0, i) ^ hash_seed(0, i + 1)).bit_count() for i in range(1000)]
     assert abs(sum(changed) / 1000 - 63 / 2) < 1
-    assert (mix(0, 1) ^ mix(1, 0)).bit_count() > 15
+    assert (hash_seed(0, 1) ^ hash_seed(1, 0)).bit_count() > 15
 
 
 def test_stored_rows_are_the_values_uncast() -> None:
     experiment = built("model=kmeans", "data=digits")
     split, feed = experiment.data.train, experiment.trainer.feed
     for rows in (split.rows[:50], split.rows[3:9], torch.arange(20, 40)):
-        batch = feed.stored(rows)
+        batch = feed.raw(rows)
         assert batch.target.dtype == torch.uint8
         assert torch.equal(batch.target * batch.scale, split.values(rows))

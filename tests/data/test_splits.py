@@ -92,16 +92,16 @@ class Thirds(Numbered):
 
 
 def test_few_are_of_each_class_alike_and_leave_the_other_splits_whole():
-    whole, few, again = (Thirds(few=n, validation=0, seed=1).open(CPU) for n in (None, 11, 11))
+    whole, few, again = (Thirds(train_size=n, validation=0, seed=1).open(CPU) for n in (None, 11, 11))
     labels = few.train.labels(few.train.rows)
     assert sorted(labels.bincount().tolist()) == [3, 4, 4]
     assert rows(few) == rows(again)
     assert rows(few)[1:] == rows(whole)[1:]
     assert set(rows(few)[0]) < set(rows(whole)[0])
-    more = Thirds(few=20, validation=0).open(CPU).train
+    more = Thirds(train_size=20, validation=0).open(CPU).train
     assert sorted(more.labels(more.rows).bincount().tolist()) == [4, 8, 8]
-    with pytest.raises(BadInput, match=r"data.few: 200 of 90 training examples"):
-        Thirds(few=200).open(CPU)
+    with pytest.raises(BadInput, match=r"data.train_size: 200 of 90 training examples"):
+        Thirds(train_size=200).open(CPU)
 
 
 def test_validation_counts_within_the_limit():

@@ -17,7 +17,7 @@ VERBS = {
     "evaluate": [],
     "resume": ["trainer.epochs=3"],
     "embed": ["--tsne", "0", "-o", "codes.npz"],
-    "encode": ["--split", "test", "-o", "test.npz"],
+    "compress": ["--split", "test", "-o", "test.npz"],
     "outliers": [],
     "probe": ["--labels", "10"],
 }

@@ -11,7 +11,7 @@ import torch
 from conftest import built, only_run, same_bits, weights
 from torch import nn
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
@@ -24,8 +24,8 @@ OF_SAMPLES = {"frechet_distance", "kernel_distance", "precision", "recall", "mod
 
 
 @pytest.fixture
-def classifier(nnlab) -> RunFolder:
-    assert nnlab("train", "model=fcnn", "model.hidden=[32]", *SHORT, "trainer.epochs=15", "outputs=judges")[0] == 0
+def classifier(train_once) -> RunFolder:
+    train_once("model=fcnn", "model.hidden=[32]", *SHORT, "trainer.epochs=15", "outputs=judges")
     return only_run("judges")
 
 
@@ -46,7 +46,7 @@ class Copier(nn.Module):
 
 def judged(model: nn.Module, net: nn.Module, split: str = "test") -> dict[str, float]:
     data = built("model=fcnn").data
-    feed = Feed(data.split(split), NoNoise(data.spec))
+    feed = BatchBuilder(data.split(split), NoNoise(data.spec))
     with torch.inference_mode():
         return Judge(net, data.spec, "known").figures(model, feed, feed.split.rows, torch.Generator().manual_seed(0))
 
@@ -132,7 +132,7 @@ def test_a_resumed_run_is_judged_as_if_it_had_not_been_stopped(nnlab, classifier
     assert nnlab("train", "model=fcnn", "model.hidden=[32]", *SHORT, "data.binarize=dynamic", "outputs=own")[0] == 0
     judge = f"judge={only_run('own').path}"
     assert nnlab(*run, judge, "hydra.run.dir=whole")[0] == 0
-    assert nnlab(*run, judge, "hydra.run.dir=longer", "trainer.keep_every=1 epoch")[0] == 0
+    assert nnlab(*run, judge, "hydra.run.dir=longer", "trainer.keep_checkpoint_every=1 epoch")[0] == 0
     longer, whole = RunFolder(Path("longer")), RunFolder(Path("whole"))
     assert nnlab("resume", "longer", "--checkpoint", "step-000011")[0] == 0
     assert longer.metrics.read_bytes() == whole.metrics.read_bytes()

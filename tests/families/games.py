@@ -15,7 +15,7 @@ SMALL = ["data=digits", "trainer.precision=float32", "trainer.batch_size=48", "t
 def trainer(*overrides: str) -> GameTrainer:
     """Of a model on digits that is about to learn."""
     experiment = built(*SMALL, *overrides)
-    experiment.begin()
+    experiment.initialize()
     experiment.model.train()
     return experiment.trainer
 
@@ -30,7 +30,7 @@ def gradients_of_answer(trained: GameTrainer, monkeypatch) -> tuple[Play, dict[s
 
     The round is made twice: the gradients' own is used up.
     """
-    monkeypatch.setattr(trained, "descend_player", lambda name, terms: None)
+    monkeypatch.setattr(trained, "step_player", lambda name, terms: None)
     state = trained.generator.get_state()
     trained.answer(round_of(trained))
     trained.generator.set_state(state)

@@ -9,7 +9,7 @@ from games import agree, gradients_of_answer, round_of, trainer, untouched
 from torch.nn.functional import softplus
 
 from nnlab.families.gan.aae import against_prior
-from nnlab.families.gan.latent import drawn
+from nnlab.families.gan.latent import sample_prior
 from nnlab.training.trainer import evaluating
 
 
@@ -18,7 +18,7 @@ def test_the_discriminator_tells_draws_of_the_prior_from_codes() -> None:
     batch = trained.feed.batch(trained.rows(0), trained.generator)
     play = trained.model.play(batch, torch.Generator().manual_seed(5))
     (z,), (code,) = play.real, play.fake
-    assert torch.equal(z, drawn("gaussian", 48, 3, z.device, torch.Generator().manual_seed(5)))
+    assert torch.equal(z, sample_prior("gaussian", 48, 3, z.device, torch.Generator().manual_seed(5)))
     assert torch.equal(code, trained.model.encoder(batch.target))
     assert not z.requires_grad
 
@@ -39,7 +39,7 @@ def test_the_encoder_learns_by_both_terms_and_the_decoder_by_the_error_alone(mon
 
 @pytest.mark.parametrize("prior", ["gaussian", "uniform"])
 def test_the_figures_of_codes_are_numpys(prior: str) -> None:
-    codes = drawn(prior, 5000, 4, torch.device("cpu"), torch.Generator().manual_seed(0)) @ torch.randn(4, 4) + 1000
+    codes = sample_prior(prior, 5000, 4, torch.device("cpu"), torch.Generator().manual_seed(0)) @ torch.randn(4, 4) + 1000
     exact = codes.double().numpy()
     sigma = 1.0 if prior == "gaussian" else 1 / np.sqrt(3)
     correlation = np.corrcoef(exact, rowvar=False) - np.eye(4)
@@ -55,7 +55,7 @@ def test_the_figures_of_codes_are_numpys(prior: str) -> None:
 
 @pytest.mark.parametrize("prior", ["gaussian", "uniform"])
 def test_draws_of_the_prior_itself_have_small_figures(prior: str) -> None:
-    codes = drawn(prior, 100_000, 8, torch.device("cpu"), torch.Generator().manual_seed(0))
+    codes = sample_prior(prior, 100_000, 8, torch.device("cpu"), torch.Generator().manual_seed(0))
     assert max(against_prior(codes, prior).values()) < 0.02
 
 
@@ -70,7 +70,7 @@ def test_the_figures_are_of_the_whole_split() -> None:
     split = trained.data.train
     with evaluating(trained.model):
         codes = trained.model.encode(split.values(split.rows))
-    figures = trained.measure("train")
+    figures = trained.evaluate_split("train")
     for name, figure in against_prior(codes, "gaussian").items():
         assert figures[name] == pytest.approx(figure, rel=1e-4)
 
@@ -78,10 +78,10 @@ def test_the_figures_are_of_the_whole_split() -> None:
 def test_the_game_brings_the_codes_to_the_prior() -> None:
     def learned(weight: int) -> dict[str, float]:
         trained = trainer(
-            "model=aae", "model.latent_dim=4", f"model.weight={weight}", "optimizer.lr=1e-3", "trainer.average=0.99"
+            "model=aae", "model.latent_dim=4", f"model.weight={weight}", "optimizer.lr=1e-3", "trainer.ema_decay=0.99"
         )
         trained.train(0, 500, lambda: False)
-        return trained.measure("train")
+        return trained.evaluate_split("train")
 
     without, by_game = learned(0), learned(10)
     assert max(by_game[name] for name in ("code_mean", "code_deviation", "code_correlation")) < 0.25
@@ -102,6 +102,6 @@ def test_noise_on_codes_is_in_units_of_their_prior_not_of_the_images() -> None:
     play = round_of(trained)
     trained.generator.manual_seed(1)
     trained.set_rates(trained.rates(0).values())
-    noisy = trained.disturbed((torch.zeros(20_000, 8),))[0]
+    noisy = trained.add_instance_noise((torch.zeros(20_000, 8),))[0]
     assert noisy.std().item() == pytest.approx(0.5 * 2.0, rel=0.02)
     assert not torch.equal(play.fake[0], trained.model.encoder(play.kept["target"]))

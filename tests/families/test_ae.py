@@ -12,9 +12,9 @@ from torch import nn
 @pytest.mark.parametrize("hidden", ["[]", "[12]", "[24,12,8]"])
 def test_an_autoencoder_of_any_depth_learns_and_gives_its_code_back(model: str, hidden: str) -> None:
     experiment = built(f"model={model}", f"model.hidden={hidden}", "model.latent_dim=6", "trainer.precision=float32")
-    experiment.begin()
+    experiment.initialize()
     trainer, net = experiment.trainer, experiment.model
-    trainer.enter(len(trainer.stages) - 1)
+    trainer.start_stage(len(trainer.stages) - 1)
     before = trainer.evaluate("validation")["loss"]
     trainer.train(0, 5 * trainer.steps_per_epoch, lambda: False)
     assert trainer.evaluate("validation")["loss"] < before

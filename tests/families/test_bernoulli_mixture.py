@@ -11,8 +11,8 @@ from nnlab.errors import BadInput
 
 
 def test_the_bound_never_falls() -> None:
-    experiment = built("model=bernoulli_mixture", "data.binarize=threshold", "model.tolerance=0", "model.start=random")
-    experiment.begin()
+    experiment = built("model=bernoulli_mixture", "data.binarize=threshold", "model.tolerance=0", "model.init=random")
+    experiment.initialize()
     trainer, values = experiment.trainer, []
     for step in range(0, 40 * trainer.steps_per_epoch, trainer.steps_per_epoch):
         trainer.train(step, trainer.steps_per_epoch, lambda: False)
@@ -24,13 +24,13 @@ def test_the_bound_never_falls() -> None:
 
 def test_an_e_and_an_m_step_by_hand() -> None:
     experiment = built("model=bernoulli_mixture", "model.components=3", "data.binarize=threshold", "data.validation=0")
-    experiment.begin()
+    experiment.initialize()
     model, trainer, train = experiment.model, experiment.trainer, experiment.data.train
     x = train.values(train.rows).flatten(1).double().numpy()
     m, w = model.rates.numpy().copy(), model.weights.numpy().copy()
-    joint = np.stack([np.log(w[k]) + (x * np.log(m[k]) + (1 - x) * np.log(1 - m[k])).sum(1) for k in range(3)], 1)
-    log_p = np.logaddexp.reduce(joint, axis=1)
-    r = np.exp(joint - log_p[:, None])
+    concat_targets = np.stack([np.log(w[k]) + (x * np.log(m[k]) + (1 - x) * np.log(1 - m[k])).sum(1) for k in range(3)], 1)
+    log_p = np.logaddexp.reduce(concat_targets, axis=1)
+    r = np.exp(concat_targets - log_p[:, None])
     np.testing.assert_allclose(model.log_likelihood(train.values(train.rows)), log_p, rtol=1e-5)
     trainer.train(0, trainer.steps_per_epoch, lambda: False)
     np.testing.assert_allclose(model.weights, r.mean(0), atol=1e-5)
@@ -42,7 +42,7 @@ def test_two_probabilities_of_an_image_and_its_negative_add_up() -> None:
     images = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 30, np.uint8).reshape(-1, 1, 2, 1)
     np.savez("two.npz", x_train=images * 255)
     experiment = built("model=bernoulli_mixture", "data=npz", "data.root=.", "data.file=two.npz", "model.components=2")
-    experiment.begin()
+    experiment.initialize()
     every = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]]).float().view(4, 1, 1, 2)
     assert experiment.model.log_likelihood(every).exp().sum().item() == pytest.approx(1, abs=1e-5)
 

@@ -32,7 +32,7 @@ def test_generator_and_encoder_learn_by_a_side_each(monkeypatch) -> None:
 def test_the_discriminator_learns_by_pairs_without_moving_who_made_them() -> None:
     trained = trainer("model=bigan", "model.hidden=[32]")
     before = {name: p.clone() for name, p in trained.model.named_parameters()}
-    trained.learn_to_tell(round_of(trained))
+    trained.train_discriminator(round_of(trained))
     moved = {name.split(".")[0] for name, p in trained.model.named_parameters() if not torch.equal(p, before[name])}
     assert moved == {"discriminator"}
 
@@ -48,7 +48,7 @@ def test_the_game_is_won_by_the_inverse_alone(encoder: float, least: float, most
     for _ in range(300):
         x, z = torch.randn((200, *shape), generator=rng), torch.randn((200, 64), generator=rng)
         play = Play(real=(x, encoder * x.flatten(1)), fake=(z.unflatten(1, shape), z))
-        losses.append(trained.learn_to_tell(play)["discriminator_loss"].item())
+        losses.append(trained.train_discriminator(play)["discriminator_loss"].item())
     assert least < sum(losses[-20:]) / 20 < most
 
 
@@ -63,7 +63,7 @@ def test_both_of_a_pair_are_seen() -> None:
 
 def test_an_encoder_learned_by_the_game_alone_reconstructs() -> None:
     trained = trainer(
-        "model=bigan", "model.hidden=[128,128]", "model.latent_dim=8", "optimizer.lr=1e-3", "trainer.average=0.99"
+        "model=bigan", "model.hidden=[128,128]", "model.latent_dim=8", "optimizer.lr=1e-3", "trainer.ema_decay=0.99"
     )
     split = trained.data.train
     x = split.values(split.rows[:500])

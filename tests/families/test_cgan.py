@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
 from nnlab.families.gan.cgan import CGAN, Projection
-from nnlab.families.gan.trainer import slope_penalty
+from nnlab.families.gan.trainer import gradient_penalty_of
 
 SPEC = DataSpec("own", "image", (1, 8, 8), ("a", "b", "c"))
 
@@ -57,7 +57,7 @@ def test_the_penalty_on_the_slope_is_by_the_image_alone_each_with_its_label(batc
     torch.manual_seed(0)
     net = CGAN(SPEC, latent_dim=5, channels=[4, 8], normalization="none")
     fake, share = torch.rand(6, 1, 8, 8, generator=seeded(1)), torch.rand(6, generator=seeded(2))
-    penalty = slope_penalty(net.discriminate, (batch.target, batch.label), (fake, batch.label), share)
+    penalty = gradient_penalty_of(net.discriminate, (batch.target, batch.label), (fake, batch.label), share)
     direct = []
     for x, y, f, e in zip(batch.target, batch.label, fake, share, strict=True):
         between = (e * x + (1 - e) * f)[None].requires_grad_()
@@ -70,7 +70,7 @@ def test_the_penalty_on_the_slope_is_by_the_image_alone_each_with_its_label(batc
 def test_each_player_moves_in_its_turn_alone(objective: str) -> None:
     critic = ["trainer=wgan_gp", "model.normalization=none"] if objective == "wasserstein" else []
     experiment = built(*small("cgan"), *critic, f"trainer.objective={objective}", "trainer.precision=float32")
-    experiment.begin()
+    experiment.initialize()
     trainer, net = experiment.trainer, experiment.model
     trainer.model.train()
 
@@ -82,7 +82,7 @@ def test_each_player_moves_in_its_turn_alone(objective: str) -> None:
 
     play = trainer.play(trainer.feed.batch(trainer.rows(0), trainer.generator))
     g, d = weights(net.generator), weights(net.discriminator)
-    trainer.learn_to_tell(play)
+    trainer.train_discriminator(play)
     assert not any(moved(net.generator, g))
     assert all(moved(net.discriminator, d)), "the projections of the classes, too"
     d = weights(net.discriminator)
@@ -101,7 +101,7 @@ def test_what_is_drawn_is_of_the_class_that_was_asked_for() -> None:
     np.savez("own.npz", x_train=images.clip(0, 255).astype(np.uint8), y_train=label)
     own = ["data=npz", "data.root=.", "data.file=own.npz", "optimizer.lr=2e-3", "trainer.precision=float32"]
     experiment = built(*small("cgan"), *own)
-    experiment.begin()
+    experiment.initialize()
     experiment.trainer.train(0, 200, lambda: False)
     asked = torch.arange(3).repeat_interleave(100)
     with torch.inference_mode():
@@ -115,7 +115,7 @@ def test_samples_are_of_classes_as_frequent_as_the_datas(monkeypatch: pytest.Mon
     label = np.repeat([0, 1, 2], [120, 60, 20])
     np.savez("own.npz", x_train=np.zeros((200, 8, 8), np.uint8), y_train=label)
     experiment = built(*small("cgan"), "data=npz", "data.root=.", "data.file=own.npz", "data.validation=0", "data.test=0.2")
-    experiment.begin()
+    experiment.initialize()
     net, split = experiment.model, experiment.data.train
     counts = torch.bincount(split.labels(split.rows), minlength=3)
     assert torch.allclose(net.shares, counts / len(split))
@@ -132,7 +132,7 @@ def test_the_average_draws_and_not_the_weights_of_the_moment(model: CGAN) -> Non
         for p in model.generator.parameters():
             p.zero_()
         assert torch.equal(before, model.sample_class(label, seeded()))
-        model.follow(0.0)
+        model.update_average(0.0)
         assert not torch.equal(before, model.sample_class(label, seeded()))
 
 

@@ -18,7 +18,7 @@ SMALL = ["model=fcnn", "model.hidden=[16]", "trainer.precision=float32", "traine
 @pytest.fixture
 def trained():
     experiment = built(*SMALL)
-    experiment.begin()
+    experiment.initialize()
     experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
     return experiment
 
@@ -69,9 +69,9 @@ def test_a_reliability_chart_has_no_point_where_there_is_no_example() -> None:
 
 
 def test_pictures_are_those_of_the_data(trained) -> None:
-    assert {"confusion", "reliability", "filters"} == trained.trainer.show().keys()
-    assert {"confusion", "reliability", "decision_regions"} == built(*SMALL, "data=moons").trainer.show().keys()
-    assert {"confusion", "reliability"} == built(*SMALL, "data=iris").trainer.show().keys()
+    assert {"confusion", "reliability", "filters"} == trained.trainer.images().keys()
+    assert {"confusion", "reliability", "decision_regions"} == built(*SMALL, "data=moons").trainer.images().keys()
+    assert {"confusion", "reliability"} == built(*SMALL, "data=iris").trainer.images().keys()
 
 
 def test_filters_are_images() -> None:

@@ -33,7 +33,7 @@ def test_every_objective_is_played_or_the_legal_ones_are_named(model: str, objec
 
 @pytest.mark.parametrize("model", MODELS)
 def test_what_is_shown_is_made_by_the_averages(model: str) -> None:
-    trained = trainer(*small(model), "trainer.average=0.999")
+    trained = trainer(*small(model), "trainer.ema_decay=0.999")
     shown = trained.model
     x = shown.check(trained.data.train.values(trained.data.train.rows[:8]))
     with evaluating(shown):

@@ -79,7 +79,7 @@ def test_the_heavier_the_penalty_the_smaller_the_jacobian() -> None:
     norms = []
     for weight in (0, 0.1, 1):
         experiment = built("model=contractive_ae", "model.latent_dim=20", f"model.weight={weight}", "trainer.epochs=15")
-        experiment.begin()
+        experiment.initialize()
         experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
         norms.append(experiment.trainer.evaluate("validation")["jacobian"])
     assert norms[0] > norms[1] > norms[2] > 0
@@ -88,7 +88,7 @@ def test_the_heavier_the_penalty_the_smaller_the_jacobian() -> None:
 @pytest.mark.parametrize("hidden", ["[]", "[9]"])
 def test_it_begins_by_giving_the_mean_back(hidden: str) -> None:
     experiment = built("model=contractive_ae", f"model.hidden={hidden}")
-    experiment.begin()
+    experiment.initialize()
     train = experiment.data.train
     mean = train.values(train.rows).mean(0, keepdim=True)
     expected = mean.clamp(0.01, 0.99)

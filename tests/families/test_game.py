@@ -10,16 +10,16 @@ from PIL import Image
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
-from nnlab.families.gan.health import WINDOW, Health
+from nnlab.families.gan.health import WINDOW, TrainingMonitor
 from nnlab.families.gan.networks import chosen, interpolated
-from nnlab.families.gan.trainer import GameTrainer, slope_penalty, split
+from nnlab.families.gan.trainer import GameTrainer, gradient_penalty_of, split
 
 SMALL = ["model=dcgan", "model.channels=[4,8]", "model.latent_dim=4", "data.limit=250", "trainer.batch_size=16", *QUIET]
 
 
 def game(*overrides: str) -> GameTrainer:
     experiment = built(*SMALL, *overrides)
-    experiment.begin()
+    experiment.initialize()
     return experiment.trainer
 
 
@@ -28,7 +28,7 @@ def updates_of(trainer: GameTrainer, player: str) -> int:
 
 
 def test_a_step_is_one_update_of_the_generator_and_several_of_the_discriminator() -> None:
-    trainer = game("trainer.discriminator.steps=3")
+    trainer = game("trainer.discriminator.n_critic=3")
     assert trainer.steps_per_epoch == len(trainer.data.train) // (3 * 16), "each of them has a batch of its own"
     trainer.train(0, 4, lambda: False)
     assert (updates_of(trainer, "generator"), updates_of(trainer, "discriminator")) == (4, 12)
@@ -48,7 +48,7 @@ def test_a_player_moves_by_its_own_optimizer_alone(still: str) -> None:
 
 
 def test_what_samples_is_the_average_of_the_weights() -> None:
-    trainer = game("trainer.average=0")
+    trainer = game("trainer.ema_decay=0")
     trainer.train(0, 3, lambda: False)
     model = trainer.model.eval()
     z = torch.randn(5, 4)
@@ -81,7 +81,7 @@ def test_the_penalty_is_that_of_each_example_alone_with_an_epsilon_of_its_own() 
         ]
         slopes = torch.autograd.grad(discriminate(*pair, real[2][i : i + 1]).sum(), pair)
         expected.append((torch.cat([slope.flatten() for slope in slopes]).norm() - 1) ** 2)
-    found = slope_penalty(discriminate, real, fake, share)
+    found = gradient_penalty_of(discriminate, real, fake, share)
     torch.testing.assert_close(found, torch.stack(expected).mean(), rtol=1e-5, atol=1e-5)
     assert not torch.equal(interpolated(real[0], fake[0], share), interpolated(real[0], fake[0], share[:1].expand(7)))
 
@@ -103,7 +103,7 @@ def test_instance_noise_falls_to_nothing() -> None:
     assert noise == pytest.approx([0.2, 0.1, 0.0], abs=0.01)
     x = torch.zeros(1000, 1, 8, 8)
     trainer.set_rates(trainer.rates(0).values())
-    assert trainer.disturbed((x,))[0].std().item() == pytest.approx(0.2, rel=0.02)
+    assert trainer.add_instance_noise((x,))[0].std().item() == pytest.approx(0.2, rel=0.02)
 
 
 @pytest.mark.parametrize("objective", ["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"])
@@ -113,9 +113,9 @@ def test_each_objective_finds_a_gaussian(objective: str) -> None:
     chosen_game = ["trainer=wgan_gp"] if objective == "wasserstein" else [f"trainer.objective={objective}"]
     experiment = built(
         *("model=gan", "model.hidden=[32,32]", "model.latent_dim=4", "data=npz", "data.root=.", "data.file=own.npz"),
-        *(*chosen_game, "optimizer.lr=1e-3", "trainer.batch_size=64", "trainer.average=0.99", "trainer.steps=2000", *QUIET),
+        *(*chosen_game, "optimizer.lr=1e-3", "trainer.batch_size=64", "trainer.ema_decay=0.99", "trainer.steps=2000", *QUIET),
     )
-    experiment.begin()
+    experiment.initialize()
     experiment.trainer.train(0, 400 if objective == "wasserstein" else 1200, lambda: False)
     samples = experiment.model.eval().sample(4000, torch.Generator().manual_seed(0)).detach()
     assert (samples.mean(0) - torch.tensor([1.0, -2.0])).abs().max() < 0.25
@@ -162,7 +162,7 @@ WELL = {"real_accuracy": 0.8, "fake_accuracy": 0.8, "diversity": 0.9, "generator
 
 
 def told(*records: dict, judges: bool = True) -> list[str]:
-    health, said = Health(), []
+    health, said = TrainingMonitor(), []
     for i, record in enumerate(records):
         lively = {"generator_loss": 1.0 + 0.1 * (i % 2), "discriminator_loss": 1.0 + 0.1 * (i % 3)}
         said += health.look({**WELL, **lively, **record}, judges)
@@ -198,12 +198,12 @@ def test_a_critic_without_a_zero_has_not_won() -> None:
 
 
 def test_health_goes_on_where_it_was() -> None:
-    whole, first = Health(), Health()
+    whole, first = TrainingMonitor(), TrainingMonitor()
     for i in range(30):
         record = {**WELL, "generator_loss": 1.0 + i, "discriminator_loss": 1.0 - i, "diversity": 0.9 if i < 15 else 0.1}
         said = whole.look(record, True)
         if i == 17:
-            state, first = first.state(), Health()
+            state, first = first.state(), TrainingMonitor()
             first.restore(state)
         assert first.look(record, True) == said
 

@@ -11,7 +11,7 @@ from nnlab.errors import BadInput
 
 def trained(*options: str):
     experiment = built("model=generative_classifier", *options)
-    experiment.begin()
+    experiment.initialize()
     trainer = experiment.trainer
     trainer.train(0, 10 * trainer.steps_per_epoch, lambda: False)
     return experiment
@@ -47,7 +47,7 @@ def test_an_empty_class_is_named() -> None:
     split = experiment.data.train
     split.y[split.y == 1] = 0
     with pytest.raises(BadInput, match="no example of class 1 to train on"):
-        experiment.model.start(split)
+        experiment.model.init_from_data(split)
 
 
 def test_data_without_labels_are_refused() -> None:

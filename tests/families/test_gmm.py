@@ -51,7 +51,7 @@ def bounds(trainer, passes: int) -> list[float]:
 def test_from_the_same_start_the_bound_is_scikit_learns(form: str, precision: str, error: float) -> None:
     options = ["model.components=5", f"model.covariance={form}", f"model.precision={precision}", "model.tolerance=0"]
     experiment = built("model=gmm", *options, "data.validation=0")
-    experiment.begin()
+    experiment.initialize()
     experiment.model.offsets.copy_(experiment.model.means.double() - experiment.model.origin)  # as exactly as the peer has them
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it has not converged
@@ -64,9 +64,9 @@ def test_from_the_same_start_the_bound_is_scikit_learns(form: str, precision: st
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_bound_never_falls(form: str) -> None:
-    options = ["model.components=6", f"model.covariance={form}", "model.regularisation=0", "model.start=random"]
+    options = ["model.components=6", f"model.covariance={form}", "model.regularisation=0", "model.init=random"]
     experiment = built("model=gmm", "data=blobs", *options, "model.precision=float64", "model.tolerance=0")
-    experiment.begin()
+    experiment.initialize()
     values = bounds(experiment.trainer, 60)
     assert all(b >= a - 1e-10 for a, b in itertools.pairwise(values))
     assert values[-1] > values[0] + 0.1
@@ -78,9 +78,9 @@ def test_narrow_data_far_from_the_origin(form: str) -> None:
     x = rng.normal(1000, 0.01, (4000, 3)).astype(np.float32)
     np.savez("far.npz", x_train=x)
     own = ["data=npz", "data.root=.", "data.file=far.npz", "data.standardize=false", "data.validation=0"]
-    options = ["model.components=2", f"model.covariance={form}", "model.regularisation=0", "model.start=random"]
+    options = ["model.components=2", f"model.covariance={form}", "model.regularisation=0", "model.init=random"]
     experiment = built("model=gmm", *own, *options)
-    experiment.begin()
+    experiment.initialize()
     assert np.isfinite(bounds(experiment.trainer, 20)).all()
     seen = points(experiment)
     normal = -0.5 * np.log(2 * np.pi * 1e-4) - 0.5  # the entropy of one coordinate, with its sign turned
@@ -96,7 +96,7 @@ def test_narrow_clusters_far_from_each_other_keep_their_variance(form: str) -> N
     np.savez("two.npz", x_train=(label[:, None] + rng.normal(0, 1e-4, (2000, 3))).astype(np.float32), y_train=label)
     own = ["data=npz", "data.root=.", "data.file=two.npz", "data.standardize=false", "data.validation=0"]
     experiment = built("model=gmm", *own, "model.components=2", f"model.covariance={form}", "model.regularisation=0")
-    experiment.begin()
+    experiment.initialize()
     bounds(experiment.trainer, 5)
     lower = experiment.model.scales()
     variances = (lower @ lower.mT).diagonal(dim1=-2, dim2=-1)
@@ -105,12 +105,12 @@ def test_narrow_clusters_far_from_each_other_keep_their_variance(form: str) -> N
 
 def test_a_component_that_collapses_begins_anew_and_is_told() -> None:
     experiment = built("model=gmm", "data=blobs", "model.components=3", "model.regularisation=0", "data.validation=0")
-    experiment.begin()
+    experiment.initialize()
     model, trainer = experiment.model, experiment.trainer
     model.offsets[2] = 1e3  # nobody's
     trainer.train(0, trainer.steps_per_epoch, lambda: False)
     trainer.meter.look()
-    assert trainer.meter.epoch.take()["collapsed"] == 1
+    assert trainer.meter.epoch.take()["collapsed_components"] == 1
     assert not model.converged
     assert (model.means[2] - model.means).abs().max() < 10
     assert bounds(trainer, 20)[-1] > -5
@@ -119,7 +119,7 @@ def test_a_component_that_collapses_begins_anew_and_is_told() -> None:
 def test_samples_have_the_mixtures_mean_and_covariance() -> None:
     for form in FORMS:
         experiment = built("model=gmm", "data=iris", "model.components=2", f"model.covariance={form}")
-        experiment.begin()
+        experiment.initialize()
         bounds(experiment.trainer, 3)
         model = experiment.model
         x = model.sample(40000, torch.Generator().manual_seed(0)).double()
@@ -147,7 +147,7 @@ def test_constant_columns_are_no_matter() -> None:
     for form in FORMS:
         own = ["data=npz", "data.root=.", "data.file=constant.npz", f"model.covariance={form}", "model.components=3"]
         experiment = built("model=gmm", *own)
-        experiment.begin()
+        experiment.initialize()
         assert np.isfinite(bounds(experiment.trainer, 10)).all()
 
 
@@ -161,6 +161,6 @@ def test_a_column_that_never_changes_needs_regularisation(model: str, form: str,
     options = [f"model={model}", f"model.covariance={form}", "model.components=2"]
     refused = built(*options, "model.regularisation=0", *data)
     with pytest.raises(BadInput, match=r"model\.regularisation: 0, but y never changes in the training data"):
-        refused.begin()
-    built(*options, "model.regularisation=1e-3", *data).begin()
-    built(*options, "model.regularisation=0", "model.covariance=spherical", *data).begin()
+        refused.initialize()
+    built(*options, "model.regularisation=1e-3", *data).initialize()
+    built(*options, "model.regularisation=0", "model.covariance=spherical", *data).initialize()

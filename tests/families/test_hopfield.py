@@ -115,7 +115,7 @@ def test_so_many_units_are_flipped_as_asked() -> None:
 
 def test_a_run_stores_its_training_set() -> None:
     e = built("model=hopfield", "data=digits", "data.limit=8", "data.validation=0", "model.rule=pseudo_inverse")
-    e.begin()
+    e.initialize()
     e.trainer.train(0, e.trainer.total_steps, lambda: False)
     x = e.data.train.values(e.data.train.rows)
     bits = (x > 0.5).float()

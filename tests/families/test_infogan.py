@@ -59,10 +59,10 @@ class Table(nn.Module):
 
 def test_the_bound_is_the_mutual_information_where_q_is_the_posterior_and_less_elsewhere() -> None:
     """A channel of 3 equally likely codes and 4 images, as counts of the joint distribution."""
-    joint = torch.tensor([[70, 20, 5, 5], [10, 60, 20, 10], [5, 5, 40, 50]])
-    p = joint.double() / joint.sum()
+    concat_targets = torch.tensor([[70, 20, 5, 5], [10, 60, 20, 10], [5, 5, 40, 50]])
+    p = concat_targets.double() / concat_targets.sum()
     information = (p * (p / (p.sum(1, keepdim=True) * p.sum(0))).log()).sum().item()
-    pair = torch.arange(12).repeat_interleave(joint.flatten())
+    pair = torch.arange(12).repeat_interleave(concat_targets.flatten())
     code, features = pair // 4, nn.functional.one_hot(pair % 4, 4).float()
     net = infogan(categories=3, continuous=0)
     none = torch.empty(len(code), 0)
@@ -105,11 +105,11 @@ def test_the_features_learn_by_the_game_alone() -> None:
     for weight in (0.1, 10.0):
         weights = [f"model.categorical_weight={weight}", f"model.continuous_weight={weight}"]
         experiment = built(*small("infogan"), FLOAT32, *weights)
-        experiment.begin()
+        experiment.initialize()
         trainer, net = experiment.trainer, experiment.model
         net.train()
         play = trainer.play(trainer.feed.batch(trainer.rows(0), trainer.generator))
-        trainer.learn_to_tell(play)
+        trainer.train_discriminator(play)
         before = {name: value.clone() for name, value in net.discriminator.named_parameters()}
         trainer.answer(play)
         assert same_bits(before, dict(net.discriminator.named_parameters()))
@@ -128,14 +128,14 @@ def test_the_generators_loss_is_the_games_less_the_weighted_information() -> Non
 
 
 def test_codes_are_drawn_as_the_entropies_say() -> None:
-    _, c, s = infogan(categories=7).drawn(7000, seeded())
+    _, c, s = infogan(categories=7).sample_prior(7000, seeded())
     assert chisquare(torch.bincount(c, minlength=7)).pvalue > 0.01
     assert kstest(s.flatten().numpy(), "uniform", args=(-1, 2)).pvalue > 0.01
 
 
 def test_an_image_is_made_of_every_code() -> None:
     net = infogan()
-    z, c, s = net.drawn(5, seeded())
+    z, c, s = net.sample_prior(5, seeded())
     with torch.no_grad():
         made = net.made(z, c, s)
         for other in (net.made(z + 1, c, s), net.made(z, (c + 1) % 10, s), net.made(z, c, s * torch.tensor([1.0, -1.0]))):
@@ -151,7 +151,7 @@ def test_no_label_has_a_part_in_learning() -> None:
         np.savez(f"{name}.npz", **images, **label)
         own = ["data=npz", "data.root=.", f"data.file={name}.npz"]
         experiment = built(*small("infogan"), *own, FLOAT32, "trainer.batch_size=50")
-        experiment.begin()
+        experiment.initialize()
         experiment.trainer.train(0, 5, lambda: False)
         learned.append(dict(experiment.model.state_dict()))
         assert ("nmi" in experiment.trainer.evaluate("test")) == bool(label)
@@ -161,7 +161,7 @@ def test_no_label_has_a_part_in_learning() -> None:
 
 def test_the_agreement_with_the_classes_is_scikit_learns_of_the_likeliest_category() -> None:
     experiment = built(*small("infogan"), FLOAT32)
-    experiment.begin()
+    experiment.initialize()
     net, split = experiment.model.eval(), experiment.data.test
     with torch.inference_mode():
         code = net.encode(split.values(split.rows))

@@ -22,7 +22,7 @@ def points(experiment) -> np.ndarray:
 def test_from_the_same_start_the_inertia_is_scikit_learns(batch: int) -> None:
     experiment = built("model=kmeans", "model.clusters=20", f"trainer.batch_size={batch}", "data.validation=0")
     model, trainer, x = experiment.model, experiment.trainer, points(experiment)
-    model.start(experiment.data.train)
+    model.init_from_data(experiment.data.train)
     model.starts.add_(1e-3 * torch.randn_like(model.starts))  # of digits two are often equally near a third, and either may win
     passes = 20
     peer = Peer(20, init=model.centres.numpy().copy(), n_init=1, max_iter=passes, tol=0, algorithm="lloyd").fit(x)
@@ -32,11 +32,11 @@ def test_from_the_same_start_the_inertia_is_scikit_learns(batch: int) -> None:
 
 @pytest.mark.skipif(not (shared_data() or Path("nowhere")).joinpath("FashionMNIST").is_dir(), reason="none in NNLAB_DATA")
 def test_of_sixty_thousand_images_too() -> None:
-    options = ["model.clusters=64", "model.start=random", "model.tolerance=0", "trainer.batch_size=1000", "trainer.epochs=20"]
+    options = ["model.clusters=64", "model.init=random", "model.tolerance=0", "trainer.batch_size=1000", "trainer.epochs=20"]
     experiment = built("model=kmeans", "data=fashion_mnist", "data.validation=0", *options)
     model, trainer, x = experiment.model, experiment.trainer, points(experiment)
     assert x.shape == (60000, 784)
-    model.start(experiment.data.train)
+    model.init_from_data(experiment.data.train)
     peer = Peer(64, init=model.centres.numpy().copy(), n_init=1, max_iter=20, tol=0, algorithm="lloyd").fit(x)
     trainer.train(0, trainer.total_steps, lambda: False)
     assert trainer.evaluate("train")["inertia"] == pytest.approx(peer.inertia_, rel=1e-5)
@@ -47,7 +47,7 @@ def test_the_recorded_inertia_is_that_of_the_centres_before_the_pass(n_init: int
     """Summed by a loop of its own, pass by pass: a term that is read too late would be 0."""
     experiment = built("model=kmeans", f"model.n_init={n_init}", "model.tolerance=0")
     model, trainer, x = experiment.model, experiment.trainer, points(experiment).astype(np.float64)
-    model.start(experiment.data.train)
+    model.init_from_data(experiment.data.train)
     for step in range(0, 5 * trainer.steps_per_epoch, trainer.steps_per_epoch):
         starts = model.starts.double().numpy()
         trainer.train(step, trainer.steps_per_epoch, lambda: False)
@@ -59,7 +59,7 @@ def test_the_recorded_inertia_is_that_of_the_centres_before_the_pass(n_init: int
 def test_the_inertia_never_rises_and_the_passes_end() -> None:
     experiment = built("model=kmeans", "model.tolerance=0", "trainer.epochs=300")
     trainer, inertia = experiment.trainer, []
-    experiment.model.start(experiment.data.train)
+    experiment.model.init_from_data(experiment.data.train)
     for step in range(0, trainer.total_steps, trainer.steps_per_epoch):
         trainer.train(step, trainer.steps_per_epoch, lambda: False)
         trainer.meter.look()
@@ -74,7 +74,7 @@ def test_the_inertia_never_rises_and_the_passes_end() -> None:
 def test_an_empty_cluster_begins_anew_at_the_farthest_point() -> None:
     experiment = built("model=kmeans", "model.clusters=3", "data.validation=0")
     model, trainer, x = experiment.model, experiment.trainer, points(experiment)
-    model.start(experiment.data.train)
+    model.init_from_data(experiment.data.train)
     model.centres[2] = 1e3  # nobody's
     nearest = model.distances(torch.from_numpy(x).unflatten(1, (1, 8, 8))).min(1).values
     trainer.train(0, trainer.steps_per_epoch, lambda: False)
@@ -87,8 +87,8 @@ def test_k_means_plus_plus_spreads_its_starts() -> None:
     for how in ("k_means++", "random"):
         sums = []
         for seed in range(8):
-            experiment = built("model=kmeans", f"model.start={how}", f"seed={seed}")
-            experiment.model.start(experiment.data.train)
+            experiment = built("model=kmeans", f"model.init={how}", f"seed={seed}")
+            experiment.model.init_from_data(experiment.data.train)
             sums.append(experiment.trainer.evaluate("train")["inertia"])
         starts[how] = np.mean(sums)
     assert starts["k_means++"] < starts["random"]
@@ -97,7 +97,7 @@ def test_k_means_plus_plus_spreads_its_starts() -> None:
 def test_a_split_is_read_once_for_all_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     experiment = built("model=kmeans")
     model, part = experiment.model, experiment.data.validation
-    model.start(experiment.data.train)
+    model.init_from_data(experiment.data.train)
     read = []
     values = Split.values
     monkeypatch.setattr(Split, "values", lambda self, rows: read.append(len(rows)) or values(self, rows))
@@ -129,7 +129,7 @@ def test_bytes_and_floats_find_the_same_centres(quick: bool, binarize: str, monk
     monkeypatch.setattr("nnlab.nn.byte_products.quick", lambda: quick)
     experiment = built("model=kmeans", "data.validation=0", f"data.binarize={binarize}", "trainer.batch_size=300")
     model, trainer, x = experiment.model, experiment.trainer, points(experiment)
-    model.start(experiment.data.train)
+    model.init_from_data(experiment.data.train)
     model.starts.add_(1e-3 * torch.randn_like(model.starts))  # no two centres equally near: bytes often tie
     expected = lloyd(x.astype(np.float64), model.centres.double().numpy(), 6)
     trainer.train(0, 6 * trainer.steps_per_epoch, lambda: False)
@@ -139,9 +139,9 @@ def test_bytes_and_floats_find_the_same_centres(quick: bool, binarize: str, monk
 def test_what_is_drawn_anew_at_each_reading_is_added_up_anew() -> None:
     experiment = built("model=kmeans", "model.clusters=1", "data.validation=0", "data.binarize=dynamic", "model.tolerance=0")
     model, trainer, seen = experiment.model, experiment.trainer, []
-    experiment.begin()
-    accumulate = model.accumulate
-    model.accumulate = lambda batch, sums: seen.append(batch.target.double().flatten(1)) or accumulate(batch, sums)
+    experiment.initialize()
+    e_step = model.e_step
+    model.e_step = lambda batch, sums: seen.append(batch.target.double().flatten(1)) or e_step(batch, sums)
     for step in range(2):
         seen.clear()
         trainer.train(step * trainer.steps_per_epoch, trainer.steps_per_epoch, lambda: False)
@@ -150,14 +150,14 @@ def test_what_is_drawn_anew_at_each_reading_is_added_up_anew() -> None:
 
 def test_of_several_starts_the_one_with_the_least_inertia_is_kept() -> None:
     alone = []
-    experiment = built("model=kmeans", "model.n_init=5", "model.start=random")
+    experiment = built("model=kmeans", "model.n_init=5", "model.init=random")
     model, trainer = experiment.model, experiment.trainer
-    experiment.begin()
+    experiment.initialize()
     starts = model.starts.clone()
     trainer.train(0, 10 * trainer.steps_per_epoch, lambda: False)
     for start in starts:
-        one = built("model=kmeans", "model.start=random")
-        one.begin()
+        one = built("model=kmeans", "model.init=random")
+        one.initialize()
         one.model.starts.copy_(start[None])
         one.trainer.train(0, 10 * one.trainer.steps_per_epoch, lambda: False)
         alone.append(one.trainer.evaluate("train")["inertia"])
@@ -173,18 +173,18 @@ def test_narrow_clusters_far_from_the_origin_are_told_apart() -> None:
     )
     options = ["data=npz", "data.root=.", "data.file=far.npz", "data.standardize=false"]
     experiment = built("model=kmeans", "model.clusters=3", "model.tolerance=0", "trainer.epochs=20", *options)
-    experiment.begin()
+    experiment.initialize()
     experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
     assert experiment.trainer.evaluate("test")["ari"] == 1
 
 
 def test_both_criteria_and_what_an_archive_saves() -> None:
     experiment = built("model=kmeans", "model.clusters=7")
-    experiment.begin()
+    experiment.initialize()
     model, part = experiment.model, experiment.data.validation
     figures = experiment.trainer.evaluate("validation")
     x, centres = part.values(part.rows).flatten(1).double(), model.centres.double()
     pairs = [torch.dist(centres[i], centres[j]) for i, j in itertools.permutations(range(7), 2)]
-    assert figures["within"] == pytest.approx(torch.cdist(x, centres).amin(1).mean().item(), rel=1e-5)
-    assert figures["between"] == pytest.approx(float(np.mean(pairs)), rel=1e-4)
-    assert figures["saved"] == pytest.approx(1 - (len(x) * 3 / 8 + 7 * 64) / (len(x) * 64))
+    assert figures["within_cluster_distance"] == pytest.approx(torch.cdist(x, centres).amin(1).mean().item(), rel=1e-5)
+    assert figures["between_center_distance"] == pytest.approx(float(np.mean(pairs)), rel=1e-4)
+    assert figures["volume_saved"] == pytest.approx(1 - (len(x) * 3 / 8 + 7 * 64) / (len(x) * 64))

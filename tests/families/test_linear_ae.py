@@ -12,7 +12,7 @@ LEARNING = ["model=linear_ae", "model.latent_dim=4", "trainer.precision=float32"
 
 def learned(*overrides: str):
     experiment = built(*LEARNING, *overrides)
-    experiment.begin()
+    experiment.initialize()
     experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
     experiment.model.eval().requires_grad_(False)
     return experiment
@@ -32,7 +32,7 @@ def test_it_leaves_what_principal_components_leave_and_spans_their_plane() -> No
 
 def test_the_angle_is_a_right_one_to_a_plane_without_what_matters_most() -> None:
     experiment = built(*LEARNING)
-    experiment.begin()
+    experiment.initialize()
     with torch.no_grad():
         components = experiment.trainer.pca.components
         model = experiment.model
@@ -45,7 +45,7 @@ def test_the_angle_is_a_right_one_to_a_plane_without_what_matters_most() -> None
 
 def test_it_begins_from_the_mean_and_ends_without_a_sigmoid() -> None:
     experiment = built(*LEARNING)
-    experiment.begin()
+    experiment.initialize()
     model, train = experiment.model, experiment.data.train
     x = train.values(train.rows)
     torch.testing.assert_close(model.reconstruct(x), x.mean(0).expand_as(x), atol=1e-6, rtol=0)
@@ -59,7 +59,7 @@ def test_it_begins_from_the_mean_and_ends_without_a_sigmoid() -> None:
 
 def test_with_a_noise_it_is_not_compared_with_what_it_is_not_to_become() -> None:
     experiment = built(*LEARNING, "noise=gaussian")
-    experiment.begin()
+    experiment.initialize()
     assert not {"pca_mse", "principal_angle"} & set(experiment.trainer.evaluate("validation"))
 
 
@@ -71,7 +71,7 @@ def test_a_code_longer_than_the_data_is_refused(nnlab) -> None:
 def test_what_would_take_too_long_to_solve_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnlab.families.ae.trainer.WIDEST", 63)
     experiment = built(*LEARNING)
-    experiment.begin()
-    (remark,) = experiment.trainer.remarks
+    experiment.initialize()
+    (remark,) = experiment.trainer.notices
     assert remark == "not compared with the principal components of 1,295 examples of 64 values"
     assert not {"pca_mse", "principal_angle"} & set(experiment.trainer.evaluate("validation"))

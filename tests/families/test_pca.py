@@ -15,7 +15,7 @@ from nnlab.families.ae import pca_charts
 def solved(*overrides: str):
     experiment = built("model=pca", *overrides)
     trainer = experiment.trainer
-    experiment.model.start(experiment.data.train)
+    experiment.model.init_from_data(experiment.data.train)
     trainer.train(0, trainer.total_steps, lambda: False)
     assert trainer.meter.look() is None
     return experiment
@@ -62,14 +62,14 @@ def test_to_see_every_example_twice_changes_nothing() -> None:
     """45 examples are solved by their inner products, the same 90 by the covariance of the 64 features."""
     experiment = built("model=pca", "model.latent_dim=10", FEW)
     model, trainer = experiment.model, experiment.trainer
-    model.start(experiment.data.train)
+    model.init_from_data(experiment.data.train)
     batch = trainer.feed.batch(experiment.data.train.rows, trainer.generator)
     found = []
     for times in (1, 2):
         sums = None
         for _ in range(times):
-            sums = model.accumulate(batch, sums)
-        terms = model.finish(sums)
+            sums = model.e_step(batch, sums)
+        terms = model.m_step(sums)
         found.append([model.mean.clone(), model.components.clone(), model.variances.clone(), terms["loss"]])
     for once, twice in zip(*found, strict=True):
         torch.testing.assert_close(once, twice, rtol=1e-6, atol=1e-6)
@@ -79,7 +79,7 @@ def test_to_see_every_example_twice_changes_nothing() -> None:
 def test_the_statistics_are_never_larger_than_the_smaller_matrix(limit: str) -> None:
     experiment = built("model=pca", limit, "trainer.batch_size=7")
     trainer, n = experiment.trainer, len(experiment.data.train)
-    experiment.model.start(experiment.data.train)
+    experiment.model.init_from_data(experiment.data.train)
     for step in range(trainer.steps_per_epoch - 1):
         trainer.train(step, 1, lambda: False)
         assert all(value.numel() <= min(n, 64) * 64 for value in trainer.memory.group("sums").values())
@@ -91,7 +91,7 @@ def test_a_pass_that_is_resumed_anywhere_ends_in_the_same_bits(limit: str, own_f
     whole = solved(*overrides[1:])
     for step in range(1, whole.trainer.total_steps):
         begun, resumed = built(*overrides), built(*overrides)
-        begun.model.start(begun.data.train)
+        begun.model.init_from_data(begun.data.train)
         begun.trainer.train(0, step, lambda: False)
         torch.save(begun.trainer.state(), "state.pt")
         resumed.trainer.restore(torch.load("state.pt", weights_only=True))
@@ -160,7 +160,7 @@ def test_a_table_shows_its_scores_loadings_and_variances(nnlab, monkeypatch: pyt
     monkeypatch.setattr(Axes, "imshow", lambda axes, x, **k: drawn.update(loadings=x) or imshow(axes, x, **k))
     monkeypatch.setattr(Axes, "bar", lambda axes, x, y, **k: drawn.update(shares=y) or bar(axes, x, y, **k))
     experiment = solved("data=iris", "model.latent_dim=3")
-    assert set(experiment.trainer.show()) == {"scores", "loadings", "explained_variance"}
+    assert set(experiment.trainer.images()) == {"scores", "loadings", "explained_variance"}
     peer = Peer(3, svd_solver="full").fit(rows_of(experiment))
     signs = np.sign((peer.components_ * experiment.model.components.double().numpy()).sum(1))
     np.testing.assert_allclose(drawn["scores"].xy, (peer.transform(rows_of(experiment)) * signs)[:, :2], atol=1e-4)
@@ -185,5 +185,5 @@ def test_of_many_columns_those_that_weigh_most_are_named(own_folder: Path) -> No
 @pytest.mark.parametrize("model", ["ae", "vae", "sparse_ae"])
 def test_an_encoder_of_a_table_shows_its_codes(model: str) -> None:
     experiment = built(*small(model), "data=iris", "trainer.epochs=1")
-    experiment.begin()
-    assert set(experiment.trainer.show()) == {"embedding"}
+    experiment.initialize()
+    assert set(experiment.trainer.images()) == {"embedding"}

@@ -100,8 +100,8 @@ def test_the_gradient_of_a_general_machine_is_that_of_its_enumerated_likelihood(
     every = states(6 + hidden, dtype=torch.float64)
     log_z = (-model.energy(every)).logsumexp(0)
     h = states(hidden, dtype=torch.float64)
-    joint = torch.cat(pairs(v, h), 1)
-    log_p = (-model.energy(joint)).view(20, -1).logsumexp(1)
+    concat_targets = torch.cat(pairs(v, h), 1)
+    log_p = (-model.energy(concat_targets)).view(20, -1).logsumexp(1)
     own = model.statistics(every, weights=(-model.energy(every)).softmax(0))
     check_gradient(model, log_p.mean() - log_z, difference(model.data_statistics(v), own))
     torch.testing.assert_close(-model.free_energy(v), log_p)
@@ -158,7 +158,7 @@ def test_the_pseudo_likelihood_is_that_of_each_bit_given_the_others() -> None:
         exact -= torch.sigmoid(model.free_energy(other) - model.free_energy(v)).log().detach()
     generator, many = torch.Generator().manual_seed(0), v.repeat(20_000, 1)
     with torch.no_grad():
-        watched = model.watched(many, model.hidden_field(many), generator, 1).view(-1, 3)
+        watched = model.monitored_loss(many, model.hidden_field(many), generator, 1).view(-1, 3)
     error = watched.std(0) / len(watched) ** 0.5
     assert ((watched.mean(0) - exact).abs() < 4 * error).all()
 
@@ -187,7 +187,7 @@ def trained(hidden: int = 16, *overrides: str):
     """An RBM that has learned the digits, so that its log Z is no longer that of free units."""
     rate = ["optimizer.lr=0.5", "trainer.epochs=60", "trainer.persistent=true", "trainer.precision=float32"]
     e = built("model=rbm", f"model.hidden={hidden}", "data=digits", "data.binarize=fixed", *rate, *overrides)
-    e.begin()
+    e.initialize()
     e.trainer.train(0, e.trainer.total_steps, lambda: False)
     assert e.trainer.meter.look() is None
     return e
@@ -232,7 +232,7 @@ def test_annealed_likelihoods_of_a_run_lie_about_the_exact_one() -> None:
     exact = -e.model.free_energy(v).double().mean().item() - partition.exact_log_z(e.model)
     assert figures["log_likelihood"] == pytest.approx(exact, abs=0.1)
     assert figures["log_likelihood_reverse"] < exact + 3 * figures["log_likelihood_reverse_error"]
-    assert built("model=rbm", "model.hidden=16").trainer.facts["likelihood_by"].startswith("counting")
+    assert built("model=rbm", "model.hidden=16").trainer.metadata["likelihood_by"].startswith("counting")
     base = e.data.train.values(e.data.train.rows).flatten(1).mean(0).clamp(0.001, 0.999)
     independent = (v @ base.log() + (1 - v) @ (1 - base).log()).mean().item()
     assert exact > independent + 3, "better than independent pixels"
@@ -281,7 +281,7 @@ def test_contrastive_divergence_learns_as_well_as_scikit_learns() -> None:
     """The same work: the digits' bits, 32 hidden units, batches of 100, one step, as many epochs at one rate."""
     overrides = ["model.hidden=32", "data=digits", "data.binarize=fixed", "data.validation=0", "trainer.precision=float32"]
     e = built("model=rbm", *overrides, "optimizer.lr=0.1", "optimizer/schedule=constant", "trainer.epochs=40")
-    e.begin()
+    e.initialize()
     e.trainer.train(0, e.trainer.total_steps, lambda: False)
     assert e.trainer.meter.look() is None
     x, test = (part.values(part.rows).flatten(1) for part in (e.data.train, e.data.test))
@@ -297,12 +297,12 @@ def test_contrastive_divergence_learns_as_well_as_scikit_learns() -> None:
 
 def watched_exactly(model: RBM, v: Tensor) -> float:
     generator = torch.Generator().manual_seed(0)
-    return model.watched(v, model.hidden_field(v), generator, 64).mean().item()
+    return model.monitored_loss(v, model.hidden_field(v), generator, 64).mean().item()
 
 
 def test_an_update_leaves_no_graph_and_follows_the_data() -> None:
     e = built("model=rbm", "model.hidden=16", "data.binarize=fixed")
-    e.begin()
+    e.initialize()
     e.trainer.train(0, 5, lambda: False)
     assert all(p.grad is None and p.grad_fn is None for p in e.model.parameters())
 
@@ -328,7 +328,7 @@ def test_certain_units_have_the_likelihood_they_have() -> None:
         model.weight.zero_()
         model.visible_bias.fill_(200.0)
         v = torch.zeros(5, 6)
-        watched = model.watched(v, model.hidden_field(v), torch.Generator().manual_seed(0), 3)
+        watched = model.monitored_loss(v, model.hidden_field(v), torch.Generator().manual_seed(0), 3)
     assert watched.tolist() == pytest.approx([1200.0] * 5)
 
 
@@ -358,7 +358,7 @@ def test_weight_decay_is_for_weights_alone() -> None:
 def test_sparsity_brings_the_activity_near_its_target() -> None:
     def activity(*overrides: str) -> float:
         e = built("model=rbm", "model.hidden=16", "data.binarize=fixed", "optimizer.lr=0.3", *overrides)
-        e.begin()
+        e.initialize()
         e.trainer.train(0, 100, lambda: False)
         with torch.no_grad():
             return e.model.encode(e.data.train.values(e.data.train.rows)).mean().item()
@@ -415,7 +415,7 @@ def test_a_rate_that_blows_up_is_caught(nnlab) -> None:
 
 def test_a_likelihood_is_read_on_its_schedule() -> None:
     e = built("model=rbm", "model.hidden=16", "data.binarize=fixed", "trainer.likelihood.every=20 steps", "trainer.epochs=3")
-    e.begin()
+    e.initialize()
     t = e.trainer
     t.train(0, 13, lambda: False)
     assert "log_likelihood" not in t.evaluate("validation", full=False)
@@ -437,7 +437,7 @@ def test_stages_of_a_dbn_move_only_their_own_machine() -> None:
     trainer = built("model=dbn", "model.hidden=[32,16,8]", "trainer.pretraining.epochs=[1,2]").trainer
     assert [stage.name for stage in trainer.stages] == ["layer_1", "layer_2", ""]
     for number in range(3):
-        trainer.enter(number)
+        trainer.start_stage(number)
         before = {name: p.clone() for name, p in trainer.model.named_parameters()}
         trainer.train(0, 3, lambda: False)
         moved = {name.split(".")[1] for name, p in trainer.model.named_parameters() if not torch.equal(p, before[name])}

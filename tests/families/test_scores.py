@@ -15,7 +15,7 @@ from nnlab.model import Model, Scores, can
 def fitted(model: str, *overrides: str) -> tuple[Model, torch.Tensor]:
     """A model that has learned for a pass, and test examples."""
     experiment = built(*small(model, *overrides), *overrides)
-    experiment.begin()
+    experiment.initialize()
     trainer = experiment.trainer
     trainer.train(0, trainer.steps_per_epoch, lambda: False)
     split = experiment.data.test

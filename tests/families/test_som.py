@@ -18,7 +18,7 @@ SMALL = ("model=som", "model.rows=3", "model.columns=4")
 
 def ready(*options: str):
     experiment = built(*SMALL, *options)
-    experiment.begin()
+    experiment.initialize()
     split = experiment.data.train
     return experiment, split.values(split.rows[:60]).flatten(1)
 
@@ -61,7 +61,7 @@ def test_a_mini_batch_of_one_is_kohonens_rule(distance: str) -> None:
     experiment, x = ready(f"model.distance={distance}")
     model = experiment.model
     before, h = model.units.clone(), model.spread(1.5)
-    winner = model.measure(x[:1]).argmin()
+    winner = model.evaluate_split(x[:1]).argmin()
     expected = before + 0.3 * h[:, winner, None] * (x[:1] - before)
     updates.mini_batch(model, x[:1], h, 0.3)
     torch.testing.assert_close(model.units, expected)
@@ -153,7 +153,7 @@ def test_figures_are_taken_under_the_metric_that_trained() -> None:
 
 @pytest.mark.parametrize("how", ["som", "som_batch", "som_online"])
 def test_every_way_of_learning_finds_a_map(how: str) -> None:
-    experiment, _ = ready("data=moons", f"trainer={how}", "trainer.epochs=5", "model.start=random")
+    experiment, _ = ready("data=moons", f"trainer={how}", "trainer.epochs=5", "model.init=random")
     trainer = experiment.trainer
     first = trainer.evaluate("test")
     trainer.train(0, trainer.total_steps, lambda: False)

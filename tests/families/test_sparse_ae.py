@@ -29,7 +29,7 @@ def test_the_heavier_the_penalty_the_fewer_units_are_active(penalty: str, weight
     shares = []
     for weight in weights:
         experiment = built(*WIDE, f"model.penalty={penalty}", f"model.weight={weight}")
-        experiment.begin()
+        experiment.initialize()
         experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
         shares.append(experiment.trainer.evaluate("validation")["active_units"])
     assert shares[0] > shares[1] > shares[2] > 0
@@ -52,7 +52,7 @@ def test_an_image_is_the_constant_and_the_sum_of_its_atoms_of_length_one(penalty
 def test_no_unit_of_a_wide_code_falls_silent_for_ever() -> None:
     """The share of units that any of the test images wakes."""
     experiment = built(*WIDE, "model.weight=0.1")
-    experiment.begin()
+    experiment.initialize()
     experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
     test = experiment.data.test
     code = experiment.model.requires_grad_(False).encode(test.values(test.rows))
@@ -118,7 +118,7 @@ def test_a_rate_without_kl_is_refused() -> None:
 
 def test_the_pictures_are_of_the_dictionary_and_of_sums() -> None:
     experiment = built(*WIDE, "model.latent_dim=20", "trainer.epochs=1")
-    experiment.begin()
-    pictures = experiment.trainer.show()
+    experiment.initialize()
+    pictures = experiment.trainer.images()
     assert {"dictionary", "decomposition", "reconstruction"} <= set(pictures)
     assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in pictures.values())

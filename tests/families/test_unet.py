@@ -9,7 +9,7 @@ from conftest import built
 from nnlab.data.spec import DataSpec
 from nnlab.errors import ArgumentError
 from nnlab.model import Completes, Decodes, Encodes, Reconstructs, Samples, Scores, can
-from nnlab.nn.unet import UNetwork
+from nnlab.nn.unet import UNetBackbone
 
 SMALL = ["model=unet", "model.channels=[8,16]", "trainer.precision=float32"]
 
@@ -20,13 +20,13 @@ SMALL = ["model=unet", "model.channels=[8,16]", "trainer.precision=float32"]
 def test_an_image_keeps_its_size(size, channels, levels):
     spec = DataSpec("any", "image", (channels, *size))
     x = torch.rand(2, *spec.shape)
-    assert UNetwork(spec.shape, [4, 6, 5][:levels], "relu")(x).shape == x.shape
+    assert UNetBackbone(spec.shape, [4, 6, 5][:levels], "relu")(x).shape == x.shape
 
 
 def test_every_pixel_reaches_each_and_the_nearest_ones_by_the_shortest_way():
     spec = DataSpec("any", "image", (1, 12, 12))
     torch.manual_seed(0)
-    net = UNetwork(spec.shape, [4, 5, 6], "tanh")
+    net = UNetBackbone(spec.shape, [4, 5, 6], "tanh")
     x = torch.rand(1, 1, 12, 12, requires_grad=True)
     (gradient,) = torch.autograd.grad(net(x)[0, 0, 6, 6], x)
     assert gradient.ne(0).all()
@@ -40,9 +40,9 @@ def test_every_pixel_reaches_each_and_the_nearest_ones_by_the_shortest_way():
 
 def test_a_table_and_too_many_levels_are_refused():
     with pytest.raises(ArgumentError, match="convolutions need images, but the data are a table"):
-        UNetwork((13,), [4, 8], "relu")
+        UNetBackbone((13,), [4, 8], "relu")
     with pytest.raises(ArgumentError, match="4 layers halve 8×8 to nothing"):
-        UNetwork((1, 8, 8), [4] * 5, "relu")
+        UNetBackbone((1, 8, 8), [4] * 5, "relu")
 
 
 def test_it_reconstructs_and_has_no_code():
@@ -69,7 +69,7 @@ def test_without_a_noise_it_is_told_that_it_learns_nothing(nnlab, noise: str):
 
 def test_it_takes_a_noise_away():
     experiment = built(*SMALL, "noise=gaussian", "trainer.epochs=10")
-    experiment.begin()
+    experiment.initialize()
     experiment.trainer.train(0, experiment.trainer.total_steps, lambda: False)
     figures = experiment.trainer.evaluate("test")
     assert figures["psnr_gain"] > 2

@@ -17,7 +17,7 @@ from nnlab.families.vae.cvae import CVAE
 from nnlab.families.vae.iwae import IWAE
 from nnlab.families.vae.vae import VAE
 from nnlab.model import Decodes, SamplesClasses, can
-from nnlab.nn.schedules import Clock
+from nnlab.nn.schedules import StageLength
 
 SPEC = DataSpec("bits", "image", (1, 4, 4), ("a", "b", "c"))
 NETWORK = {"hidden": [12], "latent_dim": 3, "activation": "tanh"}
@@ -96,7 +96,7 @@ def test_a_capacity_is_what_the_kl_is_held_near():
 
 
 def test_beta_warms_up_and_the_capacity_rises_to_the_end_of_the_run():
-    model, clock = of_seed(BetaVAE, beta=4, warmup=2, capacity=25), Clock(total=100, per_epoch=10)
+    model, clock = of_seed(BetaVAE, beta=4, warmup=2, capacity=25), StageLength(total=100, per_epoch=10)
     betas, capacities = ([number.at(step, clock) for step in range(100)] for number in (model.beta, model.capacity))
     assert 0 < betas[0] < 0.3
     assert betas[19] < 4
@@ -109,7 +109,7 @@ def test_beta_warms_up_and_the_capacity_rises_to_the_end_of_the_run():
 
 def test_figures_have_the_weights_that_the_run_ends_with_and_training_those_of_the_step():
     e = built(*small("beta_vae"), "model.beta=4", "model.warmup=2", "trainer.epochs=4", "trainer.batch_size=100")
-    e.begin()
+    e.initialize()
     trainer = e.trainer
     trainer.train(0, 3, lambda: False)
     early = trainer.meter.look()
@@ -126,7 +126,7 @@ def test_a_heavier_beta_leaves_less_kl_and_more_error():
         e = built(
             *small("beta_vae"), f"model.beta={beta}", "trainer.epochs=12", "trainer.batch_size=100", "trainer.precision=float32"
         )
-        e.begin()
+        e.initialize()
         e.trainer.train(0, e.trainer.total_steps, lambda: False)
         return e.trainer.evaluate("validation")
 
@@ -154,9 +154,9 @@ def test_a_cvae_without_a_label_takes_the_likeliest_and_scores_by_all():
     model.shares.copy_(torch.tensor([0.2, 0.5, 0.3]))
     with torch.no_grad():
         bounds = torch.stack([-model.negative_elbo(b.input, torch.full((10,), y)) for y in range(3)], 1)
-        joint = bounds + torch.tensor([0.2, 0.5, 0.3]).log()
-        assert torch.allclose(model.score(b.input), -joint.exp().sum(1).log(), atol=1e-4)
-        assert torch.allclose(model.encode(b.input), model.posterior(b.input, joint.argmax(1))[0])
+        concat_targets = bounds + torch.tensor([0.2, 0.5, 0.3]).log()
+        assert torch.allclose(model.score(b.input), -concat_targets.exp().sum(1).log(), atol=1e-4)
+        assert torch.allclose(model.encode(b.input), model.posterior(b.input, concat_targets.argmax(1))[0])
     assert can(model, SamplesClasses)
     assert not can(model, Decodes)
 
@@ -169,14 +169,14 @@ def test_a_cvae_samples_classes_as_often_as_they_are(nnlab):
         torch.multinomial(model.shares, 4, replacement=True, generator=(g := generator()))
         assert torch.equal(drawn, model.sample_class(torch.ones(4, dtype=torch.int64), g))
     e = built(*small("cvae"))
-    e.begin()
+    e.initialize()
     labels = e.data.train.labels(e.data.train.rows)
     assert torch.allclose(e.model.shares, torch.bincount(labels) / len(labels))
 
 
 def test_a_cvae_learns_to_draw_the_class_that_is_asked_for():
     e = built("model=cvae", "model.hidden=[128]", "model.latent_dim=8", "trainer.epochs=30", "trainer.precision=float32")
-    e.begin()
+    e.initialize()
     e.trainer.train(0, e.trainer.total_steps, lambda: False)
     train, model = e.data.train, e.model.eval()
     means = torch.stack([train.values(train.rows[train.labels(train.rows) == y]).mean(0) for y in range(10)]).flatten(1)
@@ -213,7 +213,7 @@ def test_every_likelihood_learns_in_every_network(model, likelihood):
         "trainer.likelihood.samples=none",
     ]
     e = built(*small(model), *overrides, "optimizer/schedule=constant")
-    e.begin()
+    e.initialize()
     first = e.trainer.evaluate("validation")["loss"]
     e.trainer.train(0, 3 * e.trainer.steps_per_epoch, lambda: False)
     assert e.trainer.meter.look() is None
@@ -227,14 +227,14 @@ def test_every_likelihood_learns_in_every_network(model, likelihood):
 
 def test_log_p_is_found_at_the_end_and_above_the_elbo_and_only_where_it_is_one():
     e = built(*small("vae"), "data.binarize=threshold", "trainer.likelihood.samples=50", "trainer.precision=float32")
-    e.begin()
+    e.initialize()
     e.trainer.train(0, 20, lambda: False)
     test, glance = e.trainer.evaluate("test"), e.trainer.evaluate("validation", full=False)
     assert -test["negative_elbo"] < test["log_likelihood"] < 0
     assert test["bits_per_dimension"] == pytest.approx(-test["log_likelihood"] / 64 / math.log(2))
     assert "log_likelihood" not in glance
     assert "log_likelihood" in e.trainer.evaluate("validation")
-    assert e.trainer.facts["likelihood_samples"] == 50
+    assert e.trainer.metadata["likelihood_samples"] == 50
     gray = built(*small("vae")).trainer
     assert gray.samples is None
     density = built(*small("vae"), "model.likelihood=gaussian", "model.sigma=0.1", "trainer.likelihood.samples=5").trainer
@@ -243,7 +243,7 @@ def test_log_p_is_found_at_the_end_and_above_the_elbo_and_only_where_it_is_one()
 
 def test_the_estimate_of_a_run_is_that_of_more_samples_on_the_same_data():
     e = built(*small("vae"), "data.binarize=threshold", "trainer.likelihood.samples=100", "trainer.precision=float32")
-    e.begin()
+    e.initialize()
     few = e.trainer.likelihood("test")
     e.trainer.chunk = 700
     e.trainer.estimate_by(2000)

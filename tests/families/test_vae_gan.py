@@ -8,7 +8,7 @@ from games import agree, gradients_of_answer, round_of, trainer, untouched
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import softplus
 
-from nnlab.families.gan.trainer import slope_penalty
+from nnlab.families.gan.trainer import gradient_penalty_of
 from nnlab.training.trainer import evaluating
 
 SMALL = ["model=vae_gan", "model.channels=[4,8]", "model.latent_dim=5", "model.weight=0.3", "model.gamma=0.2"]
@@ -34,8 +34,8 @@ def test_each_player_learns_by_its_own_terms(monkeypatch) -> None:
 def test_the_discriminator_learns_by_the_game_alone(monkeypatch) -> None:
     trained = trainer(*SMALL, "model.normalization=none")
     model, play = trained.model, round_of(trained)
-    monkeypatch.setattr(trained, "descend_player", lambda name, terms: None)
-    trained.learn_to_tell(play)
+    monkeypatch.setattr(trained, "step_player", lambda name, terms: None)
+    trained.train_discriminator(play)
     found = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
     loss = softplus(-model.discriminator(play.real[0])).mean() + softplus(model.discriminator(play.fake[0].detach())).mean()
     assert agree(found, "discriminator", model.discriminator, loss)
@@ -61,7 +61,7 @@ def test_the_penalty_is_between_an_image_and_its_own_reconstruction() -> None:
     play, model = round_of(trained), trained.model
     n, share = len(play.real[0]), torch.rand(len(play.real[0]))
     pairs = tuple(x[:n] for x in play.fake)
-    assert slope_penalty(model.discriminate, play.real, play.fake, share) == slope_penalty(
+    assert gradient_penalty_of(model.discriminate, play.real, play.fake, share) == gradient_penalty_of(
         model.discriminate, play.real, pairs, share
     )
 
@@ -80,7 +80,7 @@ def test_the_latent_space_carries_the_nats_of_its_coordinates() -> None:
     trained = trainer(*SMALL)
     trained.train(0, 20, lambda: False)
     model = trained.model
-    with trained.viewing() as view:
+    with trained.preview() as view:
         latent = model.latent(view.batches)
         moments = [model.averaged["encoder"](batch.input).chunk(2, 1) for batch in view.batches]
     mean, log_variance = (torch.cat(part) for part in zip(*moments, strict=True))

@@ -64,7 +64,7 @@ def test_the_moving_averages_are_their_recursion() -> None:
     for step in range(4):
         z = torch.randn((40, 3), generator=seeded(step))
         index = book.nearest(z)
-        book.follow(z, index, seeded())
+        book.update(z, index, seeded())
         for i in range(5):
             own = z[index == i].double().numpy()
             counts[i] = 0.7 * counts[i] + 0.3 * len(own)
@@ -78,7 +78,7 @@ def test_the_moving_averages_are_their_recursion() -> None:
 def test_with_the_same_batch_again_and_again_the_codes_are_means_as_in_k_means() -> None:
     book, z = codebook(4, 2, decay=0.5), torch.randn((100, 2), generator=seeded())
     for _ in range(200):
-        book.follow(z, book.nearest(z), seeded())
+        book.update(z, book.nearest(z), seeded())
     index = book.nearest(z)
     for i in index.unique():
         assert torch.allclose(book.vectors[i], z[index == i].mean(0), atol=1e-5)
@@ -91,7 +91,7 @@ def test_a_dead_code_comes_back_from_the_batch_and_only_where_that_is_asked_for(
         with torch.no_grad():
             book.vectors[3] = 1e3
         for step in range(60):
-            book.follow(z, book.nearest(z), seeded(step))
+            book.update(z, book.nearest(z), seeded(step))
         assert book.vectors.isfinite().all()
         assert bool((book.nearest(z) == 3).any()) == (restart > 0)
         stays = torch.allclose(book.vectors[3], torch.tensor(1e3), rtol=1e-4)
@@ -102,7 +102,7 @@ def test_a_code_that_nothing_chooses_is_replaced_in_the_first_update() -> None:
     book, z = codebook(4, 2, decay=0.99, restart=0.1), torch.randn((100, 2), generator=seeded())
     with torch.no_grad():
         book.vectors[3] = 1e3
-    book.follow(z, book.nearest(z), seeded())
+    book.update(z, book.nearest(z), seeded())
     assert (book.vectors[3] - z).abs().amax(1).min() < 1e-6
 
 
@@ -114,7 +114,7 @@ def test_codes_that_are_used_are_not_restarted() -> None:
     z = torch.randn((400, 2), generator=seeded())
     for _ in range(50):
         for book in (plain, restarting):
-            book.follow(z, book.nearest(z), seeded())
+            book.update(z, book.nearest(z), seeded())
     assert torch.equal(plain.vectors, restarting.vectors)
 
 
@@ -127,7 +127,7 @@ def test_the_perplexity_is_the_number_of_codes_that_are_used_alike() -> None:
 def test_a_codebook_begins_with_places_of_the_data() -> None:
     trainer = built(*SMALL).trainer
     model, data = trainer.model, trainer.data.train
-    model.start(data)
+    model.init_from_data(data)
     z = model.features(data.values(data.rows)).flatten(0, 1)
     vectors = model.codebook.vectors
     assert ((vectors[:, None] - z).abs().amax(2).amin(1) < 1e-5).all()
@@ -141,7 +141,7 @@ def test_the_gradient_goes_straight_through() -> None:
     model = small().eval()
     x = images()
     z = model.features(x).detach().requires_grad_()
-    e = model.codebook(model.symbols(x)).detach().requires_grad_()
+    e = model.codebook(model.encode_indices(x)).detach().requires_grad_()
     weight = torch.randn((len(x), *SPEC.shape), generator=seeded())
     (model.output(straight_through(z, e.detach())) * weight).sum().backward()
     (model.output(e) * weight).sum().backward()
@@ -153,7 +153,7 @@ def test_the_loss_is_its_equation() -> None:
     model = small(commitment=0.7).eval()
     batch = Batch(images(), images())
     terms = model.loss(batch, seeded())
-    z, e = model.features(batch.input), model.codebook(model.symbols(batch.input))
+    z, e = model.features(batch.input), model.codebook(model.encode_indices(batch.input))
     assert torch.allclose(terms["commitment"], (z - e).square().sum((1, 2)), rtol=1e-5)
     assert torch.allclose(terms["loss"], terms["reconstruction"] + 0.7 * terms["commitment"], rtol=1e-6)
     nats = -model.likelihood.log_prob(model.output(e), batch.target)
@@ -246,7 +246,7 @@ def test_a_prior_learns_a_sequence_whose_entropy_is_known() -> None:
 def test_the_first_stage_leaves_the_prior_and_the_second_all_but_the_prior() -> None:
     trainer = built(*SMALL).trainer
     for stage in (0, 1):
-        trainer.enter(stage)
+        trainer.start_stage(stage)
         before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
         trainer.train(0, 3, lambda: False)
         moved = {name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])}
@@ -261,50 +261,50 @@ def test_figures_of_the_last_stage_add_up_and_bound_the_likelihood(nnlab) -> Non
     assert last["loss"] == pytest.approx(last["kl"])
     assert last["negative_elbo"] == pytest.approx(last["reconstruction"] + last["kl"], rel=1e-6)
     assert last["loss"] < 4 * math.log(16), "better than a uniform prior"
-    assert 1 <= last["perplexity"] <= 16 * last["used"] + 1e-4
+    assert 1 <= last["perplexity"] <= 16 * last["codebook_usage"] + 1e-4
     first = [record for record in only_run().read_metrics() if record.get("stage") == "autoencoder"]
-    assert {"loss", "reconstruction", "commitment", "perplexity", "mse", "psnr", "used"} <= first[-1].keys()
+    assert {"loss", "reconstruction", "commitment", "perplexity", "mse", "psnr", "codebook_usage"} <= first[-1].keys()
 
 
 def test_the_perplexity_is_of_the_whole_split_and_no_mean_of_batches() -> None:
     trainer = built(*SMALL).trainer
-    trainer.model.start(trainer.data.train)
+    trainer.model.init_from_data(trainer.data.train)
     rows = trainer.data.train.rows
     with evaluating(trainer.model):
-        counts = torch.bincount(trainer.model.symbols(trainer.data.train.values(rows)).flatten(), minlength=16)
+        counts = torch.bincount(trainer.model.encode_indices(trainer.data.train.values(rows)).flatten(), minlength=16)
     figures = trainer.evaluate("train")
     assert figures["perplexity"] == pytest.approx(perplexity(counts).item(), rel=1e-4)
-    assert figures["used"] == pytest.approx((counts > 0).float().mean().item())
+    assert figures["codebook_usage"] == pytest.approx((counts > 0).float().mean().item())
 
 
 def test_a_codebook_larger_than_a_batch_can_fill_is_remarked() -> None:
-    assert built(*SMALL, "trainer.batch_size=4").trainer.remarks == []
-    (remark,) = built(*SMALL, "trainer.batch_size=3").trainer.remarks
+    assert built(*SMALL, "trainer.batch_size=4").trainer.notices == []
+    (remark,) = built(*SMALL, "trainer.batch_size=3").trainer.notices
     assert "model.codes: 16 codes, but a batch of 3 has only 12 places" in remark
-    (remark,) = built(*SMALL, "model.codes=999", "data.limit=200", "trainer.batch_size=900", "model.restart=0").trainer.remarks
+    (remark,) = built(*SMALL, "model.codes=999", "data.limit=200", "trainer.batch_size=900", "model.restart=0").trainer.notices
     assert "a batch of 180 has only 720 places to use one; some will never be used" in remark
 
 
 def test_a_codebook_that_next_to_nothing_is_made_of_is_remarked_before_the_prior_learns_it() -> None:
     trainer = built(*SMALL).trainer
     for used, said in ((1 / 16, ["model.codes: only 6.2% of the 16 codes are used"]), (0.5, [])):
-        trainer.used, trainer.remarks = used, []
-        trainer.enter(1)
-        assert [remark[: len(text)] for remark, text in zip(trainer.remarks, said, strict=True)] == said
+        trainer.used, trainer.notices = used, []
+        trainer.start_stage(1)
+        assert [remark[: len(text)] for remark, text in zip(trainer.notices, said, strict=True)] == said
 
 
 def test_of_probabilities_over_levels_the_bound_is_also_in_bits() -> None:
     trainer = built(*SMALL, "model.likelihood=discretized_logistic").trainer
-    trainer.model.start(trainer.data.train)
+    trainer.model.init_from_data(trainer.data.train)
     assert "bits_per_dimension" not in trainer.evaluate("validation")
-    trainer.enter(1)
+    trainer.start_stage(1)
     figures = trainer.evaluate("validation")
     assert figures["bits_per_dimension"] == pytest.approx(figures["negative_elbo"] / (64 * math.log(2)))
 
 
 def test_what_cannot_be_is_refused(nnlab) -> None:
     refused = {
-        "model.prior_heads=3": "model.prior_heads: 3 heads do not divide model.prior_width, 128; give 2, or a width",
+        "model.prior_heads=3": "model.prior_heads: 3 heads do not divide the width, 128; give 2, or a width",
         "model.codes=1": "model.codes: expected a whole number ≥ 2, got 1",
         "model.commitment=-1": "model.commitment: expected a number ≥ 0, got -1",
         "trainer.pretraining.epochs=[1,2]": "trainer.pretraining.epochs: 2 numbers for 1 stages",

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from expected_outputs import mutual_information, per_example, rand_index
-from recorded_run import Asked, aside, f64, walk
+from recorded_run import Asked, f64, fork_rng, walk
 from scipy import integrate, spatial, special, stats
 from sklearn import metrics, neighbors
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.none import NoNoise
 
 # -- variational --------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def importance(asked: Asked) -> list[np.ndarray]:
     """Of each example the weights p(x, z)/q(z|x) of the codes that log p(x) was estimated by, (k,), adding up to 1."""
     model, k, weights = asked.model, asked.trainer.samples, []
     together = max(1, asked.trainer.chunk // k)  # examples whose codes are drawn at once
-    with aside(asked.trainer) as generator, torch.no_grad():
+    with fork_rng(asked.trainer) as generator, torch.no_grad():
         for batch, _ in walk(asked.trainer, asked.split, generator):
             mean, log_variance = map(f64, model.posterior(batch.input))
             noise = [torch.randn((len(rows), k, 1), generator=generator) for rows in torch.arange(len(batch)).split(together)]
@@ -232,7 +232,7 @@ def free_energies(asked: Asked, v: np.ndarray) -> np.ndarray:
 
 
 def visibles(asked: Asked, split: str) -> list[np.ndarray]:
-    with aside(asked.trainer) as generator, torch.no_grad():
+    with fork_rng(asked.trainer) as generator, torch.no_grad():
         return [f64(asked.trainer.visible(b, generator)) for b, _ in walk(asked.trainer, split, generator)]
 
 
@@ -412,12 +412,12 @@ def category_ari(asked: Asked) -> float:
 def judged(asked: Asked) -> dict[str, np.ndarray]:
     """Features and class probabilities of data and of as many samples, of the classes asked for where there are any."""
     judge, model, part = asked.trainer.judge, asked.model, asked.part
-    with aside(asked.trainer) as generator, torch.no_grad():
+    with fork_rng(asked.trainer) as generator, torch.no_grad():
         if hasattr(model, "sample_class"):
             samples = model.sample_class(part.batch.label, generator)
         else:
             samples = model.sample(len(part), generator)
-        real, fake = (judge.model.features(judge.sees(x)) for x in (part.batch.target, samples))
+        real, fake = (judge.model.features(judge.adapt(x)) for x in (part.batch.target, samples))
         found = {"real": f64(real), "fake": f64(fake)}
         return found | {f"{k}_classes": f64(judge.model.decide(v)) for k, v in (("real", real), ("fake", fake))}
 
@@ -467,7 +467,7 @@ def mode_coverage(asked: Asked) -> float:
     return float(sum(f >= 0.1 * r for f, r in zip(fake, real, strict=True) if r > 0))
 
 
-def least_class_share(asked: Asked) -> float:
+def min_class_share(asked: Asked) -> float:
     fake, real = shares(asked)
     return float(min(f for f, r in zip(fake, real, strict=True) if r > 0))
 
@@ -476,7 +476,7 @@ def class_divergence(asked: Asked) -> float:
     return float(stats.entropy(*shares(asked)))
 
 
-def requested_accuracy(asked: Asked) -> float:
+def conditional_accuracy(asked: Asked) -> float:
     return float((judged(asked)["fake_classes"].argmax(1) == asked.part.labels).mean())
 
 
@@ -484,13 +484,13 @@ def class_agreement(asked: Asked) -> float:
     judge = asked.trainer.judge
     with torch.no_grad():
         made = asked.model.eval().reconstruct(asked.part.batch.input)  # of a cvae without being told the class
-        seen = judge.model.classify(judge.sees(made))
+        seen = judge.model.classify(judge.adapt(made))
     return float((seen.argmax(1).numpy() == asked.part.labels).mean())
 
 
 def judge_accuracy(asked: Asked) -> float:
     split = asked.trainer.data.split(asked.split)
-    clean = torch.cat([b.target for b in Feed(split, NoNoise(asked.trainer.judge.spec)).in_order(torch.Generator())])
+    clean = torch.cat([b.target for b in BatchBuilder(split, NoNoise(asked.trainer.judge.spec)).sequential(torch.Generator())])
     with torch.no_grad():
-        said = asked.trainer.judge.model.classify(asked.trainer.judge.sees(clean)).argmax(1).numpy()
+        said = asked.trainer.judge.model.classify(asked.trainer.judge.adapt(clean)).argmax(1).numpy()
     return float((said == asked.part.labels).mean())

@@ -6,7 +6,7 @@ from math import comb, log
 
 import numpy as np
 import torch
-from recorded_run import Asked, aside, f64
+from recorded_run import Asked, f64, fork_rng
 from scipy import linalg, ndimage, spatial, stats
 from scipy.special import expit
 from sklearn import decomposition, linear_model, metrics
@@ -177,7 +177,7 @@ def contraction(asked: Asked) -> float:
     """Of one layer ‖J‖² itself."""
     if len(asked.model.layers) == 1:
         return jacobian(asked)
-    with aside(asked.trainer) as generator:
+    with fork_rng(asked.trainer) as generator:
         v = np.concatenate([signs(len(batch), asked.model.latent_dim, generator) for batch in asked.part.batches])
     return estimate(v, jacobians(asked.model.eval(), asked.part.batch.input.clone()))
 
@@ -245,8 +245,8 @@ def table(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def mutual_information(a: np.ndarray, b: np.ndarray) -> float:
     """2 I(a; b) / (H(a) + H(b))."""
-    joint = table(a, b) / len(a)
-    ha, hb, hab = (stats.entropy(p.ravel()) for p in (joint.sum(1), joint.sum(0), joint))
+    concat_targets = table(a, b) / len(a)
+    ha, hb, hab = (stats.entropy(p.ravel()) for p in (concat_targets.sum(1), concat_targets.sum(0), concat_targets))
     return float(2 * (ha + hb - hab) / (ha + hb))
 
 

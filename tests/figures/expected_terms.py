@@ -284,14 +284,14 @@ class Round:
             self.model.play(part, generator)
             self.share(part, generator)
         self.batch = parts[-1]
-        self.play = self.disturbed(self.model.play(self.batch, generator), trainer)
+        self.play = self.add_instance_noise(self.model.play(self.batch, generator), trainer)
         self.r, self.f = self.model.discriminate(*self.play.real), self.model.discriminate(*self.play.fake)
         self.drawn = self.share(self.batch, generator)
         if self.weight:
             self.penalised = self.penalty()
         self.f_again = self.model.discriminate(*self.play.fake)  # after the discriminator's step, which moved nothing
 
-    def disturbed(self, play, trainer):
+    def add_instance_noise(self, play, trainer):
         """With a noise of 0.1 of the range on what is seen, where there is to be one."""
         if not trainer.rules.discriminator.instance_noise:
             return play

@@ -16,12 +16,12 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from nnlab.checkpoints import checkpoint
-from nnlab.checkpoints.reference import with_earlier
+from nnlab.checkpoints.reference import resolve_references
 from nnlab.config.build import target
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.experiment import judging
-from nnlab.experiment.run import Experiment, assemble, carry_out
+from nnlab.experiment.run import Experiment, build_experiment, run_experiment
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
 from nnlab.training import randomness
@@ -63,7 +63,7 @@ class Part:
 
     @cached_property
     def batch(self) -> Batch:
-        return Batch(*(self._joined(name) for name in ("input", "target", "mask", "label")), lost=self.batches[0].lost)
+        return Batch(*(self._joined(name) for name in ("input", "target", "mask", "label")), erased=self.batches[0].erased)
 
     @property
     def x(self) -> np.ndarray:
@@ -87,7 +87,7 @@ class RecordedRun:
         self.folder.path.mkdir()
         experiment = self.built()
         experiment.trainer.show = dict  # pictures take a quarter of the time
-        carry_out(experiment, self.folder, Console(quiet=True))
+        run_experiment(experiment, self.folder, Console(quiet=True))
         self.parts: dict[str, Part] = {}
         # of beta_vae: β and C of an evaluation, and of the first step
         self.weights = self.first_weights = (4.0, 0.0) if model == "beta_vae" else (1.0, 0.0)
@@ -99,13 +99,13 @@ class RecordedRun:
         return self.folder.read_metrics()
 
     def built(self) -> Experiment:
-        experiment = assemble(copy.deepcopy(self.config))
-        experiment.begin()
+        experiment = build_experiment(copy.deepcopy(self.config))
+        experiment.initialize()
         return experiment
 
     @cached_property
     def config(self) -> dict:
-        config, problems = with_earlier(config_of(*self.overrides))
+        config, problems = resolve_references(config_of(*self.overrides))
         assert not problems
         return judging.with_judge(config, Console(quiet=True))
 
@@ -122,25 +122,25 @@ class RecordedRun:
         number = names.index(stage)
         if number:
             trainer.restore(checkpoint.load(self.folder.checkpoints, f"best-{names[number - 1]}")["trainer"])
-        trainer.enter(number)
+        trainer.start_stage(number)
         return trainer
 
     def part(self, trainer: Trainer, split: str) -> Part:
         if split not in self.parts:
-            with aside(trainer) as generator:
+            with fork_rng(trainer) as generator:
                 self.parts[split] = Part([batch for batch, _ in walk(trainer, split, generator)])
         return self.parts[split]
 
 
 @contextmanager
-def aside(trainer: Trainer) -> Iterator[torch.Generator]:
+def fork_rng(trainer: Trainer) -> Iterator[torch.Generator]:
     """The random numbers of an evaluation."""
-    with randomness.aside(trainer.seed, trainer.device) as generator, evaluating(trainer.model):
+    with randomness.fork_rng(trainer.seed, trainer.device) as generator, evaluating(trainer.model):
         yield generator
 
 
 def walk(trainer: Trainer, split: str, generator: torch.Generator) -> Iterator[tuple[Batch, torch.Generator]]:
-    for batch in Feed(trainer.data.split(split), trainer.noise).in_order(generator):
+    for batch in BatchBuilder(trainer.data.split(split), trainer.noise).sequential(generator):
         yield batch, generator
 
 
@@ -166,7 +166,7 @@ class Asked:
         return self.run.part(self.trainer, "train")
 
     def walk(self) -> Iterator[tuple[Batch, torch.Generator]]:
-        with aside(self.trainer) as generator:
+        with fork_rng(self.trainer) as generator:
             yield from walk(self.trainer, self.split, generator)
 
     @cached_property

@@ -47,7 +47,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "one covariance": ("gmm", ["model.covariance=tied"]),
     "an early objective": ("gan", ["trainer.objective=minimax"]),
     "squares": ("gan", ["trainer.objective=least_squares"]),
-    "a penalty": ("gan", ["trainer=wgan_gp", "trainer.discriminator.steps=2"]),
+    "a penalty": ("gan", ["trainer=wgan_gp", "trainer.discriminator.n_critic=2"]),
     "instance noise": ("gan", ["trainer.discriminator.instance_noise=0.1"]),
     "a capacity": ("beta_vae", ["model.capacity=5", "model.warmup=1"]),
     "a judge": ("ae", ["judge=auto"]),
@@ -84,14 +84,14 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **{f.__name__: f for f in (m.real_score, m.fake_score, m.real_accuracy, m.fake_accuracy)},
     **{f.__name__: f for f in (m.code_mean, m.code_deviation, m.code_correlation)},
     **{f.__name__: f for f in (m.frechet_distance, m.kernel_distance, m.precision, m.recall, m.mode_coverage)},
-    **{f.__name__: f for f in (m.least_class_share, m.class_divergence, m.requested_accuracy)},
+    **{f.__name__: f for f in (m.min_class_share, m.class_divergence, m.conditional_accuracy)},
     **{f.__name__: f for f in (m.class_agreement, m.judge_accuracy)},
     "n": lambda asked: len(asked.trainer.data.split(asked.split)),
     "checkpoint_step": lambda asked: asked.trainer.total_steps,
-    "answers_of": lambda asked: len(asked.part),
+    "critic_examples": lambda asked: len(asked.part),
     "samples": lambda asked: 5 if asked.run.model_name == "iwae" else 1,
     "regularisation": lambda asked: 1e-2 if asked.run.model_name == "generative_classifier" else 1e-3,
-    "prior": lambda asked: 0.1,
+    "pseudo_count": lambda asked: 0.1,
     "distortion_radius": lambda asked: 0.8 if asked.run.model_name == "som" else 0.0,
     "likelihood_samples": lambda asked: 400,
     "likelihood_chunk": lambda asked: 1000,
@@ -127,7 +127,7 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **{f.__name__: f for f in (t.kl, t.commitment, t.perplexity)},
     **{f.__name__: f for f in (t.inertia, t.moved, t.empty, t.log_likelihood, t.quantization_error, t.load)},
     "bound": t.log_likelihood,
-    "collapsed": lambda asked: 0,
+    "collapsed_components": lambda asked: 0,
     "energy": t.memory_energy,
     "explained_variance": t.explained_variance,
     **{f.__name__: f for f in (t.discriminator_loss, t.generator_loss, t.encoder_loss, t.real_accuracy, t.fake_accuracy)},
@@ -176,7 +176,7 @@ USED: set[tuple[str, object]] = set()
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluations in batches of which the last is smaller: a mean of means would show."""
-    monkeypatch.setattr("nnlab.data.feed.evaluation_batch", lambda split: 37)
+    monkeypatch.setattr("nnlab.data.feed.eval_batch_size", lambda split: 37)
     monkeypatch.setattr("nnlab.experiment.judging.LEAST_STEPS", 30)
 
 

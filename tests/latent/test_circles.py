@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nnlab.latent.interpolation import about, around, between
-from nnlab.latent.walk import closed_walk, stops
+from nnlab.latent.walk import closed_walk, waypoints
 from nnlab.model import Latent
 
 SHARES = torch.linspace(0, 1, 9)
@@ -60,7 +60,7 @@ def test_a_closed_walk_meets_each_stop_once_and_has_no_jump() -> None:
 
 def test_stops_are_spread_as_the_codes_are() -> None:
     latent = Latent(torch.tensor([5.0, -3]), torch.tensor([2.0, 0.5]))
-    codes = stops(object(), latent, 20000, torch.Generator().manual_seed(0))
+    codes = waypoints(object(), latent, 20000, torch.Generator().manual_seed(0))
     assert torch.allclose(codes.mean(0), latent.mean, atol=0.06)
     assert torch.allclose(codes.std(0), latent.std, rtol=0.03)
 
@@ -74,6 +74,6 @@ def test_a_model_without_a_prior_on_its_coordinates_walks_through_examples_that_
             return x.flatten(1)
 
     latent = Latent(torch.zeros(4), torch.ones(4))
-    assert (stops(Draws(), latent, 3, torch.Generator()) == 7).all()
+    assert (waypoints(Draws(), latent, 3, torch.Generator()) == 7).all()
     latent.kl = torch.ones(4)
-    assert not (stops(Draws(), latent, 3, torch.Generator()) == 7).any()
+    assert not (waypoints(Draws(), latent, 3, torch.Generator()) == 7).any()

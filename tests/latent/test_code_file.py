@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from nnlab.commands import encode
+from nnlab.commands import compress
 from nnlab.errors import BadInput
 from nnlab.latent.code_file import NUMBERS, Coding, Kind, read, write
 
@@ -35,7 +35,7 @@ def saved(kind: str = "float32", names: list[str] | None = None, path: str = "co
 
 
 def test_every_kind_can_be_asked_for():
-    assert encode.KINDS == get_args(Kind) == (*NUMBERS, "symbols")
+    assert compress.KINDS == get_args(Kind) == (*NUMBERS, "symbols")
 
 
 def test_float32_is_exact():
@@ -106,8 +106,8 @@ def test_a_changed_byte_is_refused(own_folder):
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"codes": None}, "holds no codes; expected a file that nnlab encode wrote"),
-        ({"fingerprint": None}, "holds no fingerprint; expected a file that nnlab encode wrote"),
+        ({"codes": None}, "holds no codes; expected a file that nnlab compress wrote"),
+        ({"fingerprint": None}, "holds no fingerprint; expected a file that nnlab compress wrote"),
         ({"fingerprint": np.array(["\x1b[31m"])}, "its fingerprint is none"),
         ({"fingerprint": np.array([{}], object)}, "truncated or damaged"),
         ({"codes": np.zeros((103, 5), np.int16)}, "codes of int16; expected float32, float16, uint8"),

@@ -12,7 +12,7 @@ LATENT = Latent(mean=torch.tensor([1.0, -2.0, 0.0, 5.0]), std=torch.tensor([0.5,
 PLANE = Latent(mean=torch.tensor([1.0, -2.0]), std=torch.tensor([0.5, 2.0]))
 
 
-class Mirror:
+class TiedDecoder:
     latent_dim = 4
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
@@ -22,7 +22,7 @@ class Mirror:
 @pytest.mark.parametrize("coordinates", [[0, 1, 2, 3], [2, 0], [3]])
 def test_only_the_named_coordinate_moves(coordinates):
     base, values = torch.tensor([7.0, 8.0, 9.0, 10.0]), torch.tensor([-3.0, 0.0, 1.5])
-    codes = traverse(Mirror(), base, LATENT, coordinates, values)
+    codes = traverse(TiedDecoder(), base, LATENT, coordinates, values)
     assert codes.shape == (len(coordinates), 3, 4)
     for row, i in zip(codes, coordinates, strict=True):
         assert row[:, i].equal(LATENT.mean[i] + values * LATENT.std[i])
@@ -42,7 +42,7 @@ def test_a_decoder_of_images_gives_a_row_of_images():
 
 
 def test_on_the_plane_coordinate_0_grows_to_the_right_and_coordinate_1_upwards():
-    codes = manifold(Mirror(), PLANE, side=9)
+    codes = manifold(TiedDecoder(), PLANE, side=9)
     assert codes.shape == (9, 9, 2)
     across, up = codes[..., 0], codes[..., 1]
     assert (across.diff(dim=1) > 0).all()
@@ -54,7 +54,7 @@ def test_on_the_plane_coordinate_0_grows_to_the_right_and_coordinate_1_upwards()
 
 @pytest.mark.parametrize("side", [1, 4, 20])
 def test_each_cell_of_the_plane_stands_for_the_same_share_of_the_gaussian(side):
-    codes = manifold(Mirror(), PLANE, side)
+    codes = manifold(TiedDecoder(), PLANE, side)
     below = torch.special.ndtr((codes - PLANE.mean) / PLANE.std)
     middles = (torch.arange(side) + 0.5) / side
     assert torch.allclose(below[0, :, 0], middles, atol=1e-6)

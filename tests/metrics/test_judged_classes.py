@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
@@ -63,34 +63,34 @@ def judged(model: Model, counts: torch.Tensor = COUNTS) -> dict[str, float]:
     label = torch.arange(CLASSES).repeat_interleave(counts)
     x = of(label, torch.Generator().manual_seed(1))
     split = Split(x, label, torch.arange(len(x)), 1.0)
-    feed = Feed(split, NoNoise(SPEC))
+    feed = BatchBuilder(split, NoNoise(SPEC))
     return Judge(Oracle(SPEC), SPEC, "oracle").figures(model, feed, feed.split.rows, torch.Generator().manual_seed(0))
 
 
 def test_the_least_share_is_of_the_class_that_is_drawn_least() -> None:
-    assert judged(Sampler([0.4, 0.35, 0.2, 0.05]))["least_class_share"] == pytest.approx(0.05)
-    assert judged(Sampler([0.5, 0.5, 0, 0]))["least_class_share"] == 0
+    assert judged(Sampler([0.4, 0.35, 0.2, 0.05]))["min_class_share"] == pytest.approx(0.05)
+    assert judged(Sampler([0.5, 0.5, 0, 0]))["min_class_share"] == 0
 
 
 def test_a_class_that_the_data_lack_is_not_missed() -> None:
     figures = judged(Sampler([0.5, 0.3, 0.2, 0]), counts=torch.tensor([50, 30, 20, 0]))
-    assert figures["least_class_share"] == pytest.approx(0.2)
+    assert figures["min_class_share"] == pytest.approx(0.2)
 
 
 def test_a_model_that_draws_by_class_is_asked_for_the_splits_classes() -> None:
     model = Obedient(wrong=None)
     figures = judged(model)
     assert torch.equal(torch.bincount(torch.cat(model.asked)), COUNTS)
-    assert figures["requested_accuracy"] == 1
-    assert figures["least_class_share"] == pytest.approx(0.1)
+    assert figures["conditional_accuracy"] == 1
+    assert figures["min_class_share"] == pytest.approx(0.1)
     assert figures["class_divergence"] == pytest.approx(0, abs=1e-9)
 
 
 def test_a_class_that_is_drawn_as_another_is_counted_by_its_share() -> None:
     figures = judged(Obedient(wrong=2))
-    assert figures["requested_accuracy"] == pytest.approx(0.8)
-    assert figures["least_class_share"] == 0
+    assert figures["conditional_accuracy"] == pytest.approx(0.8)
+    assert figures["min_class_share"] == 0
 
 
 def test_who_is_not_asked_is_not_judged_by_it() -> None:
-    assert "requested_accuracy" not in judged(Sampler([0.25] * 4))
+    assert "conditional_accuracy" not in judged(Sampler([0.25] * 4))

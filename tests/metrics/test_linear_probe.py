@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
@@ -18,9 +18,9 @@ def drawn(labels: torch.Tensor, n: int, seed: int = 0) -> torch.Tensor:
     return draw(labels, n, torch.Generator().manual_seed(seed))
 
 
-def feed(x: torch.Tensor, sampled: bool = False) -> Feed:
+def feed(x: torch.Tensor, dynamic_binarization: bool = False) -> BatchBuilder:
     spec = DataSpec("points", "table", tuple(x.shape[1:]))
-    return Feed(Split(x, None, torch.arange(len(x)), 1, sampled), NoNoise(spec))
+    return BatchBuilder(Split(x, None, torch.arange(len(x)), 1, dynamic_binarization), NoNoise(spec))
 
 
 @pytest.mark.parametrize("n", [3, 10, 100, 299])
@@ -63,7 +63,7 @@ def test_features_are_scaled_by_the_whole_split_whatever_is_kept() -> None:
 def test_every_encoder_is_given_the_same_bits() -> None:
     x = torch.full((50, 8), 0.5)
     wanted = torch.ones(50, dtype=torch.bool)
-    found = features({"a": lambda batch: batch, "b": lambda batch: 2 * batch}, feed(x, sampled=True), wanted)
+    found = features({"a": lambda batch: batch, "b": lambda batch: 2 * batch}, feed(x, dynamic_binarization=True), wanted)
     assert np.array_equal(2 * found["a"].values, found["b"].values)
     assert 0.3 < found["a"].values.mean() < 0.7
 

@@ -32,7 +32,7 @@ class Returns:
 def batch(noise, spec: DataSpec = SPEC) -> Batch:
     clean = torch.rand((50, *spec.shape), generator=torch.Generator().manual_seed(0))
     corrupted, mask = noise(clean, torch.Generator().manual_seed(1))
-    return Batch(corrupted, clean, mask, lost=noise.loses)
+    return Batch(corrupted, clean, mask, erased=noise.erases)
 
 
 def test_psnr_is_the_mean_squared_error_in_decibels_of_the_range():

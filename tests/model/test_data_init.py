@@ -34,7 +34,7 @@ def test_the_mean_is_over_the_rows_of_the_split_alone():
 @pytest.mark.parametrize("choice", ["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"])
 def test_a_fully_connected_decoder_of_zero_weights_outputs_the_mean_example(choice):
     p = likelihood_for(SPEC, choice)
-    decoder = without_weights(mlp_decoder(SPEC.shape, [5], 3, "relu", p.per_value))
+    decoder = without_weights(mlp_decoder(SPEC.shape, [5], 3, "relu", p.n_params))
     set_output_mean(decoder, SPLIT, p.output_for)
     output = p.mean(decoder(torch.randn(4, 3)))
     assert torch.allclose(output, mean_of(SPLIT).expand(4, -1, -1, -1), atol=1e-6)
@@ -43,7 +43,7 @@ def test_a_fully_connected_decoder_of_zero_weights_outputs_the_mean_example(choi
 @pytest.mark.parametrize("choice", ["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"])
 def test_a_convolutional_decoder_of_zero_weights_outputs_each_channels_mean(choice):
     p = likelihood_for(SPEC, choice)
-    decoder = without_weights(conv_decoder(SPEC.shape, [4], 5, 3, "relu", p.per_value))
+    decoder = without_weights(conv_decoder(SPEC.shape, [4], 5, 3, "relu", p.n_params))
     set_output_mean(decoder, SPLIT, p.output_for)
     output = p.mean(decoder(torch.randn(4, 3)))
     assert torch.allclose(output, mean_of(SPLIT).mean((1, 2))[:, None, None].expand_as(output), atol=1e-6)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import max_pool2d
 
-from nnlab.families.gan.networks import bounded_slope
+from nnlab.families.gan.networks import with_spectral_norm
 from nnlab.nn.attention import SelfAttention
 
 
@@ -38,7 +38,7 @@ def test_spectral_normalisation_divides_by_the_largest_singular_value(layer: nn.
     torch.manual_seed(0)
     raw = layer.weight.detach().clone()
     matrix = raw.transpose(0, 1).flatten(1) if isinstance(layer, nn.ConvTranspose2d) else raw.flatten(1)
-    bounded_slope(layer.train())
+    with_spectral_norm(layer.train())
     for _ in range(200):  # an update each, of a power iteration that comes as near as one likes
         layer.weight  # noqa: B018
     torch.testing.assert_close(layer.eval().weight, raw / torch.linalg.svdvals(matrix)[0], rtol=1e-5, atol=1e-5)

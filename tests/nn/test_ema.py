@@ -5,21 +5,21 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from nnlab.families.gan.networks import bounded_slope
-from nnlab.nn.ema import WARM_UP, Averaged
+from nnlab.families.gan.networks import with_spectral_norm
+from nnlab.nn.ema import WARM_UP, ExponentialMovingAverage
 
 
 def test_the_average_follows_its_recursion() -> None:
     torch.manual_seed(0)
     modules = {"a": nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), "b": nn.Linear(2, 2)}
-    averaged = Averaged(modules)
+    averaged = ExponentialMovingAverage(modules)
     expected = {key: value.clone() for key, value in averaged.state_dict().items()}
     for t in range(1, 30):
         for module in modules.values():
             for p in module.parameters():
                 p.data.normal_()
         modules["a"](torch.randn(5, 3))
-        averaged.follow(modules, 0.9)
+        averaged.update_parameters(modules, 0.9)
         decay = min(0.9, (1 + t) / (WARM_UP + t))
         for name, module in modules.items():
             for key, value in module.state_dict().items():
@@ -33,7 +33,7 @@ def test_the_average_follows_its_recursion() -> None:
 
 
 def test_copies_neither_learn_nor_leave_evaluation() -> None:
-    averaged = Averaged({"a": nn.BatchNorm1d(2)})
+    averaged = ExponentialMovingAverage({"a": nn.BatchNorm1d(2)})
     nn.Sequential(averaged).train()
     assert not any(module.training for module in averaged.modules())
     assert not any(p.requires_grad for p in averaged.parameters())
@@ -41,12 +41,12 @@ def test_copies_neither_learn_nor_leave_evaluation() -> None:
 
 def test_what_spectral_normalisation_keeps_stays_of_length_one() -> None:
     torch.manual_seed(0)
-    layer = bounded_slope(nn.Linear(6, 5)).train()
-    averaged = Averaged({"a": layer})
+    layer = with_spectral_norm(nn.Linear(6, 5)).train()
+    averaged = ExponentialMovingAverage({"a": layer})
     for _ in range(20):
         layer.parametrizations.weight.original.data.normal_()
         layer(torch.zeros(1, 6))
-        averaged.follow({"a": layer}, 0.99)
+        averaged.update_parameters({"a": layer}, 0.99)
     kept = {key: value for key, value in averaged.state_dict().items() if key.endswith(("_u", "_v"))}
     assert len(kept) == 2
     assert all(abs(vector.norm().item() - 1) < 1e-5 for vector in kept.values())

@@ -216,7 +216,7 @@ def test_a_location_stands_before_a_log_scale_channel_by_channel():
 def test_an_output_for_a_mean_has_it(p):
     mean = torch.linspace(0.01, 0.99, 24).view(IMAGE.shape)
     assert torch.allclose(p.mean(p.output_for(mean)[None])[0], mean, atol=1e-6)
-    assert p.output_for(mean).shape == (p.per_value * 2, 3, 4)
+    assert p.output_for(mean).shape == (p.n_params * 2, 3, 4)
 
 
 def test_a_fixed_sigma_is_what_it_is_and_nothing_that_is_learned():
@@ -228,8 +228,8 @@ def test_a_fixed_sigma_is_what_it_is_and_nothing_that_is_learned():
     assert torch.allclose(likelihood_for(TABLE, "gaussian", 2.0).log_sigma.exp(), torch.tensor(2.0))
 
 
-def split(stored: torch.Tensor, scale: float, sampled: bool = False) -> Split:
-    return Split(stored, None, torch.arange(len(stored)), scale, sampled)
+def split(stored: torch.Tensor, scale: float, dynamic_binarization: bool = False) -> Split:
+    return Split(stored, None, torch.arange(len(stored)), scale, dynamic_binarization)
 
 
 def test_bernoulli_is_a_likelihood_of_bits_alone():
@@ -237,7 +237,7 @@ def test_bernoulli_is_a_likelihood_of_bits_alone():
         split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1 / 255),
         split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1.0),
     )
-    drawn = split(gray.x, 1 / 255, sampled=True)
+    drawn = split(gray.x, 1 / 255, dynamic_binarization=True)
     assert [why_without_log_p(Bernoulli(), s) is None for s in (gray, bits, drawn)] == [False, True, True]
     assert [why_without_log_p(ContinuousBernoulli(), s) is None for s in (gray, bits, drawn)] == [True, False, False]
     assert [why_without_log_p(likelihood_for(IMAGE, "gaussian"), s) is None for s in (gray, bits, drawn)] == [

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from nnlab.nn.scheduled import Scheduled
-from nnlab.nn.schedules import Clock, Constant, Cosine, Linear, Milestones, Schedule, Step
+from nnlab.nn.schedules import Constant, Cosine, Linear, Milestones, Schedule, StageLength, Step
 
-CLOCK = Clock(total=400, per_epoch=10)
+CLOCK = StageLength(total=400, per_epoch=10)
 ALL = [
     Constant(),
     Linear(final=0.1),
@@ -22,12 +22,12 @@ ALL = [
 ]
 
 
-def factors(schedule: Schedule, clock: Clock = CLOCK, n: int | None = None) -> list[float]:
+def factors(schedule: Schedule, clock: StageLength = CLOCK, n: int | None = None) -> list[float]:
     return [schedule.factor(step, clock) for step in range(n or clock.total)]
 
 
 @pytest.mark.parametrize("schedule", ALL)
-@pytest.mark.parametrize("clock", [CLOCK, Clock(7, 3), Clock(1, 1), Clock(20, 10)])
+@pytest.mark.parametrize("clock", [CLOCK, StageLength(7, 3), StageLength(1, 1), StageLength(20, 10)])
 def test_a_factor_is_above_0_and_never_exceeds_1(schedule, clock):
     assert all(0 < factor <= 1 for factor in factors(schedule, clock))
 
@@ -79,7 +79,7 @@ def test_cosine_is_halfway_in_the_middle_and_symmetric_about_it():
     ],
 )
 def test_step_falls_at_the_first_update_of_each_period(warmup, every, per_epoch, start, updates):
-    schedule, clock = Step(every=every, factor=0.5, warmup=warmup), Clock(10**6, per_epoch)
+    schedule, clock = Step(every=every, factor=0.5, warmup=warmup), StageLength(10**6, per_epoch)
     for period in range(1, 4):
         first = start + period * updates
         assert [schedule.factor(step, clock) for step in (first - 1, first)] == [0.5 ** (period - 1), 0.5**period]
@@ -92,7 +92,7 @@ def test_milestones_of_equal_distances_are_steps():
 
 
 def test_a_milestone_is_passed_at_its_first_update_in_whatever_order_they_stand():
-    schedule, clock = Milestones(at=[4.0, 1.1], factor=0.5), Clock(10**6, 430)
+    schedule, clock = Milestones(at=[4.0, 1.1], factor=0.5), StageLength(10**6, 430)
     assert [schedule.factor(step, clock) for step in (472, 473, 1719, 1720)] == [1, 0.5, 0.5, 0.25]
 
 

@@ -7,18 +7,18 @@ import torch
 from conftest import built
 from PIL import Image
 
-from nnlab.plotting.animation import MOST, Footage, Reel
-from nnlab.plotting.images import Film, gif, headed, png, under
+from nnlab.plotting.animation import MOST, ImageHistory, ModelHistory
+from nnlab.plotting.images import Animation, gif, headed, png, under
 
 
-def footage(model) -> Footage:
+def footage(model) -> ModelHistory:
     """The first weight as a gray picture."""
-    return Footage(model, lambda: np.full((4, 4, 3), int(model.units[0, 0]), np.uint8), lambda: float(model.units[0, 0]))
+    return ModelHistory(model, lambda: np.full((4, 4, 3), int(model.units[0, 0]), np.uint8), lambda: float(model.units[0, 0]))
 
 
 def test_a_film_is_written_as_an_animation_that_ends_in_its_own_picture() -> None:
     frames = [np.full((4, 6, 3), value, np.uint8) for value in (10, 20, 30)]
-    film = Film.of(frames)
+    film = Animation.of(frames)
     assert film.shape == (4, 6, 3)
     assert (film == 30).all()
     with Image.open(io.BytesIO(png(film))) as read:
@@ -60,16 +60,16 @@ def test_a_long_film_leaves_pictures_out_but_neither_end() -> None:
 
 def test_every_frame_of_a_film_stands_under_its_title_and_its_own_epoch() -> None:
     frames = [np.full((40, 300, 3), value, np.uint8) for value in (10, 20)]
-    film = headed(Film.of(frames, captions=["epoch 1", "epoch 2"]), "som on rings", "epoch 2")
+    film = headed(Animation.of(frames, captions=["epoch 1", "epoch 2"]), "som on rings", "epoch 2")
     tops = [np.asarray(frame)[: -len(frames[0])] for frame in film.frames]
     assert all(np.array_equal(np.asarray(frame)[-40:], plain) for frame, plain in zip(film.frames, frames, strict=True))
     assert not np.array_equal(*tops)
     assert np.array_equal(tops[1], under(frames[1], "som on rings, epoch 2")[:-40])
-    assert film.durations == Film.of(frames).durations
+    assert film.durations == Animation.of(frames).durations
 
 
 def test_a_gif_has_the_films_frames() -> None:
-    film = Film.of([np.full((4, 6, 3), value, np.uint8) for value in (10, 20, 30)])
+    film = Animation.of([np.full((4, 6, 3), value, np.uint8) for value in (10, 20, 30)])
     with Image.open(io.BytesIO(gif(film))) as read:
         assert read.n_frames == 3
         for i, value in enumerate((10, 20, 30)):
@@ -78,9 +78,9 @@ def test_a_gif_has_the_films_frames() -> None:
 
 
 def test_a_reel_of_a_run_of_before_has_no_epochs() -> None:
-    reel = Reel()
+    reel = ImageHistory()
     reel.look(np.zeros((2, 4, 4, 3), np.uint8), 1.5)
-    again = Reel()
+    again = ImageHistory()
     again.restore(reel.state())
     assert again.film().captions == ["epoch 1.5"]
     again.restore(reel.state()[:-1])

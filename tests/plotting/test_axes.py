@@ -147,7 +147,7 @@ def test_nothing_is_drawn_of_a_table_with_other_columns(columns):
 
 @pytest.mark.parametrize(("model", "expected"), [("ae", ["reconstruction"]), ("vae", ["reconstruction", "sample"])])
 def test_what_a_trainer_shows_follows_from_the_spec(model, expected):
-    shown = {data: built(*small(model), f"data={data}", *QUIET).trainer.show() for data in ("moons", "iris", "digits")}
+    shown = {data: built(*small(model), f"data={data}", *QUIET).trainer.images() for data in ("moons", "iris", "digits")}
     assert list(shown["moons"]) == expected
     assert list(shown["iris"]) == ["embedding"]
     assert "traversal" in shown["digits"]
@@ -158,7 +158,7 @@ def test_what_a_trainer_shows_follows_from_the_spec(model, expected):
 def test_a_chart_is_written_in_lines_and_letters(kind: str) -> None:
     chart = images.headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
     for name, picture in {"chart": images.enlarged(chart, 2), "pixels": np.asarray(chart).copy()}.items():
-        images.save(picture, Path(f"{name}.{kind}"), facts={"Title": "vae on digits", "Step": "7"})
+        images.save(picture, Path(f"{name}.{kind}"), metadata={"Title": "vae on digits", "Step": "7"})
     chart, pixels = (Path(f"{name}.{kind}").read_bytes() for name in ("chart", "pixels"))
     image = {"svg": b"<image", "pdf": b"/Subtype /Image"}[kind]
     assert image not in chart
@@ -166,7 +166,7 @@ def test_a_chart_is_written_in_lines_and_letters(kind: str) -> None:
     assert b"vae on digits" in chart
     assert b"Step: 7" in chart
     again = images.headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
-    images.save(again, Path(f"again.{kind}"), facts={"Title": "vae on digits", "Step": "7"})
+    images.save(again, Path(f"again.{kind}"), metadata={"Title": "vae on digits", "Step": "7"})
     assert Path(f"again.{kind}").read_bytes() == chart, "no time of day is in it"
     if kind == "svg":
         assert b"<path" in chart

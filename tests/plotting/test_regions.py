@@ -109,7 +109,7 @@ def test_regions_that_are_no_classes_lend_their_colours_only_where_there_are_no_
 
 def test_k_means_draws_its_cells_on_the_plane_and_nothing_elsewhere() -> None:
     shown = {
-        data: built(*small("kmeans"), f"data={data}", "trainer.show_every=never").trainer.show() for data in ("moons", "iris")
+        data: built(*small("kmeans"), f"data={data}", "trainer.show_every=never").trainer.images() for data in ("moons", "iris")
     }
     assert list(shown["moons"]) == ["clusters", "confusion"]
     assert list(shown["iris"]) == ["confusion"]

@@ -76,7 +76,7 @@ def test_cutting_to_a_checkpoint_leaves_no_gap_and_no_double_entry(reopened, tor
         with file.path.open("ab") as half:  # a kill in the middle of a record
             half.write(b"\x18" * torn)
         file = EventFile(tmp_path)
-    file.cut(length)
+    file.truncate_to(length)
     assert file.length() == length == file.path.stat().st_size
     write(file, range(10, 20))
     file.close()
@@ -87,7 +87,7 @@ def test_cutting_beyond_the_end_adds_nothing(tmp_path):
     file = EventFile(tmp_path)
     write(file, range(3))
     length = file.length()
-    file.cut(length + 1000)
+    file.truncate_to(length + 1000)
     write(file, range(3, 5))
     file.close()
     assert scalars(file.path) == expected(range(5))

@@ -20,7 +20,7 @@ def folder(tmp_path) -> RunFolder:
 
 def record(recorder: Recorder, steps: range) -> None:
     for step in steps:
-        recorder.figures("validation", {"loss": step / 7, "kl": float(step)}, step=step, epoch=step / 10, n=100)
+        recorder.metrics("validation", {"loss": step / 7, "kl": float(step)}, step=step, epoch=step / 10, n=100)
 
 
 def in_tensorboard(folder: RunFolder, tag: str) -> list[tuple[int, float]]:
@@ -50,15 +50,15 @@ def test_both_files_hold_the_same_figures_at_the_same_steps(folder):
 def test_cutting_to_a_checkpoint_leaves_no_gap_and_no_double_entry(killed, folder):
     recorder = Recorder(folder)
     record(recorder, range(10))
-    lengths = recorder.lengths()
+    lengths = recorder.file_offsets()
     record(recorder, range(10, 15))
     if killed:
         recorder.close()
         with folder.metrics.open("ab") as file:
             file.write(b'{"step": 15, "ep')
         recorder = Recorder(folder)
-    recorder.cut(lengths)
-    assert recorder.lengths() == lengths
+    recorder.truncate_to(lengths)
+    assert recorder.file_offsets() == lengths
     record(recorder, range(10, 20))
     recorder.close()
     assert [line["step"] for line in folder.read_metrics()] == list(range(20))
@@ -76,7 +76,7 @@ def test_a_line_that_a_kill_cut_short_is_left_out(folder):
 def test_a_figure_that_is_no_number_is_never_written(folder):
     recorder = Recorder(folder)
     with pytest.raises(ValueError, match="not JSON compliant"):
-        recorder.figures("train", {"loss": math.nan}, step=1, epoch=0.1)
+        recorder.metrics("train", {"loss": math.nan}, step=1, epoch=0.1)
     recorder.close()
     assert folder.read_metrics() == []
 

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from nnlab.recording.writer import Writer
+from nnlab.recording.writer import BackgroundWriter
 
 
 @pytest.fixture
 def writer():
-    made = Writer()
+    made = BackgroundWriter()
     yield made
     made.close()
 
@@ -75,7 +75,7 @@ def test_an_error_is_raised_by_the_next_call_and_what_waits_behind_it_is_not_don
 
 
 def test_closing_does_what_is_left(held):
-    writer, done = Writer(), []
+    writer, done = BackgroundWriter(), []
     for number in range(10):
         writer.post(lambda number=number: done.append(number))
     writer.close()

@@ -148,7 +148,7 @@ def test_runs_on_other_examples_are_not_ranked(nnlab) -> None:
     for words, ranked in (
         (["data.limit=60,80"], False),
         (["noise=gaussian", "noise.std=0.1,0.9"], False),
-        (["data.few=30,60"], True),
+        (["data.train_size=30,60"], True),
     ):
         shutil.rmtree("sweep", ignore_errors=True)
         _, out, error = nnlab("train", "-m", *small("ae"), "trainer.steps=2", *QUIET, *words, "hydra.sweep.dir=sweep")

@@ -12,15 +12,15 @@ from tape import capture
 from torch import nn
 
 from nnlab.config import search
-from nnlab.config.names import composed, plain
+from nnlab.config.names import compose_config, to_dict
 from nnlab.errors import BadInput
-from nnlab.experiment.run import assemble
+from nnlab.experiment.run import build_experiment
 from nnlab.families.ae.ae import AE
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import Cosine
 from nnlab.training import graph, synchronisation
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.graph import Graphed
+from nnlab.training.graph import CudaGraphRunner
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
 MODELS = [model for model in search.options("model") if issubclass(trainer_class(model), GradientTrainer)]
@@ -35,7 +35,7 @@ def test_the_models_are_found():
 
 def chosen(model: str) -> list[str]:
     """The overrides for a model: with as much as its step can hold."""
-    config, uses = config_of(f"model={model}"), trainer_class(model).uses
+    config, uses = config_of(f"model={model}"), trainer_class(model).requires
     earlier = [f"model.encoder={earlier_run('data=digits')}"] if "encoder" in config["model"] else []
     noise = ["noise=masking"] if "noise" in uses else []
     persistent = ["trainer.persistent=true"] if "persistent" in config["trainer"] else []
@@ -47,13 +47,13 @@ def taped(monkeypatch):
     """Steps are captured on the CPU, several a launch."""
     monkeypatch.setattr(graph, "available", lambda device: True)
     monkeypatch.setattr(graph, "capture", capture)
-    monkeypatch.setattr(graph, "beside", contextlib.nullcontext)
+    monkeypatch.setattr(graph, "side_stream", contextlib.nullcontext)
     monkeypatch.setattr(graph, "PER_LAUNCH", 2)
 
 
 def trainer(*overrides: str):
     experiment = built(*SMALL, *overrides, "device=cpu")
-    experiment.begin()
+    experiment.initialize()
     return experiment.trainer
 
 
@@ -79,8 +79,8 @@ def test_a_captured_step_is_the_eager_step(taped, model):
     steps = 2 * eager.steps_per_epoch + 2  # over two ends of epochs, whose last batches are smaller
     assert len(eager.data.train) % eager.batch_size
     assert same(train(eager, steps), train(captured, steps), 2e-6)
-    assert not captured.remarks
-    rest = set() if eager.whole_batches else {(1, len(eager.data.train) % 48)}
+    assert not captured.notices
+    rest = set() if eager.drop_last else {(1, len(eager.data.train) % 48)}
     assert set(captured._graphed.launches) == {(1, 48), (2, 48)} | rest
     eager.meter.look(), captured.meter.look()
     assert captured.meter.window.take() == pytest.approx(eager.meter.window.take(), rel=1e-4)
@@ -104,7 +104,7 @@ def test_a_rate_that_is_a_whole_number_may_become_a_part_of_it(taped):
     clipped = ("trainer.gradient_clip=0.01", "optimizer.schedule.warmup=1")
     eager, captured = (trainer(*common, *clipped, f"trainer.graph={choice}") for choice in ("none", "always"))
     assert same(train(eager, 8), train(captured, 8), 2e-6)
-    assert not captured.remarks
+    assert not captured.notices
 
 
 class Warming(AE):
@@ -120,10 +120,10 @@ class Warming(AE):
 
 def warming(choice: str, cls: type = Warming):
     chosen = ["model=ae", "optimizer=sgd", "optimizer.lr=1e-3", f"trainer.graph={choice}", "device=cpu"]
-    config = plain(composed([*SMALL, *chosen]))
+    config = to_dict(compose_config([*SMALL, *chosen]))
     config["model"]["_target_"] = f"{cls.__module__}.{cls.__qualname__}"
-    experiment = assemble(config)
-    experiment.begin()
+    experiment = build_experiment(config)
+    experiment.initialize()
     return experiment.trainer
 
 
@@ -135,7 +135,7 @@ def plugin(monkeypatch):
 def test_a_scheduled_number_of_a_model_is_alive_in_a_captured_step(taped, plugin):
     eager, captured = warming("none"), warming("always")
     assert same(train(eager, 12), train(captured, 12), 2e-6)
-    assert not captured.remarks
+    assert not captured.notices
     assert 0 < captured.model.weight.value < 4  # the cosine has begun to fall
     assert captured.rates(11)["weight"] == pytest.approx(captured.model.weight.value.item())
 
@@ -162,25 +162,25 @@ class Waiting(AE):
 def test_a_step_that_is_not_the_same_captured_runs_eagerly_and_says_so_once(taped, plugin):
     trained = warming("always", Frozen)
     train(trained, 9)
-    assert len(trained.remarks) == 1
-    assert "does not do what the eager step does" in trained.remarks[0]
+    assert len(trained.notices) == 1
+    assert "does not do what the eager step does" in trained.notices[0]
 
 
 def test_a_step_that_waits_for_the_device_is_named_and_runs_eagerly(taped, plugin):
     eager, captured = warming("none", Waiting), warming("always", Waiting)
     assert same(train(eager, 9), train(captured, 9), 2e-6)
-    assert len(captured.remarks) == 1
-    assert "test_graph.py" in captured.remarks[0]
-    assert "(loss) waits for the device" in captured.remarks[0]
+    assert len(captured.notices) == 1
+    assert "test_graph.py" in captured.notices[0]
+    assert "(loss) waits for the device" in captured.notices[0]
 
 
 def test_an_optimizer_that_counts_in_python_runs_eagerly_and_says_so(taped):
-    config = plain(composed([*SMALL, "model=ae", "trainer.graph=always", "device=cpu"]))
+    config = to_dict(compose_config([*SMALL, "model=ae", "trainer.graph=always", "device=cpu"]))
     config["optimizer"] = {"_target_": "torch.optim.Adafactor", "lr": 1e-3, "schedule": config["optimizer"]["schedule"]}
-    experiment = assemble(config)
-    experiment.begin()
+    experiment = build_experiment(config)
+    experiment.initialize()
     train(experiment.trainer, 3)
-    assert experiment.trainer.remarks == ["the step runs without a CUDA graph: Adafactor counts its steps in Python"]
+    assert experiment.trainer.notices == ["the step runs without a CUDA graph: Adafactor counts its steps in Python"]
 
 
 @pytest.mark.parametrize("step", [1, 4, 5, 7])
@@ -213,7 +213,7 @@ def test_a_graph_asked_for_on_a_cpu_is_refused():
     "waits", [lambda x: x.sum().item(), lambda x: x[x > 0], lambda x: x.nonzero(), lambda x: bool(x.any()), torch.unique]
 )
 def test_what_makes_the_host_wait_is_found(waits):
-    with pytest.raises(synchronisation.Waits, match=r"test_graph.py:\d+"), synchronisation.watched():
+    with pytest.raises(synchronisation.SyncError, match=r"test_graph.py:\d+"), synchronisation.forbid_sync():
         waits(torch.arange(4.0))
 
 
@@ -221,7 +221,7 @@ def test_the_steps_of_shipped_models_make_nobody_wait():
     for model in MODELS:
         trained = trainer(*chosen(model))
         train(trained, 1)
-        with synchronisation.watched():
+        with synchronisation.forbid_sync():
             trained.update(trained.feed.batch(trained.rows(1), trained.generator))
 
 
@@ -230,11 +230,11 @@ def test_the_steps_of_shipped_models_make_nobody_wait():
 def test_on_a_gpu_a_captured_run_is_the_eager_run_and_ends_in_the_same_bits_each_time(model):
     def run(choice: str):
         experiment = built(*SMALL, *chosen(model), f"trainer.graph={choice}", "device=cuda")
-        experiment.begin()
+        experiment.initialize()
         return train(experiment.trainer, 30), experiment.trainer
 
     (eager, _), (captured, trained), (again, _) = run("none"), run("always"), run("always")
-    assert not trained.remarks
+    assert not trained.notices
     assert same(captured, again)
     assert same(eager, captured, 1e-3)
 
@@ -242,8 +242,8 @@ def test_on_a_gpu_a_captured_run_is_the_eager_run_and_ends_in_the_same_bits_each
 @GPU
 def test_on_a_gpu_a_resumed_run_ends_in_the_same_bits():
     def fresh():
-        experiment = assemble(plain(composed([*SMALL, "model=vae", "trainer.graph=always", "device=cuda"])))
-        experiment.begin()
+        experiment = build_experiment(to_dict(compose_config([*SMALL, "model=vae", "trainer.graph=always", "device=cuda"])))
+        experiment.initialize()
         return experiment.trainer
 
     whole, first, second = fresh(), fresh(), fresh()
@@ -254,16 +254,16 @@ def test_on_a_gpu_a_resumed_run_ends_in_the_same_bits():
 
 
 def test_compiling_where_it_does_not_pay_is_not_silently_left_out():
-    assert trainer("model=ae").remarks == []
-    assert trainer("model=ae", "trainer.compile=auto").remarks == [
+    assert trainer("model=ae").notices == []
+    assert trainer("model=ae", "trainer.compile=auto").notices == [
         "trainer.compile: nothing is compiled on cpu, where it was not seen to pay"
     ]
 
 
 def test_a_graph_is_wanted_where_there_is_a_gpu_and_nobody_said_none():
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert [Graphed.wanted(choice, gpu) for choice in ("auto", "always", "none")] == [True, True, False]
-    assert not Graphed.wanted("auto", cpu)
+    assert [CudaGraphRunner.wanted(choice, gpu) for choice in ("auto", "always", "none")] == [True, True, False]
+    assert not CudaGraphRunner.wanted("auto", cpu)
 
 
 def test_a_scheduled_number_is_kept_with_the_weights():

@@ -8,9 +8,9 @@ import pytest
 import torch
 from conftest import QUIET, only_run, same_bits, small, train, weights
 
-from nnlab.training.interruption import Interruption
+from nnlab.training.interruption import SignalHandler
 
-RUN = [*small("ae"), "data.limit=200", "trainer.epochs=2", "trainer.keep_every=1 epoch", *QUIET]
+RUN = [*small("ae"), "data.limit=200", "trainer.epochs=2", "trainer.keep_checkpoint_every=1 epoch", *QUIET]
 
 
 def held(name: str) -> bool:
@@ -42,7 +42,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(nnlab) -> None:
     whole = train("whole", *RUN, "trainer.keep_optimizer=false")
     asked = itertools.count()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Interruption, "__call__", lambda self: next(asked) >= 1)
+        patch.setattr(SignalHandler, "__call__", lambda self: next(asked) >= 1)
         status, _, error = nnlab("train", *RUN, "trainer.keep_optimizer=false")
     assert status == 130, error
     assert held("last")

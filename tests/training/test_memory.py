@@ -58,7 +58,7 @@ def test_checkpoints_of_before_are_read():
 )
 def test_what_a_trainer_keeps_is_in_checkpoints_and_among_the_changes_of_a_step(overrides, names):
     experiment = built(*overrides, "trainer.batch_size=50")
-    experiment.begin()
+    experiment.initialize()
     trainer = experiment.trainer
     trainer.train(0, 3, lambda: False)
     trainer.meter.look()

@@ -59,7 +59,7 @@ def test_every_generator_goes_on_where_its_saved_state_was(draws_before):
 @pytest.mark.parametrize("fails", [False, True])
 def test_what_is_drawn_aside_leaves_the_training_alone(draw, fails):
     def evaluate():
-        with randomness.aside(0, CPU) as generator:
+        with randomness.fork_rng(0, CPU) as generator:
             torch.randn(5, generator=generator)
             draw()
             if fails:
@@ -76,7 +76,7 @@ def test_what_is_drawn_aside_leaves_the_training_alone(draw, fails):
 @each_source
 def test_what_is_drawn_aside_is_always_the_same(draw):
     def inside():
-        with randomness.aside(3, CPU) as generator:
+        with randomness.fork_rng(3, CPU) as generator:
             return draw(), torch.randn(3, generator=generator).tolist()
 
     first = inside()

@@ -22,13 +22,13 @@ STACKED = [
 def test_a_layer_alone_moves_only_its_own_weights() -> None:
     trainer = built(*STACKED).trainer
     for stage, layer in ((0, 1), (1, 2), (2, 3)):
-        trainer.enter(stage)
+        trainer.start_stage(stage)
         own = {id(parameter) for parameter in trainer.model.layer_parameters(layer)}
         before = {name: value.clone() for name, value in trainer.model.named_parameters()}
         trainer.train(0, 3, lambda: False)
         for name, value in trainer.model.named_parameters():
             assert torch.equal(value, before[name]) == (id(value) not in own), name
-    trainer.enter(3)
+    trainer.start_stage(3)
     before = {name: value.clone() for name, value in trainer.model.named_parameters()}
     trainer.train(0, 3, lambda: False)
     assert not any(torch.equal(value, before[name]) for name, value in trainer.model.named_parameters())
@@ -53,7 +53,7 @@ def test_each_stage_has_its_curves_and_its_best_goes_on(nnlab) -> None:
 def test_each_stage_has_a_schedule_over_its_own_length() -> None:
     trainer = built(*STACKED, "trainer.pretraining.epochs=[1,2,3]", "trainer.pretraining.optimizer.lr=0.1").trainer
     for stage, (base, epochs) in enumerate([(0.1, 1), (0.1, 2), (0.1, 3), (2e-3, 2)]):
-        trainer.enter(stage)
+        trainer.start_stage(stage)
         steps = trainer.stages[stage].steps
         assert steps == epochs * trainer.steps_per_epoch
         assert trainer.rates(0)["lr"] == pytest.approx(base)
@@ -63,7 +63,7 @@ def test_each_stage_has_a_schedule_over_its_own_length() -> None:
 def test_stages_see_the_data_in_orders_of_their_own() -> None:
     trainer = built(*STACKED).trainer
     first = trainer.rows(0).tolist()
-    trainer.enter(1)
+    trainer.start_stage(1)
     assert trainer.rows(0).tolist() != first
 
 
@@ -81,7 +81,7 @@ def test_a_stage_that_stops_early_is_followed_by_the_next_from_its_best_weights(
 
 def test_the_best_weights_of_a_stage_go_into_the_next(nnlab) -> None:
     wild = ["trainer.pretraining.optimizer.lr=3", "trainer.pretraining.epochs=[4,1,1]", "trainer.gradient_clip=1"]
-    keep = "trainer.keep_every=1 epoch"
+    keep = "trainer.keep_checkpoint_every=1 epoch"
     assert nnlab("train", *STACKED, *wild, keep)[0] == 0
     folder = only_run()
     losses = [r["loss"] for r in folder.read_metrics() if r["split"] == "validation" and r.get("stage") == "layer_1"]
@@ -95,7 +95,7 @@ def test_the_best_weights_of_a_stage_go_into_the_next(nnlab) -> None:
 
 
 def test_a_run_killed_in_the_first_stage_holds_a_shallow_autoencoder(nnlab) -> None:
-    assert nnlab("train", *STACKED, "trainer.keep_every=1 epoch")[0] == 0
+    assert nnlab("train", *STACKED, "trainer.keep_checkpoint_every=1 epoch")[0] == 0
     import nnlab as package
 
     folder = only_run()
@@ -147,7 +147,7 @@ def test_a_resumed_run_goes_on_with_the_last_stage_alone(nnlab) -> None:
 
 
 def test_evaluate_gives_the_figures_of_the_stage_of_its_checkpoint(nnlab) -> None:
-    assert nnlab("train", *STACKED, "trainer.keep_every=1 epoch")[0] == 0
+    assert nnlab("train", *STACKED, "trainer.keep_checkpoint_every=1 epoch")[0] == 0
     folder = only_run()
     final = folder.read_summary()["final"]
     assert json.loads(nnlab("evaluate", "last")[1])["test/loss"] == final["test/loss"]
@@ -159,7 +159,7 @@ def test_evaluate_gives_the_figures_of_the_stage_of_its_checkpoint(nnlab) -> Non
 
 def test_a_run_resumed_in_an_earlier_stage_ends_in_the_same_bits(nnlab) -> None:
     wild = ["trainer.pretraining.optimizer.lr=3", "trainer.pretraining.epochs=[4,1,1]", "trainer.gradient_clip=1"]
-    assert nnlab("train", *STACKED, *wild, "trainer.keep_every=1 epoch")[0] == 0
+    assert nnlab("train", *STACKED, *wild, "trainer.keep_checkpoint_every=1 epoch")[0] == 0
     folder = only_run()
     before = weights(folder)
     steps = [r["step"] for r in folder.read_metrics() if r["split"] == "validation" and r.get("stage") == "layer_1"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.peers.game.handwritten import BATCH, DEVICE, PRECISIONS, STEPS
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import assemble
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import build_experiment
 
 
 def loop(precision: str) -> Callable[[], float]:
     """STEPS updates of both; gives the discriminator's mean loss."""
     chosen = ["model=dcgan", "model.channels=[64,128]", "data=mnist", "data.validation=0", f"trainer.batch_size={BATCH}"]
-    experiment = assemble(plain(composed([*chosen, f"trainer.precision={precision}", f"device={DEVICE.type}"])))
-    experiment.begin()
+    experiment = build_experiment(to_dict(compose_config([*chosen, f"trainer.precision={precision}", f"device={DEVICE.type}"])))
+    experiment.initialize()
     trainer, step = experiment.trainer, 0
 
     def some() -> float:

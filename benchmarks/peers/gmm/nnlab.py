@@ -26,9 +26,9 @@ def begun(case: str, precision: str = "float32") -> Experiment:
         codes = (x @ vectors[:, :-33:-1]).astype(np.float32)
         np.savez(FOLDER / "codes.npz", x_train=codes, x_test=codes[:10])
         data = ["data=npz", f"data.file={FOLDER / 'codes.npz'}", "data.standardize=false"]
-    more = ["model.tolerance=0", "model.start=random", f"trainer.epochs={PASSES}", f"model.precision={precision}"]
+    more = ["model.tolerance=0", "model.init=random", f"trainer.epochs={PASSES}", f"model.precision={precision}"]
     experiment = assembled("model=gmm", *data, *options, *more)
-    experiment.begin()
+    experiment.initialize()
     return experiment
 
 

@@ -30,8 +30,8 @@ def mlp(*widths: int, activation: type[nn.Module] = nn.SiLU) -> list[nn.Module]:
 
 
 def conv_encoder(outputs: int) -> nn.Sequential:
-    halvings = [nn.Conv2d(1, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.SiLU()]
-    return nn.Sequential(*halvings, nn.Flatten(), *mlp(64 * 7 * 7, 256, outputs))
+    downsampling = [nn.Conv2d(1, 32, 4, 2, 1), nn.SiLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.SiLU()]
+    return nn.Sequential(*downsampling, nn.Flatten(), *mlp(64 * 7 * 7, 256, outputs))
 
 
 def conv_decoder() -> nn.Sequential:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.peers.gradient.handwritten import BATCH, DEVICE, MODELS, PRECISIONS, RATE, STEPS
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import assemble
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import build_experiment
 
 
 def loop(model: str, precision: str) -> Callable[[], float]:
     """STEPS updates; gives the mean loss."""
     chosen = [f"model={model}", "data=fashion_mnist", "data.validation=0", "optimizer=adam", f"optimizer.lr={RATE}"]
     how = [f"trainer.batch_size={BATCH}", f"trainer.precision={precision}", f"device={DEVICE.type}"]
-    experiment = assemble(plain(composed([*chosen, *how])))
-    experiment.begin()
+    experiment = build_experiment(to_dict(compose_config([*chosen, *how])))
+    experiment.initialize()
     trainer, step = experiment.trainer, 0
 
     def some() -> float:

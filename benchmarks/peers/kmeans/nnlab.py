@@ -16,7 +16,7 @@ def passes(batch: int, bytes_too: bool) -> Callable[[], float]:
     options = [f"model.clusters={CLUSTERS}", "model.tolerance=0", f"trainer.epochs={PASSES}", f"trainer.batch_size={batch}"]
     experiment = assembled("model=kmeans", "data=fashion_mnist", *options)
     model, trainer, train = experiment.model, experiment.trainer, experiment.data.train
-    model.start(train)
+    model.init_from_data(train)
     begin = torch.from_numpy(start(train.values(train.rows).flatten(1).numpy()))
     quick = byte_products.quick()
 
@@ -29,7 +29,7 @@ def passes(batch: int, bytes_too: bool) -> Callable[[], float]:
         sums = trainer.memory.group("sums")  # what the passes remember
         with torch.no_grad():
             for rows in train.rows.split(batch):
-                sums = model.accumulate(trainer.batch(rows), sums)
+                sums = model.e_step(trainer.batch(rows), sums)
         return float(sums["inertia"])
 
     return run

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import torch
 
-from nnlab.config.names import composed, plain
+from nnlab.config.names import compose_config, to_dict
 from nnlab.data.split import Data
-from nnlab.experiment.run import Experiment, assemble
+from nnlab.experiment.run import Experiment, build_experiment
 from nnlab.families.rbm.rbm import RBM
 
 HIDDEN, BATCH, RATE = 256, 128, 0.05
@@ -20,8 +20,8 @@ SAME = (f"optimizer.lr={RATE}", "optimizer/schedule=constant", "trainer.epochs=1
 
 def assembled(precision: str, persistent: bool = False) -> Experiment:
     typed = ["model=rbm", *WORK, *SAME, f"trainer.precision={precision}", f"trainer.persistent={str(persistent).lower()}"]
-    experiment = assemble(plain(composed(typed)))
-    experiment.begin()
+    experiment = build_experiment(to_dict(compose_config(typed)))
+    experiment.initialize()
     return experiment
 
 

@@ -13,7 +13,7 @@ if __name__ == "__main__":
     end = RADIUS / 3  # where MiniSom's decay, 1 / (1 + 2t), ends
     cadence = [f"trainer.epochs={EPOCHS}", f"trainer.radius.start={RADIUS}", f"trainer.radius.end={end:.3f}"]
     experiment = assembled("model=som", "data=fashion_mnist", *shape, *cadence)
-    experiment.begin()
+    experiment.initialize()
     trainer, train = experiment.trainer, experiment.data.train
     epochs = []
     for epoch in range(EPOCHS):

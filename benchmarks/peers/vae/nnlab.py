@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.peers.vae.handwritten import BATCH, DEVICE, HIDDEN, LATENT, RATE
-from nnlab.config.names import composed, plain
-from nnlab.experiment.run import assemble
+from nnlab.config.names import compose_config, to_dict
+from nnlab.experiment.run import build_experiment
 
 LOG_EVERY = 50  # updates, as in configs/trainer/gradient.yaml
 NETWORK = ("model=vae", f"model.hidden=[{HIDDEN}]", f"model.latent_dim={LATENT}", "model.activation=relu")
@@ -14,10 +14,10 @@ WORK = ("data=fashion_mnist", "data.validation=0", f"trainer.batch_size={BATCH}"
 
 
 def loop(precision: str) -> Callable[[], float]:
-    config = plain(composed([*NETWORK, *WORK, f"device={DEVICE.type}", f"trainer.precision={precision}"]))
-    experiment = assemble(config)
+    config = to_dict(compose_config([*NETWORK, *WORK, f"device={DEVICE.type}", f"trainer.precision={precision}"]))
+    experiment = build_experiment(config)
     trainer = experiment.trainer
-    experiment.model.start(experiment.data.train)
+    experiment.model.init_from_data(experiment.data.train)
     step = 0
 
     def epoch() -> float:

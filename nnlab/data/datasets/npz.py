@@ -14,7 +14,7 @@ from nnlab.data.dataset import Share
 from nnlab.data.split import Arrays
 from nnlab.data.images import Images
 from nnlab.data.member import opened
-from nnlab.data.parts import classes_of, plain, with_test
+from nnlab.data.parts import classes_of, to_dict, with_test
 from nnlab.data.readings import Channels, Range, axis_of, channels_first, channels_remark, read, reading_of
 from nnlab.data.table import Table
 from nnlab.errors import BadInput, one_line
@@ -96,13 +96,13 @@ class Npz(Images, Table):
             self.remark(reading.remark, channels_remark(parts[0].shape, self.channels))
             pairs = [read(channels_first(x, self.channels), reading) for x in parts]
             kept, scale, levels = [x for x, _ in pairs], pairs[0][1], reading.low_high or ()
-        y, classes = classes_of(plain(found["y_train"])) if "y_train" in found else (None, ())
+        y, classes = classes_of(to_dict(found["y_train"])) if "y_train" in found else (None, ())
         if len(kept) == 1:
             return replace(with_test(kept[0], y, self.test, classes, scale), range=levels)
         y_test = None
         if "y_test" in found and classes:
             index = {name: i for i, name in enumerate(classes)}
-            names = [str(name) for name in plain(found["y_test"])]
+            names = [str(name) for name in to_dict(found["y_test"])]
             unknown = sorted(set(names) - set(index))
             if unknown:
                 raise BadInput(f"data.file: y_test holds classes that y_train lacks: {', '.join(unknown[:5])}")

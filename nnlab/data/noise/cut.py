@@ -16,7 +16,7 @@ class Cut(Rectangles):
     amount  the share of the image that is lost
     """
 
-    loses = True
+    erases = True
 
     def __init__(
         self, spec: DataSpec, *, amount: Share = 0.5, side: Literal["bottom", "top", "left", "right"] = "bottom"

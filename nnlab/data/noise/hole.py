@@ -13,7 +13,7 @@ from nnlab.data.spec import DataSpec
 class Hole(Rectangles):
     """One rectangle, with sides of `size` of the image's, set to `low`: what a model for inpainting has to fill."""
 
-    loses = True
+    erases = True
 
     def __init__(self, spec: DataSpec, *, size: Share = 0.4, position: Literal["random", "center"] = "random") -> None:
         super().__init__(spec)

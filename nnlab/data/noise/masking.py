@@ -10,7 +10,7 @@ from nnlab.data.spec import DataSpec
 class Masking(Noise):
     """Each pixel with probability `amount` becomes `low` (Vincent et al. 2010, "Stacked denoising autoencoders")."""
 
-    loses = True
+    erases = True
 
     def __init__(self, spec: DataSpec, *, amount: Share = 0.5) -> None:
         super().__init__(spec)

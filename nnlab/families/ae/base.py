@@ -36,7 +36,7 @@ class Autoencoder(Model):
         self.encoder = encoder
         self.decoder = decoder
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         set_output_mean(self.decoder, split, self._output_for)
 
     @property

@@ -55,14 +55,14 @@ class ContractiveAE(Autoencoder):
             nn.init.xavier_uniform_(layer.weight, gain=GAINS[activation])
         squash = SQUASHING[activation]()
         encoder = nn.Sequential(nn.Flatten(), *(part for layer in layers for part in (layer, squash)))
-        decoder = nn.Sequential(Mirror(layers, squash), nn.Unflatten(1, spec.shape))
+        decoder = nn.Sequential(TiedDecoder(layers, squash), nn.Unflatten(1, spec.shape))
         super().__init__(spec, encoder, decoder, latent_dim=latent_dim)
         self.squash, self.slope, self.weight = squash, SLOPES[activation], weight
 
         self.register_buffer("mean", torch.zeros(spec.shape))
 
     @torch.no_grad()
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         """Measure μ, and set c_1 so that the mean's own code gives it back."""
         self.mean.copy_(mean_of(split))
         given = self.decoder(self.encoder(torch.zeros_like(self.mean[None])))[0]
@@ -102,7 +102,7 @@ class ContractiveAE(Autoencoder):
         return back.square().sum(1)
 
 
-class Mirror(nn.Module):
+class TiedDecoder(nn.Module):
     """The way back through linear layers with an activation behind each: their weights transposed, biases of its own.
 
     Behind the last of its layers, the first one's mirror image, there is no activation.

@@ -36,7 +36,7 @@ class LinearAE(Autoencoder):
         super().__init__(spec, encoder, decoder, latent_dim=latent_dim)
 
     @torch.no_grad()
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         mean = mean_of(split).flatten()
         forth, back = self.encoder[1], self.decoder[0]
         forth.bias.copy_(-forth.weight @ mean)

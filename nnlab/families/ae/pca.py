@@ -9,7 +9,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.model import Latent, PassModel, Statistics
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Width
 
 
@@ -42,14 +42,14 @@ class PCA(PassModel):
         self.register_buffer("total_variance", torch.zeros(()))
         self.register_buffer("origin", torch.zeros(spec.features))
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         if self.latent_dim > len(split):
             raise BadInput(f"model.latent_dim: {self.latent_dim} components of {len(split)} examples")
         # the sums are taken about a point near the mean: E[x²] − E[x]² would lose every digit of a small spread
         self.origin.copy_(split.values(split.spread(1000)).flatten(1).mean(0))
 
-    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
-        x = doubled(self.check(batch.target).flatten(1) - self.origin)
+    def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
+        x = to_float64(self.check(batch.target).flatten(1) - self.origin)
         if sums is None or "rows" in sums:
             x = x if sums is None else torch.cat([sums["rows"], x])
             if len(x) < self.spec.features:
@@ -58,7 +58,7 @@ class PCA(PassModel):
         own = {"n": torch.tensor(float(len(x)), dtype=torch.float64, device=x.device), "x": x.sum(0), "xx": x.T @ x}
         return own if sums is None else {name: sums[name] + value for name, value in own.items()}
 
-    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+    def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         k = self.latent_dim
         mean, variances, components = from_rows(sums["rows"], k) if "rows" in sums else from_sums(sums, k)
         largest = components.gather(1, components.abs().argmax(1, keepdim=True))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
@@ -18,15 +18,15 @@ from nnlab.metrics.reconstruction import HIGHER, mse, reconstruction_figures
 from nnlab.metrics.subspace import largest_principal_angle
 from nnlab.model import Decodes, can
 from nnlab.model.data_init import mean_of
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.plotting.latent import components_picture, motion, reconstruction_picture
-from nnlab.plotting.plane import joint, plane_pictures
+from nnlab.plotting.plane import concat_targets, plane_pictures
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
 from nnlab.training.passes import OnePassTrainer
-from nnlab.training.randomness import aside
-from nnlab.training.trainer import Monitor, Setting, Stage, Trainer, View
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import Monitor, Preview, Stage, Trainer, TrainerContext
 
 WIDEST = 4096  # side of the matrix whose eigenvectors are found beside the learning
 
@@ -42,22 +42,22 @@ class Reconstructing(Trainer):
     monitor = Monitor("loss")
     higher = Trainer.higher | HIGHER
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        terms = self.terms(batch, generator)
-        return {**terms, **reconstruction_figures(self.model, batch, self.model.spec, self.mean if batch.lost else None)}
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        terms = self.loss_terms(batch, generator)
+        return {**terms, **reconstruction_figures(self.model, batch, self.model.spec, self.mean if batch.erased else None)}
 
     @cached_property
     def mean(self) -> Tensor:
         """(*shape) of the training set."""
         return mean_of(self.data.train)
 
-    def show(self) -> dict[str, np.ndarray]:
-        with self.viewing() as view:
+    def images(self) -> dict[str, np.ndarray]:
+        with self.preview() as view:
             if self.model.spec.kind == "table":
                 return table_pictures(self.model, view.batches, view.generator)
             return {"reconstruction": reconstruction_picture(self.model, view.few), **self.pictures(view)}
 
-    def pictures(self, view: View) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         """Of images, beside their reconstruction."""
         return motion(self.model, self.model.latent(view.batches)) if can(self.model, Decodes) else {}
 
@@ -78,32 +78,32 @@ class LinearTrainer(AutoencoderTrainer):
 
     lower = AutoencoderTrainer.lower | {"principal_angle"}
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         n, features = len(self.data.train), self.model.spec.features
         within_reach = min(n, features) <= WIDEST
         self.comparable = isinstance(self.noise, NoNoise) and within_reach and n >= self.model.latent_dim
         if not within_reach:
-            self.remarks.append(f"not compared with the principal components of {n:,} examples of {features:,} values")
+            self.notices.append(f"not compared with the principal components of {n:,} examples of {features:,} values")
 
     @cached_property
     def pca(self) -> PCA:
         """The principal components of the training set."""
         pca, sums = PCA(self.model.spec, latent_dim=self.model.latent_dim).to(self.device), None
-        pca.start(self.data.train)
-        with aside(self.seed, self.device) as generator:
-            for batch in Feed(self.data.train, self.noise).in_order(generator):
-                sums = pca.accumulate(batch, sums)
-        pca.finish(sums)
+        pca.init_from_data(self.data.train)
+        with fork_rng(self.seed, self.device) as generator:
+            for batch in BatchBuilder(self.data.train, self.noise).sequential(generator):
+                sums = pca.e_step(batch, sums)
+        pca.m_step(sums)
         return pca
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         exact = {"pca_mse": mse(self.pca.reconstruct(batch.input), batch.target)} if self.comparable else {}
-        return {**super().figures(batch, generator), **exact}
+        return {**super().batch_metrics(batch, generator), **exact}
 
     @torch.no_grad()
-    def measure(self, split: str) -> dict[str, float]:
-        figures = super().measure(split)
+    def evaluate_split(self, split: str) -> dict[str, float]:
+        figures = super().evaluate_split(split)
         if self.comparable:
             figures["principal_angle"] = largest_principal_angle(self.model.decoder[0].weight, self.pca.components.T)
         return figures
@@ -120,22 +120,22 @@ class SparseTrainer(AutoencoderTrainer):
 
     lower = AutoencoderTrainer.lower | {"reconstruction"}
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         code = self.model.encode(batch.input)
-        self._activity = self._activity + doubled(code).sum(0)
-        return {**super().figures(batch, generator), "active_units": self.model.active(code)}
+        self._activity = self._activity + to_float64(code).sum(0)
+        return {**super().batch_metrics(batch, generator), "active_units": self.model.active(code)}
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         """A penalty of mean activities (`kl`) is that of their means over the split, and no mean over batches."""
         self._activity: Tensor | float = 0.0
-        figures = super().measure(split)
+        figures = super().evaluate_split(split)
         if self.model.penalty == "kl":
             mean = self._activity / len(self.data.split(split))
             figures["penalty"] = self.model.omega(mean[None]).item()
             figures["loss"] = figures["reconstruction"] + self.model.weight * figures["penalty"]
         return figures
 
-    def pictures(self, view: View) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         codes = torch.cat([self.model.encode(batch.input) for batch in view.batches])
         return {
             "dictionary": dictionary_picture(self.model, codes),
@@ -154,21 +154,21 @@ class ContractiveTrainer(AutoencoderTrainer):
 
     lower = AutoencoderTrainer.lower | {"reconstruction", "jacobian"}
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         jacobian = squared_jacobian(self.model.encode, batch.input)
-        return {**super().figures(batch, generator), "jacobian": jacobian}
+        return {**super().batch_metrics(batch, generator), "jacobian": jacobian}
 
 
 class RestorationTrainer(AutoencoderTrainer):
     """Of a model without a code, which has a task only where its input is corrupted."""
 
-    needs = frozenset({"noise"})
+    mandatory = frozenset({"noise"})
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         if isinstance(self.noise, NoNoise):
             name = type(self.model).__name__
-            self.remarks.append(f"{name} without a noise learns to pass its input on; add noise=gaussian, noise=hole, …")
+            self.notices.append(f"{name} without a noise learns to pass its input on; add noise=gaussian, noise=hole, …")
 
 
 class StackedTrainer(AutoencoderTrainer):
@@ -178,35 +178,35 @@ class StackedTrainer(AutoencoderTrainer):
     """
 
     options = StagedOptions
-    learns = "by gradient, layer after layer"
+    description = "by gradient, layer after layer"
 
-    def plan(self, options: StagedOptions) -> list[Stage]:
+    def make_stages(self, options: StagedOptions) -> list[Stage]:
         self.pretraining = options.pretraining
         epochs = self.pretraining.of(self.model.layers)
         layers = [Stage(f"layer_{i}", n * self.steps_per_epoch) for i, n in enumerate(epochs, start=1)]
-        return [*layers, *super().plan(options)]
+        return [*layers, *super().make_stages(options)]
 
     @property
     def layer(self) -> int | None:
         """The number of the layer that learns alone; None while all do."""
         return self.stage + 1 if self.stage < self.model.layers else None
 
-    def enter(self, stage: int) -> None:
-        super().enter(stage)
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
         self.model.use(self.layer or self.model.layers)
 
-    def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
+    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         if self.layer is None:
-            return super().learner(stage)
+            return super().stage_parameters(stage)
         return self.model.layer_parameters(self.layer), self.pretraining.optimizer
 
-    def terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return super().terms(batch, generator) if self.layer is None else self.model.layer_loss(batch, self.layer)
+    def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return super().loss_terms(batch, generator) if self.layer is None else self.model.layer_loss(batch, self.layer)
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         """The pictures of a layer's stage stay beside those of the next."""
         prefix = "" if self.layer is None else f"layer_{self.layer}_"
-        return {prefix + name: picture for name, picture in super().show().items()}
+        return {prefix + name: picture for name, picture in super().images().items()}
 
 
 class PCATrainer(Reconstructing, OnePassTrainer):
@@ -216,17 +216,17 @@ class PCATrainer(Reconstructing, OnePassTrainer):
     explained_variance  share of the training set's variance that the components carry, 0 … 1
     """
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         """Of a table the charts that stand for its components; of points of the plane also what they become."""
         model = self.model
         if model.spec.kind == "image":
-            return super().show()
-        with self.viewing() as view:
+            return super().images()
+        with self.preview() as view:
             pictures = plane_pictures(model, view.batches, view.generator)
             if model.latent_dim > 1:
-                pictures["scores"] = scores_plot(model, joint(view.batches))
+                pictures["scores"] = scores_plot(model, concat_targets(view.batches))
         return {**pictures, "loadings": loadings_chart(model), "explained_variance": variance_chart(model)}
 
-    def pictures(self, view: View) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         own = {"components": components_picture(self.model), "explained_variance": variance_chart(self.model)}
         return {**super().pictures(view), **own}

@@ -11,7 +11,7 @@ from nnlab.data.split import Split
 from nnlab.model import Model
 from nnlab.model.data_init import set_output_mean
 from nnlab.nn.mlp import Activation, Width
-from nnlab.nn.unet import UNetwork
+from nnlab.nn.unet import UNetBackbone
 
 
 class UNet(Model):
@@ -38,9 +38,9 @@ class UNet(Model):
         activation: Activation = "relu",
     ) -> None:
         super().__init__(spec)
-        self.network = UNetwork(spec.shape, channels, activation)
+        self.network = UNetBackbone(spec.shape, channels, activation)
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         squashes = self.spec.in_unit_interval
         set_output_mean(self.network.last, split, lambda mean: mean.clamp(0.01, 0.99).logit() if squashes else mean)
 

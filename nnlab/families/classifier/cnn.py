@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nnlab.config.constraints import NonEmpty
 from nnlab.data.spec import DataSpec
 from nnlab.families.classifier.base import Classifier
-from nnlab.nn.conv import sides
+from nnlab.nn.conv import spatial_sizes
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
 
 
@@ -34,7 +34,7 @@ class CNN(Classifier):
         activation: Activation = "relu",
         dropout: Dropout = 0.3,
     ) -> None:
-        last = sides(spec.shape, len(channels))[-1]
+        last = spatial_sizes(spec.shape, len(channels))[-1]
         layers: list[nn.Module] = []
         for inputs, width in pairwise([spec.shape[0], *channels]):
             for before in (inputs, width):

@@ -4,13 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import classification
 from nnlab.metrics.calibration import expected_calibration_error
 from nnlab.plotting.charts import confusion_chart
-from nnlab.training.randomness import aside
-from nnlab.training.trainer import Setting, Trainer, evaluating
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import Trainer, TrainerContext, evaluating
 
 
 class Deciding(Trainer):
@@ -26,21 +26,21 @@ class Deciding(Trainer):
     lower = frozenset({"loss", "calibration_error"})
     higher = frozenset({"accuracy"})
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         if self.data.test.y is None:
             name = self.model.spec.name
             raise BadInput(f"data: the test examples of {name} have no labels, by which a classifier is measured; add them")
 
     def outputs(self, split: str) -> tuple[Tensor, Tensor]:
         """Logits (N, classes) and labels (N,) of a split, on the CPU."""
-        feed = Feed(self.data.split(split), self.noise)
-        with aside(self.seed, self.device) as generator, evaluating(self.model):
-            found = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.in_order(generator)]
+        feed = BatchBuilder(self.data.split(split), self.noise)
+        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            found = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.sequential(generator)]
         logits, labels = zip(*found, strict=True)
         return torch.cat(logits), torch.cat(labels)
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         logits, labels = self.outputs(split)
         means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
         return {**means, "calibration_error": expected_calibration_error(logits.softmax(1), labels)}

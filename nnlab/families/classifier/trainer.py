@@ -6,7 +6,7 @@ from nnlab.families.classifier.deciding import Deciding
 from nnlab.metrics.calibration import reliability
 from nnlab.plotting.charts import reliability_chart
 from nnlab.plotting.images import directions, tiled
-from nnlab.plotting.plane import is_plane, joint
+from nnlab.plotting.plane import concat_targets, is_2d
 from nnlab.plotting.regions import regions_plot
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.trainer import Monitor
@@ -19,16 +19,18 @@ class ClassifierTrainer(Deciding, GradientTrainer):
 
     monitor = Monitor("accuracy", higher_is_better=True)
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         spec = self.model.spec
         logits, labels = self.outputs(self.seen)
         pictures = {
             "confusion": self.confusion(logits, labels),
             "reliability": reliability_chart(reliability(logits.softmax(1), labels)),
         }
-        if is_plane(spec):
-            with self.viewing() as view:
-                pictures["decision_regions"] = regions_plot(spec, joint(view.batches), self.model.classify, spec.classes)
+        if is_2d(spec):
+            with self.preview() as view:
+                pictures["decision_regions"] = regions_plot(
+                    spec, concat_targets(view.batches), self.model.classify, spec.classes
+                )
         if spec.kind == "image" and hasattr(self.model, "filters"):
             filters = self.model.filters
             strongest = filters.flatten(1).norm(dim=1).argsort(descending=True)[:SHOWN]

@@ -7,15 +7,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nnlab.checkpoints.reference import Earlier
-from nnlab.data.feed import Feed
+from nnlab.checkpoints.reference import RunReference
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import Classifier
 from nnlab.model import Encodes, Model, can, code_width
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
 
 
@@ -35,7 +35,7 @@ class Transfer(Classifier):
         self,
         spec: DataSpec,
         *,
-        encoder: Earlier,
+        encoder: RunReference,
         weights: Literal["earlier", "random"] = "earlier",
         frozen: bool = True,
         hidden: list[Width] = (),
@@ -52,14 +52,14 @@ class Transfer(Classifier):
         super().__init__(spec, nn.Sequential(body, *layers), [body.width, *hidden][-1])
         self.earlier, self.learned = encoder, weights == "earlier"
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         encoder = self.body[0]
         if self.learned:
             encoder.model.load_state_dict(self.earlier.weights())
         if code_width(encoder.model) != encoder.width:
             raise BadInput(f"model.encoder: {self.earlier.run} has not come to its last stage; go on with it first")
         generator = torch.Generator(split.rows.device).manual_seed(0)  # of bits that are drawn at each reading
-        encoder.standardize(batch.input for batch in Feed(split, NoNoise(self.spec)).in_order(generator))
+        encoder.standardize(batch.input for batch in BatchBuilder(split, NoNoise(self.spec)).sequential(generator))
 
 
 class Encoder(nn.Module):
@@ -85,7 +85,7 @@ class Encoder(nn.Module):
     def standardize(self, batches: Iterable[Tensor]) -> None:
         """Measure m and s; a coordinate that never changes is left as it is, but for its mean."""
         was = self.model.training
-        codes = doubled(torch.cat([self.model.eval().encode(x) for x in batches]))
+        codes = to_float64(torch.cat([self.model.eval().encode(x) for x in batches]))
         self.model.train(was)
         std = codes.std(0, correction=0)
         self.mean.copy_(codes.mean(0))

@@ -12,7 +12,7 @@ from nnlab.errors import BadInput
 from nnlab.families.em.mixture import Mixture
 from nnlab.model import Statistics
 from nnlab.model.data_init import mean_of
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 INWARD = 0.25  # how far a component that begins at one example is moved towards the mean: 0 and 1 would be certain
 
@@ -22,18 +22,18 @@ class BernoulliMixture(Mixture):
 
     p_k(x) = Π_d m_kd^{x_d} (1 − m_kd)^{1 − x_d},   m_kd = (Σ_x r_k(x) x_d + a) / (n_k + 2a)
 
-    prior  a: examples of each value that are taken as seen beforehand, the Beta prior Π m^a (1 − m)^a, so that no pixel is
-           certain. The bound that never falls is (log-likelihood + log prior) / N
+    pseudo_count  a: examples of each value that are taken as seen beforehand, the Beta prior Π m^a (1 − m)^a, so that no
+                  pixel is certain. The bound that never falls is (log-likelihood + log prior) / N
 
     Values between 0 and 1 count as shares of a 1; log p is then a cross-entropy and no likelihood (data.binarize makes it one).
     """
 
-    def __init__(self, spec: DataSpec, *, prior: Annotated[float, AtLeast(0)] = 0.1, **mixture) -> None:
+    def __init__(self, spec: DataSpec, *, pseudo_count: Annotated[float, AtLeast(0)] = 0.1, **mixture) -> None:
         super().__init__(spec, **mixture)
         if not spec.in_unit_interval:
             what = "a table of any numbers" if spec.kind == "table" else f"made of values {spec.low:g} … {spec.high:g}"
             raise BadInput(f"model: Bernoulli variables need values within [0, 1], but {spec.name} is {what}")
-        self.prior = prior
+        self.pseudo_count = pseudo_count
         shape = (self.components, spec.features)
         self.rates = nn.Parameter(torch.full(shape, 0.5, dtype=torch.float64), requires_grad=False)
         self.register_buffer("mean", torch.full((spec.features,), 0.5))
@@ -71,16 +71,16 @@ class BernoulliMixture(Mixture):
 
     def maximise(self, sums: Statistics) -> Tensor:
         n = sums["n"][:, None].clamp(min=1e-300)
-        self.rates.copy_(((sums["x"] + self.prior) / (n + 2 * self.prior)).clamp(0, 1))
+        self.rates.copy_(((sums["x"] + self.pseudo_count) / (n + 2 * self.pseudo_count)).clamp(0, 1))
         return torch.zeros(self.components, dtype=torch.bool, device=self.rates.device)
 
     def renew(self, which: Tensor, points: Tensor) -> None:
-        self.rates[which] = doubled(points + INWARD * (self.mean - points))
+        self.rates[which] = to_float64(points + INWARD * (self.mean - points))
 
     def penalty(self) -> Tensor:
         tiny = torch.finfo(torch.float32).eps
         rates = self.rates.clamp(tiny, 1 - tiny)
-        return self.prior * (rates.log() + (-rates).log1p()).sum()
+        return self.pseudo_count * (rates.log() + (-rates).log1p()).sum()
 
     def draw(self, component: Tensor, generator: torch.Generator | None) -> Tensor:
         rates = self.rates[component].float()

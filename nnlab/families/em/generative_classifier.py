@@ -32,17 +32,17 @@ class GenerativeClassifier(PassModel):
         components: Annotated[int, AtLeast(1)] = 3,
         covariance: Literal["full", "tied", "diagonal", "spherical"] = "diagonal",
         regularisation: Annotated[float, AtLeast(0)] = 1e-2,
-        start: Literal["k_means", "random"] = "random",
+        init: Literal["k_means", "random"] = "random",
         tolerance: Annotated[float, AtLeast(0)] = 1e-3,
     ) -> None:
         super().__init__(spec)
         need_classes(spec, "a classifier learns from classes")
         self.components, self.regularisation = components, regularisation
-        options = {"covariance": covariance, "regularisation": regularisation, "start": start, "tolerance": tolerance}
+        options = {"covariance": covariance, "regularisation": regularisation, "init": init, "tolerance": tolerance}
         self.mixtures = nn.ModuleList([GMM(spec, components=components, **options) for _ in spec.classes])
         self.shares = nn.Parameter(torch.full((len(spec.classes),), 1 / len(spec.classes)), requires_grad=False)
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         labels, problems = split.labels(split.rows), []
         for c, (name, mixture) in enumerate(zip(self.spec.classes, self.mixtures, strict=True)):
             rows = split.rows[labels == c]
@@ -51,12 +51,12 @@ class GenerativeClassifier(PassModel):
             elif len(rows) < self.components:
                 problems.append(f"model.components: {self.components} components of {len(rows)} examples of class {name}")
             else:
-                mixture.start(Split(split.x, split.y, rows, split.scale, split.sampled))
+                mixture.init_from_data(Split(split.x, split.y, rows, split.scale, split.dynamic_binarization))
             self.shares[c] = len(rows) / len(split)
         if problems:
             raise BadInput(*problems)
 
-    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+    def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
         """The statistics of each class's mixture, under its number."""
         total = dict(sums or {})
         for c, mixture in enumerate(self.mixtures):
@@ -64,18 +64,18 @@ class GenerativeClassifier(PassModel):
             if len(mine):
                 x, prefix = batch.target[mine], f"{c}/"
                 before = {name.removeprefix(prefix): value for name, value in total.items() if name.startswith(prefix)}
-                after = mixture.accumulate(Batch(input=x, target=x), before or None)
+                after = mixture.e_step(Batch(input=x, target=x), before or None)
                 total |= {prefix + name: value for name, value in after.items()}
         return total
 
-    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+    def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         """The mean over all examples of log p(x|label) and its bound."""
         told: dict[str, Tensor] = {}
         for c, (share, mixture) in enumerate(zip(self.shares.cpu().double(), self.mixtures, strict=True)):
             prefix = f"{c}/"
-            own = mixture.finish({name.removeprefix(prefix): v for name, v in sums.items() if name.startswith(prefix)})
+            own = mixture.m_step({name.removeprefix(prefix): v for name, v in sums.items() if name.startswith(prefix)})
             for name, value in own.items():
-                told[name] = told.get(name, 0.0) + (value if name == "collapsed" else share * value)
+                told[name] = told.get(name, 0.0) + (value if name == "collapsed_components" else share * value)
         self.converged = all(mixture.converged for mixture in self.mixtures)
         return told
 

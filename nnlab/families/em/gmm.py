@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.feed import evaluation_batch
+from nnlab.data.feed import eval_batch_size
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
@@ -16,7 +16,7 @@ from nnlab.families.em.covariances import FORMS, Made
 from nnlab.families.em.mixture import Mixture
 from nnlab.model import Statistics
 from nnlab.model.data_init import constant_columns
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 LARGEST = 2**30  # bytes of covariances: an M-step holds several times as much
 Number = Literal["float32", "float64"]
@@ -88,15 +88,15 @@ class GMM(Mixture):
         if self.pca is not None:
             if self.width > len(split):
                 raise BadInput(f"model.principal: {self.width} principal components of {len(split)} examples")
-            self.pca.start(split)
+            self.pca.init_from_data(split)
             sums = None
-            for rows in split.rows.split(evaluation_batch(split)):
+            for rows in split.rows.split(eval_batch_size(split)):
                 x = split.values(rows)
-                sums = self.pca.accumulate(Batch(input=x, target=x), sums)
-            self.pca.finish(sums)
+                sums = self.pca.e_step(Batch(input=x, target=x), sums)
+            self.pca.m_step(sums)
         elif self.regularisation == 0 and self.covariance != "spherical":
             self.refuse_constant(split)
-        some = doubled(self.seen(split.values(split.spread(1000)).flatten(1)))
+        some = to_float64(self.seen(split.values(split.spread(1000)).flatten(1)))
         self.origin.copy_(some.mean(0))
         self.variances.copy_(some.var(0, correction=0) + max(self.regularisation, 1e-12))
         # K components share the data's variance: as wide as the data themselves they would all be alike at first
@@ -149,7 +149,7 @@ class GMM(Mixture):
         return ~usable
 
     def renew(self, which: Tensor, points: Tensor) -> None:
-        self.offsets[which] = doubled(self.seen(points) - self.origin)
+        self.offsets[which] = to_float64(self.seen(points) - self.origin)
         fresh = self.form.spread(self.variances, self.components)
         if self.covariance != "tied":
             self.covariances[which] = fresh[which]

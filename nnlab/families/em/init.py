@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import evaluation_batch
+from nnlab.data.feed import eval_batch_size
 from nnlab.data.split import Split
 
 
@@ -14,7 +14,7 @@ def random_rows(split: Split, n: int) -> Tensor:
     return split.rows[torch.randperm(len(split))[:n].to(split.rows.device)]
 
 
-def plus_plus(split: Split, clusters: int, starts: int = 1) -> Tensor:
+def kmeans_plusplus(split: Split, clusters: int, starts: int = 1) -> Tensor:
     """(R, K, D) points of a split, R starts of k-means++: each next one with probability ∝ its squared distance from the
     nearest of those before it (Arthur & Vassilvitskii 2007). Points that all lie on the ones before are drawn evenly.
     """
@@ -25,7 +25,7 @@ def plus_plus(split: Split, clusters: int, starts: int = 1) -> Tensor:
     for j in range(clusters):
         centres[:, j] = split.values(split.rows[chosen.to(device)]).flatten(1)
         place = 0
-        for rows in split.rows.split(evaluation_batch(split)):
+        for rows in split.rows.split(eval_batch_size(split)):
             x = split.values(rows).flatten(1)
             for r in range(starts):
                 part = nearest[r, place : place + len(rows)]

@@ -9,11 +9,11 @@ from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
-from nnlab.families.em.init import plus_plus, random_rows
+from nnlab.families.em.init import kmeans_plusplus, random_rows
 from nnlab.families.em.points import Points
 from nnlab.model import PassModel, Statistics
 from nnlab.nn.distances import squared_euclidean
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 class KMeans(PassModel):
@@ -21,7 +21,7 @@ class KMeans(PassModel):
 
     inertia = Σ_x min_j ‖x − c_j‖²;  a pass assigns each x to its nearest centre and moves each centre to the mean of its own
 
-    start      k_means++: each next centre is drawn with probability proportional to its squared distance from those before;
+    init       k_means++: each next centre is drawn with probability proportional to its squared distance from those before;
                random: any k distinct points
     n_init     starts that descend side by side, in the same passes; the one with the least inertia is the model
     tolerance  the passes end when no centre moves by more than this (δ of the lectures), in the data's units
@@ -39,12 +39,12 @@ class KMeans(PassModel):
         spec: DataSpec,
         *,
         clusters: Annotated[int, AtLeast(1)] = 10,
-        start: Literal["k_means++", "random"] = "k_means++",
+        init: Literal["k_means++", "random"] = "k_means++",
         n_init: Annotated[int, AtLeast(1)] = 1,
         tolerance: Annotated[float, AtLeast(0)] = 1e-4,
     ) -> None:
         super().__init__(spec)
-        self.clusters, self.how, self.n_init, self.tolerance = clusters, start, n_init, tolerance
+        self.clusters, self.init, self.n_init, self.tolerance = clusters, init, n_init, tolerance
         self.starts = nn.Parameter(torch.zeros(n_init, clusters, spec.features), requires_grad=False)
         self.register_buffer("best", torch.zeros((), dtype=torch.int64))
         self.register_buffer("origin", torch.zeros(spec.features))
@@ -55,16 +55,16 @@ class KMeans(PassModel):
         """(k, D) of the best start so far."""
         return self.starts[self.best]
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         if self.clusters > len(split):
             raise BadInput(f"model.clusters: {self.clusters} clusters of {len(split)} points")
         # distances are taken about a point near the mean, where ‖x‖² − 2x·c + ‖c‖² cancels least
         self.origin.copy_(split.values(split.spread(1000)).flatten(1).mean(0))
-        if self.how == "random":
+        if self.init == "random":
             for start in self.starts:
                 start.copy_(split.values(random_rows(split, self.clusters)).flatten(1))
         else:
-            self.starts.copy_(plus_plus(split, self.clusters, self.n_init))
+            self.starts.copy_(kmeans_plusplus(split, self.clusters, self.n_init))
 
     def distances(self, x: Tensor) -> Tensor:
         """(N, k) squared Euclidean distances of inputs to the centres."""
@@ -74,7 +74,7 @@ class KMeans(PassModel):
         """(N,) the nearest centre of each input."""
         return self.distances(x).argmin(1)
 
-    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+    def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
         """n (R, k), x (R, k, D) of each of R starts, Σ x about the points' own origin; inertia (R,).
 
         label (R, N) and square (N,) are those of the whole pass, filled in from `place` on; far (R, k) and far_points
@@ -91,7 +91,7 @@ class KMeans(PassModel):
         for r, centres in enumerate(self.prepared(points)):
             nearest, now = points.nearest(*centres)
             nearest = (nearest + square).clamp_(min=0)
-            sums["inertia"][r] += doubled(nearest).sum()
+            sums["inertia"][r] += to_float64(nearest).sum()
             count, total = points.moves(label[r], now, self.clusters)
             sums["n"][r] += count
             sums["x"][r] += total
@@ -112,7 +112,7 @@ class KMeans(PassModel):
         device = self.starts.device
         zeros = {"n": (r, k), "x": (r, k, d), "inertia": (r,)}
         return {
-            **{name: doubled(torch.zeros(shape, device=device)) for name, shape in zeros.items()},
+            **{name: to_float64(torch.zeros(shape, device=device)) for name, shape in zeros.items()},
             "place": torch.zeros((), dtype=torch.int64),
             "label": torch.empty(r, 0, dtype=torch.int64, device=device),
             "square": torch.empty(0, device=device),
@@ -133,10 +133,10 @@ class KMeans(PassModel):
         kept[new] = points.values(few.indices[beyond[new]])
         sums["far"][r], sums["far_points"][r] = far.values, kept
 
-    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+    def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         before = self.starts.clone()
         means = sums["x"] / sums["n"].clamp(min=1)[..., None]
-        self.starts.copy_(doubled(self.origin) + means)
+        self.starts.copy_(to_float64(self.origin) + means)
         empty = (sums["n"] == 0).to(before.device)
         for r in range(self.n_init):
             self.starts[r, empty[r]] = sums["far_points"][r, : int(empty[r].sum())]
@@ -146,11 +146,11 @@ class KMeans(PassModel):
         best = int(self.best)
         return {
             "inertia": sums["inertia"][best].cpu(),
-            "moved": moved[best].cpu().double(),
-            "empty": empty[best].sum().cpu().double(),
+            "center_shift": moved[best].cpu().double(),
+            "empty_clusters": empty[best].sum().cpu().double(),
         }
 
-    def keep(self, sums: Statistics) -> Statistics:
+    def carry_over(self, sums: Statistics) -> Statistics:
         """Where the points are, and the sums that follow from it; inertia and the farthest points are counted anew."""
         for name, begin in (("inertia", 0), ("place", 0), ("far", -1)):
             sums[name].fill_(begin)

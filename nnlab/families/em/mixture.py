@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.feed import evaluation_batch
+from nnlab.data.feed import eval_batch_size
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.em.init import random_rows
 from nnlab.families.em.kmeans import KMeans
 from nnlab.model import PassModel, Statistics
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 LEAST = 2.0  # points' worth of responsibility below which a component has nothing to be measured by
 LLOYD = 30  # passes of k-means that a start takes at the most
@@ -29,7 +29,7 @@ class Mixture(PassModel):
 
     E  r_k(x) = w_k p_k(x) / p(x)            M  w_k = n_k / N, n_k = Σ_x r_k(x); p_k from the sums Σ_x r_k(x) · …
 
-    start      k_means: its clusters; random: any K points, with the data's spread
+    init       k_means: its clusters; random: any K points, with the data's spread
     tolerance  the passes end when the bound, nats an example, rises by less than this
 
     A component that collapses (less than two points' worth of n_k, a covariance without an inverse) begins anew at the
@@ -43,11 +43,11 @@ class Mixture(PassModel):
         spec: DataSpec,
         *,
         components: Annotated[int, AtLeast(1)] = 10,
-        start: Literal["k_means", "random"] = "k_means",
+        init: Literal["k_means", "random"] = "k_means",
         tolerance: Annotated[float, AtLeast(0)] = 1e-4,
     ) -> None:
         super().__init__(spec)
-        self.components, self.how, self.tolerance = components, start, tolerance
+        self.components, self.init, self.tolerance = components, init, tolerance
         self.weights = nn.Parameter(torch.full((components,), 1 / components, dtype=torch.float64), requires_grad=False)
         self.register_buffer("bound", torch.tensor(NEVER, dtype=torch.float64))
 
@@ -98,11 +98,11 @@ class Mixture(PassModel):
     # -- learning -------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         if self.components > len(split):
             raise BadInput(f"model.components: {self.components} components of {len(split)} points")
         self.prepare(split)
-        if self.how == "random":
+        if self.init == "random":
             every = torch.ones(self.components, dtype=torch.bool, device=split.rows.device)
             self.renew(every, split.values(random_rows(split, self.components)).flatten(1))
             return
@@ -111,10 +111,10 @@ class Mixture(PassModel):
     def maximise_over(self, split: Split, label: Tensor) -> None:
         """The M-step of points that each belong to one component (N,)."""
         total: Statistics = {}
-        size = evaluation_batch(split)
+        size = eval_batch_size(split)
         for rows, mine in zip(split.rows.split(size), label.split(size), strict=True):
-            points = tuple(doubled(part) for part in self.expand(split.values(rows)))
-            r = doubled(one_hot(mine, self.components))
+            points = tuple(to_float64(part) for part in self.expand(split.values(rows)))
+            r = to_float64(one_hot(mine, self.components))
             total = added(total, {"n": r.sum(0), **self.sums(points, r)})
         self.maximise(total)
         self.weights.copy_(total["n"] / total["n"].sum())
@@ -124,7 +124,7 @@ class Mixture(PassModel):
         of = self.log_components(points)
         return of + self.weights.clamp(min=1e-300).log().to(of)
 
-    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+    def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
         points = self.expand(batch.target)
         log_p, r = evidence(self.log_joint(points))
         own = {"n": r.sum(0), "log_likelihood": log_p.sum(dtype=torch.float64), **self.sums(points, r)}
@@ -144,7 +144,7 @@ class Mixture(PassModel):
             far, points = best.values, torch.cat([sums["far_points"], points])[best.indices]
         return {"far": far, "far_points": points}
 
-    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+    def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         count = sums["n"].sum()
         likelihood = sums["log_likelihood"] / count
         bound = likelihood + self.penalty().to(count) / count
@@ -158,25 +158,29 @@ class Mixture(PassModel):
             weights = torch.where(broken, 1 / self.components, weights)
         self.weights.copy_(weights / weights.sum())
         self.converged = not n and bool(bound - before < self.tolerance)
-        told = {"log_likelihood": likelihood, "bound": bound, "collapsed": torch.tensor(float(n), dtype=torch.float64)}
+        told = {
+            "log_likelihood": likelihood,
+            "bound": bound,
+            "collapsed_components": torch.tensor(float(n), dtype=torch.float64),
+        }
         return {name: value.cpu() for name, value in told.items()}
 
     # -- what it can do -------------------------------------------------------------------------------------------
 
-    def joint(self, x: Tensor) -> Tensor:
+    def concat_targets(self, x: Tensor) -> Tensor:
         return self.log_joint(self.expand(self.check(x)))
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """log p(x), nats, (N,)."""
-        return self.joint(x).logsumexp(1).float()
+        return self.concat_targets(x).logsumexp(1).float()
 
     def encode(self, x: Tensor) -> Tensor:
         """r_k(x), (N, K): the responsibilities."""
-        return self.joint(x).softmax(1).float()
+        return self.concat_targets(x).softmax(1).float()
 
     def assign(self, x: Tensor) -> Tensor:
         """(N,) the most responsible component."""
-        return self.joint(x).argmax(1)
+        return self.concat_targets(x).argmax(1)
 
     def score(self, x: Tensor) -> Tensor:
         """−log p(x), nats, (N,)."""
@@ -193,12 +197,12 @@ class Mixture(PassModel):
         return x.clamp(self.spec.low, self.spec.high) if self.spec.bounded else x
 
 
-def evidence(joint: Tensor) -> tuple[Tensor, Tensor]:
+def evidence(concat_targets: Tensor) -> tuple[Tensor, Tensor]:
     """log Σ_k exp, (N,), and the softmax, (N, K), of log w_k p_k(x), (N, K): with one exp for both.
 
     Computed with the examples along the rows, (K, N), where few components are added up many examples at once.
     """
-    columns = joint.T.contiguous()
+    columns = concat_targets.T.contiguous()
     largest = columns.amax(0)
     r = columns.sub_(largest).exp_()
     total = r.sum(0)
@@ -207,21 +211,21 @@ def evidence(joint: Tensor) -> tuple[Tensor, Tensor]:
 
 def added(total: Statistics, own: Statistics) -> Statistics:
     """Sums so far and those of a batch, float64."""
-    own = {name: doubled(value) for name, value in own.items()}
+    own = {name: to_float64(value) for name, value in own.items()}
     return {name: total[name] + value for name, value in own.items()} if total else own
 
 
 def clusters(split: Split, spec: DataSpec, k: int) -> Tensor:
     """(N,) the clusters that k-means finds of a split's points."""
     found = KMeans(spec, clusters=k, tolerance=1e-3).to(split.rows.device)
-    found.start(split)
-    parts = split.rows.split(evaluation_batch(split))
+    found.init_from_data(split)
+    parts = split.rows.split(eval_batch_size(split))
     for _ in range(LLOYD):
         sums = None
         for rows in parts:
             x = split.values(rows)
-            sums = found.accumulate(Batch(input=x, target=x), sums)
-        found.finish(sums)
+            sums = found.e_step(Batch(input=x, target=x), sums)
+        found.m_step(sums)
         if found.converged:
             break
     return torch.cat([found.assign(split.values(rows)) for rows in parts])

@@ -10,7 +10,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.nn import byte_products
 from nnlab.nn.byte_products import MIDDLE
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 
 class Points(ABC):
@@ -56,7 +56,7 @@ class Points(ABC):
         member[before[rows], place] = -1
         member[now[rows], place] = 1
         member = member[:-1]
-        return doubled(member.sum(1)), self.sums(member, rows)
+        return to_float64(member.sum(1)), self.sums(member, rows)
 
 
 class Values(Points):
@@ -80,7 +80,7 @@ class Values(Points):
         return torch.addmm(squares, self.shifted, factors.T, alpha=-2).min(1)
 
     def sums(self, member: Tensor, rows: Tensor) -> Tensor:
-        return doubled(member) @ doubled(self.shifted[rows])
+        return to_float64(member) @ to_float64(self.shifted[rows])
 
 
 class ByteValues(Points):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.families.classifier.deciding import Deciding
 from nnlab.families.em.gmm import GMM
@@ -15,13 +15,13 @@ from nnlab.metrics.clustering import SILHOUETTES, agreement, criteria, saved, si
 from nnlab.metrics.probe import Features, accuracy
 from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.nn.distances import euclidean
-from nnlab.plotting.animation import Footage
+from nnlab.plotting.animation import ModelHistory
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
-from nnlab.plotting.plane import is_plane, joint, sample_plot
+from nnlab.plotting.plane import concat_targets, is_2d, sample_plot
 from nnlab.plotting.regions import regions_plot
 from nnlab.training.passes import PassTrainer
-from nnlab.training.randomness import aside
-from nnlab.training.trainer import Monitor, Setting, evaluating
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import Monitor, TrainerContext, evaluating
 
 DRAWN = 100  # samples in a picture
 LOGISTIC = 5000  # examples that logistic regression learns from, at the most: seconds on two cores
@@ -32,30 +32,30 @@ class ClusterTrainer(PassTrainer):
 
     higher = PassTrainer.higher | {"nmi", "ari", "silhouette"}
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         # what `figures` found, batch by batch, so that `measure` reads a split once: clusters, and some of the points
         self.clusters: list[Tensor] = []
         self.points: list[Tensor] = []
         self.every = 1
-        self.footage = Footage(self.model, self.frame, lambda: self.epoch)
+        self.footage = ModelHistory(self.model, self.frame, lambda: self.epoch)
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        if step == 0 and is_plane(self.model.spec):
+        if step == 0 and is_2d(self.model.spec):
             self.footage.note()  # a film begins with the beginning
         return super().train(step, n, stop)
 
-    def remember(self, batch: Batch, clusters: Tensor) -> None:
+    def collect(self, batch: Batch, clusters: Tensor) -> None:
         begin = -sum(map(len, self.clusters)) % self.every
         self.points.append(batch.target[begin :: self.every])
         self.clusters.append(clusters)
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         self.clusters.clear()
         self.points.clear()
         part = self.data.split(split)
         self.every = max(1, -(-len(part) // SILHOUETTES))
-        figures, labels = super().measure(split), part.labels(part.rows)
+        figures, labels = super().evaluate_split(split), part.labels(part.rows)
         clusters = torch.cat(self.clusters)
         figures |= silhouette(torch.cat(self.points), clusters[:: self.every])
         return figures if labels is None else {**figures, **agreement(clusters, labels)}
@@ -77,8 +77,8 @@ class ClusterTrainer(PassTrainer):
         labels = part.labels(part.rows)
         if labels is None or not self.model.spec.classes:
             return {}
-        with aside(self.seed, self.device) as generator, evaluating(self.model):
-            found = [self.model.assign(batch.target) for batch in Feed(part, self.noise).in_order(generator)]
+        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            found = [self.model.assign(batch.target) for batch in BatchBuilder(part, self.noise).sequential(generator)]
         return {"confusion": clusters_chart(torch.cat(found), labels, k, self.model.spec.classes)}
 
 
@@ -87,42 +87,42 @@ class KMeansTrainer(ClusterTrainer):
 
     Figures:
     inertia  sum over the split of the squared distance to the nearest centre; lower is better, for one split
-    within   mean distance of an example to its centre
-    between  mean distance of the centres to each other
-    saved    share of the volume that is saved if prototypes replace the examples
-    moved    how far the centre moved that moved farthest in this pass
-    empty    clusters that lost all their points in this pass, and began anew
+    within_cluster_distance  mean distance of an example to its centre
+    between_center_distance  mean distance of the centres to each other
+    volume_saved  share of the volume that is saved if prototypes replace the examples
+    center_shift  how far the centre moved that moved farthest in this pass
+    empty_clusters  clusters that lost all their points in this pass, and began anew
     """
 
     monitor = Monitor("inertia")
-    lower = ClusterTrainer.lower | {"inertia", "within"}
+    lower = ClusterTrainer.lower | {"inertia", "within_cluster_distance"}
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         nearest, clusters = self.model.distances(batch.target).min(1)
-        self.remember(batch, clusters)
-        figures = {"inertia": nearest, "within": nearest.sqrt()}
+        self.collect(batch, clusters)
+        figures = {"inertia": nearest, "within_cluster_distance": nearest.sqrt()}
         return {**figures, **reconstruction_figures(self.model, batch, self.model.spec)}
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         """The inertia is a sum over the split, as the field has it; the rest are means."""
-        figures, n, k = super().measure(split), len(self.data.split(split)), self.model.clusters
+        figures, n, k = super().evaluate_split(split), len(self.data.split(split)), self.model.clusters
         figures["inertia"] *= n
         if k > 1:
-            figures["between"] = euclidean(self.model.centres, self.model.centres).sum().item() / (k * (k - 1))
-        return {**figures, "saved": saved(n, self.model.spec.features, k)}
+            figures["between_center_distance"] = euclidean(self.model.centres, self.model.centres).sum().item() / (k * (k - 1))
+        return {**figures, "volume_saved": saved(n, self.model.spec.features, k)}
 
     def frame(self) -> np.ndarray:
         model, unnamed = self.model, ("",) * self.model.clusters
-        with self.viewing() as view:
-            return regions_plot(model.spec, joint(view.batches), model.assign, unnamed, model.centres)
+        with self.preview() as view:
+            return regions_plot(model.spec, concat_targets(view.batches), model.assign, unnamed, model.centres)
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
-        if is_plane(spec):
+        if is_2d(spec):
             return {"clusters": self.footage.look(), **self.confusion(model.clusters)}
         if spec.kind == "table":
             return self.confusion(model.clusters)
-        with self.viewing() as view:
+        with self.preview() as view:
             pictures = {
                 "prototypes": prototypes_picture(model.centres, spec),
                 "reconstruction": reconstruction_picture(model, view.few),
@@ -136,47 +136,47 @@ class MixtureTrainer(ClusterTrainer):
     Figures:
     log_likelihood  mean log p(x), nats per example; higher is better
     bound           what EM raises in each pass, nats per example: log_likelihood and the log of a prior on the components
-    collapsed       components that lost their points in this pass, and began anew
+    collapsed_components  components that lost their points in this pass, and began anew
     regularisation  what was added to every variance, in squared units of the data
-    prior           of bernoulli_mixture: examples of each value that are taken as seen beforehand
+    pseudo_count  of bernoulli_mixture: examples of each value that are taken as seen beforehand
     """
 
     monitor = Monitor("log_likelihood", higher_is_better=True)
     lower = ClusterTrainer.lower | {"bic", "aic"}
     higher = ClusterTrainer.higher | {"log_likelihood", "bound"}
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        for name in ("regularisation", "prior"):
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        for name in ("regularisation", "pseudo_count"):
             if hasattr(self.model, name):
-                self.facts = {**self.facts, name: getattr(self.model, name)}
+                self.metadata = {**self.metadata, name: getattr(self.model, name)}
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        joint_density = self.model.joint(batch.target)
-        self.remember(batch, joint_density.argmax(1))
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        joint_density = self.model.concat_targets(batch.target)
+        self.collect(batch, joint_density.argmax(1))
         likelihood = joint_density.logsumexp(1)
         return {"log_likelihood": likelihood, **reconstruction_figures(self.model, batch, self.model.spec)}
 
-    def measure(self, split: str) -> dict[str, float]:
-        figures, n = super().measure(split), len(self.data.split(split))
+    def evaluate_split(self, split: str) -> dict[str, float]:
+        figures, n = super().evaluate_split(split), len(self.data.split(split))
         free = self.model.free + self.model.components - 1
         return {**figures, **criteria(n * figures["log_likelihood"], n, free)}
 
     def frame(self) -> np.ndarray:
-        with self.viewing() as view:
-            return ellipses_plot(self.model, joint(view.batches))
+        with self.preview() as view:
+            return ellipses_plot(self.model, concat_targets(view.batches))
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
         pictures = self.confusion(model.components)
-        with self.viewing() as view:
+        with self.preview() as view:
             if spec.kind == "image":
                 pictures["means"] = means_picture(model.means, model.weights, spec)
                 pictures["sample"] = sample_picture(model, DRAWN, view.generator)
                 pictures["reconstruction"] = reconstruction_picture(model, view.few)
-            elif is_plane(spec):
-                pictures["sample"] = sample_plot(model, joint(view.batches), view.generator)
-        if is_plane(spec) and isinstance(model, GMM):
+            elif is_2d(spec):
+                pictures["sample"] = sample_plot(model, concat_targets(view.batches), view.generator)
+        if is_2d(spec) and isinstance(model, GMM):
             pictures["ellipses"] = self.footage.look()
         return pictures
 
@@ -187,7 +187,7 @@ class GenerativeClassifierTrainer(Deciding, PassTrainer):
     Figures:
     log_likelihood     mean log p(x|c) of each example under its own class c, nats per example; higher is better
     bound              what EM raises in each pass, nats per example
-    collapsed          components that lost their points in this pass, and began anew
+    collapsed_components  components that lost their points in this pass, and began anew
     regularisation     what was added to every variance, in squared units of the data
     logistic_accuracy  accuracy of logistic regression on the same values, learned from at most 5,000 examples
     """
@@ -195,15 +195,15 @@ class GenerativeClassifierTrainer(Deciding, PassTrainer):
     monitor = Monitor("log_likelihood", higher_is_better=True)
     higher = Deciding.higher | {"log_likelihood", "bound"}
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self.facts = {**self.facts, "regularisation": self.model.regularisation}
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        self.metadata = {**self.metadata, "regularisation": self.model.regularisation}
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         """Also the mean log p(x|c) of each example's own class, nats; on the test split what logistic regression reaches."""
         logits, labels = self.outputs(split)
         own = (logits - self.model.shares.log().cpu()).gather(1, labels[:, None])
-        figures = {**super().measure(split), "log_likelihood": own.double().mean().item()}
+        figures = {**super().evaluate_split(split), "log_likelihood": own.double().mean().item()}
         return figures | (self.logistic(split) if split == "test" else {})
 
     def logistic(self, split: str) -> dict[str, float]:
@@ -219,12 +219,14 @@ class GenerativeClassifierTrainer(Deciding, PassTrainer):
         right, _ = accuracy(given.scaled(values), labels, seen, test.labels(test.rows).cpu().numpy())
         return {"logistic_accuracy": right}
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         spec = self.model.spec
         pictures = {"confusion": self.confusion(*self.outputs(self.seen))}
-        with self.viewing() as view:
+        with self.preview() as view:
             if spec.kind == "image":
                 pictures["sample"] = sample_picture(self.model, DRAWN, view.generator)
-            elif is_plane(spec):
-                pictures["decision_regions"] = regions_plot(spec, joint(view.batches), self.model.classify, spec.classes)
+            elif is_2d(spec):
+                pictures["decision_regions"] = regions_plot(
+                    spec, concat_targets(view.batches), self.model.classify, spec.classes
+                )
         return pictures

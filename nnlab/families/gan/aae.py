@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.base import Answer, Play
-from nnlab.families.gan.coded import Coded, within
+from nnlab.families.gan.coded import WithEncoder, output_activation
 from nnlab.families.gan.latent import Prior, deviation
-from nnlab.families.gan.networks import Centre, Squash, mlp_discriminator
+from nnlab.families.gan.networks import ScaledSigmoid, Standardize, mlp_discriminator
 from nnlab.families.gan.objectives import Objective
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Activation, Width, mlp_decoder, mlp_encoder
 
 
-class AAE(Coded):
+class AAE(WithEncoder):
     """The adversarial autoencoder (Makhzani et al. 2016, "Adversarial autoencoders"): a game about codes.
 
     The discriminator tells draws z from the prior from codes e(x) of data; the encoder makes the codes' distribution as a
@@ -31,7 +31,9 @@ class AAE(Coded):
 
     parts: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     maker: ClassVar[str] = "decoder"
-    extent: ClassVar[float] = 2.0  # of codes: what the uniform prior's draws span, and one s.d. of the Gaussian's to each side
+    value_range: ClassVar[float] = (
+        2.0  # of codes: what the uniform prior's draws span, and one s.d. of the Gaussian's to each side
+    )
 
     def __init__(
         self,
@@ -45,8 +47,10 @@ class AAE(Coded):
     ) -> None:
         super().__init__(
             spec,
-            encoder=nn.Sequential(Centre(spec), mlp_encoder(spec.shape, hidden, latent_dim, activation), *within(prior)),
-            decoder=nn.Sequential(mlp_decoder(spec.shape, hidden, latent_dim, activation), Squash(spec)),
+            encoder=nn.Sequential(
+                Standardize(spec), mlp_encoder(spec.shape, hidden, latent_dim, activation), *output_activation(prior)
+            ),
+            decoder=nn.Sequential(mlp_decoder(spec.shape, hidden, latent_dim, activation), ScaledSigmoid(spec)),
             discriminator=mlp_discriminator(latent_dim, hidden),
         )
         self.latent_dim, self.prior, self.weight = latent_dim, prior, weight
@@ -87,7 +91,7 @@ def against_prior(codes: Tensor, prior: Prior) -> dict[str, float]:
     code_deviation    the largest error of a coordinate's standard deviation, max_j |s.d._j / σ − 1|; 0 is the prior's
     code_correlation  the largest |correlation| of two coordinates, where there are two; 0 is the prior's
     """
-    codes = doubled(codes)
+    codes = to_float64(codes)
     mean = codes.mean(0)
     centred = codes - mean
     std = centred.square().mean(0).sqrt()

@@ -12,7 +12,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.networks import normalizes
 from nnlab.families.gan.objectives import Objective
 from nnlab.model import Model
-from nnlab.nn.ema import Averaged
+from nnlab.nn.ema import ExponentialMovingAverage
 
 Objects = tuple[Tensor, ...]  # what the discriminator sees of N examples: (N, *shape) images, and what comes with them
 
@@ -54,7 +54,7 @@ class Adversarial(Model):
         super().__init__(spec)
         for name, module in parts.items():
             self.add_module(name, module)
-        self.averaged = Averaged({name: parts[name] for name in self.parts})
+        self.averaged = ExponentialMovingAverage({name: parts[name] for name in self.parts})
 
     # -- the game -------------------------------------------------------------------------------------------------
 
@@ -75,18 +75,18 @@ class Adversarial(Model):
         return Answer({"generator": loss}, {"generator_loss": loss})
 
     @property
-    def mixes(self) -> bool:
+    def uses_batch_norm(self) -> bool:
         """Whether what D says of one example depends on the others of its batch: its gradient then has no norm of its own."""
         return normalizes(self.discriminator)
 
     @property
-    def extent(self) -> float:
+    def value_range(self) -> float:
         """How wide the values lie that the discriminator sees: the unit of the noise on them."""
         return (self.spec.high - self.spec.low) or 1.0
 
-    def follow(self, decay: float) -> None:
+    def update_average(self, decay: float) -> None:
         """A step of the averages towards the weights."""
-        self.averaged.follow({name: getattr(self, name) for name in self.parts}, decay)
+        self.averaged.update_parameters({name: getattr(self, name) for name in self.parts}, decay)
 
     @property
     def size(self) -> int:

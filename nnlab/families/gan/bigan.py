@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.base import Answer, Play
-from nnlab.families.gan.coded import Coded, within
+from nnlab.families.gan.coded import WithEncoder, output_activation
 from nnlab.families.gan.latent import Prior
-from nnlab.families.gan.networks import Centre, mlp_discriminator, mlp_generator, mlp_inverse
+from nnlab.families.gan.networks import Standardize, mlp_discriminator, mlp_generator, mlp_inverse
 from nnlab.families.gan.objectives import Objective
 from nnlab.nn.mlp import Width
 
 
-class BiGAN(Coded):
+class BiGAN(WithEncoder):
     """The bidirectional GAN (Donahue et al. 2017, "Adversarial feature learning"; Dumoulin et al. 2017): pairs are told apart.
 
     min_{G,E} max_D E log D(x, E(x)) + E log(1 − D(G(z), z)),   z (latent_dim,) from the prior
@@ -38,10 +38,10 @@ class BiGAN(Coded):
         super().__init__(
             spec,
             generator=mlp_generator(spec, latent_dim, hidden),
-            encoder=nn.Sequential(mlp_inverse(spec, latent_dim, hidden), *within(prior)),
+            encoder=nn.Sequential(mlp_inverse(spec, latent_dim, hidden), *output_activation(prior)),
             discriminator=mlp_discriminator(spec.features + latent_dim, hidden),
         )
-        self.centre = Centre(spec)
+        self.centre = Standardize(spec)
         self.latent_dim, self.prior = latent_dim, prior
 
     def players(self) -> dict[str, list[nn.Module]]:

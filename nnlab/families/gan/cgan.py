@@ -8,16 +8,16 @@ from nnlab.data.classes import need_classes
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.families.gan.base import Adversarial, Play
-from nnlab.families.gan.latent import Prior, drawn, one_hot
+from nnlab.families.gan.latent import Prior, one_hot, sample_prior
 from nnlab.families.gan.networks import (
     Channels,
     Normalization,
-    bounded_slope,
     chosen,
     conv_body,
     conv_features,
     conv_generator,
-    started,
+    init_weights,
+    with_spectral_norm,
 )
 from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
@@ -51,16 +51,16 @@ class CGAN(Adversarial):
         need_classes(spec, "a conditional game is played class by class")
         widths, self.classes = chosen(channels, spec), len(spec.classes)
         body = conv_body(spec, widths, normalization)
-        discriminator = started(Projection(body, conv_features(spec, widths), self.classes))
+        discriminator = init_weights(Projection(body, conv_features(spec, widths), self.classes))
         super().__init__(
             spec,
             generator=conv_generator(spec, latent_dim + self.classes, widths),
-            discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
+            discriminator=with_spectral_norm(discriminator) if spectral_norm else discriminator,
         )
         self.latent_dim, self.prior = latent_dim, prior
         self.register_buffer("shares", torch.full((self.classes,), 1 / self.classes))
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         counts = torch.bincount(split.labels(split.rows), minlength=self.classes)
         self.shares.copy_(counts / len(split))
 
@@ -70,7 +70,7 @@ class CGAN(Adversarial):
 
     def noise(self, n: int, generator: torch.Generator | None) -> Tensor:
         """(n, latent_dim) from the prior."""
-        return drawn(self.prior, n, self.latent_dim, self.shares.device, generator)
+        return sample_prior(self.prior, n, self.latent_dim, self.shares.device, generator)
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
         z = self.noise(len(batch), generator)

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
-from nnlab.families.gan.latent import FromNoise, Prior
+from nnlab.families.gan.latent import LatentPrior, Prior
 from nnlab.latent.codes import moments
 from nnlab.model import Latent
 
 
-class Coded(FromNoise):
+class WithEncoder(LatentPrior):
     """Base of those that have an encoder, too, z = E(x)."""
 
     def encode(self, x: Tensor) -> Tensor:
@@ -27,6 +27,6 @@ class Coded(FromNoise):
         return Latent(*moments(self, batches))
 
 
-def within(prior: Prior) -> list[nn.Module]:
+def output_activation(prior: Prior) -> list[nn.Module]:
     """What ends an encoder, so that its codes lie where the prior's draws do."""
     return [nn.Tanh()] if prior == "uniform" else []

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from nnlab.data.spec import DataSpec
-from nnlab.families.gan.latent import Plain, Prior
-from nnlab.families.gan.networks import Channels, Normalization, bounded_slope, chosen, conv_discriminator, conv_generator
+from nnlab.families.gan.latent import ImageCritic, Prior
+from nnlab.families.gan.networks import Channels, Normalization, chosen, conv_discriminator, conv_generator, with_spectral_norm
 from nnlab.nn.mlp import Width
 
 
-class DCGAN(Plain):
+class DCGAN(ImageCritic):
     """The deep convolutional GAN (Radford et al. 2016, "Unsupervised representation learning with deep convolutional GANs").
 
     min_G max_D E log D(x) + E log(1 − D(G(z))),   z (latent_dim,) from the prior
@@ -31,6 +31,6 @@ class DCGAN(Plain):
         super().__init__(
             spec,
             generator=conv_generator(spec, latent_dim, widths),
-            discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
+            discriminator=with_spectral_norm(discriminator) if spectral_norm else discriminator,
         )
         self.latent_dim, self.prior = latent_dim, prior

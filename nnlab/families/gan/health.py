@@ -11,7 +11,7 @@ FALLEN, NEVER = 0.5, 0.1  # diversity against the highest seen; and the least th
 STILL = 1e-4  # change of a loss against its size
 
 
-class Health:
+class TrainingMonitor:
     """Looks at the means of the terms, record after record, and says each trouble once, and again if it comes back."""
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class Health:
         self.records += 1
         self.seen.append(dict(means))
         self.highest = max(self.highest, min(means["diversity"], 1.0))  # to come back to the data's is no fall
-        now = self.troubles(judges) if len(self.seen) == WINDOW else {}
+        now = self.problems(judges) if len(self.seen) == WINDOW else {}
         new = [text for kind, text in now.items() if kind not in self.told]
         self.told = set(now)
         return new
 
-    def troubles(self, judges: bool) -> dict[str, str]:
+    def problems(self, judges: bool) -> dict[str, str]:
         found = {}
         if judges and all(min(m["real_accuracy"], m["fake_accuracy"]) > SURE for m in self.seen):
             found["won"] = (

@@ -12,17 +12,17 @@ from torch.nn import functional
 from nnlab.config.constraints import AtLeast, MoreThan
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.base import Adversarial, Answer, Play
-from nnlab.families.gan.latent import Prior, drawn, one_hot
+from nnlab.families.gan.latent import Prior, one_hot, sample_prior
 from nnlab.families.gan.networks import (
     SLOPE,
     Channels,
     Normalization,
-    bounded_slope,
     chosen,
     conv_body,
     conv_features,
     conv_generator,
-    started,
+    init_weights,
+    with_spectral_norm,
 )
 from nnlab.families.gan.objectives import Objective
 from nnlab.metrics.clustering import agreement
@@ -72,13 +72,13 @@ class InfoGAN(Adversarial):
         layers = [*conv_body(spec, widths, normalization), nn.Flatten()]
         layers += [nn.Linear(conv_features(spec, widths), hidden, bias=normalization == "none")]
         layers += [nn.BatchNorm1d(hidden)] if normalization == "batch" else []
-        discriminator = started(nn.Sequential(nn.Sequential(*layers, nn.LeakyReLU(SLOPE)), nn.Linear(hidden, 1)))
+        discriminator = init_weights(nn.Sequential(nn.Sequential(*layers, nn.LeakyReLU(SLOPE)), nn.Linear(hidden, 1)))
         told = categories + 2 * continuous
         super().__init__(
             spec,
             generator=conv_generator(spec, latent_dim + categories + continuous, widths, hidden=hidden),
-            discriminator=bounded_slope(discriminator) if spectral_norm else discriminator,
-            posterior=started(nn.Sequential(nn.Linear(hidden, READING), nn.LeakyReLU(SLOPE), nn.Linear(READING, told))),
+            discriminator=with_spectral_norm(discriminator) if spectral_norm else discriminator,
+            posterior=init_weights(nn.Sequential(nn.Linear(hidden, READING), nn.LeakyReLU(SLOPE), nn.Linear(READING, told))),
         )
         self.latent_dim, self.prior = latent_dim, prior
         self.categories, self.continuous = categories, continuous
@@ -89,19 +89,19 @@ class InfoGAN(Adversarial):
     def players(self) -> dict[str, list[nn.Module]]:
         return {"discriminator": [self.discriminator], "generator": [self.generator, self.posterior]}
 
-    def drawn(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
+    def sample_prior(self, n: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
         """z (n, latent_dim), c (n,) int64, s (n, continuous)."""
         device = self.averaged.updates.device
-        z = drawn(self.prior, n, self.latent_dim, device, generator)
+        z = sample_prior(self.prior, n, self.latent_dim, device, generator)
         c = torch.randint(self.categories, (n,), device=device, generator=generator)
-        return z, c, drawn("uniform", n, self.continuous, device, generator)
+        return z, c, sample_prior("uniform", n, self.continuous, device, generator)
 
     def coded(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
         """What the generator begins with, (N, latent_dim + categories + continuous), c as a vector of zeros and a one."""
         return torch.cat([z, one_hot(c, self.categories), s], 1)
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
-        z, c, s = self.drawn(len(batch), generator)
+        z, c, s = self.sample_prior(len(batch), generator)
         return Play(real=(batch.target,), fake=(self.generator(self.coded(z, c, s)),), kept={"c": c, "s": s})
 
     def features(self, x: Tensor) -> Tensor:
@@ -141,7 +141,7 @@ class InfoGAN(Adversarial):
     # -- what it can do -------------------------------------------------------------------------------------------
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        return self.made(*self.drawn(n, generator))
+        return self.made(*self.sample_prior(n, generator))
 
     def made(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
         """G(z, c, s), (N, *shape), by the averaged generator."""
@@ -163,7 +163,7 @@ class InfoGAN(Adversarial):
     def pictures(self, few: Batch, generator: torch.Generator) -> dict[str, np.ndarray]:
         """A row a category, with other noises and continuous codes from column to column; and each continuous code's motion."""
         shown = min(self.categories, ROWS)
-        z, _, s = self.drawn(COLUMNS, generator)
+        z, _, s = self.sample_prior(COLUMNS, generator)
         values = torch.linspace(-REACH, REACH, COLUMNS, device=z.device)
         pictures = {"codes": self.by_category(z, s, shown, [""] * COLUMNS)}
         still = z[:1].expand(COLUMNS, -1)

@@ -16,7 +16,7 @@ from nnlab.model import Latent
 Prior = Literal["gaussian", "uniform"]
 
 
-def drawn(prior: Prior, n: int, dim: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
+def sample_prior(prior: Prior, n: int, dim: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
     """(n, dim) of N(0, I), or uniform within (−1, 1)."""
     if prior == "gaussian":
         return torch.randn((n, dim), device=device, generator=generator)
@@ -33,7 +33,7 @@ def deviation(prior: Prior) -> float:
     return 1.0 if prior == "gaussian" else 1 / sqrt(3)
 
 
-class FromNoise(Adversarial):
+class LatentPrior(Adversarial):
     """Base of the models with x = G(z), z from a prior: what they draw and how they decode.
 
     maker  the name of the part that is G
@@ -45,7 +45,7 @@ class FromNoise(Adversarial):
 
     def noise(self, n: int, generator: torch.Generator | None) -> Tensor:
         """(n, latent_dim) from the prior."""
-        return drawn(self.prior, n, self.latent_dim, self.averaged.updates.device, generator)
+        return sample_prior(self.prior, n, self.latent_dim, self.averaged.updates.device, generator)
 
     def decode(self, z: Tensor) -> Tensor:
         """G(z), (N, *shape), by the averages."""
@@ -60,7 +60,7 @@ class FromNoise(Adversarial):
         return Latent(zero, zero + deviation(self.prior))
 
 
-class Plain(FromNoise):
+class ImageCritic(LatentPrior):
     """Base of the models whose discriminator sees the example, and nothing else."""
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:

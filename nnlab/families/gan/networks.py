@@ -19,7 +19,7 @@ from nnlab.config.constraints import NonEmpty
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.nn.attention import SelfAttention
-from nnlab.nn.conv import KERNEL, PADDING, STRIDE, sides
+from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
 from nnlab.nn.mlp import Width
 
 Channels = Literal["auto"] | Annotated[list[Width], NonEmpty()]
@@ -30,7 +30,7 @@ SMALLEST, LARGEST = 8, 64  # sides that `auto` is for
 BASE = 3  # the least side of what the generator begins with, if `auto` says how many layers there are
 
 
-class Centre(nn.Module):
+class Standardize(nn.Module):
     """x ↦ (2x − high − low)/(high − low), of values within bounds; those without are left as they are."""
 
     def __init__(self, spec: DataSpec) -> None:
@@ -42,7 +42,7 @@ class Centre(nn.Module):
         return (x - self.middle) / self.half if self.bounded else x
 
 
-class Squash(nn.Module):
+class ScaledSigmoid(nn.Module):
     """a ↦ middle + half · tanh a, within the data's bounds; where they have none a itself. float32."""
 
     def __init__(self, spec: DataSpec) -> None:
@@ -71,7 +71,7 @@ def chosen(channels: Channels, spec: DataSpec) -> list[int]:
                 )
             layers = max(1, int(log2(min(h, w) / BASE)))
         channels = [FIRST * 2**i for i in range(layers)]
-    sides(spec.shape, len(channels))
+    spatial_sizes(spec.shape, len(channels))
     return list(channels)
 
 
@@ -82,7 +82,7 @@ def nearest(h: int, w: int) -> str:
     return f"{h}×{w}"
 
 
-def started(network: nn.Module) -> nn.Module:
+def init_weights(network: nn.Module) -> nn.Module:
     """Weights from N(0, 0.02²), those of batch normalisation from N(1, 0.02²), biases zero."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -94,7 +94,7 @@ def started(network: nn.Module) -> nn.Module:
     return network
 
 
-def bounded_slope(network: nn.Module) -> nn.Module:
+def with_spectral_norm(network: nn.Module) -> nn.Module:
     """Each layer's weight divided by its largest singular value σ(W), by one power iteration an update (Miyato et al. 2018)."""
     for module in list(network.modules()):
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -110,7 +110,7 @@ def conv_generator(
     hidden   units of a fully connected layer before the smallest map; None is no such layer
     attends  with self-attention over the largest map before the image
     """
-    size = sides(spec.shape, len(channels))
+    size = spatial_sizes(spec.shape, len(channels))
     widths = [*reversed(channels), spec.shape[0]]
     layers: list[nn.Module] = []
     if hidden:
@@ -124,7 +124,7 @@ def conv_generator(
         layers += [nn.ConvTranspose2d(before, width, KERNEL, STRIDE, PADDING, output_padding=odd, bias=i == last)]
         if i < last:
             layers += [nn.BatchNorm2d(width), nn.ReLU()]
-    return started(nn.Sequential(*layers, Squash(spec)))
+    return init_weights(nn.Sequential(*layers, ScaledSigmoid(spec)))
 
 
 def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization, *, attends: bool = False) -> nn.Sequential:
@@ -132,32 +132,32 @@ def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization,
 
     attends  with self-attention over the largest map after the image
     """
-    layers: list[nn.Module] = [Centre(spec)]
+    layers: list[nn.Module] = [Standardize(spec)]
     for i, (before, width) in enumerate(pairwise([spec.shape[0], *channels])):
         normalized = normalization == "batch" and i > 0
         layers += [nn.Conv2d(before, width, KERNEL, STRIDE, PADDING, bias=not normalized)]
         layers += [nn.BatchNorm2d(width)] if normalized else []
         layers += [nn.LeakyReLU(SLOPE)]
         layers += [SelfAttention(width)] if attends and i == 0 else []
-    return started(nn.Sequential(*layers))
+    return init_weights(nn.Sequential(*layers))
 
 
 def conv_features(spec: DataSpec, channels: list[int]) -> int:
     """The number of values that `conv_body` gives for an image."""
-    return channels[-1] * prod(sides(spec.shape, len(channels))[-1])
+    return channels[-1] * prod(spatial_sizes(spec.shape, len(channels))[-1])
 
 
 def conv_discriminator(
     spec: DataSpec, channels: list[int], normalization: Normalization, *, attends: bool = False
 ) -> nn.Sequential:
     """(N, C, H, W) → (N, 1)."""
-    head = started(nn.Linear(conv_features(spec, channels), 1))
+    head = init_weights(nn.Linear(conv_features(spec, channels), 1))
     return nn.Sequential(*conv_body(spec, channels, normalization, attends=attends), nn.Flatten(), head)
 
 
 def conv_inverse(spec: DataSpec, outputs: int, channels: list[int]) -> nn.Sequential:
     """(N, C, H, W) → (N, outputs): an encoder of the discriminator's layers, batch-normalised."""
-    head = started(nn.Linear(conv_features(spec, channels), outputs))
+    head = init_weights(nn.Linear(conv_features(spec, channels), outputs))
     return nn.Sequential(*conv_body(spec, channels, "batch"), nn.Flatten(), head)
 
 
@@ -167,7 +167,7 @@ def mlp_generator(spec: DataSpec, inputs: int, hidden: list[int]) -> nn.Sequenti
     layers: list[nn.Module] = []
     for before, width in pairwise(widths):
         layers += [nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-1], spec.features), nn.Unflatten(1, spec.shape), Squash(spec))
+    return nn.Sequential(*layers, nn.Linear(widths[-1], spec.features), nn.Unflatten(1, spec.shape), ScaledSigmoid(spec))
 
 
 def mlp_discriminator(inputs: int, hidden: list[int], outputs: int = 1) -> nn.Sequential:
@@ -180,7 +180,7 @@ def mlp_discriminator(inputs: int, hidden: list[int], outputs: int = 1) -> nn.Se
 
 def mlp_inverse(spec: DataSpec, outputs: int, hidden: list[int]) -> nn.Sequential:
     """(N, *shape) → (N, outputs): an encoder, batch-normalised as the generator is."""
-    layers: list[nn.Module] = [Centre(spec), nn.Flatten()]
+    layers: list[nn.Module] = [Standardize(spec), nn.Flatten()]
     for before, width in pairwise([spec.features, *hidden]):
         layers += [nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers, nn.Linear([spec.features, *hidden][-1], outputs))

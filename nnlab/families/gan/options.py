@@ -16,7 +16,7 @@ SMOOTHED = ("minimax", "non_saturating", "least_squares")  # those whose discrim
 class Discriminator:
     """How the discriminator learns.
 
-    steps              its updates before each of the generator's
+    n_critic           its updates before each of the generator's
     optimizer          a config's node; the generator's own if it is empty
     gradient_penalty   weight λ of λ E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) G(z), one ε an image (Gulrajani et al. 2017)
     label_smoothing    how far short of certainty the answer to data is to be, one-sided (Salimans et al. 2016)
@@ -27,22 +27,22 @@ class Discriminator:
     def __init__(
         self,
         *,
-        steps: Annotated[int, AtLeast(1)] = 1,
+        n_critic: Annotated[int, AtLeast(1)] = 1,
         optimizer: Mapping,
         gradient_penalty: Annotated[float, AtLeast(0)] = 0.0,
         label_smoothing: Annotated[float, Between(0, 0.5)] = 0.0,
         instance_noise: Annotated[float, AtLeast(0)] = 0.0,
     ) -> None:
-        self.steps, self.optimizer = steps, optimizer
+        self.n_critic, self.optimizer = n_critic, optimizer
         self.gradient_penalty, self.label_smoothing = gradient_penalty, label_smoothing
         self.instance_noise = instance_noise
 
 
 class GameOptions(UpdateOptions):
-    """Of the game: a step is one update of the generator, before it `discriminator.steps` of the discriminator, each of them
+    """Of the game: a step is one update of the generator, before it `discriminator.n_critic` of the discriminator, each of them
     with a batch of its own.
 
-    average  decay of the running average of the generator's weights, which is what samples; 0: the weights themselves
+    ema_decay  decay of the running average of the generator's weights, which is what samples; 0: the weights themselves
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class GameOptions(UpdateOptions):
         *,
         objective: Objective = "non_saturating",
         discriminator: Discriminator,
-        average: Annotated[float, Between(0, 1)] = 0.999,
+        ema_decay: Annotated[float, Between(0, 1)] = 0.999,
         **updates,
     ) -> None:
         super().__init__(**updates)
         if self.batch_size < 2:
             raise BadInput("trainer.batch_size: a game is played by batches of 2 or more, over which networks normalise")
-        self.objective, self.discriminator, self.average = objective, discriminator, average
+        self.objective, self.discriminator, self.ema_decay = objective, discriminator, ema_decay
         if discriminator.label_smoothing and objective not in SMOOTHED:
             raise BadInput(
                 f"trainer.discriminator.label_smoothing: has no meaning under {objective}, which asks for no certain answer; "
@@ -73,4 +73,4 @@ class GameOptions(UpdateOptions):
 
     @property
     def images_per_step(self) -> int:
-        return self.batch_size * self.discriminator.steps
+        return self.batch_size * self.discriminator.n_critic

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.families.gan.latent import Plain, Prior
-from nnlab.families.gan.networks import Channels, bounded_slope, chosen, conv_discriminator, conv_generator
+from nnlab.families.gan.latent import ImageCritic, Prior
+from nnlab.families.gan.networks import Channels, chosen, conv_discriminator, conv_generator, with_spectral_norm
 from nnlab.families.gan.show import attention_picture
 from nnlab.nn.attention import SelfAttention
 from nnlab.nn.mlp import Width
@@ -14,7 +14,7 @@ from nnlab.nn.mlp import Width
 SHOWN = 6  # samples whose attention is shown
 
 
-class SAGAN(Plain):
+class SAGAN(ImageCritic):
     """The GAN with self-attention (Zhang et al. 2019, "Self-attention generative adversarial networks"), without labels.
 
     Both networks look over their largest feature map (`nn/attention.py`), and in both each layer's weight is divided by its
@@ -30,8 +30,8 @@ class SAGAN(Plain):
         widths = chosen(channels, spec)
         super().__init__(
             spec,
-            generator=bounded_slope(conv_generator(spec, latent_dim, widths, attends=True)),
-            discriminator=bounded_slope(conv_discriminator(spec, widths, "none", attends=True)),
+            generator=with_spectral_norm(conv_generator(spec, latent_dim, widths, attends=True)),
+            discriminator=with_spectral_norm(conv_discriminator(spec, widths, "none", attends=True)),
         )
         self.latent_dim, self.prior = latent_dim, prior
 

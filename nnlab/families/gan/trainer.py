@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
 from nnlab.families.gan.base import Adversarial, Objects, Play
-from nnlab.families.gan.health import Health
+from nnlab.families.gan.health import TrainingMonitor
 from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies
 from nnlab.families.gan.options import GameOptions
@@ -21,16 +21,16 @@ from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, can
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import Linear
-from nnlab.plotting.animation import Reel
+from nnlab.plotting.animation import ImageHistory
 from nnlab.plotting.images import tiled, to_pixels
 from nnlab.plotting.latent import class_picture, motion, reconstruction_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.randomness import aside
-from nnlab.training.trainer import Setting, evaluating
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import TrainerContext, evaluating
 
-ANSWERS = 2000  # examples of a split that the discriminator is asked about, at the most
+MAX_CRITIC_EXAMPLES = 2000  # examples of a split that the discriminator is asked about, at the most
 FILMED = 64  # samples from the same noise, picture after picture
 PER_CLASS = 8
 
@@ -48,7 +48,7 @@ class GameTrainer(GradientTrainer):
     fake_accuracy       share of the samples that it takes for samples
     real_score          its mean answer (logit or score) to data
     fake_score          its mean answer to samples
-    answers_of          how many examples of the split it was asked about
+    critic_examples          how many examples of the split it was asked about
     diversity           variance of the samples of a batch as a share of the data's; near 0 where samples are all alike
     gradient_penalty    mean (‖∇D‖ − 1)² between data and samples
     weighted_penalty    the same times trainer.discriminator.gradient_penalty
@@ -60,29 +60,29 @@ class GameTrainer(GradientTrainer):
     """
 
     options = GameOptions
-    learns = "by a game of networks against each other"
-    uses = frozenset({"optimizer", "augmentation"})
+    description = "by a game of networks against each other"
+    requires = frozenset({"optimizer", "augmentation"})
     lower = GradientTrainer.lower | {"code_mean", "code_deviation", "code_correlation"}
     higher = GradientTrainer.higher | {"nmi", "ari"}
-    whole_batches = True  # batch normalisation of the few that are left would be of these few
+    drop_last = True  # batch normalisation of the few that are left would be of these few
 
-    def __init__(self, setting: Setting) -> None:
-        self.rules: GameOptions = setting.options
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        self.rules: GameOptions = context.options
+        super().__init__(context)
         own = self.rules.discriminator
-        self.refuse(setting.model)
+        self.refuse(context.model)
         self.objective = OBJECTIVES[self.rules.objective](own.label_smoothing)
         if own.instance_noise:
-            self.scheduled["instance_noise"] = Scheduled(own.instance_noise * self.model.extent, Linear()).to(self.device)
-        self.health = Health()
-        self.reel = Reel()
-        self.made = 0  # steps
+            self.scheduled["instance_noise"] = Scheduled(own.instance_noise * self.model.value_range, Linear()).to(self.device)
+        self.health = TrainingMonitor()
+        self.reel = ImageHistory()
+        self.steps_done = 0  # steps
 
     def refuse(self, model: Adversarial) -> None:
         """Raises BadInput for a game that the model cannot play, naming those that it can."""
         own, objective = self.rules.discriminator, self.rules.objective
         name = type(model).__name__
-        if own.gradient_penalty and model.mixes:
+        if own.gradient_penalty and model.uses_batch_norm:
             raise BadInput(
                 f"trainer.discriminator.gradient_penalty: the discriminator of {name} normalises over the batch, so its answer "
                 "to an example has no gradient of its own; add model.normalization=none, or leave the penalty out"
@@ -90,13 +90,13 @@ class GameTrainer(GradientTrainer):
         bounded = any(hasattr(m, "parametrizations") for m in model.discriminator.modules())
         if objective == "wasserstein" and not own.gradient_penalty and not bounded:
             able = ", ".join(known for known in OBJECTIVES if known != "wasserstein")
-            how = "model.normalization=none trainer=wgan_gp" if model.mixes else "trainer=wgan_gp"
+            how = "model.normalization=none trainer=wgan_gp" if model.uses_batch_norm else "trainer=wgan_gp"
             raise BadInput(
                 f"trainer.objective: wasserstein needs a critic of bounded slope, which {name} has not; "
                 f"give {how}, which adds a gradient penalty, or use {able}"
             )
 
-    def learners(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
+    def parameter_groups(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
         nodes = {"discriminator": self.rules.discriminator.optimizer or self.optimizer_node}
         return {
             name: (chain.from_iterable(part.parameters() for part in parts), nodes.get(name, self.optimizer_node))
@@ -107,7 +107,7 @@ class GameTrainer(GradientTrainer):
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         done = super().train(step, n, stop)
-        self.made = step + done
+        self.steps_done = step + done
         return done
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
@@ -116,32 +116,32 @@ class GameTrainer(GradientTrainer):
             for part in parts[:-1]:
                 with torch.no_grad():
                     play = self.play(part)
-                self.learn_to_tell(play)
+                self.train_discriminator(play)
             play = self.play(parts[-1])
-            terms = self.learn_to_tell(play)
+            terms = self.train_discriminator(play)
             terms |= self.answer(play)
-        self.model.follow(self.rules.average)
+        self.model.update_average(self.rules.ema_decay)
         return {name: term.detach() for name, term in terms.items()}
 
     def parts(self, batch: Batch) -> list[Batch]:
         """One for each update of the discriminator; fewer, if there are not two examples for each."""
-        return split(batch, max(1, min(self.rules.discriminator.steps, len(batch) // 2)))
+        return split(batch, max(1, min(self.rules.discriminator.n_critic, len(batch) // 2)))
 
     def play(self, batch: Batch) -> Play:
         with self.precision.forward():
             play = self.model.play(batch, self.generator)
-        return replace(play, real=self.disturbed(play.real), fake=self.disturbed(play.fake))
+        return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake))
 
-    def disturbed(self, objects: Objects) -> Objects:
+    def add_instance_noise(self, objects: Objects) -> Objects:
         """With the instance noise on the first of them, what there is to see."""
         noise = self.scheduled.get("instance_noise")
         if noise is None:
             return objects
         first, *rest = objects
-        drawn = torch.randn(first.shape, device=first.device, generator=self.generator)
-        return (torch.addcmul(first, drawn, noise.value), *rest)
+        sample_prior = torch.randn(first.shape, device=first.device, generator=self.generator)
+        return (torch.addcmul(first, sample_prior, noise.value), *rest)
 
-    def learn_to_tell(self, play: Play) -> dict[str, Tensor]:
+    def train_discriminator(self, play: Play) -> dict[str, Tensor]:
         """An update of the discriminator."""
         real, fake = (tuple(part.detach() for part in objects) for objects in (play.real, play.fake))
         with self.precision.forward():
@@ -155,13 +155,13 @@ class GameTrainer(GradientTrainer):
             terms["weighted_penalty"] = weight * terms["gradient_penalty"]
             loss = loss + terms["weighted_penalty"]
         terms["diversity"] = spread(fake[0]) / spread(real[0]).clamp(min=1e-12)
-        self.move("discriminator", loss, terms)
+        self.backward_and_step("discriminator", loss, terms)
         return terms
 
     def penalty(self, real: Objects, fake: Objects) -> Tensor:
         """Outside autocast: a gradient's norm to three digits would be a penalty to two."""
         share = torch.rand(len(real[0]), device=self.device, generator=self.generator)
-        return slope_penalty(self.model.discriminate, real, fake, share)
+        return gradient_penalty_of(self.model.discriminate, real, fake, share)
 
     def answer(self, play: Play) -> dict[str, Tensor]:
         """An update of each of those who play against it, all from where they are now."""
@@ -172,17 +172,17 @@ class GameTrainer(GradientTrainer):
             left -= 1
             loss.backward(inputs=self.players[name].parameters, retain_graph=left > 0)
         for name in answer.losses:
-            self.descend_player(name, terms)
+            self.step_player(name, terms)
         return terms
 
-    def move(self, name: str, loss: Tensor, terms: dict[str, Tensor]) -> None:
+    def backward_and_step(self, name: str, loss: Tensor, terms: dict[str, Tensor]) -> None:
         """One player learns; the others' gradients are not even computed."""
         loss.backward(inputs=self.players[name].parameters)
-        self.descend_player(name, terms)
+        self.step_player(name, terms)
 
-    def descend_player(self, name: str, terms: dict[str, Tensor]) -> None:
+    def step_player(self, name: str, terms: dict[str, Tensor]) -> None:
         terms[f"{name}_gradient"] = self.players[name].gradient_norm()
-        self.players[name].descend(self.gradient_clip)
+        self.players[name].step(self.gradient_clip)
 
     def diagnose(self, step: int) -> str | None:
         batch = self.feed.batch(self.rows(step), self.generator)
@@ -195,37 +195,37 @@ class GameTrainer(GradientTrainer):
         with torch.no_grad(), self.precision.step():
             return first_not_finite(self.model, round_of_the_game)
 
-    def heed(self, means: dict[str, float]) -> None:
-        self.remarks += self.health.look(means, judges=self.objective.threshold is not None)
+    def check_health(self, means: dict[str, float]) -> None:
+        self.notices += self.health.look(means, judges=self.objective.threshold is not None)
 
     def state(self) -> dict:
-        return {**super().state(), "made": self.made, "health": self.health.state(), "reel": self.reel.state()}
+        return {**super().state(), "made": self.steps_done, "health": self.health.state(), "reel": self.reel.state()}
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        self.made = state["made"]
+        self.steps_done = state["made"]
         self.health.restore(state["health"])
         self.reel.restore(state["reel"])
 
     # -- figures and pictures -------------------------------------------------------------------------------------
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return reconstruction_figures(self.model, batch, self.model.spec)
 
-    def measure(self, split: str) -> dict[str, float]:
-        figures = super().measure(split) if can(self.model, Reconstructs) else {}
-        with aside(self.seed, self.device) as generator, evaluating(self.model):
-            figures |= self.answers(split, generator)
+    def evaluate_split(self, split: str) -> dict[str, float]:
+        figures = super().evaluate_split(split) if can(self.model, Reconstructs) else {}
+        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            figures |= self.critic_statistics(split, generator)
             return figures | self.model.measured(self.batches(split, generator), generator)
 
-    def answers(self, split: str, generator: torch.Generator) -> dict[str, float]:
+    def critic_statistics(self, split: str, generator: torch.Generator) -> dict[str, float]:
         """What the discriminator says of ANSWERS examples that it may not have learned from, and of as many samples."""
-        feed = Feed(self.data.split(split), self.noise)
-        rows = feed.split.spread(ANSWERS)
-        self.facts = {**self.facts, "answers_of": len(rows)}
+        feed = BatchBuilder(self.data.split(split), self.noise)
+        rows = feed.split.spread(MAX_CRITIC_EXAMPLES)
+        self.metadata = {**self.metadata, "critic_examples": len(rows)}
         answers: tuple[list[Tensor], list[Tensor]] = ([], [])
-        with as_it_plays(self.model.discriminator):
-            for batch in feed.in_order(generator, rows):
+        with batch_statistics_mode(self.model.discriminator):
+            for batch in feed.sequential(generator, rows):
                 play = self.model.play(batch, generator)
                 for said, seen in zip(answers, (play.real, play.fake), strict=True):
                     said.append(self.model.discriminate(*seen))
@@ -235,17 +235,17 @@ class GameTrainer(GradientTrainer):
         return dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
 
     def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:
-        return Feed(self.data.split(split), self.noise).in_order(generator)
+        return BatchBuilder(self.data.split(split), self.noise).sequential(generator)
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         model = self.model
-        with self.viewing() as view:
+        with self.preview() as view:
             if model.spec.kind == "table":
                 return table_pictures(model, view.batches, view.generator)
             samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
             self.reel.look(samples, self.epoch)
             pictures = {"sample": tiled(samples)}
-            if self.made == self.stages[-1].steps:
+            if self.steps_done == self.stages[-1].steps:
                 pictures["sample_history"] = self.reel.film()
             if can(model, SamplesClasses):
                 pictures["classes"] = class_picture(model, PER_CLASS, view.generator)
@@ -264,7 +264,7 @@ def split(batch: Batch, parts: int) -> list[Batch]:
 
 
 @contextmanager
-def as_it_plays(discriminator: nn.Module) -> Iterator[None]:
+def batch_statistics_mode(discriminator: nn.Module) -> Iterator[None]:
     """A discriminator that normalises over batches is asked as it was trained, by batches of one kind: their mixture, which its
     running means are of, is nothing that it has ever judged. What it keeps of batches is as before afterwards.
     """
@@ -278,7 +278,7 @@ def as_it_plays(discriminator: nn.Module) -> Iterator[None]:
             buffer.copy_(before)
 
 
-def slope_penalty(discriminate: Callable[..., Tensor], real: Objects, fake: Objects, share: Tensor) -> Tensor:
+def gradient_penalty_of(discriminate: Callable[..., Tensor], real: Objects, fake: Objects, share: Tensor) -> Tensor:
     """E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) x̃ with ε (N,), a scalar (Gulrajani et al. 2017).
 
     Of a pair the gradient is by both; what is no real number (a label) is the same for x and x̃.

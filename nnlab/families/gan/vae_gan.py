@@ -9,17 +9,17 @@ from torch import Tensor, nn
 from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.base import Answer, Play
-from nnlab.families.gan.coded import Coded
+from nnlab.families.gan.coded import WithEncoder
 from nnlab.families.gan.latent import Prior
 from nnlab.families.gan.networks import Channels, Normalization, chosen, conv_discriminator, conv_generator, conv_inverse
 from nnlab.families.gan.objectives import Objective
 from nnlab.model import Latent
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
 
 
-class VAEGAN(Coded):
+class VAEGAN(WithEncoder):
     """VAE and GAN with one decoder (Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric").
 
     q(z|x) = N(μ(x), diag σ²(x));   x̃ = d(z) of z from q(z|x), x_p = d(z_p) of z_p from N(0, I)
@@ -110,7 +110,7 @@ class VAEGAN(Coded):
         """The prior, and the mean KL of each coordinate over the batches."""
         kl = torch.cat([gaussian_kl(*self.posterior(batch.input)) for batch in batches])
         zero = torch.zeros_like(kl[0])
-        return Latent(mean=zero, std=zero + 1, kl=doubled(kl).mean(0).float().to(kl.device))
+        return Latent(mean=zero, std=zero + 1, kl=to_float64(kl).mean(0).float().to(kl.device))
 
 
 def posterior(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

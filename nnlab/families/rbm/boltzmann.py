@@ -16,7 +16,7 @@ from nnlab.families.rbm.units import of_gray_values
 from nnlab.metrics.partition import MOST, states
 from nnlab.model import Latent
 from nnlab.model.data_init import mean_of
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 LARGEST = 4096  # units: a sweep visits one after another, and the weights are their square
 SETTLING = 30  # updates of mean field, each half of the way
@@ -58,7 +58,7 @@ class Boltzmann(Pairwise):
         return len(self.bias)
 
     @torch.no_grad()
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         """Begin with the visible units at the frequencies of the data."""
         self.bias[: self.visible] = mean_of(split).flatten().clamp(0.001, 0.999).logit()
 
@@ -116,7 +116,7 @@ class Boltzmann(Pairwise):
     def log_z(self) -> float:
         """All states of the machine counted, in float64."""
         s = states(self.units, dtype=torch.float32, device=self.bias.device)
-        return doubled(-self.energy(s)).logsumexp(0).item()
+        return to_float64(-self.energy(s)).logsumexp(0).item()
 
     def data_statistics(self, v: Tensor) -> Statistics:
         """Those of a batch v (N, D), p(h|v) exactly."""
@@ -138,9 +138,9 @@ class Boltzmann(Pairwise):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         v = self.check(batch.target).flatten(1)
-        return {"loss": self.watched(v, self.mean_field(v))}
+        return {"loss": self.monitored_loss(v, self.mean_field(v))}
 
-    def watched(self, v: Tensor, m: Tensor) -> Tensor:
+    def monitored_loss(self, v: Tensor, m: Tensor) -> Tensor:
         """`loss`, (N,), of v (N, D) with hidden means m (N, H)."""
         field = self.field(torch.cat([v, m], 1))[:, : self.visible]
         return functional.binary_cross_entropy_with_logits(field, v, reduction="none").sum(1)
@@ -183,10 +183,10 @@ class Boltzmann(Pairwise):
     def score(self, x: Tensor) -> Tensor:
         """`loss`, nats, (N,): how little each value is to be expected from the others."""
         v = self.check(x).flatten(1)
-        return self.watched(v, self.mean_field(v))
+        return self.monitored_loss(v, self.mean_field(v))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
-        codes = doubled(torch.cat([self.encode(batch.target) for batch in batches]))
+        codes = to_float64(torch.cat([self.encode(batch.target) for batch in batches]))
         mean, std = codes.mean(0).float(), codes.std(0, correction=0).float()
         return Latent(mean.to(self.bias.device), std.to(self.bias.device))
 

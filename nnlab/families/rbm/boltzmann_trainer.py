@@ -11,11 +11,11 @@ from nnlab.errors import BadInput
 from nnlab.families.rbm.energy import difference
 from nnlab.families.rbm.options import SettlingOptions
 from nnlab.families.rbm.show import filters_picture
-from nnlab.families.rbm.trainer import Contrast, StatisticsTrainer
+from nnlab.families.rbm.trainer import ContrastiveGradient, StatisticsTrainer
 from nnlab.metrics.partition import MOST
 from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
-from nnlab.training.trainer import Setting
+from nnlab.training.trainer import TrainerContext
 
 
 class BoltzmannTrainer(StatisticsTrainer):
@@ -28,10 +28,10 @@ class BoltzmannTrainer(StatisticsTrainer):
     """
 
     options = SettlingOptions
-    learns = "by the statistics of data and model"
+    description = "by the statistics of data and model"
 
-    def __init__(self, setting: Setting) -> None:
-        options, machine = setting.options, setting.model
+    def __init__(self, context: TrainerContext) -> None:
+        options, machine = context.options, context.model
         if options.inference == "enumeration" and not machine.countable:
             raise BadInput(
                 f"trainer.inference: enumeration of {machine.units} units, of 2^{machine.units} states; "
@@ -41,11 +41,11 @@ class BoltzmannTrainer(StatisticsTrainer):
         if self.inference == "auto":
             self.inference = "enumeration" if machine.countable else "mean_field"
         self.n_chains = options.chains
-        super().__init__(setting)
-        self.facts = {**self.facts, "inference": self.inference}
+        super().__init__(context)
+        self.metadata = {**self.metadata, "inference": self.inference}
 
-    def enter(self, stage: int) -> None:
-        super().enter(stage)
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
         if self.inference != "enumeration":
             self.memory.register_buffer("chains", torch.zeros((self.n_chains, self.model.units), device=self.device))
 
@@ -56,32 +56,32 @@ class BoltzmannTrainer(StatisticsTrainer):
             chains.copy_(torch.rand(p.shape, device=self.device, generator=self.generator).lt_(p))
         return super().train(step, n, stop)
 
-    def contrast(self, batch: Batch) -> Contrast:
+    def contrastive_gradient(self, batch: Batch) -> ContrastiveGradient:
         machine, v = self.model, self.model.check(batch.target).flatten(1)
         m = machine.mean_field(v)
-        terms = {"loss": machine.watched(v, m).mean()}
+        terms = {"loss": machine.monitored_loss(v, m).mean()}
         if self.inference == "enumeration":
-            return Contrast(terms, difference(machine.data_statistics(v), machine.model_statistics()))
+            return ContrastiveGradient(terms, difference(machine.data_statistics(v), machine.model_statistics()))
         s = torch.cat([v, m], 1) if self.inference == "mean_field" else machine.hidden_given(v, self.k, self.generator)
         chains = self.memory.chains
         chains.copy_(machine.gibbs(chains, self.k, self.generator))
-        return Contrast(terms, difference(machine.statistics(s), machine.statistics(chains)))
+        return ContrastiveGradient(terms, difference(machine.statistics(s), machine.statistics(chains)))
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        figures = {**self.terms(batch, generator), **reconstruction_figures(self.model, batch, self.model.spec)}
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        figures = {**self.loss_terms(batch, generator), **reconstruction_figures(self.model, batch, self.model.spec)}
         if self.model.countable:
             figures["free_energy"] = self.model.free_energy(batch.target.flatten(1))
         return figures
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         """Of a small machine also log p(v), nats, all states counted."""
-        figures = super().measure(split)
+        figures = super().evaluate_split(split)
         if self.model.countable:
             figures["log_likelihood"] = -figures["free_energy"] - self.model.log_z()
         return figures
 
-    def show(self) -> dict[str, np.ndarray]:
-        with self.viewing() as view:
+    def images(self) -> dict[str, np.ndarray]:
+        with self.preview() as view:
             pictures = {
                 "sample": sample_picture(self.model, 64, view.generator),
                 "reconstruction": reconstruction_picture(self.model, view.few),

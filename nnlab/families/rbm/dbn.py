@@ -12,7 +12,7 @@ from nnlab.data.split import Split
 from nnlab.families.rbm.rbm import RBM
 from nnlab.families.rbm.units import Choice
 from nnlab.model import Latent, Model
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Width
 
 
@@ -61,13 +61,13 @@ class DBN(Model):
     def set_extra_state(self, state: Tensor) -> None:
         self.use(int(state))
 
-    def start(self, split: Split) -> None:
-        self.layers[0].start(split)
+    def init_from_data(self, split: Split) -> None:
+        self.layers[0].init_from_data(split)
 
     def start_layer(self, number: int, images: Iterable[Tensor]) -> None:
         """Begin machine `number` (from 0) with its visible units at the frequencies of what it will learn from."""
         means = torch.cat([self.means(x.flatten(1), number) for x in images])
-        mean = doubled(means).mean(0).to(means)
+        mean = to_float64(means).mean(0).to(means)
         self.layers[number].start_from(mean, mean * (1 - mean))
 
     def remarks(self, split: Split) -> list[str]:
@@ -118,7 +118,7 @@ class DBN(Model):
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of the codes of the batches."""
-        codes = doubled(torch.cat([self.encode(batch.target) for batch in batches]))
+        codes = to_float64(torch.cat([self.encode(batch.target) for batch in batches]))
         mean, std = (figure.float().to(self.layers[0].weight.device) for figure in (codes.mean(0), codes.std(0, correction=0)))
         return Latent(mean, std)
 

@@ -11,7 +11,7 @@ from nnlab.data.split import Split
 from nnlab.families.rbm.boltzmann import refuse_real_values
 from nnlab.families.rbm.energy import Pairwise
 from nnlab.model import PassModel, Statistics
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 Rule = Literal["hebb", "pseudo_inverse"]
 CAPACITY = {"hebb": 0.138, "pseudo_inverse": 1.0}  # patterns a unit, of random ones (Amit, Gutfreund & Sompolinsky 1985)
@@ -61,7 +61,7 @@ class Hopfield(Pairwise, PassModel):
 
     # -- storage --------------------------------------------------------------------------------------------------
 
-    def accumulate(self, batch: Batch, sums: Statistics | None) -> Statistics:
+    def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
         """The patterns themselves while they are fewer than units, (P, N); then Σ ξξ′ (N, N), which is less."""
         s = self.to_spins(self.check(batch.target))
         if sums is None or "patterns" in sums:
@@ -69,18 +69,18 @@ class Hopfield(Pairwise, PassModel):
             if len(s) < self.spec.features:
                 return {"patterns": s}
             sums = None
-        own = {"n": torch.tensor(float(len(s)), device=s.device), "pairs": doubled(s.T @ s)}
+        own = {"n": torch.tensor(float(len(s)), device=s.device), "pairs": to_float64(s.T @ s)}
         return own if sums is None else {name: sums[name] + value for name, value in own.items()}
 
-    def finish(self, sums: Statistics) -> dict[str, Tensor]:
+    def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         if "patterns" in sums:
             weight, n = stored(sums["patterns"], self.rule), torch.tensor(float(len(sums["patterns"])))
-            pairs = doubled(sums["patterns"].T @ sums["patterns"])
+            pairs = to_float64(sums["patterns"].T @ sums["patterns"])
         else:
             pairs, n = sums["pairs"], sums["n"]
             weight = stored_from_pairs(pairs, self.rule)
         self.weight.copy_(weight)
-        mean = -0.5 * (doubled(self.weight) * pairs).sum() / n.to(pairs.device)
+        mean = -0.5 * (to_float64(self.weight) * pairs).sum() / n.to(pairs.device)
         return {"energy": mean.cpu(), "load": n.cpu().double() / self.spec.features}
 
     # -- recall ---------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def stored(patterns: Tensor, rule: Rule) -> Tensor:
     if rule == "hebb":
         weight = patterns.T @ patterns / patterns.shape[1]
     else:
-        x = doubled(patterns)
+        x = to_float64(patterns)
         # X⁺X = X′(XX′)⁺X; patterns that occur twice, or follow from others, leave XX′ without an inverse
         weight = (x.T @ torch.linalg.pinv(x @ x.T, hermitian=True) @ x).to(patterns)
     return weight.fill_diagonal_(0)

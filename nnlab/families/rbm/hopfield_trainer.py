@@ -39,15 +39,15 @@ class HopfieldTrainer(OnePassTrainer):
     lower = OnePassTrainer.lower | {"energy"}
     higher = OnePassTrainer.higher | {"overlap"}
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         model, s = self.model, self.model.to_spins(batch.target)
         overlap = overlaps(s, model.to_spins(model.reconstruct(batch.input)))
         figures = {"energy": model.energy(s), "overlap": overlap}
         return {**figures, **reconstruction_figures(model, batch, model.spec)}
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         model, train = self.model, self.data.train
-        with self.viewing() as view:
+        with self.preview() as view:
             patterns = model.to_spins(train.values(train.spread(TRIED)))
             pictures = {
                 "reconstruction": reconstruction_picture(model, view.few),

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.feed import evaluation_batch
+from nnlab.data.feed import eval_batch_size
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.families.rbm.energy import EnergyModel, Statistics
 from nnlab.families.rbm.units import Choice, of_gray_values, visible_units
 from nnlab.model import Latent
 from nnlab.model.data_init import mean_of
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Width
 
 WATCHED = 4  # bits an example whose conditional probability a figure is made of
@@ -55,16 +55,16 @@ class RBM(EnergyModel):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
         self.register_buffer("base_bias", torch.zeros(spec.features))
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         """Begin with the visible units at the frequencies of the data."""
         mean = mean_of(split).flatten()
-        centred = (split.values(rows).flatten(1) - mean for rows in split.rows.split(evaluation_batch(split)))
-        variance = sum(doubled(x).square().sum(0) for x in centred).float() / len(split)
+        centred = (split.values(rows).flatten(1) - mean for rows in split.rows.split(eval_batch_size(split)))
+        variance = sum(to_float64(x).square().sum(0) for x in centred).float() / len(split)
         self.start_from(mean, variance.to(mean.device))
 
     @torch.no_grad()
     def start_from(self, mean: Tensor, variance: Tensor) -> None:
-        self.base_bias.copy_(self.units.start(mean, variance))
+        self.base_bias.copy_(self.units.init_from_data(mean, variance))
         self.visible_bias.copy_(self.base_bias)
 
     def remarks(self, split: Split) -> list[str]:
@@ -110,9 +110,9 @@ class RBM(EnergyModel):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         v = self.check(batch.target).flatten(1)
-        return {"loss": self.watched(v, self.hidden_field(v), generator, WATCHED)}
+        return {"loss": self.monitored_loss(v, self.hidden_field(v), generator, WATCHED)}
 
-    def watched(self, v: Tensor, field: Tensor, generator: torch.Generator, bits: int) -> Tensor:
+    def monitored_loss(self, v: Tensor, field: Tensor, generator: torch.Generator, bits: int) -> Tensor:
         """`loss`, (N,), of v (N, D) and its hidden field (N, H)."""
         if not self.units.binary:
             return self.units.negative_log_prob(self.visible_field(field.sigmoid()), v)
@@ -167,7 +167,7 @@ class RBM(EnergyModel):
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of E[h|v] over the batches."""
-        codes = doubled(torch.cat([self.encode(batch.target) for batch in batches]))
+        codes = to_float64(torch.cat([self.encode(batch.target) for batch in batches]))
         mean, std = codes.mean(0).float(), codes.std(0, correction=0).float()
         return Latent(mean.to(self.weight.device), std.to(self.weight.device))
 

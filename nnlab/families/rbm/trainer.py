@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.images import bernoulli
 from nnlab.data.spec import Batch
 from nnlab.families.rbm.energy import Statistics, difference
@@ -21,14 +21,14 @@ from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import period
-from nnlab.training.randomness import aside
-from nnlab.training.trainer import Monitor, Setting, Stage, evaluating
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import Monitor, Stage, TrainerContext, evaluating
 
 FOLLOWED = 0.01  # share of a batch in the running mean of the hidden units
 COMPARED = 5000  # training examples whose free energy is compared with the validation split's, at the most
 
 
-class Contrast(NamedTuple):
+class ContrastiveGradient(NamedTuple):
     """Named terms of a batch, scalars, and the gradient of its mean log-likelihood."""
 
     terms: dict[str, Tensor]
@@ -38,17 +38,17 @@ class Contrast(NamedTuple):
 class StatisticsTrainer(GradientTrainer):
     """A gradient that is a difference of statistics: nothing is differentiated, what is sampled least of all."""
 
-    uses = frozenset({"optimizer", "augmentation"})
+    requires = frozenset({"optimizer", "augmentation"})
     autocasts = False
     monitor = Monitor("loss")
     higher = GradientTrainer.higher | {"log_likelihood", "log_likelihood_reverse"}
 
-    def enter(self, stage: int) -> None:
-        super().enter(stage)
-        spare_biases(self.player.optimizer)
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
+        exclude_biases_from_decay(self.player.optimizer)
 
     @abstractmethod
-    def contrast(self, batch: Batch) -> Contrast:
+    def contrastive_gradient(self, batch: Batch) -> ContrastiveGradient:
         """What a batch says."""
 
     @property
@@ -59,14 +59,14 @@ class StatisticsTrainer(GradientTrainer):
     @torch.no_grad()
     def update(self, batch: Batch) -> dict[str, Tensor]:
         with self.precision.step():
-            terms, gradient = self.contrast(batch)
+            terms, gradient = self.contrastive_gradient(batch)
         for name, value in gradient.items():
             self.machine.get_parameter(name).grad = value.neg_()
-        self.descend()
+        self.optimizer_step()
         return terms
 
 
-def spare_biases(optimizer: torch.optim.Optimizer) -> None:
+def exclude_biases_from_decay(optimizer: torch.optim.Optimizer) -> None:
     """Weight decay is for weights: what is no matrix moves into a group without it."""
     (group,) = optimizer.param_groups
     if group.get("weight_decay"):
@@ -89,11 +89,11 @@ class ContrastiveTrainer(StatisticsTrainer):
     """
 
     options = ContrastiveOptions
-    learns = "by contrastive divergence"
+    description = "by contrastive divergence"
 
-    def __init__(self, setting: Setting) -> None:
-        self.settings: ContrastiveOptions = setting.options
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        self.settings: ContrastiveOptions = context.options
+        super().__init__(context)
 
     @property
     def machine(self) -> RBM:
@@ -103,8 +103,8 @@ class ContrastiveTrainer(StatisticsTrainer):
         """(N, D) what the machine learns from."""
         return self.model.check(batch.target).flatten(1)
 
-    def enter(self, stage: int) -> None:
-        super().enter(stage)
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
         visible, hidden = self.machine.weight.shape
         self.memory.register_buffer("hidden_mean", torch.full((hidden,), 0.5, device=self.device))
         if self.settings.persistent:
@@ -115,11 +115,11 @@ class ContrastiveTrainer(StatisticsTrainer):
             self.memory.chains.copy_(partition.drawn_from_base(self.machine, self.settings.chains, self.generator))
         return super().train(step, n, stop)
 
-    def contrast(self, batch: Batch) -> Contrast:
+    def contrastive_gradient(self, batch: Batch) -> ContrastiveGradient:
         rbm, generator = self.machine, self.generator
         v = self.visible(batch, generator)
         field = rbm.hidden_field(v)
-        terms = {"loss": rbm.watched(v, field, generator, bits=1).mean()}
+        terms = {"loss": rbm.monitored_loss(v, field, generator, bits=1).mean()}
         h = field.sigmoid_()
         activity = h.mean(0)
         self.memory.hidden_mean.lerp_(activity, FOLLOWED)
@@ -128,10 +128,10 @@ class ContrastiveTrainer(StatisticsTrainer):
         if self.settings.centred:
             gradient = centred(gradient, rbm.units.scaled(rbm.units.mean(rbm.base_bias)), self.memory.hidden_mean)
         if self.settings.sparsity_cost:
-            self.add_sparsity(gradient, rbm.units.scaled(v).mean(0), activity)
+            self.add_sparsity_gradient(gradient, rbm.units.scaled(v).mean(0), activity)
         if "units.log_sigma" in gradient and rbm.units.shared:
             gradient["units.log_sigma"] /= v.shape[1]  # a sum over the pixels, where the others have one number each
-        return Contrast(terms, gradient)
+        return ContrastiveGradient(terms, gradient)
 
     def fantasy(self, h: Tensor) -> Tensor:
         """(N, D) the visible states that stand for the model's; `h` (N, H) are the means of the positive phase."""
@@ -141,7 +141,7 @@ class ContrastiveTrainer(StatisticsTrainer):
         drawn = torch.rand(h.shape, device=h.device, generator=generator).lt_(h)
         return rbm.gibbs(rbm.units.sample(rbm.visible_field(drawn), generator), k - 1, generator)
 
-    def add_sparsity(self, gradient: Statistics, visible_mean: Tensor, activity: Tensor) -> None:
+    def add_sparsity_gradient(self, gradient: Statistics, visible_mean: Tensor, activity: Tensor) -> None:
         """What brings each unit's mean activity (H,) over the batch nearer to its target (Hinton 2012, 11)."""
         pull = self.settings.sparsity_cost * (self.settings.sparsity_target - activity)
         gradient["hidden_bias"] += pull
@@ -149,21 +149,21 @@ class ContrastiveTrainer(StatisticsTrainer):
 
     # -- figures and pictures -------------------------------------------------------------------------------------
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         v = self.visible(batch, generator)
         own = self.machine.loss(Batch(v, v.unflatten(1, self.machine.spec.shape)), generator)
         energy = {"free_energy": self.machine.free_energy(v)}
         return {**own, **energy, **reconstruction_figures(self.model, batch, self.model.spec)}
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         """Also by how much more free energy the split has than training examples: 0 where nothing is learned by heart."""
-        figures = super().measure(split)
+        figures = super().evaluate_split(split)
         train = self.data.train
         if split != "train":
-            feed, total = Feed(train, self.noise), 0.0
+            feed, total = BatchBuilder(train, self.noise), 0.0
             rows = train.spread(COMPARED)
-            with aside(self.seed, self.device) as generator, evaluating(self.model):
-                for batch in feed.in_order(generator, rows):
+            with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+                for batch in feed.sequential(generator, rows):
                     total += self.machine.free_energy(self.visible(batch, generator)).sum(dtype=torch.float32).item()
             figures["free_energy_gap"] = figures["free_energy"] - total / len(rows)
         return figures
@@ -172,29 +172,31 @@ class ContrastiveTrainer(StatisticsTrainer):
 class RBMTrainer(ContrastiveTrainer):
     """One machine; also its likelihood, exactly or by annealing, at the end and on a schedule."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        asked = setting.options.likelihood
-        self.made = 0  # steps
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        asked = context.options.likelihood
+        self.steps_done = 0  # steps
         self.likelihood_every = period(asked.every, self.steps_per_epoch)
         self.exact = asked.method == "exact" or (asked.method == "auto" and partition.countable(self.model) is not None)
         if asked.method == "exact":
             partition.refuse_too_many(self.model)
         if asked.method and self.exact:
-            self.facts = {**self.facts, "likelihood_by": "counting all states of one side"}
+            self.metadata = {**self.metadata, "likelihood_by": "counting all states of one side"}
         elif asked.method:
             annealed = {"chains": asked.chains, "temperatures": asked.temperatures}
-            self.facts = {**self.facts, "likelihood_by": "annealed importance sampling", **annealed}
+            self.metadata = {**self.metadata, "likelihood_by": "annealed importance sampling", **annealed}
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         done = super().train(step, n, stop)
-        self.made = step + done
+        self.steps_done = step + done
         return done
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
         """Also the likelihood; in the course of a run when `trainer.likelihood.every` says so."""
         figures = super().evaluate(split, full)
-        due = self.likelihood_every and (self.made % self.likelihood_every == 0 or self.made == self.stages[-1].steps)
+        due = self.likelihood_every and (
+            self.steps_done % self.likelihood_every == 0 or self.steps_done == self.stages[-1].steps
+        )
         return {**figures, **self.likelihood(split)} if full or due else figures
 
     def likelihood(self, split: str) -> dict[str, float]:
@@ -210,16 +212,18 @@ class RBMTrainer(ContrastiveTrainer):
         asked, rbm = self.settings.likelihood, self.model
         if asked.method is None:
             return {}
-        feed = Feed(self.data.split(split), self.noise)
-        with aside(self.seed, self.device) as generator, evaluating(rbm):
-            free_energy = torch.cat([rbm.free_energy(self.drawn(batch, generator)) for batch in feed.in_order(generator)])
+        feed = BatchBuilder(self.data.split(split), self.noise)
+        with fork_rng(self.seed, self.device) as generator, evaluating(rbm):
+            free_energy = torch.cat([rbm.free_energy(self.drawn(batch, generator)) for batch in feed.sequential(generator)])
             mean = -free_energy.double().mean().item()
             if self.exact:
                 return {"log_likelihood": mean - partition.exact_log_z(rbm)}
             found = partition.ais(rbm, asked.chains, asked.temperatures, generator)
             figures = {"log_likelihood": mean - found.log_z, "log_likelihood_error": found.standard_error}
             if asked.reverse:
-                start = torch.cat([self.drawn(b, generator) for b in feed.in_order(generator, feed.split.spread(asked.chains))])
+                start = torch.cat(
+                    [self.drawn(b, generator) for b in feed.sequential(generator, feed.split.spread(asked.chains))]
+                )
                 found = partition.reverse_from_data(rbm, start, asked.temperatures, generator)
                 figures |= {"log_likelihood_reverse": mean - found.log_z, "log_likelihood_reverse_error": found.standard_error}
         return figures
@@ -229,8 +233,8 @@ class RBMTrainer(ContrastiveTrainer):
         v = self.visible(batch, generator)
         return bernoulli(v, generator) if self.model.units.binary else v
 
-    def show(self) -> dict[str, np.ndarray]:
-        with self.viewing() as view:
+    def images(self) -> dict[str, np.ndarray]:
+        with self.preview() as view:
             if self.model.spec.kind == "table":
                 return table_pictures(self.model, view.batches, view.generator)
             pictures = {
@@ -239,7 +243,7 @@ class RBMTrainer(ContrastiveTrainer):
                 "sample": sample_picture(self.model, 64, view.generator),
                 "reconstruction": reconstruction_picture(self.model, view.few),
             }
-            if self.settings.persistent and self.made:
+            if self.settings.persistent and self.steps_done:
                 pictures["chains"] = chains_picture(self.model, self.memory.chains)
             return pictures
 
@@ -252,44 +256,44 @@ class DBNTrainer(ContrastiveTrainer):
     """
 
     options = StackedContrastiveOptions
-    learns = "by contrastive divergence, machine after machine"
+    description = "by contrastive divergence, machine after machine"
 
-    def plan(self, options: StackedContrastiveOptions) -> list[Stage]:
+    def make_stages(self, options: StackedContrastiveOptions) -> list[Stage]:
         self.pretraining = options.pretraining
         epochs = self.pretraining.of(len(self.model.layers) - 1)
         lower = [Stage(f"layer_{i}", n * self.steps_per_epoch) for i, n in enumerate(epochs, start=1)]
-        return [*lower, *super().plan(options)]
+        return [*lower, *super().make_stages(options)]
 
     @property
     def machine(self) -> RBM:
         return self.model.layers[self.stage]
 
-    def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
+    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         last = stage == len(self.stages) - 1
         return self.machine.parameters(), self.optimizer_node if last else self.pretraining.optimizer
 
-    def enter(self, stage: int) -> None:
+    def start_stage(self, stage: int) -> None:
         self.model.use(stage + 1)
-        super().enter(stage)
+        super().start_stage(stage)
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         if step == 0 and self.stage:  # the machine below has just been learned
-            with aside(self.seed, self.device) as generator, evaluating(self.model):
-                batches = Feed(self.data.train, self.noise).in_order(generator)
+            with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+                batches = BatchBuilder(self.data.train, self.noise).sequential(generator)
                 self.model.start_layer(self.stage, (batch.target for batch in batches))
         return super().train(step, n, stop)
 
     def visible(self, batch: Batch, generator: torch.Generator) -> Tensor:
         return self.model.up(self.model.check(batch.target).flatten(1), self.stage, generator)
 
-    def terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         v = self.visible(batch, generator)
         return self.machine.loss(Batch(v, v.unflatten(1, self.machine.spec.shape)), generator)
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         """The pictures of a machine's stage stay beside those of the next."""
         model, prefix = self.model, "" if self.stage == len(self.stages) - 1 else f"layer_{self.stage + 1}_"
-        with self.viewing() as view:
+        with self.preview() as view:
             if model.spec.kind == "table":
                 return table_pictures(model, view.batches, view.generator)
             pictures = {

@@ -43,7 +43,7 @@ class Bernoulli(nn.Module):
         """−log p(v|f), (N,)."""
         return functional.binary_cross_entropy_with_logits(field, v, reduction="none").sum(1)
 
-    def start(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def init_from_data(self, mean: Tensor, variance: Tensor) -> Tensor:
         """The biases (D,) of units with these means, none of them certain."""
         return mean.clamp(0.001, 0.999).logit()
 
@@ -84,7 +84,7 @@ class Gaussian(nn.Module):
     def negative_log_prob(self, field: Tensor, v: Tensor) -> Tensor:
         return (0.5 * (self.scaled(v) - field).square() + self.log_sigma + 0.5 * math.log(2 * math.pi)).sum(1)
 
-    def start(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def init_from_data(self, mean: Tensor, variance: Tensor) -> Tensor:
         """Zeros, since m is the mean; σ² is the variance, of an image the pixels' mean one."""
         self.middle.copy_(mean)
         least = max(1e-6 * variance.amax().item(), 1e-12)
@@ -109,7 +109,7 @@ def visible_units(choice: Choice, spec: DataSpec) -> Bernoulli | Gaussian:
 
 def of_gray_values(split: Split) -> list[str]:
     """What is to be said of values that are no bits to units that are on or off; nothing of bits."""
-    if split.bits or split.sampled:
+    if split.is_binary or split.dynamic_binarization:
         return []
     return [
         "its visible units are on or off and take gray values as probabilities of a 1; a likelihood is that of bits drawn from "

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from nnlab.data.split import Split
 from nnlab.families.som.lattice import Lattice
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
-Start = Literal["plane", "samples", "random"]
+Init = Literal["plane", "samples", "random"]
 MEASURED = 1000  # examples that the plane is measured on
 
 
@@ -22,7 +22,7 @@ def plane(split: Split, lattice: Lattice) -> Tensor:
     (a, b) are the units' places on the lattice, shifted and scaled to mean 0 and variance 1, so that the map spreads as widely
     as the data. Its longer side takes the first direction, which points to where its largest entry is positive.
     """
-    x = doubled(split.values(split.spread(MEASURED)).flatten(1))
+    x = to_float64(split.values(split.spread(MEASURED)).flatten(1))
     mean = x.mean(0)
     _, deviation, directions = torch.linalg.svd((x - mean) / len(x) ** 0.5, full_matrices=False)
     places = lattice.positions.to(mean)
@@ -43,9 +43,9 @@ def samples(split: Split, lattice: Lattice) -> Tensor:
 
 def random(split: Split, lattice: Lattice) -> Tensor:
     """(U, D) normal numbers with the data's mean and standard deviation, coordinate by coordinate."""
-    x = doubled(split.values(split.spread(MEASURED)).flatten(1))
+    x = to_float64(split.values(split.spread(MEASURED)).flatten(1))
     noise = torch.randn(lattice.size, x.shape[1]).to(x)
     return (x.mean(0) + noise * x.std(0, correction=0)).float()
 
 
-START: dict[str, Callable[[Split, Lattice], Tensor]] = {"plane": plane, "samples": samples, "random": random}
+INIT: dict[str, Callable[[Split, Lattice], Tensor]] = {"plane": plane, "samples": samples, "random": random}

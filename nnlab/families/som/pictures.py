@@ -79,7 +79,7 @@ def prototypes(model: SOM) -> np.ndarray:
 
 def ridges(model: SOM) -> Tensor:
     """(U,) the mean distance of each unit to its neighbours on the lattice, by the map's own metric (Ultsch & Siemon 1990)."""
-    d, near = model.measure(model.units), model.next_to
+    d, near = model.evaluate_split(model.units), model.next_to
     return (d * near).sum(1) / near.sum(1)
 
 

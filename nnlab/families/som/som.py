@@ -11,7 +11,7 @@ from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.som import neighbourhood as kinds
-from nnlab.families.som.init import START, Start
+from nnlab.families.som.init import INIT, Init
 from nnlab.families.som.lattice import Kind, Lattice
 from nnlab.model import Model
 from nnlab.nn import distances
@@ -29,7 +29,7 @@ class SOM(Model):
     rows, columns  of units; one row is a chain
     distance       d (see nnlab/nn/distances.py); p and weights (D,) are of minkowski alone. Under dot the units are kept at
                    length 1, else the longest would win everywhere (Kohonen 2001, 3.2)
-    start          plane: on the data's principal plane, spread as widely as the data; samples: distinct examples;
+    init           plane: on the data's principal plane, spread as widely as the data; samples: distinct examples;
                    random: normal numbers with the data's mean and spread
     """
 
@@ -47,12 +47,12 @@ class SOM(Model):
         p: Annotated[float, AtLeast(1)] | None = None,
         weights: list[Annotated[float, MoreThan(0)]] | None = None,
         neighbourhood: kinds.Name = "gaussian",
-        start: Start = "plane",
+        init: Init = "plane",
     ) -> None:
         super().__init__(spec)
         check(spec, lattice, rows, periodic, distance, p, weights)
         self.lattice = Lattice(rows, columns, lattice, periodic)
-        self.distance, self.p, self.neighbourhood, self.how = distance, p, neighbourhood, start
+        self.distance, self.p, self.neighbourhood, self.init = distance, p, neighbourhood, init
         self.units = nn.Parameter(torch.zeros(rows * columns, spec.features), requires_grad=False)
         fixed = {"apart": self.lattice.distances, "positions": self.lattice.positions, "next_to": self.lattice.neighbours}
         fixed["around"] = self.lattice.around
@@ -61,10 +61,10 @@ class SOM(Model):
         stretch = None if weights is None else torch.tensor(weights, dtype=torch.float32)
         self.register_buffer("weights", stretch, persistent=False)
 
-    def start(self, split: Split) -> None:
-        if self.how == "samples" and self.lattice.size > len(split):
-            raise BadInput(f"model.start: {self.lattice.size} units cannot start at as many of {len(split)} examples")
-        self.place(START[self.how](split, self.lattice).to(self.units))
+    def init_from_data(self, split: Split) -> None:
+        if self.init == "samples" and self.lattice.size > len(split):
+            raise BadInput(f"model.init: {self.lattice.size} units cannot start at as many of {len(split)} examples")
+        self.place(INIT[self.init](split, self.lattice).to(self.units))
 
     def place(self, units: Tensor) -> None:
         """Set the units (U, D)."""
@@ -72,7 +72,7 @@ class SOM(Model):
 
     # -- the map --------------------------------------------------------------------------------------------------
 
-    def measure(self, x: Tensor) -> Tensor:
+    def evaluate_split(self, x: Tensor) -> Tensor:
         """d(x, w_j), (N, U), of flat inputs (N, D)."""
         function = distances.DISTANCES[self.distance]
         if self.distance == "minkowski":
@@ -81,7 +81,7 @@ class SOM(Model):
 
     def distances(self, x: Tensor) -> Tensor:
         """d(x, w_j), (N, U), of inputs (N, *shape)."""
-        return self.measure(self.check(x).flatten(1))
+        return self.evaluate_split(self.check(x).flatten(1))
 
     def assign(self, x: Tensor) -> Tensor:
         """l(x), (N,)."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
 from nnlab.families.som import updates
@@ -15,12 +15,12 @@ from nnlab.families.som.pictures import class_map, component_planes, lattice_plo
 from nnlab.families.som.som import AVERAGES, SOM
 from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.metrics.som import distortion, topographic_error
-from nnlab.plotting.animation import Footage
+from nnlab.plotting.animation import ModelHistory
 from nnlab.plotting.latent import reconstruction_picture
-from nnlab.plotting.plane import is_plane, joint
+from nnlab.plotting.plane import concat_targets, is_2d
 from nnlab.plotting.regions import regions_plot
-from nnlab.training.randomness import aside
-from nnlab.training.trainer import Monitor, Setting, Trainer, evaluating
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import Monitor, Trainer, TrainerContext, evaluating
 
 CELLS = 16  # units up to which the plane is cut into their cells: of more one sees nothing but borders
 
@@ -41,21 +41,21 @@ class MapTrainer(Trainer):
     """
 
     options = MapOptions
-    learns = "by the winners of competitions"
+    description = "by the winners of competitions"
     monitor = Monitor("quantization_error")
     lower = Trainer.lower | {"quantization_error", "topographic_error", "distortion"}
     model: SOM
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        options = setting.options
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        options = context.options
         self.check(options)
         self.update, self.rate = options.update, options.rate
         longer = max(self.model.lattice.rows, self.model.lattice.columns)
         self.radius = options.radius and options.radius.of(longer)
-        self.facts = {**self.facts, "distance": self.model.distance, "distortion_radius": self.last_radius}
+        self.metadata = {**self.metadata, "distance": self.model.distance, "distortion_radius": self.last_radius}
         self._order: tuple[int, Tensor] | None = None
-        self.footage = Footage(self.model, self.frame, lambda: self.epoch)
+        self.footage = ModelHistory(self.model, self.frame, lambda: self.epoch)
 
     def check(self, options: MapOptions) -> None:
         """Raise BadInput where the model and its way of learning do not go together."""
@@ -94,12 +94,12 @@ class MapTrainer(Trainer):
     def rows(self, step: int) -> Tensor:
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, self.feed.order(self.seed, epoch))
+            self._order = (epoch, self.feed.permutation(self.seed, epoch))
         return self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
 
     @torch.no_grad()
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        if step == 0 and is_plane(self.model.spec):
+        if step == 0 and is_2d(self.model.spec):
             self.footage.note()  # a film begins with the beginning
         for i in range(step, step + n):
             if stop():
@@ -130,7 +130,7 @@ class MapTrainer(Trainer):
 
     # -- figures and pictures -------------------------------------------------------------------------------------
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         d, squared = self.model.distances(batch.target), self.model.distance not in ("dot", "cosine")
         # without a neighbourhood nothing makes neighbours of a lattice alike
         ordered = {"topographic_error": topographic_error(d, self.model.around)} if self.ordered else {}
@@ -147,33 +147,33 @@ class MapTrainer(Trainer):
 
     def frame(self) -> np.ndarray:
         first = self.footage.looks[0]["units"] if self.footage.looks else self.model.units
-        with self.viewing() as view:
-            return lattice_plot(self.model, joint(view.batches), first, edges=self.ordered)
+        with self.preview() as view:
+            return lattice_plot(self.model, concat_targets(view.batches), first, edges=self.ordered)
 
     def winners(self) -> tuple[Tensor, Tensor | None]:
         """The winners and labels of the validation split, if there is one, on the CPU."""
         part = self.data.validation if len(self.data.validation) else self.data.train
-        with aside(self.seed, self.device) as generator, evaluating(self.model):
-            found = [self.model.assign(batch.target).cpu() for batch in Feed(part, self.noise).in_order(generator)]
+        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            found = [self.model.assign(batch.target).cpu() for batch in BatchBuilder(part, self.noise).sequential(generator)]
         labels = part.labels(part.rows)
         return torch.cat(found), None if labels is None else labels.cpu()
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
         winners, labels = self.winners()
         pictures = {"hits": class_map(model.lattice, winners, labels, spec.classes)}
         if self.ordered and not model.lattice.chain:
             pictures["u_matrix"] = u_matrix(model)
-        with self.viewing() as view:
+        with self.preview() as view:
             if spec.kind == "image":
                 pictures["map"] = prototypes(model)
                 pictures["reconstruction"] = reconstruction_picture(model, view.few)
-            elif is_plane(spec):
+            elif is_2d(spec):
                 if model.lattice.size <= CELLS:
                     unnamed = ("",) * model.lattice.size
-                    pictures["cells"] = regions_plot(spec, joint(view.batches), model.assign, unnamed, model.units)
+                    pictures["cells"] = regions_plot(spec, concat_targets(view.batches), model.assign, unnamed, model.units)
             else:
                 pictures["components"] = component_planes(model)
-        if is_plane(spec):
+        if is_2d(spec):
             pictures["unfolding"] = self.footage.look()
         return pictures

@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 
 from nnlab.families.som.som import SOM
 from nnlab.model import Statistics
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 
 NEAR_ONE = 1 - 1e-7  # a step of 1 would forget without a remainder, whose logarithm there is not
 
@@ -18,7 +18,7 @@ def online(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
     found = torch.empty(len(x), device=x.device)
     shares = rate * h
     for i, example in enumerate(x.split(1)):
-        found[i], winner = (part[0] for part in model.measure(example).min(1))
+        found[i], winner = (part[0] for part in model.evaluate_split(example).min(1))
         model.place(torch.lerp(model.units, example, shares.index_select(0, winner[None]).T))
     return found
 
@@ -31,7 +31,7 @@ def mini_batch(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
     k_j is exactly what N online steps leave of a unit; N = 1 is the online rule itself. Of the examples only the number n_l and
     the sum S_l of each unit's own are needed. Returns the distances to the winner, (N,).
     """
-    least, winner = model.measure(x).min(1)
+    least, winner = model.evaluate_split(x).min(1)
     count, total = own(winner, x, len(h))
     kept = ((-rate * h).clamp(min=-NEAR_ONE).log1p() @ count).exp()
     weight = h @ count
@@ -52,9 +52,9 @@ def gather(model: SOM, x: Tensor, sums: Statistics | None) -> tuple[Statistics, 
 
     Under cosine the directions of the examples are summed up, and their lengths.
     """
-    least, winner = model.measure(x).min(1)
-    count, total = own(winner, doubled(normalize(x) if model.distance == "cosine" else x), len(model.units))
-    length = torch.zeros_like(count).index_add_(0, winner.to(count.device), doubled(x.norm(dim=1)))
+    least, winner = model.evaluate_split(x).min(1)
+    count, total = own(winner, to_float64(normalize(x) if model.distance == "cosine" else x), len(model.units))
+    length = torch.zeros_like(count).index_add_(0, winner.to(count.device), to_float64(x.norm(dim=1)))
     batch = {"n": count, "x": total, "length": length}
     return {name: sums[name] + value if sums else value for name, value in batch.items()}, least
 

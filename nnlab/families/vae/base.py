@@ -12,7 +12,7 @@ from nnlab.model import Latent, Model
 from nnlab.model.data_init import set_output_mean
 from nnlab.model.likelihood import likelihood_for
 from nnlab.nn import likelihoods
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
 
@@ -38,7 +38,7 @@ class Variational(Model):
     A subclass makes the two networks. Labels (N,) are there for models with p(x|z, y) and q(z|x, y); the others take no notice.
 
     encoder  (N, *shape) → (N, 2·latent_dim)
-    decoder  (N, latent_dim) → (N, per_value · C, …), the output that `likelihood` reads
+    decoder  (N, latent_dim) → (N, n_params · C, …), the output that `likelihood` reads
     sigma    of a Gaussian likelihood
     """
 
@@ -60,7 +60,7 @@ class Variational(Model):
         self.latent_dim = latent_dim
         self.likelihood = likelihood_for(spec, likelihood, sigma)
 
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         set_output_mean(self.decoder, split, self.likelihood.output_for)
 
     def posterior(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -116,7 +116,7 @@ class Variational(Model):
     def kl(self, batches: Iterable[Batch]) -> Tensor:
         """(latent_dim,) the mean KL of each coordinate over the batches, nats."""
         kl = torch.cat([gaussian_kl(*self.posterior(batch.input, batch.label)) for batch in batches])
-        return doubled(kl).mean(0).float().to(kl.device)
+        return to_float64(kl).mean(0).float().to(kl.device)
 
     def prior(self, n: int, generator: torch.Generator | None) -> Tensor:
         """(n, latent_dim) from N(0, I)."""

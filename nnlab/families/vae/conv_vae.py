@@ -27,4 +27,4 @@ class ConvVAE(VariationalAutoencoder):
     ) -> None:
         super().__init__(spec, **variational)
         self.encoder = conv_encoder(spec.shape, channels, hidden, 2 * self.latent_dim, activation)
-        self.decoder = conv_decoder(spec.shape, channels, hidden, self.latent_dim, activation, self.likelihood.per_value)
+        self.decoder = conv_decoder(spec.shape, channels, hidden, self.latent_dim, activation, self.likelihood.n_params)

@@ -34,12 +34,12 @@ class CVAE(Variational):
         need_classes(spec, "a conditional VAE learns what images of a class are like")
         classes = len(spec.classes)
         self.encoder = nn.Sequential(*mlp([spec.features + classes, *hidden, 2 * self.latent_dim], activation))
-        self.decoder = mlp_decoder(spec.shape, hidden, self.latent_dim + classes, activation, self.likelihood.per_value)
+        self.decoder = mlp_decoder(spec.shape, hidden, self.latent_dim + classes, activation, self.likelihood.n_params)
         self.register_buffer("shares", torch.full((classes,), 1 / classes))
         self.register_buffer("vectors", classes * torch.eye(classes), persistent=False)  # (C, C), a row a class
 
-    def start(self, split: Split) -> None:
-        super().start(split)
+    def init_from_data(self, split: Split) -> None:
+        super().init_from_data(split)
         self.shares.copy_(torch.bincount(split.labels(split.rows), minlength=len(self.shares)) / len(split))
 
     def posterior(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,7 +51,7 @@ class CVAE(Variational):
     def output(self, z: Tensor, label: Tensor) -> Tensor:
         return self.decoder(torch.cat([z, self.vectors[label]], 1)).float()
 
-    def joint(self, x: Tensor) -> Tensor:
+    def concat_targets(self, x: Tensor) -> Tensor:
         """log p(y) + ELBO(x, y) of every class, (N, classes), nats."""
         every = torch.arange(len(self.shares), device=x.device)
         bounds = [-self.negative_elbo(x, label.expand(len(x))) for label in every]
@@ -59,16 +59,16 @@ class CVAE(Variational):
 
     def encode(self, x: Tensor) -> Tensor:
         """The posterior means (N, latent_dim) under the likeliest class."""
-        return self.posterior(x, self.joint(x).argmax(1))[0]
+        return self.posterior(x, self.concat_targets(x).argmax(1))[0]
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The means of p(x|z, y) for the likeliest class y and the posterior's mean z."""
-        label = self.joint(x).argmax(1)
+        label = self.concat_targets(x).argmax(1)
         return self.likelihood.mean(self.output(self.posterior(x, label)[0], label))
 
     def score(self, x: Tensor) -> Tensor:
         """−log Σ_y p(y) e^ELBO(x, y), nats, (N,), with the posterior's mean for its sample."""
-        return -self.joint(x).logsumexp(1)
+        return -self.concat_targets(x).logsumexp(1)
 
     def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The means of p(x|z, y) for z from the prior, (n, *shape), of labels y (n,)."""

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
 from nnlab.families.vae.options import USUAL, VariationalOptions
@@ -17,8 +17,8 @@ from nnlab.plotting.charts import kl_chart
 from nnlab.plotting.latent import class_picture, motion, reconstruction_picture, sample_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.randomness import aside
-from nnlab.training.trainer import Monitor, Setting, evaluating
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import Monitor, TrainerContext, evaluating
 
 EACH = 10  # examples of a class in a picture
 
@@ -43,14 +43,14 @@ class VAETrainer(GradientTrainer):
     lower = GradientTrainer.lower | {"reconstruction", "negative_elbo", "bits_per_dimension"}
     higher = GradientTrainer.higher | {"log_likelihood"}
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         if can(self.model, SamplesClasses) and self.data.test.y is None:
             name = self.model.spec.name
             raise BadInput(f"data: the test examples of {name} have no labels, given which they are measured; add them")
         self.refuse_long_warmups()
-        self.facts = {**self.facts, "estimator": f"{self.model.k} z an image", "samples": self.model.k}
-        asked = setting.options.likelihood
+        self.metadata = {**self.metadata, "estimator": f"{self.model.k} z an image", "samples": self.model.k}
+        asked = context.options.likelihood
         self.chunk = asked.chunk
         self.estimate_by(asked.samples)
 
@@ -69,19 +69,19 @@ class VAETrainer(GradientTrainer):
         if self.samples:
             given = {"likelihood_given": "the class"} if can(self.model, SamplesClasses) else {}
             by = {"likelihood_by": "importance sampling", "likelihood_samples": self.samples, "likelihood_chunk": self.chunk}
-            self.facts = {**self.facts, **by, **given}
+            self.metadata = {**self.metadata, **by, **given}
 
     # -- figures --------------------------------------------------------------------------------------------------
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         terms = self.model.final_loss(batch, generator)
         negative_elbo = terms["reconstruction"] + terms["kl"]
         return {**terms, "negative_elbo": negative_elbo, **output_figures(self.model.rebuilt(batch), batch, self.model.spec)}
 
-    def measure(self, split: str) -> dict[str, float]:
-        figures = super().measure(split)
-        with aside(self.seed, self.device) as generator, evaluating(self.model):
-            batches = Feed(self.data.split(split), self.noise).in_order(generator)
+    def evaluate_split(self, split: str) -> dict[str, float]:
+        figures = super().evaluate_split(split)
+        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            batches = BatchBuilder(self.data.split(split), self.noise).sequential(generator)
             posteriors = [self.model.posterior(batch.input, batch.label) for batch in batches]
         return {**figures, **aggregate_figures(*map(torch.cat, zip(*posteriors, strict=True)))}
 
@@ -95,10 +95,11 @@ class VAETrainer(GradientTrainer):
 
         Of a model of images given their classes it is log p(x|y).
         """
-        feed = Feed(self.data.split(split), self.noise)
-        with aside(self.seed, self.device) as generator, evaluating(self.model):
+        feed = BatchBuilder(self.data.split(split), self.noise)
+        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             estimates = [
-                importance_sampled(self.model, batch, self.samples, self.chunk, generator) for batch in feed.in_order(generator)
+                importance_sampled(self.model, batch, self.samples, self.chunk, generator)
+                for batch in feed.sequential(generator)
             ]
         figures = likelihood_figures(estimates)
         if self.model.likelihood.discrete:
@@ -107,9 +108,9 @@ class VAETrainer(GradientTrainer):
 
     # -- pictures -------------------------------------------------------------------------------------------------
 
-    def show(self) -> dict[str, np.ndarray]:
+    def images(self) -> dict[str, np.ndarray]:
         model = self.model
-        with self.viewing() as view:
+        with self.preview() as view:
             if model.spec.kind == "table":
                 return table_pictures(model, view.batches, view.generator)
             pictures = {

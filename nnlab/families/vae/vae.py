@@ -16,4 +16,4 @@ class VAE(VariationalAutoencoder):
     ) -> None:
         super().__init__(spec, **variational)
         self.encoder = mlp_encoder(spec.shape, hidden, 2 * self.latent_dim, activation)
-        self.decoder = mlp_decoder(spec.shape, hidden, self.latent_dim, activation, self.likelihood.per_value)
+        self.decoder = mlp_decoder(spec.shape, hidden, self.latent_dim, activation, self.likelihood.n_params)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nnlab.families.vae.vq_vae import VQVAE
-from nnlab.nn.float64 import doubled
+from nnlab.nn.float64 import to_float64
 from nnlab.plotting.images import sheet, titled, to_pixels
 from nnlab.plotting.latent import PER_ROW
 
@@ -17,7 +17,7 @@ PALEST, DARKEST = 0.15, 0.95  # of a colour's three parts, so that no code is ta
 
 def colours(vectors: Tensor) -> Tensor:
     """(K, 3) within (0, 1): red, green and blue by rank along three principal components, so that near codes look alike."""
-    centred = doubled(vectors - vectors.mean(0))
+    centred = to_float64(vectors - vectors.mean(0))
     parts = min(3, centred.shape[1])
     _, directions = torch.linalg.eigh(centred.T @ centred)
     ranks = (centred @ directions[:, -parts:].flip(1)).argsort(0).argsort(0) / max(1, len(vectors) - 1)
@@ -34,7 +34,7 @@ def enlarged(grid: Tensor, side: tuple[int, int]) -> Tensor:
 def code_picture(model: VQVAE, x: Tensor) -> np.ndarray:
     """Inputs (N, *shape), the symbols of their grids as colours, and what these decode to."""
     x = x[:PER_ROW]
-    symbols = model.symbols(x)
+    symbols = model.encode_indices(x)
     painted = colours(model.codebook.vectors)[symbols.unflatten(1, model.grid)]
     painted = enlarged(painted, model.spec.shape[1:]).mul(255).round().byte().cpu().numpy()
     rows = [to_pixels(x, model.spec), painted, to_pixels(model.reconstruct(x), model.spec)]

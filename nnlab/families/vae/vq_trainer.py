@@ -15,7 +15,7 @@ from nnlab.nn.codebook import perplexity
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
-from nnlab.training.trainer import Monitor, Setting, Stage
+from nnlab.training.trainer import Monitor, Stage, TrainerContext
 
 FIRST = "autoencoder"
 IDLE = 0.1  # share of the codes in use, below which the autoencoder has made next to nothing of them
@@ -32,66 +32,66 @@ class VQTrainer(GradientTrainer):
     kl              −log p(codes) of the prior, nats per image
     negative_elbo   reconstruction + kl, nats per image: an upper bound of −log p(x); lower is better
     perplexity      exp of the entropy of the codes' frequencies: how many codes are used as if equally often
-    used            share of the codebook that a split uses at all
+    codebook_usage  share of the codebook that a split uses at all
     """
 
     options = StagedOptions
-    learns = "by gradient, the autoencoder before the prior over its codes"
+    description = "by gradient, the autoencoder before the prior over its codes"
     monitor = Monitor("loss")
     lower = GradientTrainer.lower | {"reconstruction", "negative_elbo", "kl", "commitment", "bits_per_dimension"}
 
     used: float | None = None
     """The share of the codes that the autoencoder's last evaluation used."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         batch, codes = min(self.batch_size, len(self.data.train)), len(self.model.codebook)
         places = batch * self.model.places
         if codes > places:
             then = "will be restarted that others need" if self.model.codebook.restart else "will never be used"
-            self.remarks.append(
+            self.notices.append(
                 f"model.codes: {codes} codes, but a batch of {batch} has only {places} places to use one; some {then}. "
                 f"Give at most {places}, or a larger trainer.batch_size"
             )
 
-    def plan(self, options: StagedOptions) -> list[Stage]:
+    def make_stages(self, options: StagedOptions) -> list[Stage]:
         self.pretraining = options.pretraining
         (epochs,) = self.pretraining.of(1)
-        return [Stage(FIRST, epochs * self.steps_per_epoch), *super().plan(options)]
+        return [Stage(FIRST, epochs * self.steps_per_epoch), *super().make_stages(options)]
 
     @property
     def first(self) -> bool:
         """Whether the autoencoder learns; the prior after it."""
         return self.stage == 0
 
-    def enter(self, stage: int) -> None:
-        super().enter(stage)
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
         if stage == 1 and self.used is not None and self.used < IDLE:
-            self.remarks.append(
+            self.notices.append(
                 f"model.codes: only {self.used:.1%} of the {len(self.model.codebook)} codes are used, and the prior learns no "
                 "others; give a longer trainer.pretraining.epochs, a smaller model.decay or fewer model.codes"
             )
 
-    def learner(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
+    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         prior = set(self.model.prior.parameters())
         if stage:
             return self.model.prior.parameters(), self.optimizer_node
         return [p for p in self.model.parameters() if p not in prior], self.pretraining.optimizer
 
-    def terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return super().terms(batch, generator) if self.first else self.model.prior_loss(batch)
+    def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return super().loss_terms(batch, generator) if self.first else self.model.prior_loss(batch)
 
-    def measure(self, split: str) -> dict[str, float]:
+    def evaluate_split(self, split: str) -> dict[str, float]:
         self._counts = torch.zeros(len(self.model.codebook), device=self.device)
-        figures = super().measure(split)
+        figures = super().evaluate_split(split)
         used = (self._counts > 0).float().mean().item()
         self.used = used if self.first else self.used
         likelihood = self.model.likelihood
         if not self.first and likelihood.discrete and why_without_log_p(likelihood, self.data.train) is None:
             figures["bits_per_dimension"] = bits_per_dimension(-figures["negative_elbo"], self.model.spec.features)
-        return {**figures, "perplexity": perplexity(self._counts).item(), "used": used}
+        return {**figures, "perplexity": perplexity(self._counts).item(), "codebook_usage": used}
 
-    def figures(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         self._counts += self.model.uses(batch.input)
         shared = reconstruction_figures(self.model, batch, self.model.spec)
         if self.first:
@@ -100,8 +100,8 @@ class VQTrainer(GradientTrainer):
         bound = self.model.bound(batch)
         return {"loss": bound["kl"], **bound, **shared}
 
-    def show(self) -> dict[str, np.ndarray]:
-        with self.viewing() as view:
+    def images(self) -> dict[str, np.ndarray]:
+        with self.preview() as view:
             counts = sum(self.model.uses(batch.input) for batch in view.batches)
             pictures = {
                 "reconstruction": reconstruction_picture(self.model, view.few),

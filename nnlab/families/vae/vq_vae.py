@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast, Between, NonEmpty
-from nnlab.data.feed import evaluation_batch
+from nnlab.data.feed import eval_batch_size
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import ArgumentError
@@ -17,7 +17,7 @@ from nnlab.model.likelihood import likelihood_for
 from nnlab.nn import likelihoods
 from nnlab.nn.causal import CausalTransformer
 from nnlab.nn.codebook import Codebook, perplexity
-from nnlab.nn.conv import doublings, halvings, sides
+from nnlab.nn.conv import downsampling, spatial_sizes, upsampling
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
 
 Count = Annotated[int, AtLeast(1)]
@@ -62,7 +62,7 @@ class VQVAE(Model):
         prior_dropout: Dropout = 0.1,
     ) -> None:
         super().__init__(spec)
-        size = sides(spec.shape, len(channels))
+        size = spatial_sizes(spec.shape, len(channels))
         self.grid = size[-1]
         self.places = self.grid[0] * self.grid[1]
         self.latent_dim = self.places * code_dim
@@ -70,7 +70,7 @@ class VQVAE(Model):
         self.commitment = commitment
         self.likelihood = likelihood_for(spec, likelihood, sigma)
         self.encoder = encoder(spec, channels, residual, code_dim, activation)
-        self.decoder = decoder(self.likelihood.per_value * spec.shape[0], channels, residual, code_dim, activation, size)
+        self.decoder = decoder(self.likelihood.n_params * spec.shape[0], channels, residual, code_dim, activation, size)
         self.codebook = Codebook(codes, code_dim, decay=decay, restart=restart)
         transformer = {"width": prior_width, "layers": prior_layers, "heads": prior_heads, "dropout": prior_dropout}
         try:
@@ -79,11 +79,11 @@ class VQVAE(Model):
             raise ArgumentError(f"prior_{error.argument}", error.problem) from error
 
     @torch.no_grad()
-    def start(self, split: Split) -> None:
+    def init_from_data(self, split: Split) -> None:
         """The decoder from the mean example, the code vectors from places of training images."""
         set_output_mean(self.decoder, split, self.likelihood.output_for)
         rows = split.spread(max(FEW, SPARE * len(self.codebook) // self.places))
-        z = torch.cat([self.features(split.values(some)) for some in rows.split(evaluation_batch(split))])
+        z = torch.cat([self.features(split.values(some)) for some in rows.split(eval_batch_size(split))])
         self.codebook.begin(z.flatten(0, 1))
 
     # -- the code -------------------------------------------------------------------------------------------------
@@ -92,26 +92,26 @@ class VQVAE(Model):
         """z (N, h·w, D), row by row of the grid."""
         return self.encoder(self.check(x)).float().flatten(2).mT
 
-    def symbols(self, x: Tensor) -> Tensor:
+    def encode_indices(self, x: Tensor) -> Tensor:
         """k(x), (N, h·w) int64."""
         z = self.features(x)
         return self.codebook.nearest(z.flatten(0, 1)).view(z.shape[:2])
 
     def uses(self, x: Tensor) -> Tensor:
         """(K,) float32: how many places of the grids of inputs (N, *shape) each code has."""
-        return self.codebook.assigned(self.symbols(x).flatten()).sum(0)
+        return self.codebook.assigned(self.encode_indices(x).flatten()).sum(0)
 
     def output(self, vectors: Tensor) -> Tensor:
         """What the likelihood reads, of vectors (N, h·w, D)."""
         return self.decoder(vectors.mT.unflatten(2, self.grid)).float()
 
-    def spelled(self, symbols: Tensor) -> Tensor:
+    def decode_indices(self, symbols: Tensor) -> Tensor:
         """The code vectors of grids (N, h·w), one after the other, (N, h·w·D)."""
         return self.codebook(symbols).flatten(1)
 
     def encode(self, x: Tensor) -> Tensor:
         """The code vectors of the grid, one after the other, (N, h·w·D)."""
-        return self.spelled(self.symbols(x))
+        return self.decode_indices(self.encode_indices(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """The means of p(x|z), (N, *shape), of any vectors (N, h·w·D), as they are: in between two codes, too."""
@@ -131,7 +131,7 @@ class VQVAE(Model):
         reconstruction = -self.likelihood.log_prob(self.output(straight_through(z, e)), batch.target)
         used = perplexity(self.codebook.assigned(index).sum(0))
         if self.training:
-            self.codebook.follow(z.detach().flatten(0, 1), index, generator)
+            self.codebook.update(z.detach().flatten(0, 1), index, generator)
         return {
             "loss": reconstruction + self.commitment * distance,
             "reconstruction": reconstruction,
@@ -142,12 +142,12 @@ class VQVAE(Model):
     def prior_loss(self, batch: Batch) -> dict[str, Tensor]:
         """−log p(k(x)), (N,) nats: of the second stage. Encoder, codes and decoder stay."""
         with torch.no_grad():
-            symbols = self.symbols(batch.input)
+            symbols = self.encode_indices(batch.input)
         return {"loss": -self.prior.log_prob(symbols)}
 
     def bound(self, batch: Batch) -> dict[str, Tensor]:
         """`negative_elbo` = `reconstruction` + `kl`, each (N,) nats: −log p(x|e_k) and −log p(k)."""
-        symbols = self.symbols(batch.input)
+        symbols = self.encode_indices(batch.input)
         output = self.output(self.codebook(symbols))
         reconstruction, kl = -self.likelihood.log_prob(output, batch.target), -self.prior.log_prob(symbols)
         return {"negative_elbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
@@ -160,7 +160,7 @@ class VQVAE(Model):
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """The means of p(x|e_k) for grids k from the prior, which before the second stage is uniform, (n, *shape)."""
-        return self.decode(self.spelled(self.prior.sample(n, generator)))
+        return self.decode(self.decode_indices(self.prior.sample(n, generator)))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
         """The mean and the standard deviation of the code vectors of the batches."""
@@ -186,7 +186,7 @@ class Residual(nn.Module):
 
 def encoder(spec: DataSpec, channels: list[int], residual: int, dim: int, activation: Activation) -> nn.Sequential:
     """(N, C, H, W) → (N, D, h, w)."""
-    layers = halvings([spec.shape[0], *channels], activation)
+    layers = downsampling([spec.shape[0], *channels], activation)
     blocks = [Residual(channels[-1], activation) for _ in range(residual)]
     return nn.Sequential(*layers[:-1], *blocks, ACTIVATIONS[activation](), nn.Conv2d(channels[-1], dim, 1))
 
@@ -200,4 +200,4 @@ def decoder(
     """
     widths = [*reversed(channels), outputs]
     blocks = [Residual(widths[0], activation) for _ in range(residual)]
-    return nn.Sequential(nn.Conv2d(dim, widths[0], 3, padding=1), *blocks, *doublings(widths, size, activation))
+    return nn.Sequential(nn.Conv2d(dim, widths[0], 3, padding=1), *blocks, *upsampling(widths, size, activation))

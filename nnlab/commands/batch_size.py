@@ -1,10 +1,10 @@
-"""nnlab fit [KEY=VALUE …]: the largest trainer.batch_size that a GPU's memory holds for what train would train, by trial."""
+"""nnlab batch-size [KEY=VALUE …]: the largest trainer.batch_size that a GPU's memory holds for that training, by trial."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from nnlab.commands.arguments import parser
+from nnlab.commands.arguments import make_parser
 from nnlab.commands.train import check_before
 from nnlab.config import names
 from nnlab.errors import BadInput
@@ -14,23 +14,23 @@ FINE = 1 / 32  # of the answer: a closer one would not outlast the next allocati
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
-        "fit",
+    parser = make_parser(
+        "batch-size",
         "The largest trainer.batch_size that a GPU's memory holds for what train would train, by trial.",
-        "fit model=conv_vae data=cifar10",
+        "batch-size model=conv_vae data=cifar10",
         run=False,
         keyed=True,
     )
-    made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for nnlab train")
-    asked = made.parse_args(argv)
-    typed = names.check(asked.overrides, sweep=True)  # which is told of below
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for nnlab train")
+    args = parser.parse_args(argv)
+    typed = names.check(args.overrides, sweep=True)  # which is told of below
     check_before(typed, None, quick=False)
     jobs = list(typed.jobs())
     if len(jobs) > 1:
         raise BadInput(f"fit: takes one experiment, not a sweep of {len(jobs)}")
-    from nnlab.checkpoints.reference import with_earlier
+    from nnlab.checkpoints.reference import resolve_references
 
-    config, _ = with_earlier(names.plain(names.composed(jobs[0])))
+    config, _ = resolve_references(names.to_dict(names.compose_config(jobs[0])))
     config = {**config, "judge": "none"}  # it looks after the training step
     size = largest(lambda size: fits(config, size), most=training_examples(config))
     if size == 0:
@@ -56,16 +56,16 @@ def largest(fits: Callable[[int], bool], most: int) -> int:
 
 def training_examples(config: dict) -> int:
     """How many there are. Raises BadInput where there is nothing to try."""
-    from nnlab.experiment.run import assemble
+    from nnlab.experiment.run import build_experiment
     from nnlab.training import device
     from nnlab.training.options import UpdateOptions
 
     found = device.resolve(config["device"])
     if found.type != "cuda":
         raise BadInput(f"fit: tries what a GPU's memory holds, but the device is {found}")
-    experiment = assemble({**config, "trainer": {**config["trainer"], "batch_size": LEAST}})
+    experiment = build_experiment({**config, "trainer": {**config["trainer"], "batch_size": LEAST}})
     if not isinstance(experiment.options, UpdateOptions):
-        kind = f"{type(experiment.model).__name__} learns {experiment.trainer.learns}"
+        kind = f"{type(experiment.model).__name__} learns {experiment.trainer.description}"
         raise BadInput(f"fit: {kind}; its trainer.batch_size only bounds the memory of what is looked at together")
     return len(experiment.data.train)
 
@@ -76,13 +76,13 @@ def fits(config: dict, size: int) -> bool:
 
     import torch
 
-    from nnlab.experiment.run import assemble
+    from nnlab.experiment.run import build_experiment
     from nnlab.training.graph import PER_LAUNCH
 
     experiment = None
     try:
-        experiment = assemble({**config, "trainer": {**config["trainer"], "batch_size": size}})
-        experiment.begin()
+        experiment = build_experiment({**config, "trainer": {**config["trainer"], "batch_size": size}})
+        experiment.initialize()
         trainer = experiment.trainer
         trainer.train(0, min(PER_LAUNCH + 2, trainer.stages[0].steps), lambda: False)
         trainer.meter.look()

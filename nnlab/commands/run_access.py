@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnlab.commands.capability import require
 from nnlab.config.constraints import is_none
-from nnlab.data.feed import Feed
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.inputs import Inputs, Reader, of_split
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.own_files import of_path
@@ -21,20 +21,20 @@ from nnlab.data.split import Data, Split
 from nnlab.errors import BadInput
 from nnlab.evaluators.build import build_judge
 from nnlab.evaluators.judge import Judge
-from nnlab.experiment.loading import OpenRun, open_run
+from nnlab.experiment.loading import LoadedRun, open_run
 from nnlab.model import Classifies, can
 from nnlab.recording.console import Console
 
 
-def open_able(asked: Namespace, verb: str, *capabilities: type) -> OpenRun:
+def load_capable(args: Namespace, verb: str, *capabilities: type) -> LoadedRun:
     """The run asked for. Raises BadInput if it cannot be used, or its model lacks one of the capabilities."""
-    run = open_run(asked.run, asked.checkpoint, asked.device, getattr(asked, "data_changed", False))
+    run = open_run(args.run, args.checkpoint, args.device, getattr(args, "data_changed", False))
     for capability in capabilities:
         require(run.model, capability, verb)
     return run
 
 
-def take(data: Data, name: str) -> Split:
+def nonempty_split(data: Data, name: str) -> Split:
     """One of the three splits. Raises BadInput if it is empty."""
     split = data.split(name)
     if not len(split):
@@ -42,23 +42,23 @@ def take(data: Data, name: str) -> Split:
     return split
 
 
-def images_at(data: Data, name: str, indices: list[int], option: str) -> Batch:
+def select_examples(data: Data, name: str, indices: list[int], option: str) -> Batch:
     """The images at these places of a split, clean; bits that are drawn at each reading are drawn by one seed.
 
     Raises BadInput, naming the option and the first index that lies beyond the split.
     """
-    split = take(data, name)
+    split = nonempty_split(data, name)
     for index in indices:
         if not 0 <= index < len(split):
             raise BadInput(f"{option} {index}: the {name} split has images 0 … {len(split) - 1}")
     device = split.rows.device
     rows = split.rows[torch.tensor(indices, device=device)]
-    return Feed(split, NoNoise(data.spec)).batch(rows, torch.Generator(device).manual_seed(0))
+    return BatchBuilder(split, NoNoise(data.spec)).batch(rows, torch.Generator(device).manual_seed(0))
 
 
 def clean(split: Split, spec: DataSpec, rows: Tensor) -> Iterator[Batch]:
     """Batches of these rows of a split, without noise; bits that are drawn at each reading are drawn by one seed."""
-    return Feed(split, NoNoise(spec)).in_order(torch.Generator(rows.device).manual_seed(0), rows)
+    return BatchBuilder(split, NoNoise(spec)).sequential(torch.Generator(rows.device).manual_seed(0), rows)
 
 
 def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
@@ -68,19 +68,19 @@ def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
     return [f"{index} {spec.classes[label]}" for index, label in zip(indices, batch.label.tolist(), strict=True)]
 
 
-def open_inputs(run: OpenRun, split: str, generator: torch.Generator) -> Inputs:
+def open_inputs(run: LoadedRun, split: str, generator: torch.Generator) -> Inputs:
     """A split, clean; `generator` draws its bits where they are drawn at each reading. Raises BadInput if it is empty."""
-    return of_split(take(run.data, split), split, run.model.spec, generator)
+    return of_split(nonempty_split(run.data, split), split, run.model.spec, generator)
 
 
-def open_own(run: OpenRun, path: Path, generator: torch.Generator, most: int | None = None) -> Inputs:
+def open_own(run: LoadedRun, path: Path, generator: torch.Generator, most: int | None = None) -> Inputs:
     """A user's own files, read as the run's data were; at most so many. Raises BadInput if they do not fit the model."""
     binarize = run.config["data"].get("binarize")
     reader = Reader(run.model.spec, None if is_none(binarize) else binarize, run.device, generator)
     return of_path(path, reader, most)
 
 
-def judge_of(run: OpenRun, data: Data, typed: str | None = None) -> Judge | None:
+def judge_of(run: LoadedRun, data: Data, typed: str | None = None) -> Judge | None:
     """A judge that tells the data's classes apart: the one typed, or the run's own if it has one.
 
     Raises BadInput if the one typed cannot be had.
@@ -92,5 +92,5 @@ def judge_of(run: OpenRun, data: Data, typed: str | None = None) -> Judge | None
     judge = build_judge(run.config["judge"], data.spec, run.config["data"], run.device)
     if judge is None or not can(judge.model, Classifies):
         return None
-    judge.fill(run.state["trainer"].get("judge"))
+    judge.load_weights(run.state["trainer"].get("judge"))
     return judge

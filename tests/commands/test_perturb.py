@@ -1,4 +1,4 @@
-"""nnlab vary: examples near an image."""
+"""nnlab perturb: examples near an image."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ TILE = 48  # 8 pixels, each six times
 
 
 @pytest.fixture
-def trained(nnlab):
+def trained(train_once):
     def run(*overrides: str, model: str = "pca") -> None:
         length = ["trainer.steps=2", "trainer.precision=float32"] if model != "pca" else []
-        status, _, error = nnlab("train", *small(model), "trainer.show_every=never", *length, *overrides)
-        assert status == 0, error
+        train_once(*small(model), "trainer.show_every=never", *length, *overrides)
 
     return run
 
@@ -34,7 +33,7 @@ def vary(nnlab):
     """The picture, and its figures."""
 
     def run(*typed: str) -> tuple[np.ndarray, dict]:
-        status, out, error = nnlab("vary", "last", *typed)
+        status, out, error = nnlab("perturb", "last", *typed)
         assert status == 0, error
         figures, picture = out.splitlines()[-2:]
         return np.asarray(Image.open(picture)), json.loads(Path(figures).read_text())
@@ -117,7 +116,7 @@ def test_a_judge_of_the_runs_own_says_whether_the_class_is_kept(nnlab, trained, 
 )
 def test_what_cannot_be_shown_is_said_in_a_sentence(nnlab, trained, typed, expected):
     trained("data.validation=0")
-    status, out, error = nnlab("vary", "last", *typed)
+    status, out, error = nnlab("perturb", "last", *typed)
     assert status == 2
     assert error == f"nnlab: {expected}\n"
     assert not out
@@ -128,6 +127,6 @@ def test_what_cannot_be_shown_is_said_in_a_sentence(nnlab, trained, typed, expec
     "typed", [[], ["--index", "a"], ["--index", "0", "--scale", "much"], ["--index", "0", "--scale", "nan"]]
 )
 def test_what_is_no_number_or_left_out_is_a_matter_of_usage(nnlab, typed):
-    status, _, error = nnlab("vary", "last", *typed)
+    status, _, error = nnlab("perturb", "last", *typed)
     assert status == 2
     assert error.startswith("nnlab: ")

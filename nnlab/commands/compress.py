@@ -1,4 +1,4 @@
-"""nnlab encode: images as codes in a small file, from which nnlab decode brings them back: the model as an archiver."""
+"""nnlab compress: images as codes in a small file, from which nnlab decompress brings them back: the model as an archiver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnlab.commands.arguments import (
     add_model,
     add_split,
     check_archive,
-    parser,
+    make_parser,
     write_figures,
     write_picture,
 )
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from nnlab.data.inputs import Inputs
     from nnlab.data.spec import DataSpec
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
     from nnlab.latent.code_file import Coding
 
 SHOWN = 24  # images of the picture
@@ -37,83 +37,83 @@ KINDS = ("float32", "float16", "uint8", "symbols")  # as nnlab.latent.code_file 
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
-        "encode",
+    parser = make_parser(
+        "compress",
         "Your own images, or a split, as codes in a file, with what they cost: bytes in, bytes out, and how near to the images "
-        "nnlab decode comes with them: figures as JSON beside the file, and images/encoding.png of the run. Whoever decodes "
-        "them needs the same run.",
-        "encode last photos -o photos.npz",
-        "encode last --split test -o codes.npz",
-        "encode last mine.npz -o codes.npz --codes uint8",
+        "nnlab decompress comes with them: figures as JSON beside the file, and images/encoding.png of the run. Whoever "
+        "decompresses them needs the same run.",
+        "compress last photos -o photos.npz",
+        "compress last --split test -o codes.npz",
+        "compress last mine.npz -o codes.npz --codes uint8",
     )
-    made.add_argument(
+    parser.add_argument(
         "images", nargs="?", type=Path, metavar="IMAGES", help="a folder of images, an image, or an .npz with an array x"
     )
-    made.add_argument(
+    parser.add_argument(
         "--codes",
         choices=KINDS,
         help="how a code is stored; float32, the default, decodes to the model's very reconstruction, uint8 takes a quarter; "
         "symbols, the default of a vq_vae, takes a byte or two a place and decodes to the very reconstruction, too",
     )
-    made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
-    add_split(made, "test", use="instead of IMAGES")
-    add_look(made)
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_intermixed_args(argv)
-    check(asked)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
+    add_split(parser, "test", use="instead of IMAGES")
+    add_look(parser)
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_intermixed_args(argv)
+    check(args)
 
     import torch
 
     from nnlab.checkpoints.reference import fingerprint
-    from nnlab.commands.trained import open_able, open_inputs, open_own
+    from nnlab.commands.run_access import load_capable, open_inputs, open_own
     from nnlab.data.inputs import spread
     from nnlab.latent import code_file
     from nnlab.model import Decodes, Encodes
-    from nnlab.training.randomness import aside
+    from nnlab.training.randomness import fork_rng
 
-    run = open_able(asked, "encode", Encodes, Decodes)
-    coding = chosen(asked, run)
-    with aside(run.config["seed"], run.device) as generator, torch.inference_mode():
-        own = asked.images is not None
-        inputs = open_own(run, asked.images, generator) if own else open_inputs(run, asked.split or "test", generator)
+    run = load_capable(args, "compress", Encodes, Decodes)
+    coding = chosen(args, run)
+    with fork_rng(run.config["seed"], run.device) as generator, torch.inference_mode():
+        own = args.images is not None
+        inputs = open_own(run, args.images, generator) if own else open_inputs(run, args.split or "test", generator)
         decoded = Decoded(spread(len(inputs), SHOWN))
         mark = fingerprint(run.state["trainer"]["model"])
         names = inputs.keys.tolist() if inputs.keys.dtype.kind == "U" else []
         with tempfile.TemporaryFile() as kept:
-            pairs = encoded(run, inputs, symbols=asked.codes == "symbols")
-            if asked.codes == "uint8":
+            pairs = encoded(run, inputs, symbols=args.codes == "symbols")
+            if args.codes == "uint8":
                 coding, pairs = by_bytes(pairs, kept), again(inputs, kept)
             packed = packing(run, inputs, coding, pairs, decoded)
-            code_file.write(asked.output, packed, len(inputs), coding, run.model.spec.shape, mark, names)
-    figures = {**run.facts, "fingerprint": mark, **measured(run, asked, inputs, decoded)}
+            code_file.write(args.output, packed, len(inputs), coding, run.model.spec.shape, mark, names)
+    figures = {**run.metadata, "fingerprint": mark, **measured(run, args, inputs, decoded)}
     print(printable(summary(figures)))
     if run.model.spec.kind == "image":
-        write_picture(decoded.picture(run), asked, run, "encoding", output=False)
-    write_figures(figures, asked.output)
-    print(as_typed(asked.output))
+        write_picture(decoded.picture(run), args, run, "encoding", output=False)
+    write_figures(figures, args.output)
+    print(as_typed(args.output))
     return 0
 
 
-def chosen(asked: Namespace, run: OpenRun) -> Coding:
-    """How codes are to be stored; `asked` is told the default. Raises BadInput if this model has no symbols."""
+def chosen(args: Namespace, run: LoadedRun) -> Coding:
+    """How codes are to be stored; `args` is told the default. Raises BadInput if this model has no symbols."""
     from nnlab.latent.code_file import Coding
-    from nnlab.model import Spells, can
+    from nnlab.model import Tokenizes, can
 
-    spells = can(run.model, Spells)
-    asked.codes = asked.codes or ("symbols" if spells else "float32")
-    if asked.codes == "symbols" and not spells:
+    spells = can(run.model, Tokenizes)
+    args.codes = args.codes or ("symbols" if spells else "float32")
+    if args.codes == "symbols" and not spells:
         raise BadInput(f"--codes symbols: {type(run.model).__name__} has codes of numbers; leave it out")
-    return Coding(asked.codes, alphabet=run.model.alphabet if asked.codes == "symbols" else None)
+    return Coding(args.codes, alphabet=run.model.alphabet if args.codes == "symbols" else None)
 
 
-def check(asked: Namespace) -> None:
+def check(args: Namespace) -> None:
     """Raise BadInput with all that can be told from the command line alone."""
-    check_archive(asked.output, "codes are")
-    if asked.images and asked.split:
-        raise BadInput(f"--split {asked.split}: has no effect on {asked.images}, which is taken whole; leave one of them out")
-    if asked.images and asked.output.absolute() == asked.images.absolute():
-        raise BadInput(f"-o {asked.output}: is the input itself; give another name")
+    check_archive(args.output, "codes are")
+    if args.images and args.split:
+        raise BadInput(f"--split {args.split}: has no effect on {args.images}, which is taken whole; leave one of them out")
+    if args.images and args.output.absolute() == args.images.absolute():
+        raise BadInput(f"-o {args.output}: is the input itself; give another name")
 
 
 @dataclass
@@ -144,7 +144,7 @@ class Decoded:
         self.images.append(images[mine])
         self.outputs.append(outputs[mine])
 
-    def picture(self, run: OpenRun) -> np.ndarray:
+    def picture(self, run: LoadedRun) -> np.ndarray:
         """Some images over what they are decoded to."""
         import torch
 
@@ -155,12 +155,12 @@ class Decoded:
         return reconstruction_picture(run.model, Batch(images, images), torch.cat(self.outputs))
 
 
-def encoded(run: OpenRun, inputs: Inputs, symbols: bool) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
+def encoded(run: LoadedRun, inputs: Inputs, symbols: bool) -> Iterator[tuple[torch.Tensor, np.ndarray]]:
     """Images and their codes (n, d) float32, or symbols (n, T), batch by batch. Raises BadInput if a code is not finite."""
     start = 0
     for batch in inputs.batches:
         if symbols:
-            yield batch.input, run.model.symbols(batch.input).cpu().numpy()
+            yield batch.input, run.model.encode_indices(batch.input).cpu().numpy()
             continue
         codes = run.model.encode(batch.input).float().cpu().numpy()
         check_finite(codes, inputs, start, "is not finite: are the inputs, or the weights, huge?")
@@ -203,7 +203,7 @@ def again(inputs: Inputs, kept: IO[bytes]) -> Iterator[tuple[torch.Tensor, np.nd
 
 
 def packing(
-    run: OpenRun, inputs: Inputs, coding: Coding, pairs: Iterator[tuple[torch.Tensor, np.ndarray]], decoded: Decoded
+    run: LoadedRun, inputs: Inputs, coding: Coding, pairs: Iterator[tuple[torch.Tensor, np.ndarray]], decoded: Decoded
 ) -> Iterator[np.ndarray]:
     """Codes as they are stored, batch by batch; `decoded` takes in what becomes of them."""
     import numpy as np
@@ -221,18 +221,18 @@ def packing(
         yield packed
 
 
-def measured(run: OpenRun, asked: Namespace, inputs: Inputs, decoded: Decoded) -> dict:
+def measured(run: LoadedRun, args: Namespace, inputs: Inputs, decoded: Decoded) -> dict:
     """Bytes in, uncompressed at the model's size, and bytes out; beside them what one's own files take as they are.
 
     Whoever decodes needs the model, too, once for all files: `model_bytes`.
     """
     n, spec = len(inputs), run.model.spec
-    bytes_in, bytes_out = -(-n * spec.features * inputs.bits // 8), asked.output.stat().st_size
-    figures = {"input": inputs.name, "n": n, "codes": asked.codes, "bytes_in": bytes_in, "bytes_out": bytes_out}
+    bytes_in, bytes_out = -(-n * spec.features * inputs.bits // 8), args.output.stat().st_size
+    figures = {"input": inputs.name, "n": n, "codes": args.codes, "bytes_in": bytes_in, "bytes_out": bytes_out}
     figures["ratio"] = bytes_in / bytes_out
-    if asked.images is not None:
-        one = asked.images.is_file()
-        paths = [asked.images] if one else [asked.images / name for name in inputs.keys]
+    if args.images is not None:
+        one = args.images.is_file()
+        paths = [args.images] if one else [args.images / name for name in inputs.keys]
         figures["bytes_of_files"] = sum(path.stat().st_size for path in paths)
     figures["model_bytes"] = sum(weight.numel() * weight.element_size() for weight in run.model.state_dict().values())
     return {**figures, "mse": decoded.mse / n, "psnr": decoded.psnr / n}

@@ -1,11 +1,11 @@
-"""nnlab decode: the images, or the rows of a table, that a file of codes stands for."""
+"""nnlab decompress: the images, or the rows of a table, that a file of codes stands for."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_model, parser
+from nnlab.commands.arguments import add_model, make_parser
 from nnlab.errors import BadInput, explain
 from nnlab.runs.files import creating, harmless
 from nnlab.runs.find import as_typed
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from nnlab.data.spec import DataSpec
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
     from nnlab.latent.code_file import CodeFile
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
-        "decode",
-        "What a file of codes that nnlab encode wrote stands for: an .npz with an array x, of images (N, C, H, W) or of rows "
+    parser = make_parser(
+        "decompress",
+        "What a file of codes that nnlab compress wrote stands for: an .npz with an array x, of images (N, C, H, W) or of rows "
         "in the units of the table, or a folder of PNG, named as the files that were encoded.",
-        "decode last codes.npz -o images.npz",
-        "decode last photos.npz -o photos_again",
+        "decompress last codes.npz -o images.npz",
+        "decompress last photos.npz -o photos_again",
     )
-    made.add_argument("codes", type=Path, metavar="CODES.npz", help="of nnlab encode, with the same run")
-    made.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="FILE.npz, or a new folder")
-    add_model(made)
-    asked = made.parse_intermixed_args(argv)
-    check_output(asked.output, asked.codes)
+    parser.add_argument("codes", type=Path, metavar="CODES.npz", help="of nnlab compress, with the same run")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="FILE.npz, or a new folder")
+    add_model(parser)
+    args = parser.parse_intermixed_args(argv)
+    check_output(args.output, args.codes)
 
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import open_able
+    from nnlab.commands.run_access import load_capable
     from nnlab.data.inputs import together
     from nnlab.latent import code_file
     from nnlab.model import Decodes
 
-    run = open_able(asked, "decode", Decodes)
-    file = code_file.read(asked.codes)
+    run = load_capable(args, "decompress", Decodes)
+    file = code_file.read(args.codes)
     refuse_others(run, file)
     with torch.inference_mode():
         # as many at a time as were encoded together: a product's last bits depend on how many rows it has
         parts = file.parts(together(run.model.spec))
         outputs = (code_file.restored(run.model, file.coding, part) for part in parts)
-        if asked.output.suffix.lower() == ".npz":
-            write_array(asked.output, outputs, run.model.spec, file)
+        if args.output.suffix.lower() == ".npz":
+            write_array(args.output, outputs, run.model.spec, file)
         else:
-            require_image(run.model, f"-o {asked.output}")
-            write_images(asked.output, outputs, run.model.spec, file)
-    print(as_typed(asked.output))
+            require_image(run.model, f"-o {args.output}")
+            write_images(args.output, outputs, run.model.spec, file)
+    print(as_typed(args.output))
     return 0
 
 
@@ -68,7 +68,7 @@ def check_output(path: Path, codes: Path) -> None:
         raise BadInput(f"-o {path}: exists already; give the name of a new folder")
 
 
-def refuse_others(run: OpenRun, file: CodeFile) -> None:
+def refuse_others(run: LoadedRun, file: CodeFile) -> None:
     """Raise BadInput unless the weights that encoded a file are those that are to decode it."""
     from nnlab.checkpoints import checkpoint
     from nnlab.checkpoints.reference import fingerprint

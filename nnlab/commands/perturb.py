@@ -1,4 +1,4 @@
-"""nnlab vary: new examples near an image, from codes near its own."""
+"""nnlab perturb: new examples near an image, from codes near its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnlab.commands.arguments import (
     add_model,
     add_output,
     add_split,
-    parser,
+    make_parser,
     positive,
     reals,
     seed,
@@ -25,94 +25,94 @@ if TYPE_CHECKING:
 
     from nnlab.data.spec import Batch
     from nnlab.data.split import Data
-    from nnlab.experiment.loading import OpenRun
+    from nnlab.experiment.loading import LoadedRun
 
 MEASURED = 10_000  # training examples on which the spread of the codes is measured, at the most
 LARGEST = 100.0  # scale
 
 
 def main(argv: list[str]) -> int:
-    made = parser(
-        "vary",
+    parser = make_parser(
+        "perturb",
         "New examples near image X: what the codes e(X) + e′ decode to, where e′ is a draw of s · N(0, σ²), and σ is the "
         "standard deviation of each coordinate over the codes of the training split. The larger s, the less they are like X.",
-        "vary last --index 3",
-        "vary last --index 42 --scale 0.5 -n 30 --seed 7 -o shoes.png",
-        "vary last --index 42 --split train --scale 0.1,0.5,1",
+        "perturb last --index 3",
+        "perturb last --index 42 --scale 0.5 -n 30 --seed 7 -o shoes.png",
+        "perturb last --index 42 --split train --scale 0.1,0.5,1",
     )
-    made.add_argument("--index", type=whole, required=True, metavar="I", help="image I of the split")
-    made.add_argument(
+    parser.add_argument("--index", type=whole, required=True, metavar="I", help="image I of the split")
+    parser.add_argument(
         "--scale", type=reals, default=[0.25, 0.5, 1.0], metavar="S,…", help="s, a row each; by default 0.25,0.5,1"
     )
-    made.add_argument("-n", type=positive, default=10, help="variations for each s; by default 10")
-    made.add_argument("--seed", type=seed, default=0, help="another seed, other variations")
-    add_split(made, "test")
-    add_output(made, "variation", scale="--enlarge")
-    add_model(made)
-    add_data_changed(made)
-    asked = made.parse_args(argv)
-    check(asked)
+    parser.add_argument("-n", type=positive, default=10, help="variations for each s; by default 10")
+    parser.add_argument("--seed", type=seed, default=0, help="another seed, other variations")
+    add_split(parser, "test")
+    add_output(parser, "variation", scale="--enlarge")
+    add_model(parser)
+    add_data_changed(parser)
+    args = parser.parse_args(argv)
+    check(args)
 
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.trained import clean, images_at, open_able
+    from nnlab.commands.run_access import clean, load_capable, select_examples
     from nnlab.latent.codes import moments, vary
     from nnlab.model import Decodes, Encodes
     from nnlab.plotting.latent import variation_picture
 
-    run = open_able(asked, "vary", Encodes, Decodes)
-    require_image(run.model, "vary")
+    run = load_capable(args, "perturb", Encodes, Decodes)
+    require_image(run.model, "perturb")
     data = run.data
-    given = images_at(data, asked.split, [asked.index], "--index")
-    generator = torch.Generator(run.device).manual_seed(asked.seed)
-    scales = torch.tensor(asked.scale, device=run.device)
+    given = select_examples(data, args.split, [args.index], "--index")
+    generator = torch.Generator(run.device).manual_seed(args.seed)
+    scales = torch.tensor(args.scale, device=run.device)
     with torch.inference_mode():
         code = run.model.encode(given.target)
         _, std = moments(run.model, clean(data.train, data.spec, data.train.spread(MEASURED)))
-        noise = torch.randn((asked.n, len(std)), device=run.device, generator=generator)
+        noise = torch.randn((args.n, len(std)), device=run.device, generator=generator)
         output = run.model.decode(code)[0]
         varied = vary(run.model, code[0], std, scales, noise)
-        picture = variation_picture(run.model, given.target[0], output, varied, asked.scale)
-        figures = measured(run, data, asked, given, output, varied, scales[:, None, None] * std * noise)
-    return write_picture(picture, asked, run, "variation", figures)
+        picture = variation_picture(run.model, given.target[0], output, varied, args.scale)
+        figures = measured(run, data, args, given, output, varied, scales[:, None, None] * std * noise)
+    return write_picture(picture, args, run, "variation", figures)
 
 
-def check(asked: Namespace) -> None:
+def check(args: Namespace) -> None:
     """Raise BadInput with all that can be told from the command line alone."""
     problems = []
-    wrong = [scale for scale in asked.scale if not 0 < scale <= LARGEST]
+    wrong = [scale for scale in args.scale if not 0 < scale <= LARGEST]
     if wrong:
         problems.append(f"--scale: expected numbers > 0 and at most {LARGEST:g}, got {wrong[0]:g}")
-    for option, count in (("--scale", len(asked.scale)), ("-n", asked.n)):
+    for option, count in (("--scale", len(args.scale)), ("-n", args.n)):
         if count > MOST_STEPS:
             problems.append(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")
     if problems:
         raise BadInput(*problems)
 
 
-def measured(run: OpenRun, data: Data, asked: Namespace, given: Batch, output: Tensor, varied: Tensor, moved: Tensor) -> dict:
+def measured(run: LoadedRun, data: Data, args: Namespace, given: Batch, output: Tensor, varied: Tensor, moved: Tensor) -> dict:
     """What was asked, and how far each scale leads: in the codes, and in the pixels from the output without e′.
 
     moved  (k, n, d) e′
 
     With a judge of the run's own, and a label, also the share of the variations that are still seen as the image's class.
     """
-    from nnlab.commands.trained import judge_of
+    from nnlab.commands.run_access import judge_of
     from nnlab.metrics.mode_coverage import class_agreement
     from nnlab.metrics.reconstruction import mse
 
     judge = judge_of(run, data) if given.label is not None else None
     rows = []
-    for scale, some, step in zip(asked.scale, varied, moved, strict=True):
+    for scale, some, step in zip(args.scale, varied, moved, strict=True):
         row = {"scale": scale, "code_distance": step.norm(dim=1).mean().item(), "mse": mse(some, output[None]).mean().item()}
         if judge:
-            row["class_agreement"] = class_agreement(judge.model.classify(judge.sees(some)), given.label.expand(len(some)))
+            row["class_agreement"] = class_agreement(judge.model.classify(judge.adapt(some)), given.label.expand(len(some)))
         rows.append(row)
         print(f"s = {scale:g}: mse {row['mse']:.5g} from the output without e′")
     return {
-        **run.facts,
-        **{"split": asked.split, "index": asked.index, "seed": asked.seed, "n": asked.n},
+        **run.metadata,
+        **{"split": args.split, "index": args.index, "seed": args.seed, "n": args.n},
         **({} if given.label is None else {"class": data.spec.classes[given.label.item()]}),
         **({"judge": judge.name} if judge else {}),
         "reconstruction_mse": mse(output[None], given.target).item(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nnlab.commands import fit
+from nnlab.commands import batch_size
 from nnlab.families.ae.ae import AE
 
 
@@ -17,9 +17,9 @@ def test_the_largest_is_found_within_its_fineness_and_none_that_does_not_fit(roo
         tried.append(size)
         return size <= room
 
-    found = fit.largest(fits, most=1000)
+    found = batch_size.largest(fits, most=1000)
     best = min(room, 1000)
-    assert best / (1 + fit.FINE) - 1 <= found <= best
+    assert best / (1 + batch_size.FINE) - 1 <= found <= best
     assert max(tried) <= 1000
     assert len(tried) <= 2 * 11
 
@@ -34,8 +34,8 @@ def test_it_trains_with_each_size_until_memory_is_out(nnlab, monkeypatch):
         return {"loss": self.reconstruct(batch.input).square().flatten(1).sum(1)}
 
     monkeypatch.setattr(AE, "loss", loss)
-    monkeypatch.setattr(fit, "training_examples", lambda config: 1000)
-    status, out, err = nnlab("fit", "model=ae", "data=digits", "device=cpu")
+    monkeypatch.setattr(batch_size, "training_examples", lambda config: 1000)
+    status, out, err = nnlab("batch-size", "model=ae", "data=digits", "device=cpu")
     assert (status, out, err) == (0, "trainer.batch_size=37\n", "")
     assert {2, 4, 8, 16, 32, 64} <= sizes
 
@@ -49,7 +49,7 @@ def test_it_trains_with_each_size_until_memory_is_out(nnlab, monkeypatch):
     ],
 )
 def test_what_cannot_be_tried_is_refused(nnlab, arguments, sentence):
-    status, _, err = nnlab("fit", *arguments)
+    status, _, err = nnlab("batch-size", *arguments)
     assert status == 2
     assert sentence in err
 
@@ -61,4 +61,4 @@ def test_a_run_that_is_out_of_memory_says_how_to_find_what_fits(nnlab, monkeypat
     monkeypatch.setattr(AE, "loss", loss)
     status, _, err = nnlab("train", "model=ae", "data=digits")
     assert status == 1
-    assert "nnlab fit" in err
+    assert "nnlab batch-size" in err
