@@ -150,9 +150,11 @@ def built(*overrides: str) -> Experiment:
 
 def small(model: str, *data: str) -> list[str]:
     """Overrides that make a shipped model small enough for a test; one that builds on an earlier run gets one, on the data."""
-    node = config_of(f"model={model}")["model"]
+    config = config_of(f"model={model}")
+    node = config["model"]
     sizes = [f"{key}={SMALL[key][type(node[name])]}" for key in SMALL if (name := key.removeprefix("model.")) in node]
     sizes += [f"model.encoder={earlier_run(*data)}"] if "encoder" in node else []
+    sizes += ["trainer.pretraining.epochs=1"] if "pretraining" in config["trainer"] else []
     return [f"model={model}", *sizes]
 
 

@@ -15,14 +15,13 @@ from dataclasses import asdict, dataclass
 from nnlab.checkpoints.manager import CheckpointManager
 from nnlab.checkpoints.progress import Progress, best_figures
 from nnlab.checkpoints.snapshot import snapshot
-from nnlab.metrics.main import main_figures
-from nnlab.recording.console import Console, figures, seconds
-from nnlab.recording.epochs import EpochTable, Row
+from nnlab.recording.console import Console
 from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
 from nnlab.training.diagnosis import divergence, finite
 from nnlab.training.meter import Fetched
 from nnlab.training.options import Cadences, Options
+from nnlab.training.report import TerminalReport
 from nnlab.training.trainer import Stage, Trainer
 
 
@@ -59,12 +58,11 @@ class Loop:
         self.spec = trainer.model.spec.state()
         self.checkpoints = CheckpointManager(folder, recorder)
         self.every = Cadences(options, trainer.steps_per_epoch)
-        self.table = self.epoch_table()
+        self.report = TerminalReport(trainer, self.every, console)
         self.runs_ahead = trainer.device.type == "cuda"  # whether updates go on while the record of the last ones is made
         self._late: PendingRecord | None = None
         self._looked = 0  # the step up to which the meter has been read
-        self._since = self._began = time.perf_counter()
-        self._began_at = 0  # the step that this process went on from
+        self._since = time.perf_counter()
         self._updating: float | None = None  # since when the device makes updates that nobody has waited for
 
     # -- the walk -------------------------------------------------------------------------------------------------
@@ -100,12 +98,11 @@ class Loop:
 
     def run(self) -> str:
         """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
-        self._since = self._began = time.perf_counter()
-        self._began_at = self.progress.step
+        self._since = time.perf_counter()
         if self.progress.step == 0:
             self.save()
             self.recorder.drain()  # a kill in the first epoch, too, leaves something to resume
-        self.console.start(self.trainer.total_steps, self.progress.step)
+        self.report.begin(self.progress.step)
         try:
             while not self.finished():
                 if self.stage_finished():
@@ -118,7 +115,7 @@ class Loop:
                     self.recorder.drain()
                     return "interrupted"
         finally:
-            self.console.stop()
+            self.report.end()
         self.recorder.drain()
         return "completed"
 
@@ -177,7 +174,8 @@ class Loop:
         if self.stage_finished():
             self.log()  # what a stage that ends early has gathered
         if evaluated or every.due(every.tell, step, end):
-            self.write_row(evaluated, better)
+            means = self.trainer.meter.epoch.take() if step % self.trainer.steps_per_epoch == 0 else {}
+            self.report.row(self.progress, means, evaluated, better)
         if ends_epoch:
             self.trainer.meter.epoch.take()
         if every.due(every.show, step, end) and not self.finished():  # the last pictures are those of `finish`
@@ -228,10 +226,7 @@ class Loop:
             self.trainer.check_health(means)
             self.emit_notices(step)
             spent = p.epoch_seconds + (time.perf_counter() - self._updating if self._updating else 0.0)
-            shown = figures({name: means[name] for name in main_figures(means)})
-            rate = images / spent if images and spent else p.rates[-1]
-            text = f"{self.left()} left  {shown}  {rate:,.0f} {self.table.unit}/s"
-            self.console.progress(step, self.place(math.ceil((step - p.stage_began) / self.trainer.steps_per_epoch)), text)
+            self.report.bar(step, p, means, images / spent if images and spent else p.rates[-1])
 
     def evaluate(self) -> bool:
         """Figures on the validation split. Returns whether the monitored one is the best so far."""
@@ -263,39 +258,6 @@ class Loop:
         """Whether early stopping has seen enough."""
         patience = self.options.early_stopping.patience
         return patience > 0 and self.progress.since_best >= patience
-
-    def epoch_table(self) -> EpochTable:
-        """Its columns: the losses, and the figure by which the best weights are chosen, or of a judge the distance."""
-        trainer = self.trainer
-        forbid_sync = [trainer.monitor.name] if trainer.monitor else ["frechet_distance"] if trainer.judge else []
-        validated = bool(len(trainer.data.validation) and self.every.evaluate)
-        unit = "images" if trainer.model.spec.kind == "image" else "examples"
-        longest = max(len(f"{s.name} {self.epochs(s)}/{self.epochs(s)}") for s in trainer.stages)
-        return EpochTable(unit, forbid_sync, longest, validated=validated, chooses=validated and bool(trainer.monitor))
-
-    def epochs(self, stage: Stage) -> str:
-        return f"{stage.steps / self.trainer.steps_per_epoch:.4g}"
-
-    def place(self, epoch: float) -> str:
-        """An epoch of the stage, as 3/20."""
-        return f"{self.stage.name} {epoch:.4g}/{self.epochs(self.stage)}".lstrip()
-
-    def left(self) -> str:
-        """Minutes and seconds until the end, if the rest takes as long a step as what this process has done."""
-        done = self.progress.step - self._began_at
-        each = (time.perf_counter() - self._began) / done if done else 0.0
-        return seconds(each * (self.trainer.total_steps - self.progress.step))
-
-    def write_row(self, evaluated: bool, better: bool) -> None:
-        """A row: the training means over the epoch, the validation figures of now."""
-        p, per_epoch = self.progress, self.trainer.steps_per_epoch
-        means = self.trainer.meter.epoch.take() if self.step % per_epoch == 0 else {}
-        prefix = named("validation", self.stage.name)
-        found = {k.removeprefix(prefix): v for k, v in p.figures.items() if k.rpartition("/")[0] + "/" == prefix}
-        rate = p.rates[-1] if p.rates else None
-        row = Row(self.place(self.step / per_epoch), means, found if evaluated else {}, better, rate, self.left())
-        for line in self.table.lines(row):
-            self.console.line(line)
 
     def record(self, split: str, values: dict[str, float], **metadata) -> None:
         stage = self.stage.name

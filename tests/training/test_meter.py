@@ -19,7 +19,7 @@ def fill(meter: Meter, steps: range) -> None:
         meter.add({"loss": VALUES[step, 0], "kl": VALUES[step, 1]}, WEIGHTS[step])
 
 
-def forbid_sync(looks: list[int]) -> Meter:
+def meter_read_at(looks: list[int]) -> Meter:
     """A meter of all steps, looked at after these."""
     meter = Meter()
     for first, last in zip([0, *looks], [*looks, STEPS], strict=True):
@@ -30,15 +30,15 @@ def forbid_sync(looks: list[int]) -> Meter:
 
 def test_a_mean_is_weighted_by_the_images_of_each_step():
     expected = (VALUES.double() * torch.tensor(WEIGHTS)[:, None]).sum(0) / sum(WEIGHTS)
-    means = forbid_sync([]).window.take()
+    means = meter_read_at([]).window.take()
     assert list(means) == ["loss", "kl"]
     assert list(means.values()) == pytest.approx(expected.tolist(), rel=1e-12)
 
 
 @pytest.mark.parametrize("looks", [[1], [20], [3, 4, 39], list(range(1, STEPS)), [7, 7]])
 def test_the_bits_do_not_depend_on_when_someone_looked(looks):
-    assert forbid_sync(looks).window.take() == forbid_sync([]).window.take()
-    assert forbid_sync(looks).epoch.take() == forbid_sync([]).epoch.take()
+    assert meter_read_at(looks).window.take() == meter_read_at([]).window.take()
+    assert meter_read_at(looks).epoch.take() == meter_read_at([]).epoch.take()
 
 
 def test_window_and_epoch_start_anew_each_on_its_own():
@@ -61,7 +61,7 @@ def test_a_meter_brought_back_goes_on_to_the_same_bits():
     after.restore(before.state())
     fill(after, range(15, STEPS))
     after.look()
-    assert after.epoch.take() == forbid_sync([15]).epoch.take()
+    assert after.epoch.take() == meter_read_at([15]).epoch.take()
 
 
 def test_restoring_forgets_what_nobody_had_looked_at():
