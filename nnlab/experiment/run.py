@@ -87,8 +87,9 @@ def build_experiment(config: Mapping, known: DataSpec | None = None, data_change
     options = build({**config["trainer"], **named}, trainer.options, place="trainer")
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
-    setting = TrainerContext(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
-    learner = trainer(setting)
+    context = TrainerContext(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
+    learner = trainer(context)
+    learner.prepare()
     return Experiment(settled(config, options), options, device, data, model, learner, differs)
 
 

@@ -15,6 +15,7 @@ from nnlab.model.capabilities import (
     code_width,
 )
 from nnlab.model.latent import Latent
+from nnlab.model.metric import Mean, Metric
 from nnlab.model.passes import PassModel, Statistics
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Decodes",
     "Encodes",
     "Latent",
+    "Mean",
+    "Metric",
     "Model",
     "PassModel",
     "Reconstructs",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.model.capabilities import Classifies, Encodes, Reconstructs, can
+from nnlab.model.metric import Metric
 
 
 class Model(nn.Module):
@@ -44,6 +46,21 @@ class Model(nn.Module):
     def remarks(self, split: Split) -> list[str]:
         """What should be known of these training data and this model, a sentence each; said once when a run begins."""
         return []
+
+    def metrics(self) -> list[Metric]:
+        """Figures of the model's own, beside those of its family; new objects at each call.
+
+        Each is explained in the docstring of the model's class, under `Figures:`.
+        """
+        return []
+
+    def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
+        """Pictures of the model's own, each (H, W, 3) uint8 by its name.
+
+        few      a few examples to show
+        batches  a thousand examples or so to measure on
+        """
+        return {}
 
     def forward(self, x: Tensor) -> Tensor:
         """What the model makes of inputs (N, *shape): reconstructions, else class probabilities (N, C), else codes (N, d).

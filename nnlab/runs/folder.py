@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -68,6 +69,8 @@ class RunFolder:
     def read_status(self) -> dict[str, Any]:
         """status.json, with `killed` for a run that is said to be running but whose process is gone. {} if there is none."""
         status = well_formed(read_json(self.status))
+        if status.get("best"):
+            status["best"] = self._todays_metrics(status["best"])
         if status.get("status") == "running" and not is_alive(status.get("process"), status.get("host")):
             status["status"] = "killed"
         return status
@@ -125,7 +128,10 @@ class RunFolder:
         summary = read_json(self.summary)
         if not isinstance(summary, dict):
             return {}
-        return {**summary, **{key: renamed.metrics(numbers(summary.get(key))) for key in ("final", "best") if key in summary}}
+        return {
+            **summary,
+            **{key: self._todays_metrics(numbers(summary.get(key))) for key in ("final", "best") if key in summary},
+        }
 
     def read_test_figures(self) -> dict[str, float]:
         """The final figures of the test split, by their names. {} if there are none."""
@@ -143,7 +149,20 @@ class RunFolder:
             lines = read(self.metrics, LONGEST_METRICS).split(b"\n")
         except OSError as error:
             raise BadInput(f"{self.metrics}: cannot be read ({error.strerror})") from error
-        return [record for line in lines if (record := as_record(line))]
+        return [self._todays_metrics(record) for line in lines if (record := as_record(line))]
+
+    def _todays_metrics(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A record of one of nnlab's own models with the metrics that were renamed under today's names."""
+        old = any(name.rpartition("/")[2] in renamed.METRICS for name in record)
+        return renamed.metrics(record) if old and self._model_is_nnlabs() else record
+
+    def _model_is_nnlabs(self) -> bool:
+        """Whether the model is one of nnlab's; a model of the user's own may call its metrics as it likes."""
+        try:
+            text = read(self.config, LONGEST_CONFIG).decode(errors="replace")
+        except OSError:
+            return False
+        return bool(re.search(r"^model:\s*\n(?:[ #].*\n)*?\s+_target_:\s*['\"]?nnlab\.", text, re.MULTILINE))
 
 
 def as_record(line: bytes) -> dict[str, Any] | None:
@@ -152,7 +171,7 @@ def as_record(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return renamed.metrics(record) if isinstance(record, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
@@ -177,7 +196,7 @@ def well_formed(status: Any) -> dict[str, Any]:
     amounts = ("began", "seconds", "epoch", "step", "time", "parameters", "threads")
     kept = {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
     kept = {key: value for key, value in kept.items() if (is_number(value) if key in amounts else is_json(value))}
-    kept["best"] = renamed.metrics(numbers(kept.get("best")))
+    kept["best"] = numbers(kept.get("best"))
     kept["tags"] = [tag for tag in kept.get("tags", []) if isinstance(tag, str)]
     for key in amounts:
         if not 0 <= kept.get(key, 0) < 1e15 or (key == "began" and kept.get(key, 0) >= 1e11):

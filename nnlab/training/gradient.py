@@ -50,7 +50,6 @@ class GradientTrainer(Trainer):
         elif compiles:
             self.notices.append(f"trainer.compile: nothing is compiled on {self.device.type}, where it was not seen to pay")
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
-        self.start_stage(0)
 
     def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         """What learns in a stage, and the node of the optimizer that it learns by."""

@@ -124,8 +124,9 @@ class Trainer(ABC):
         self.batch_size = context.options.images_per_step
         whole, rest = divmod(len(self.data.train), self.batch_size)
         self.steps_per_epoch = whole + (rest > 0 and not (whole and self.drop_last))
-        context.options.settle(self.steps_per_epoch)
-        self.stages = self.make_stages(context.options)
+        self.settings = context.options
+        self.settings.settle(self.steps_per_epoch)
+        self.stages: list[Stage] = []
         self.stage = 0
         self.feed = BatchBuilder(self.data.train, self.noise, context.augmentation)
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
@@ -133,6 +134,10 @@ class Trainer(ABC):
         self.memory = Memory()
         self.notices: list[str] = []  # what the user is to be told once
         self.epoch = 0.0  # of the weights that `show` shows
+        own = self.model.metrics()
+        self.lower |= {metric.name for metric in own if metric.direction == "lower"}
+        self.higher |= {metric.name for metric in own if metric.direction == "higher"}
+        self.metadata = {**self.metadata, **{f"{metric.name}_by": metric.estimator for metric in own if metric.estimator}}
         self.judge = context.judge
         if self.judge:
             self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER
@@ -140,9 +145,17 @@ class Trainer(ABC):
 
     # -- learning -------------------------------------------------------------------------------------------------
 
-    def make_stages(self, options: Options) -> list[Stage]:
+    def prepare(self) -> None:
+        """Plan the stages and make ready for the first. Called once, after the constructor, which only assigns.
+
+        Raises BadInput where the length of the run does not go with the model.
+        """
+        self.stages = self.make_stages()
+        self.start_stage(0)
+
+    def make_stages(self) -> list[Stage]:
         """The stages of the run, one after the other. One, unless a family says otherwise."""
-        return [Stage("", options.length(self.steps_per_epoch))]
+        return [Stage("", self.settings.length(self.steps_per_epoch))]
 
     def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """What a stage minimises, in named terms, each (N,)."""
@@ -231,6 +244,7 @@ class Trainer(ABC):
         """
         with randomness.fork_rng(self.seed, self.device):  # even a library that is imported now may draw, as scikit-learn does
             figures = self.evaluate_split(split)
+        figures |= self.evaluate_metrics(split)
         if self.judge:
             feed = BatchBuilder(self.data.split(split), self.noise)
             rows = feed.split.rows if full else feed.split.spread(judge.VALIDATION_SAMPLES)
@@ -238,6 +252,15 @@ class Trainer(ABC):
             with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
                 figures |= self.judge.figures(self.model, feed, rows, generator)
         return figures
+
+    def evaluate_metrics(self, split: str) -> dict[str, float]:
+        """The figures that the model brings itself, over a split."""
+        metrics, feed = self.model.metrics(), BatchBuilder(self.data.split(split), self.noise)
+        with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            for batch in feed.sequential(generator) if metrics else ():
+                for metric in metrics:
+                    metric.update(batch, generator)
+            return {metric.name: metric.compute() for metric in metrics}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
         """The means of `figures` over a split, in float32 with sums in float64; each over the examples that have it."""

@@ -110,4 +110,7 @@ def test_an_old_metric_is_answered_with_the_new_one(nnlab) -> None:
 def test_a_status_of_before_is_shown_with_todays_metric(own_folder) -> None:
     folder = RunFolder(own_folder)
     folder.status.write_text(json.dumps({"status": "completed", "best": {"validation/within": 1.0}}))
+    folder.config.write_text("model:\n  _target_: nnlab.families.em.kmeans.KMeans\n")
     assert folder.read_status()["best"] == {"validation/within_cluster_distance": 1.0}
+    folder.config.write_text("model:\n  _target_: mine.Model\n")
+    assert folder.read_status()["best"] == {"validation/within": 1.0}

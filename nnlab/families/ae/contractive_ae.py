@@ -11,6 +11,8 @@ from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.families.ae.base import Autoencoder
+from nnlab.metrics.jacobian import squared_jacobian
+from nnlab.model import Mean, Metric
 from nnlab.model.data_init import mean_of
 from nnlab.nn.mlp import Width
 
@@ -37,9 +39,12 @@ class ContractiveAE(Autoencoder):
     in common.
 
     hidden  widths of the layers before the code; none, as in the paper, is one layer
-    """
 
-    trainer = "nnlab.families.ae.trainer:ContractiveTrainer"
+    Figures:
+    reconstruction  squared error Σ (x̂ − x)², summed over an image
+    contraction     ‖∂f/∂x‖², what model.weight is multiplied by; an estimate where the encoder has several layers
+    jacobian        the same, exact: the sum of the squares of the encoder's derivatives
+    """
 
     def __init__(
         self,
@@ -60,6 +65,10 @@ class ContractiveAE(Autoencoder):
         self.squash, self.slope, self.weight = squash, SLOPES[activation], weight
 
         self.register_buffer("mean", torch.zeros(spec.shape))
+
+    def metrics(self) -> list[Metric]:
+        """The sum of the squares of the Jacobian, exact."""
+        return [Mean("jacobian", lambda batch, _: squared_jacobian(self.encode, batch.input), direction="lower")]
 
     @torch.no_grad()
     def init_from_data(self, split: Split) -> None:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.spec import Batch
-from nnlab.families.ae.sparse_ae import SparseAE
+from nnlab.data.spec import Batch, DataSpec
 from nnlab.plotting.images import directions, tiled, titled, to_pixels
 
 SHOWN = 144  # atoms in a picture
 ROWS, TERMS = 8, 8  # images that are taken apart, and atoms of each
 
 
-def dictionary_picture(model: SparseAE, codes: Tensor) -> np.ndarray:
+class Dictionary(Protocol):
+    """A model whose code weighs atoms."""
+
+    spec: DataSpec
+    latent_dim: int
+    atoms: Tensor
+    """(latent_dim, *shape)"""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(N, latent_dim) of inputs (N, *shape)."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """(N, *shape) of codes (N, latent_dim)."""
+
+
+def dictionary_picture(model: Dictionary, codes: Tensor) -> np.ndarray:
     """The atoms that contribute most to the images of codes (N, latent_dim), the first the most: gray is zero."""
     strongest = codes.mean(0).argsort(descending=True)[:SHOWN]
     return tiled(directions(model.atoms[strongest]))
 
 
-def decomposition_picture(model: SparseAE, batch: Batch) -> np.ndarray:
+def decomposition_picture(model: Dictionary, batch: Batch) -> np.ndarray:
     """A row per image: the bias c of the decoder, its strongest atoms, the sum of these, and the sum of all."""
     spec = model.spec
     order = torch.arange(len(batch)) if batch.label is None else batch.label.argsort(stable=True)  # so that classes differ

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from nnlab.config.constraints import AtLeast, Between
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput
 from nnlab.families.ae.base import Autoencoder
+from nnlab.families.ae.pictures import decomposition_picture, dictionary_picture
+from nnlab.model import Mean, Metric
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Activation, Width, mlp_encoder
 
 Penalty = Literal["l1", "l2", "kl"]
@@ -35,9 +39,13 @@ class SparseAE(Autoencoder):
 
     hidden  widths of f's layers; none is one linear map
     target  ρ; of `kl` alone, where none stands for 0.05
+
+    Figures:
+    reconstruction  squared error Σ (x̂ − x)², summed over an image
+    penalty         ω(h), what model.weight is multiplied by: Σ h, Σ h², or the KL divergence of mean activities from the target
+    active_units    share of the units that move the image by 0.1 or more
     """
 
-    trainer = "nnlab.families.ae.trainer:SparseTrainer"
     _squashes = False  # a sum of atoms, whatever the range of the data
 
     def __init__(
@@ -90,9 +98,55 @@ class SparseAE(Autoencoder):
             return code.square().sum(1)
         return bernoulli_kl(self.target, code.mean(0)).sum().expand(len(code))
 
+    def metrics(self) -> list[Metric]:
+        """The share of active units; and the penalty of mean activities (`kl`), which is that of their means over the split."""
+        active = Mean("active_units", lambda batch, _: self.active(self.encode(batch.input)))
+        return [active, SplitPenalty(self), SplitLoss(self)] if self.penalty == "kl" else [active]
+
+    def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
+        """The dictionary, and images as sums of their atoms."""
+        codes = torch.cat([self.encode(batch.input) for batch in batches])
+        return {"dictionary": dictionary_picture(self, codes), "decomposition": decomposition_picture(self, few)}
+
     def active(self, code: Tensor) -> Tensor:
         """(N,) the share of units whose atom moves the image by 0.1 or more, of codes (N, latent_dim)."""
         return (code >= ACTIVE).float().mean(1)
+
+
+class SplitPenalty(Metric):
+    """ω of the mean activities over a split, which is no mean over its batches."""
+
+    def __init__(self, model: SparseAE, name: str = "penalty", direction: Literal["lower"] | None = None) -> None:
+        super().__init__(name, unit="nats", direction=direction)
+        self.model = model
+        self.activity: Tensor | float = 0.0
+        self.count = 0
+
+    def update(self, batch: Batch, generator: torch.Generator) -> None:
+        """Add the activities of a batch, in float64."""
+        self.activity = self.activity + to_float64(self.model.encode(batch.input)).sum(0)
+        self.count += len(batch)
+
+    def compute(self) -> float:
+        """ω(Σ h / N)."""
+        return self.model.omega((self.activity / self.count)[None]).item()
+
+
+class SplitLoss(SplitPenalty):
+    """The reconstruction error per example, and the weighted penalty of the mean activities over a split."""
+
+    def __init__(self, model: SparseAE) -> None:
+        super().__init__(model, "loss", "lower")
+        self.reconstruction = Mean("reconstruction", lambda batch, generator: model.loss(batch, generator)["reconstruction"])
+
+    def update(self, batch: Batch, generator: torch.Generator) -> None:
+        """Add the activities and the errors of a batch."""
+        super().update(batch, generator)
+        self.reconstruction.update(batch, generator)
+
+    def compute(self) -> float:
+        """Σ ‖x̂ − x‖² / N + weight · ω(Σ h / N)."""
+        return self.reconstruction.compute() + self.model.weight * super().compute()
 
 
 class Atoms(nn.Linear):

@@ -12,13 +12,10 @@ from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
 from nnlab.families.ae.pca_charts import loadings_chart, scores_plot, variance_chart
-from nnlab.families.ae.pictures import decomposition_picture, dictionary_picture
-from nnlab.metrics.jacobian import squared_jacobian
 from nnlab.metrics.reconstruction import HIGHER, mse, reconstruction_figures
 from nnlab.metrics.subspace import largest_principal_angle
 from nnlab.model import Decodes, can
 from nnlab.model.data_init import mean_of
-from nnlab.nn.float64 import to_float64
 from nnlab.plotting.latent import components_picture, motion, reconstruction_picture
 from nnlab.plotting.plane import concat_targets, plane_pictures
 from nnlab.plotting.tables import table_pictures
@@ -58,12 +55,15 @@ class Reconstructing(Trainer):
             return {"reconstruction": reconstruction_picture(self.model, view.few), **self.pictures(view)}
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
-        """Of images, beside their reconstruction."""
-        return motion(self.model, self.model.latent(view.batches)) if can(self.model, Decodes) else {}
+        """Of images, beside their reconstruction: the model's own, or motion along the coordinates of its code."""
+        own = self.model.pictures(view.few, view.batches, view.generator)
+        return own or (motion(self.model, self.model.latent(view.batches)) if can(self.model, Decodes) else {})
 
 
 class AutoencoderTrainer(Reconstructing, GradientTrainer):
     """One optimizer."""
+
+    lower = Reconstructing.lower | {"reconstruction"}
 
 
 class LinearTrainer(AutoencoderTrainer):
@@ -109,56 +109,6 @@ class LinearTrainer(AutoencoderTrainer):
         return figures
 
 
-class SparseTrainer(AutoencoderTrainer):
-    """Also the share of active units; the dictionary, and images as sums of their atoms.
-
-    Figures:
-    reconstruction  squared error Σ (x̂ − x)², summed over an image
-    penalty         ω(h), what model.weight is multiplied by: Σ h, Σ h², or the KL divergence of mean activities from the target
-    active_units    share of the units that move the image by 0.1 or more
-    """
-
-    lower = AutoencoderTrainer.lower | {"reconstruction"}
-
-    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        code = self.model.encode(batch.input)
-        self._activity = self._activity + to_float64(code).sum(0)
-        return {**super().batch_metrics(batch, generator), "active_units": self.model.active(code)}
-
-    def evaluate_split(self, split: str) -> dict[str, float]:
-        """A penalty of mean activities (`kl`) is that of their means over the split, and no mean over batches."""
-        self._activity: Tensor | float = 0.0
-        figures = super().evaluate_split(split)
-        if self.model.penalty == "kl":
-            mean = self._activity / len(self.data.split(split))
-            figures["penalty"] = self.model.omega(mean[None]).item()
-            figures["loss"] = figures["reconstruction"] + self.model.weight * figures["penalty"]
-        return figures
-
-    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
-        codes = torch.cat([self.model.encode(batch.input) for batch in view.batches])
-        return {
-            "dictionary": dictionary_picture(self.model, codes),
-            "decomposition": decomposition_picture(self.model, view.few),
-        }
-
-
-class ContractiveTrainer(AutoencoderTrainer):
-    """Also the mean squared norm of the encoder's Jacobian, exact.
-
-    Figures:
-    reconstruction  squared error Σ (x̂ − x)², summed over an image
-    contraction     ‖∂f/∂x‖², what model.weight is multiplied by; an estimate where the encoder has several layers
-    jacobian        the same, exact: the sum of the squares of the encoder's derivatives
-    """
-
-    lower = AutoencoderTrainer.lower | {"reconstruction", "jacobian"}
-
-    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        jacobian = squared_jacobian(self.model.encode, batch.input)
-        return {**super().batch_metrics(batch, generator), "jacobian": jacobian}
-
-
 class RestorationTrainer(AutoencoderTrainer):
     """Of a model without a code, which has a task only where its input is corrupted."""
 
@@ -180,11 +130,10 @@ class StackedTrainer(AutoencoderTrainer):
     options = StagedOptions
     description = "by gradient, layer after layer"
 
-    def make_stages(self, options: StagedOptions) -> list[Stage]:
-        self.pretraining = options.pretraining
-        epochs = self.pretraining.of(self.model.layers)
+    def make_stages(self) -> list[Stage]:
+        epochs = self.settings.pretraining.of(self.model.layers)
         layers = [Stage(f"layer_{i}", n * self.steps_per_epoch) for i, n in enumerate(epochs, start=1)]
-        return [*layers, *super().make_stages(options)]
+        return [*layers, *super().make_stages()]
 
     @property
     def layer(self) -> int | None:
@@ -198,7 +147,7 @@ class StackedTrainer(AutoencoderTrainer):
     def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         if self.layer is None:
             return super().stage_parameters(stage)
-        return self.model.layer_parameters(self.layer), self.pretraining.optimizer
+        return self.model.layer_parameters(self.layer), self.settings.pretraining.optimizer
 
     def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return super().loss_terms(batch, generator) if self.layer is None else self.model.layer_loss(batch, self.layer)

@@ -67,11 +67,10 @@ class GameTrainer(GradientTrainer):
     drop_last = True  # batch normalisation of the few that are left would be of these few
 
     def __init__(self, context: TrainerContext) -> None:
-        self.rules: GameOptions = context.options
         super().__init__(context)
-        own = self.rules.discriminator
+        own = self.settings.discriminator
         self.refuse(context.model)
-        self.objective = OBJECTIVES[self.rules.objective](own.label_smoothing)
+        self.objective = OBJECTIVES[self.settings.objective](own.label_smoothing)
         if own.instance_noise:
             self.scheduled["instance_noise"] = Scheduled(own.instance_noise * self.model.value_range, Linear()).to(self.device)
         self.health = TrainingMonitor()
@@ -80,7 +79,7 @@ class GameTrainer(GradientTrainer):
 
     def refuse(self, model: Adversarial) -> None:
         """Raises BadInput for a game that the model cannot play, naming those that it can."""
-        own, objective = self.rules.discriminator, self.rules.objective
+        own, objective = self.settings.discriminator, self.settings.objective
         name = type(model).__name__
         if own.gradient_penalty and model.uses_batch_norm:
             raise BadInput(
@@ -97,7 +96,7 @@ class GameTrainer(GradientTrainer):
             )
 
     def parameter_groups(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
-        nodes = {"discriminator": self.rules.discriminator.optimizer or self.optimizer_node}
+        nodes = {"discriminator": self.settings.discriminator.optimizer or self.optimizer_node}
         return {
             name: (chain.from_iterable(part.parameters() for part in parts), nodes.get(name, self.optimizer_node))
             for name, parts in self.model.players().items()
@@ -120,12 +119,12 @@ class GameTrainer(GradientTrainer):
             play = self.play(parts[-1])
             terms = self.train_discriminator(play)
             terms |= self.answer(play)
-        self.model.update_average(self.rules.ema_decay)
+        self.model.update_average(self.settings.ema_decay)
         return {name: term.detach() for name, term in terms.items()}
 
     def parts(self, batch: Batch) -> list[Batch]:
         """One for each update of the discriminator; fewer, if there are not two examples for each."""
-        return split(batch, max(1, min(self.rules.discriminator.n_critic, len(batch) // 2)))
+        return split(batch, max(1, min(self.settings.discriminator.n_critic, len(batch) // 2)))
 
     def play(self, batch: Batch) -> Play:
         with self.precision.forward():
@@ -149,7 +148,7 @@ class GameTrainer(GradientTrainer):
         loss = self.objective.data(r).mean() + self.objective.samples(f).mean()
         said_of_data, said_of_samples = accuracies(self.objective, r, f)
         terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples}
-        weight = self.rules.discriminator.gradient_penalty
+        weight = self.settings.discriminator.gradient_penalty
         if weight:
             terms["gradient_penalty"] = self.penalty(real, fake)
             terms["weighted_penalty"] = weight * terms["gradient_penalty"]

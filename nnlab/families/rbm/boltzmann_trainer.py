@@ -31,6 +31,7 @@ class BoltzmannTrainer(StatisticsTrainer):
     description = "by the statistics of data and model"
 
     def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
         options, machine = context.options, context.model
         if options.inference == "enumeration" and not machine.countable:
             raise BadInput(
@@ -41,7 +42,6 @@ class BoltzmannTrainer(StatisticsTrainer):
         if self.inference == "auto":
             self.inference = "enumeration" if machine.countable else "mean_field"
         self.n_chains = options.chains
-        super().__init__(context)
         self.metadata = {**self.metadata, "inference": self.inference}
 
     def start_stage(self, stage: int) -> None:

@@ -91,10 +91,6 @@ class ContrastiveTrainer(StatisticsTrainer):
     options = ContrastiveOptions
     description = "by contrastive divergence"
 
-    def __init__(self, context: TrainerContext) -> None:
-        self.settings: ContrastiveOptions = context.options
-        super().__init__(context)
-
     @property
     def machine(self) -> RBM:
         return self.model
@@ -258,11 +254,10 @@ class DBNTrainer(ContrastiveTrainer):
     options = StackedContrastiveOptions
     description = "by contrastive divergence, machine after machine"
 
-    def make_stages(self, options: StackedContrastiveOptions) -> list[Stage]:
-        self.pretraining = options.pretraining
-        epochs = self.pretraining.of(len(self.model.layers) - 1)
+    def make_stages(self) -> list[Stage]:
+        epochs = self.settings.pretraining.of(len(self.model.layers) - 1)
         lower = [Stage(f"layer_{i}", n * self.steps_per_epoch) for i, n in enumerate(epochs, start=1)]
-        return [*lower, *super().make_stages(options)]
+        return [*lower, *super().make_stages()]
 
     @property
     def machine(self) -> RBM:
@@ -270,7 +265,7 @@ class DBNTrainer(ContrastiveTrainer):
 
     def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
         last = stage == len(self.stages) - 1
-        return self.machine.parameters(), self.optimizer_node if last else self.pretraining.optimizer
+        return self.machine.parameters(), self.optimizer_node if last else self.settings.pretraining.optimizer
 
     def start_stage(self, stage: int) -> None:
         self.model.use(stage + 1)

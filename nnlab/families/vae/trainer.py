@@ -48,11 +48,14 @@ class VAETrainer(GradientTrainer):
         if can(self.model, SamplesClasses) and self.data.test.y is None:
             name = self.model.spec.name
             raise BadInput(f"data: the test examples of {name} have no labels, given which they are measured; add them")
-        self.refuse_long_warmups()
         self.metadata = {**self.metadata, "estimator": f"{self.model.k} z an image", "samples": self.model.k}
         asked = context.options.likelihood
         self.chunk = asked.chunk
         self.estimate_by(asked.samples)
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.refuse_long_warmups()
 
     def refuse_long_warmups(self) -> None:
         epochs = self.total_steps / self.steps_per_epoch

@@ -54,10 +54,9 @@ class VQTrainer(GradientTrainer):
                 f"Give at most {places}, or a larger trainer.batch_size"
             )
 
-    def make_stages(self, options: StagedOptions) -> list[Stage]:
-        self.pretraining = options.pretraining
-        (epochs,) = self.pretraining.of(1)
-        return [Stage(FIRST, epochs * self.steps_per_epoch), *super().make_stages(options)]
+    def make_stages(self) -> list[Stage]:
+        (epochs,) = self.settings.pretraining.of(1)
+        return [Stage(FIRST, epochs * self.steps_per_epoch), *super().make_stages()]
 
     @property
     def first(self) -> bool:
@@ -76,7 +75,7 @@ class VQTrainer(GradientTrainer):
         prior = set(self.model.prior.parameters())
         if stage:
             return self.model.prior.parameters(), self.optimizer_node
-        return [p for p in self.model.parameters() if p not in prior], self.pretraining.optimizer
+        return [p for p in self.model.parameters() if p not in prior], self.settings.pretraining.optimizer
 
     def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return super().loss_terms(batch, generator) if self.first else self.model.prior_loss(batch)
