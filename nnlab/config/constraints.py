@@ -17,13 +17,19 @@ from nnlab.errors import shortened
 
 
 class Constraint(Protocol):
-    def allows(self, value: Any) -> bool: ...
+    """A range of values in a parameter's annotation; its text completes "expected a number …"."""
+
+    def allows(self, value: Any) -> bool:
+        """Whether the value lies in the range."""
+        ...
 
     def __str__(self) -> str: ...  # completes "expected a number …"
 
 
 @dataclass(frozen=True)
 class AtLeast:
+    """Numbers from `bound` on."""
+
     bound: float
 
     def allows(self, value: float) -> bool:
@@ -35,6 +41,8 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class MoreThan:
+    """Numbers above `bound`."""
+
     bound: float
 
     def allows(self, value: float) -> bool:
@@ -46,6 +54,8 @@ class MoreThan:
 
 @dataclass(frozen=True)
 class Between:
+    """Numbers from `low` to `high`, both included."""
+
     low: float
     high: float
 
@@ -62,6 +72,8 @@ SEED = Between(0, 2**32 - 1)  # what every generator takes
 
 @dataclass(frozen=True)
 class NonEmpty:
+    """Lists and texts that hold something."""
+
     def allows(self, value: Any) -> bool:
         return len(value) > 0
 
