@@ -33,6 +33,7 @@ class AtLeast:
     bound: float
 
     def allows(self, value: float) -> bool:
+        """Whether value ≥ bound."""
         return value >= self.bound
 
     def __str__(self) -> str:
@@ -46,6 +47,7 @@ class MoreThan:
     bound: float
 
     def allows(self, value: float) -> bool:
+        """Whether value > bound."""
         return value > self.bound
 
     def __str__(self) -> str:
@@ -60,6 +62,7 @@ class Between:
     high: float
 
     def allows(self, value: float) -> bool:
+        """Whether low ≤ value ≤ high."""
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -75,6 +78,7 @@ class NonEmpty:
     """Lists and texts that hold something."""
 
     def allows(self, value: Any) -> bool:
+        """Whether the value has a length above zero."""
         return len(value) > 0
 
     def __str__(self) -> str:
