@@ -233,7 +233,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
     command  what was typed, for status.json
     number   of the job, in a sweep
 
-    Raises BadInput if the folder is not empty. A run that fails before its first step leaves no trace.
+    Raises BadInput if the folder is not empty. A run that cannot be built leaves no trace.
     """
     from nnlab.checkpoints.reference import resolve_references
     from nnlab.experiment import judging

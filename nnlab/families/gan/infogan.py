@@ -135,7 +135,7 @@ class InfoGAN(Adversarial):
         return categorical, (log(2) + density).sum(1).mean()  # log 2: the entropy of U(−1, 1)
 
     def answer(self, play: Play, objective: Objective) -> Answer:
-        """The common loss of generator and Q: what the objective says of the samples, − λ_c L_c − λ_s L_s."""
+        """The common loss of generator and Q: the objective's mean over samples − λ_c L_c − λ_s L_s."""
         features = self.features(*play.fake)
         loss = objective.generator(self.told(features)).mean()
         categorical, continuous = self.information(features, **play.kept)
