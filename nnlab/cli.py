@@ -27,6 +27,7 @@ RUN is a run folder, or 'last' for the newest. nnlab list shows what model=, dat
 
 
 def usage() -> str:
+    """The page of `nnlab --help`: what the program is, and every verb with a line about it."""
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {verb:<{width}}  {text}" for verb, text in VERBS.items())
     return HELP.format(version=nnlab.__version__, verbs=verbs)
@@ -62,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def tell(*problems: str) -> None:
+    """Print problems to stderr, a line each."""
     for problem in problems:
         print(f"nnlab: {printable(problem)}", file=sys.stderr)
 
@@ -86,6 +88,7 @@ def interrupt(number: int, frame: object) -> None:
 
 
 def dispatch(argv: list[str]) -> int:
+    """Import the verb's module and run its `main`. Returns the exit status. Raises BadInput if there is no such verb."""
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage(), end="")
         return 0

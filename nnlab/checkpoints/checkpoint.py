@@ -27,6 +27,7 @@ class Witness:
         self.error: OSError | None = None
 
     def write(self, data: bytes) -> int:
+        """Write bytes and return how many. Raises the file's OSError, which `error` then holds."""
         try:
             return self.file.write(data)
         except OSError as error:
@@ -34,6 +35,7 @@ class Witness:
             raise
 
     def flush(self) -> None:
+        """Flush the file."""
         self.file.flush()
 
 
@@ -85,6 +87,7 @@ DAMAGED += (KeyError, ValueError, TypeError, AttributeError, IndexError, Overflo
 
 
 def read(path: Path) -> dict:
+    """The state that a checkpoint file holds, on the CPU. Raises one of DAMAGED if the file is not whole or not of FORMAT."""
     with zipfile.ZipFile(path) as archive:  # torch.load does not compare checksums
         spoilt = archive.testzip()
     if spoilt:
@@ -113,6 +116,7 @@ def check(state: dict) -> None:
 
 
 def is_whole(path: Path) -> bool:
+    """Whether a checkpoint file can be read."""
     try:
         read(path)
     except DAMAGED:

@@ -57,6 +57,7 @@ class RunReference:
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
+    """16 hexadecimal digits of the SHA-256 of named weights: their names, types, shapes and values."""
     digest = hashlib.sha256()
     for name, value in sorted(state.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())

@@ -49,6 +49,7 @@ def make_parser(verb: str, description: str, *examples: str, run: bool = True, k
 
 
 def add_checkpoint(parser: Parser, default: str = "best where there is one, else last") -> None:
+    """Add --checkpoint, the name of the checkpoint to read; `default` says in the help what is read without it."""
     parser.add_argument("--checkpoint", metavar="NAME", help=f"best, last, step-000500, …; by default {default}")
 
 
@@ -72,6 +73,7 @@ def add_split(parser: Parser, default: str, use: str = "") -> None:
 
 
 def add_output(parser: Parser, name: str, scale: str = "--scale") -> None:
+    """Add -o, where a picture goes, and what it looks like; `name` is the picture's name in images/ of the run."""
     by_default = f"{', '.join(PICTURES)}; by default images/{name}.png of the run"
     parser.add_argument("-o", "--output", type=picture_file, metavar="FILE.png", help=by_default)
     add_look(parser, scale)
@@ -114,6 +116,7 @@ def real(text: str) -> float:
 
 
 def reals(text: str) -> list[float]:
+    """Finite numbers with commas between them. Raises ArgumentTypeError, which the parser turns into a message."""
     try:
         found = [float(part) for part in text.split(",")]
     except ValueError:
@@ -124,6 +127,7 @@ def reals(text: str) -> list[float]:
 
 
 def numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them. Raises ArgumentTypeError, which the parser turns into a message."""
     try:
         found = [int(part) for part in text.split(",")]
     except ValueError:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
+    """Measure the direction of an attribute, give it to other images, print and draw the result. Returns the exit status."""
     parser = make_parser(
         "attribute",
         "What the codes e(X) + t · S decode to, where S leads from the mean code of the images without an attribute (--minus) "
@@ -111,9 +112,11 @@ class Group:
 
     @property
     def metadata(self) -> dict:
+        """What the figures say of the group: the words typed, its name, its split and how many images it has."""
         return {"selection": self.selection.typed, "name": self.selection.name, "split": self.split, "n": len(self.rows)}
 
     def batches(self) -> Iterator[Batch]:
+        """The group's images in batches, without noise."""
         from nnlab.commands.run_access import clean
 
         return clean(self.data.split(self.split), self.data.spec, self.rows)

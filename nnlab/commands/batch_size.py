@@ -14,6 +14,7 @@ FINE = 1 / 32  # of the answer: a closer one would not outlast the next allocati
 
 
 def main(argv: list[str]) -> int:
+    """Find the largest batch size by trial and print it. Returns the exit status. Raises BadInput if none fits."""
     parser = make_parser(
         "batch-size",
         "The largest trainer.batch_size that a GPU's memory holds for what train would train, by trial.",

@@ -16,6 +16,7 @@ def require(model: Model, capability: type, verb: str) -> None:
 
 
 def require_image(model: Model, verb: str) -> None:
+    """Raise BadInput if the model's data are a table, of which a verb cannot draw a picture."""
     if model.spec.kind != "image":
         raise BadInput(f"{verb}: {model.spec.name} is a table of {model.spec.features} columns, of which there is no picture")
 

@@ -37,6 +37,7 @@ KINDS = ("float32", "float16", "uint8", "symbols")  # as nnlab.latent.code_file 
 
 
 def main(argv: list[str]) -> int:
+    """Write the codes of images into a file, print what they cost and draw what they decode to. Returns the exit status."""
     parser = make_parser(
         "compress",
         "Your own images, or a split, as codes in a file, with what they cost: bytes in, bytes out, and how near to the images "
@@ -169,6 +170,7 @@ def encoded(run: LoadedRun, inputs: Inputs, symbols: bool) -> Iterator[tuple[tor
 
 
 def check_finite(codes: np.ndarray, inputs: Inputs, start: int, problem: str) -> None:
+    """Raise BadInput if a code of a batch (N, d) is not finite, naming its input; the batch begins at input `start`."""
     import numpy as np
 
     whole = np.isfinite(codes).all(1)
@@ -239,6 +241,7 @@ def measured(run: LoadedRun, args: Namespace, inputs: Inputs, decoded: Decoded) 
 
 
 def summary(figures: dict) -> str:
+    """One line: bytes before and after, their ratio and how near the decoded images come to the inputs."""
     files = f" (as files {figures['bytes_of_files']:,})" if "bytes_of_files" in figures else ""
     return (
         f"{figures['n']:,} of {figures['input']}: {figures['bytes_in']:,} bytes{files} → {figures['bytes_out']:,} bytes, "

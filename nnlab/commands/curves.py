@@ -12,6 +12,7 @@ from nnlab.runs.sweep import by_what_differs
 
 
 def main(argv: list[str]) -> int:
+    """Draw the learning curves of one or several runs. Returns the exit status."""
     parser = make_parser(
         "curves",
         "The learning curves of a run, or of several laid over each other.",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
+    """Decode a file of codes into an .npz or a folder of PNG. Returns the exit status."""
     parser = make_parser(
         "decompress",
         "What a file of codes that nnlab compress wrote stands for: an .npz with an array x, of images (N, C, H, W) or of rows "

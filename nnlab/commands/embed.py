@@ -29,6 +29,7 @@ NEIGHBOURS = 2000  # codes that t-SNE places within seconds on two cores
 
 
 def main(argv: list[str]) -> int:
+    """Write the codes of many inputs as numbers, as pictures and for TensorBoard's projector. Returns the exit status."""
     parser = make_parser(
         "embed",
         "The codes of a split, or of your own images: as numbers, in TensorBoard's projector, and as pictures.",
@@ -125,6 +126,7 @@ def write_codes(path: Path, run: LoadedRun, inputs: Inputs, sample: Sample) -> N
 
 
 def write_pictures(run: LoadedRun, inputs: Inputs, sample: Sample, neighbours: int, args: Namespace) -> None:
+    """Draw the codes of a sample in a plane, and `neighbours` of them by t-SNE, into images/ of the run."""
     import numpy as np
 
     from nnlab.data.inputs import spread
@@ -140,6 +142,7 @@ def write_pictures(run: LoadedRun, inputs: Inputs, sample: Sample, neighbours: i
 
 
 def write_projector(run: LoadedRun, inputs: Inputs, sample: Sample) -> None:
+    """Write the codes of a sample, their labels and thumbnails, for TensorBoard's projector. Raises BadInput if it fails."""
     from nnlab.recording import projector
 
     columns = {}

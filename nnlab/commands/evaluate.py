@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
+    """Print the figures of a run on a split as JSON. Returns the exit status."""
     parser = make_parser(
         "evaluate",
         "The figures of a run on a split, in float32, printed as JSON.",

@@ -13,6 +13,7 @@ WIDTH = 100  # of a page
 
 
 def main(argv: list[str]) -> int:
+    """Print what figures mean, all of them without a name. Returns the exit status. Raises BadInput for unknown names."""
     parser = make_parser(
         "explain",
         "What a figure means, in which unit, and whether more or less of it is better. Without a name: all of them.",
@@ -35,6 +36,7 @@ def main(argv: list[str]) -> int:
 
 
 def hint(name: str, known: list[str]) -> str:
+    """What an unknown figure is called now, or which known one may be meant."""
     if renamed.metric(name) != name:
         return f"it is called {renamed.metric(name)} now"
     meant = near(name, known)

@@ -17,6 +17,7 @@ from nnlab.errors import BadInput
 
 
 def main(argv: list[str]) -> int:
+    """Draw the way from one image to another through the latent space. Returns the exit status."""
     parser = make_parser(
         "interpolate",
         "A picture of the way from image A to image B: what the codes (1 − α)·e(A) + α·e(B) decode to, or those on the "

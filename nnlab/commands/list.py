@@ -19,6 +19,7 @@ GROUPS = {
 
 
 def main(argv: list[str]) -> int:
+    """Print what can be chosen, each with a line about it. Returns the exit status. Raises BadInput if nothing matches."""
     parser = make_parser(
         "list",
         "What model=, data=, noise=, optimizer= and experiment= may be.",

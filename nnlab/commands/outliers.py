@@ -26,6 +26,7 @@ COLUMNS = ("set", "index", "class", "score", "kept_out")
 
 
 def main(argv: list[str]) -> int:
+    """Score the examples of a split, write the scores, draw the most unusual and print figures. Returns the exit status."""
     parser = make_parser(
         "outliers",
         "The examples that are most unusual to the model: a picture, all scores as outliers.csv, and figures as JSON.",

@@ -22,6 +22,7 @@ class Parser(argparse.ArgumentParser):
         self.verb, self.example, self.keyed = verb, example, keyed
 
     def error(self, message: str) -> None:
+        """Raise BadInput with argparse's complaint in nnlab's words."""
         place, _, text = message.removeprefix("argument ").partition(": ")
         if place == "the following arguments are required":
             needed = text.removesuffix(", KEY=VALUE")  # which may be none
@@ -40,11 +41,13 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"'{shortened(value)}' is no choice; {hint}")
 
     def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:
+        """The words as a namespace. Raises BadInput for words that no argument takes."""
         args, unknown = self.parse_known_args(args, namespace)
         self.refuse(unknown, args)
         return args
 
     def parse_intermixed_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:
+        """The same where options may stand between the positional words."""
         args, unknown = self.parse_known_intermixed_args(args, namespace)
         self.refuse(unknown, args)
         return args

@@ -32,6 +32,7 @@ LARGEST = 100.0  # scale
 
 
 def main(argv: list[str]) -> int:
+    """Draw what codes near an image's own decode to, and measure how far they lie. Returns the exit status."""
     parser = make_parser(
         "perturb",
         "New examples near image X: what the codes e(X) + e′ decode to, where e′ is a draw of s · N(0, σ²), and σ is the "

@@ -27,6 +27,7 @@ WIDEST = 4096  # inputs up to which the covariance of all examples is solved; of
 
 
 def main(argv: list[str]) -> int:
+    """Measure a linear classifier on few labels, with the model's codes and with their rivals. Returns the exit status."""
     parser = make_parser(
         "probe",
         "The accuracy of a linear classifier that is given few labels, on the model's codes and on what they compete with.",
@@ -89,6 +90,7 @@ class Plan:
         return wanted
 
     def name(self, n: int) -> str:
+        """A number of labels as a table shows it; "all" where it is the whole training split."""
         return "all" if n == self.all else f"{n:,}"
 
 

@@ -33,6 +33,7 @@ MEASURED = 1000  # images that the figures are of, at the most
 
 
 def main(argv: list[str]) -> int:
+    """Draw inputs beside what the model makes of them, and measure the distance. Returns the exit status."""
     parser = make_parser(
         "reconstruct",
         "A picture of inputs and what the model makes of them, corrupted as in training or by another noise. A model that can "

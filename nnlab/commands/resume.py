@@ -25,6 +25,7 @@ CADENCES = ("log", "evaluate", "show", "save", "keep")
 
 
 def main(argv: list[str]) -> int:
+    """Go on with an interrupted run, or with the jobs of a sweep that are left. Returns the exit status."""
     parser = make_parser(
         "resume",
         "Go on with a run that was stopped, or train it longer, in the same folder.",
@@ -130,6 +131,7 @@ def from_the_beginning(folder: RunFolder, config: dict) -> int:
 
 
 def refuse_running(folder: RunFolder, take_over: bool) -> None:
+    """Raise BadInput if the run is still training, unless it runs on another machine and `take_over` says it is gone."""
     status = folder.read_status()
     if status.get("status") != "running" or (take_over and status.get("host") != socket.gethostname()):
         return

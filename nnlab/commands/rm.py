@@ -17,6 +17,7 @@ OWN = (PLAN, *TABLES, "images", "multirun.yaml")  # of a sweep, beside its jobs
 
 
 def main(argv: list[str]) -> int:
+    """Remove run folders, or sweeps, after asking. Returns the exit status. Raises BadInput for what is no run folder."""
     parser = make_parser(
         "rm", "Remove runs with all their files, after asking.", "rm last", "rm 5508a8 last~2 --yes", run=False
     )
@@ -47,6 +48,7 @@ def main(argv: list[str]) -> int:
 
 
 def is_sweep(path: str | Path) -> bool:
+    """Whether a path is the folder of a sweep, which lists its jobs in sweep.json."""
     return planned(Path(path)) is not None
 
 
@@ -70,6 +72,7 @@ def refuse(folder: RunFolder) -> None:
 
 
 def size(folder: RunFolder) -> int:
+    """How many bytes the files of a run folder take."""
     return sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
 
 

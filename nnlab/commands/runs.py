@@ -15,6 +15,7 @@ from nnlab.runs.trust import trouble
 
 
 def main(argv: list[str]) -> int:
+    """Print the runs under a folder, as a table or as JSON. Returns the exit status."""
     parser = make_parser("runs", "All runs under a folder, the newest last.", "runs", "runs '*vae*' --sort", run=False)
     parser.add_argument("pattern", nargs="*", help="keep runs whose model, data, tag or folder matches, e.g. '*vae'")
     parser.add_argument("--root", type=Path, help="by default NNLAB_OUTPUTS, or outputs")
@@ -46,4 +47,5 @@ def main(argv: list[str]) -> int:
 
 
 def ordered(rows: list[tuple[dict, RunFolder]], by_figure: bool) -> list[tuple[dict, RunFolder]]:
+    """Runs by the time when they began; with `by_figure` by their best figure, the best last."""
     return sorted(rows, key=lambda run: worst_first(run[0]) if by_figure else run[0].get("began", 0.0))

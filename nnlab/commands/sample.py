@@ -22,6 +22,7 @@ MANY, FEW = 64, 8  # examples, and of each of several classes
 
 
 def main(argv: list[str]) -> int:
+    """Draw new examples, as a picture or, of a table, as a file of numbers. Returns the exit status."""
     parser = make_parser(
         "sample",
         "New examples: a picture of images, or the rows of a table in its own units.",

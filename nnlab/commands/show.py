@@ -13,6 +13,7 @@ from nnlab.runs.sweep import planned
 
 
 def main(argv: list[str]) -> int:
+    """Print what a run folder holds: state, figures, files and config; or a sweep's table. Returns the exit status."""
     about = "One run: its state, config, metrics and files; or a sweep: its table."
     parser = make_parser("show", about, "show last", "show last --config")
     parser.add_argument("--config", action="store_true", help="the config alone, as YAML")

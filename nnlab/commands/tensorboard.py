@@ -13,6 +13,7 @@ from nnlab.runs.find import outputs, resolve
 
 
 def main(argv: list[str]) -> int:
+    """Open TensorBoard and wait for its end. Returns its exit status. Raises BadInput if there are no runs."""
     parser = make_parser(
         "tensorboard", "Open TensorBoard on all runs, or on one.", "tensorboard", "tensorboard last", run=False
     )

@@ -34,6 +34,7 @@ failures: list[NnlabError] = []  # of a single run: Hydra would print its own li
 
 
 def main(argv: list[str]) -> int:
+    """Check what was typed, then train one run or sweep over several. Returns the exit status."""
     args = make_parser().parse_intermixed_args(argv)
     if args.shell_completion:
         return complete(argv)
@@ -156,6 +157,7 @@ def check_task(config: dict, typed: set[str]) -> list[str]:
 
 
 def check_device(config: dict) -> list[str]:
+    """What is wrong with the device of a config; nothing if it is there."""
     from nnlab.training.device import resolve
 
     try:
@@ -175,6 +177,7 @@ def refuse_existing_folder(typed: dict[str, object]) -> None:
 
 
 def under_hydra(argv: list[str], multirun: bool) -> int:
+    """Let Hydra compose the config and call `job`, once per run. Returns the exit status; a sweep's is its first failure's."""
     import hydra
 
     from nnlab.commands import sweep_table
@@ -224,6 +227,14 @@ def job(config) -> float | None:
 
 
 def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None) -> float | None:
+    """Train one run from its config in an empty folder. Returns the best value of the monitored figure.
+
+    choices  which config was chosen of each group
+    command  what was typed, for status.json
+    number   of the job, in a sweep
+
+    Raises BadInput if the folder is not empty. A run that cannot be built leaves no trace.
+    """
     from nnlab.checkpoints.reference import resolve_references
     from nnlab.experiment import judging
     from nnlab.experiment.run import build_experiment, readable_errors, run_experiment

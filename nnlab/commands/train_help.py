@@ -53,6 +53,7 @@ def heading(group: str, why: Reasons, width: int) -> list[str]:
 
 
 def values(node: Mapping, place: str, why: Reasons, width: int) -> Iterator[str]:
+    """The lines of all keys below a node: each with its value and, where the YAML has one, its reason."""
     for key, value in node.items():
         if key in names.HIDDEN:
             continue
@@ -78,4 +79,5 @@ def wrapped(begin: str, text: str, width: int, at: int) -> list[str]:
 
 
 def printable_lines(lines: list[str]) -> str:
+    """Lines as one text, without signs that a terminal would obey."""
     return "\n".join(printable(line) for line in "\n".join(lines).split("\n"))

@@ -19,6 +19,7 @@ from nnlab.errors import BadInput
 
 
 def main(argv: list[str]) -> int:
+    """Draw motion along the latent coordinates, or the plane of two of them. Returns the exit status."""
     parser = make_parser(
         "traverse",
         "A picture of motion along the latent coordinates: a row a coordinate, the most informative first.",

@@ -20,6 +20,7 @@ MOST_FRAMES, MOST_IMAGES = 1000, 10_000  # of a film that a browser still plays
 
 
 def main(argv: list[str]) -> int:
+    """Draw a film of a closed walk through the latent space. Returns the exit status."""
     parser = make_parser(
         "walk",
         "An animated PNG of a walk through the latent space, from stop to stop along great circles and back to the first.",

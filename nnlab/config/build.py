@@ -28,6 +28,7 @@ def trusted() -> list[str]:
 
 
 def is_trusted(module: str) -> bool:
+    """Whether a config may name classes of this module: it lies in a trusted package."""
     return any(module == package or module.startswith(package + ".") for package in trusted())
 
 

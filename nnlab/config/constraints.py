@@ -17,16 +17,23 @@ from nnlab.errors import shortened
 
 
 class Constraint(Protocol):
-    def allows(self, value: Any) -> bool: ...
+    """A range of values in a parameter's annotation; its text completes "expected a number …"."""
+
+    def allows(self, value: Any) -> bool:
+        """Whether the value lies in the range."""
+        ...
 
     def __str__(self) -> str: ...  # completes "expected a number …"
 
 
 @dataclass(frozen=True)
 class AtLeast:
+    """Numbers from `bound` on."""
+
     bound: float
 
     def allows(self, value: float) -> bool:
+        """Whether value ≥ bound."""
         return value >= self.bound
 
     def __str__(self) -> str:
@@ -35,9 +42,12 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class MoreThan:
+    """Numbers above `bound`."""
+
     bound: float
 
     def allows(self, value: float) -> bool:
+        """Whether value > bound."""
         return value > self.bound
 
     def __str__(self) -> str:
@@ -46,10 +56,13 @@ class MoreThan:
 
 @dataclass(frozen=True)
 class Between:
+    """Numbers from `low` to `high`, both included."""
+
     low: float
     high: float
 
     def allows(self, value: float) -> bool:
+        """Whether low ≤ value ≤ high."""
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
@@ -62,7 +75,10 @@ SEED = Between(0, 2**32 - 1)  # what every generator takes
 
 @dataclass(frozen=True)
 class NonEmpty:
+    """Lists and texts that hold something."""
+
     def allows(self, value: Any) -> bool:
+        """Whether the value has a length above zero."""
         return len(value) > 0
 
     def __str__(self) -> str:

@@ -43,6 +43,7 @@ def glossary() -> dict[str, list[Meaning]]:
 
 
 def docstrings(tree: ast.Module) -> Iterator[str]:
+    """The docstrings of a module, its classes and its functions; empty texts where there are none."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             yield ast.get_docstring(node) or ""

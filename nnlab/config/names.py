@@ -50,6 +50,7 @@ class OwnConfigsFirst(SearchPathPlugin):
     folder: str | None = None
 
     def manipulate_search_path(self, search_path) -> None:
+        """Put the user's folder, if there is one, at the front of Hydra's search path."""
         if self.folder:
             search_path.prepend("nnlab-cd", f"file://{self.folder}")
 
@@ -67,6 +68,7 @@ def hydra() -> Iterator[None]:
 
 
 def register_config_dir(config_dir: str | None) -> None:
+    """Tell Hydra of a user's folder of configs, which comes before the shipped ones; None forgets it."""
     OwnConfigsFirst.folder = config_dir
     if OwnConfigsFirst not in Plugins.instance().discover(SearchPathPlugin):
         Plugins.instance().register(OwnConfigsFirst)
@@ -82,6 +84,7 @@ class CommandLine:
     refused: set[str] = field(default_factory=set)
 
     def keys(self) -> set[str]:
+        """The keys and groups that are legal and were typed."""
         return {override.key_or_group for override in [*self.groups, *self.values]}
 
     def refuse(self) -> None:
@@ -221,6 +224,7 @@ def check_choice(override: Override, choices: list[str]) -> None:
 
 
 def check_key(override: Override, config: DictConfig) -> str | None:
+    """What is wrong with the key of an override, in one sentence; None if the config has it and it takes a value."""
     key = override.key_or_group
     if override.type == OverrideType.DEL:
         return f"{override.input_line}: a key cannot be removed; write {key}=none where it may be absent"

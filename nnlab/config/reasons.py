@@ -49,6 +49,7 @@ def reasons(overrides: list[str], config_dir: str | None = None) -> Reasons:
 
 
 def file_of(name: str, config_dir: str | None) -> Path | None:
+    """The YAML file of a config such as `model/vae`, a user's own before the shipped one; None if there is none."""
     paths = [folder / f"{name}.yaml" for folder in search.folders(config_dir)]
     return next((path for path in paths if path.is_file()), None)
 

@@ -41,6 +41,7 @@ def header(path: Path) -> tuple[str, str]:
 
 
 def check_folder(config_dir: str) -> None:
+    """Raise BadInput if the folder given by -cd does not exist."""
     if not Path(config_dir).is_dir():
         raise BadInput(
             f"-cd {config_dir}: no such folder. Give a folder with your own configs, e.g. {config_dir}/model/mine.yaml"

@@ -58,6 +58,7 @@ def sentence(error: BaseException) -> str:
 
 
 def interpolation(error: OmegaConfBaseException, text: str) -> str:
+    """An error of OmegaConf in resolving a ${…}, in nnlab's words; `text` is the first line of its message."""
     if isinstance(error, UnsupportedInterpolationType):
         return f"'${{{text.rpartition(' ')[2]}:…}}' is no interpolation; ${{oc.env:NAME}} and ${{KEY}} are"
     if isinstance(error, GrammarParseError):

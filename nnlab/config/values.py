@@ -50,6 +50,7 @@ def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
 
 
 def check_value(annotation: Any, value: Any, place: str) -> list[str]:
+    """Problems of a value that stands at `place`, by the annotation of the parameter that takes it; none if it fits."""
     if value == "???":
         return [f"{place}: needs a value; add {place}=…"]
     trouble = complaint(annotation, value)
@@ -96,6 +97,7 @@ def check_node(node: Mapping, place: str, annotation: Any = Any) -> list[str]:
 
 
 def unknown(key: str, cls: type, legal: Iterable[str]) -> str:
+    """What to say of a key that a class has no parameter for: how to make it one, or the nearest legal key."""
     if key in (parameter.name for parameter in positionals(cls)):
         return f"is no keyword-only parameter of {cls.__name__}; its constructor must be def __init__(self, spec, *, {key}, …)"
     return f"unknown key; {nearest(key, legal)}"

@@ -60,6 +60,7 @@ class Dataset(ABC):
 
     @property
     def name(self) -> str:
+        """What the set is called in messages and in its spec; by default the class's name."""
         return type(self).__name__
 
     @abstractmethod
@@ -70,7 +71,9 @@ class Dataset(ABC):
         """
 
     @abstractmethod
-    def load(self) -> Arrays: ...
+    def load(self) -> Arrays:
+        """Read the files. Raises BadInput if they are absent or damaged, or do not hold what they should."""
+        ...
 
     def prepare(self, arrays: Arrays, train: Tensor) -> Arrays:
         """The arrays as they are kept; `train` (n,) are the rows to learn from. As loaded, unless a subclass says otherwise."""

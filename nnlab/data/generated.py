@@ -43,5 +43,6 @@ class Generated(Table):
         return self.points * (2 * 4 + 8)
 
     def load(self) -> Arrays:
+        """x (N, 2), labels (N,), drawn by `draw_seed`; a share `test` of each class is set aside."""
         x, y = self.draw()
         return with_test(torch.from_numpy(x), torch.from_numpy(y).long(), self.test, self.classes, columns=("x1", "x2"))

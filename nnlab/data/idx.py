@@ -31,6 +31,7 @@ class IdxDataset(Images):
 
     @property
     def folder(self) -> Path:
+        """Where torchvision keeps the idx files, under the root of all datasets."""
         return self.root / self.torchvision_name / "raw"
 
     def size(self) -> int:
@@ -42,6 +43,7 @@ class IdxDataset(Images):
         return 70_000 * (28 * 28 + 8)
 
     def load(self) -> Arrays:
+        """x (N, 1, 28, 28) uint8, labels (N,). Raises BadInput if images and labels differ in number."""
         import torchvision.datasets  # two seconds to import
 
         source = getattr(torchvision.datasets, self.torchvision_name)

@@ -123,6 +123,7 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
+    """Turn what reading a damaged .npz raises inside into a BadInput that names the file."""
     try:
         yield
     except DAMAGED as error:

@@ -92,6 +92,7 @@ def of_array(path: Path) -> np.ndarray:
 
 
 def of_lines(path: Path, option: str) -> np.ndarray:
+    """The whole numbers of a text file, one per line, (n,) int64. Raises BadInput with the line that holds none."""
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:

@@ -47,10 +47,12 @@ class DataSpec:
 
     @property
     def features(self) -> int:
+        """How many values an example has: the product of `shape`."""
         return prod(self.shape)
 
     @property
     def in_unit_interval(self) -> bool:
+        """Whether all values lie within [0, 1] by their nature, and not merely in training."""
         return self.bounded and self.low >= 0 and self.high <= 1
 
     @property

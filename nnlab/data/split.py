@@ -69,6 +69,7 @@ class Split:
         return values.to(torch.float32) if self.scale == 1 else values * self.scale  # a byte times a number is a float32
 
     def labels(self, rows: Tensor) -> Tensor | None:
+        """The labels (n,) int64 of rows (n,) of the array; None where there are none."""
         return None if self.y is None else self.y.index_select(0, rows)
 
 
@@ -89,4 +90,5 @@ class Data:
     remarks: tuple[str, ...] = ()
 
     def split(self, name: str) -> Split:
+        """The split of this name: train, validation, test or held_out."""
         return getattr(self, name)

@@ -42,6 +42,7 @@ def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) 
 
 
 def refuse_other_data(known: RunReference, spec: DataSpec, data: Mapping) -> None:
+    """Raise BadInput unless a judge's run learned from the data that it is to judge, naming the keys that differ."""
     mine, other = identity(data), identity(known.data)
     same = (known.spec.kind, known.spec.shape, known.spec.classes) == (spec.kind, spec.shape, spec.classes)
     if mine == other and same and known.spec.digest == spec.digest:

@@ -41,6 +41,7 @@ class FeatureStatistics:
     finite: bool = True  # a model that has diverged makes what has no features
 
     def keep(self, features: Tensor) -> None:
+        """Add features (N, d) to the moments, and every `every`-th of them to those that are kept."""
         skipped = -self.moments.n % self.every
         self.some.append(features[skipped :: self.every])
         self.moments.add(features)

@@ -84,6 +84,7 @@ def trained_once(config: Mapping, console: Console, root: Path | None = None) ->
 
 
 def completed(folder: RunFolder) -> bool:
+    """Whether the folder holds a run that trained to its end."""
     return folder.read_status().get("status") == "completed"
 
 

@@ -147,6 +147,7 @@ WITHOUT = {"augmentation": {"_target_": "nnlab.data.augmentation.none.NoAugmenta
 
 
 def checked_config(folder: RunFolder) -> dict:
+    """The config of a run, upgraded and checked, with a root where the data can be. Raises BadInput with its problems."""
     config = folder.read_config()
     data = config.get("data")
     root = data.get("root") if isinstance(data, dict) else None

@@ -60,6 +60,7 @@ class Experiment:
 
     @property
     def parameters(self) -> int:
+        """How many numbers the model learns."""
         return self.model.size
 
 

@@ -154,6 +154,7 @@ def read(path: Path) -> CodeFile:
 
 
 def coding_of(dtype: np.dtype, width: int, known: dict[str, np.ndarray]) -> Coding:
+    """How the codes of a file are stored, by their type and width and its other arrays. Raises ValueError if they disagree."""
     if "alphabet" in known:
         alphabet = int(known["alphabet"][0])
         if alphabet < 2 or dtype != letters(alphabet):
@@ -170,6 +171,7 @@ def coding_of(dtype: np.dtype, width: int, known: dict[str, np.ndarray]) -> Codi
 
 
 def names_of(known: dict[str, np.ndarray], count: int) -> list[str]:
+    """The names of a file's inputs, empty if it has none. Raises ValueError if they are not `count` names."""
     if "names" not in known:
         return []
     inflated = zlib.decompressobj().decompress(known["names"].tobytes(), LONGEST * count)  # of a stranger's it may be endless

@@ -12,6 +12,8 @@ from nnlab.nn.float64 import to_float64
 
 
 class Reliability(NamedTuple):
+    """Confidence and accuracy, bin by bin of the confidence: what a reliability diagram shows (Guo et al. 2017)."""
+
     confidence: Tensor  # (bins,) mean confidence of a bin's examples; NaN in an empty bin
     accuracy: Tensor  # (bins,) share of them that is classified right; NaN in an empty bin
     count: Tensor  # (bins,) how many they are, int64
@@ -46,6 +48,7 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int 
 
 
 def check_distributions(probabilities: Tensor, labels: Tensor) -> None:
+    """Raise ValueError unless rows (N, classes) are distributions and labels (N,) number their classes."""
     n, classes = class_scores(probabilities).shape
     # sums of half-precision probabilities are 1 within a few 1e-3
     if (probabilities < 0).any() or (probabilities.float().sum(1) - 1).abs().max() > 0.01:

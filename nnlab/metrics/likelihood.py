@@ -24,7 +24,9 @@ class Proposes(Protocol):
 
     latent_dim: int
 
-    def posterior(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+    def posterior(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """μ and log σ² of q(z|x), each (N, latent_dim); of q(z|x, y) where the model has labels."""
+        ...
 
     def draw(self, batch: Batch, posterior: tuple[Tensor, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
         """−log p(x|z) and log q(z|x) − log p(z), each (N, k), of z = μ + σε for ε (N, k, latent_dim)."""
@@ -69,6 +71,7 @@ def weighed(
 
 
 def part_of(batch: Batch, rows: Tensor) -> Batch:
+    """The rows of a batch, with their labels and without its mask."""
     return Batch(batch.input[rows], batch.target[rows], label=None if batch.label is None else batch.label[rows])
 
 

@@ -35,6 +35,7 @@ class Scored:
 
     @property
     def kept_out(self) -> bool:
+        """Whether these are the examples of the classes that data.classes keeps out."""
         return self.name == "others"
 
     def rank(self, place: int) -> int:
@@ -42,6 +43,7 @@ class Scored:
         return self.places.tolist().index(place)
 
     def class_of(self, place: int) -> str:
+        """The name of the class of the example at a place; empty without labels."""
         return "" if self.label is None or not self.classes else self.classes[self.label[place]]
 
 

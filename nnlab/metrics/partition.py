@@ -25,9 +25,17 @@ class Units(Protocol):
 
     binary: bool
 
-    def scaled(self, v: Tensor) -> Tensor: ...
-    def sample(self, field: Tensor, generator: torch.Generator) -> Tensor: ...
-    def log_partition(self, field: Tensor) -> Tensor: ...
+    def scaled(self, v: Tensor) -> Tensor:
+        """ṽ, (N, D): what the fields of the hidden units see."""
+        ...
+
+    def sample(self, field: Tensor, generator: torch.Generator) -> Tensor:
+        """v drawn from p(v|f), (N, D), of fields f (N, D)."""
+        ...
+
+    def log_partition(self, field: Tensor) -> Tensor:
+        """log Σ_v exp(−q(v) + ṽ′f), or the integral over real v, (N,), nats."""
+        ...
 
 
 class Machine(Protocol):
@@ -39,9 +47,17 @@ class Machine(Protocol):
     base_bias: Tensor  # (D,) the visible bias of the machine without weights that annealing starts from
     units: Units
 
-    def hidden_field(self, v: Tensor) -> Tensor: ...
-    def visible_field(self, h: Tensor) -> Tensor: ...
-    def free_energy(self, v: Tensor) -> Tensor: ...
+    def hidden_field(self, v: Tensor) -> Tensor:
+        """b + W′ṽ, (N, H), of visible values v (N, D)."""
+        ...
+
+    def visible_field(self, h: Tensor) -> Tensor:
+        """a + Wh, (N, D), of hidden states h (N, H)."""
+        ...
+
+    def free_energy(self, v: Tensor) -> Tensor:
+        """F(v) = −log Σ_h exp(−E(v, h)), (N,), nats."""
+        ...
 
 
 class Estimate(NamedTuple):

@@ -123,6 +123,7 @@ class Result:
 
     @property
     def mean(self) -> float:
+        """The mean accuracy over the draws, 0 … 1."""
         return mean(self.accuracies)
 
     @property

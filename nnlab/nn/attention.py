@@ -35,6 +35,7 @@ class SelfAttention(nn.Module):
         return functional.max_pool2d(x, POOLED) if min(x.shape[2:]) >= POOLED else x
 
     def forward(self, x: Tensor) -> Tensor:
+        """y, of the shape of x (N, C, H, W)."""
         value = self.pooled(self.value(x)).flatten(2)
         seen = value @ self.attention(x).to(value.dtype).mT
         return x + self.gamma * self.out(seen.unflatten(2, x.shape[2:]))

@@ -32,18 +32,22 @@ def euclidean(x: Tensor, w: Tensor) -> Tensor:
 
 
 def dot(x: Tensor, w: Tensor) -> Tensor:
+    """1 − ⟨x, w⟩, (N, U), which may be negative."""
     return 1 - x @ w.T
 
 
 def cosine(x: Tensor, w: Tensor) -> Tensor:
+    """1 − ⟨x, w⟩/(‖x‖ ‖w‖), (N, U), between 0 and 2."""
     return dot(torch.nn.functional.normalize(x), torch.nn.functional.normalize(w))
 
 
 def manhattan(x: Tensor, w: Tensor) -> Tensor:
+    """Σ_j |x_j − w_j|, (N, U)."""
     return torch.cdist(x, w, p=1)
 
 
 def supremum(x: Tensor, w: Tensor) -> Tensor:
+    """max_j |x_j − w_j|, (N, U)."""
     return torch.cdist(x, w, p=torch.inf)
 
 

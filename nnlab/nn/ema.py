@@ -27,6 +27,7 @@ class ExponentialMovingAverage(nn.ModuleDict):
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
 
     def train(self, mode: bool = True) -> ExponentialMovingAverage:
+        """Stay in evaluation mode, whatever `mode` is. Returns itself."""
         return super().train(False)
 
     def _apply(self, fn: Callable, recurse: bool = True) -> ExponentialMovingAverage:

@@ -50,12 +50,15 @@ class Bernoulli(Likelihood):
     discrete = True
 
     def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
+        """Σ x log σ(l) + (1−x) log(1−σ(l)), (N,), nats per image."""
         return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
     def mean(self, logits: Tensor) -> Tensor:
+        """σ(l), (N, *shape)."""
         return logits.sigmoid()
 
     def output_for(self, mean: Tensor) -> Tensor:
+        """log m/(1−m) of a mean m kept within [0.01, 0.99], of the shape of m."""
         return mean.clamp(0.01, 0.99).logit()
 
 
@@ -137,14 +140,17 @@ class Gaussian(Density):
             self.register_buffer("log_sigma", start)
 
     def log_prob(self, mean: Tensor, x: Tensor) -> Tensor:
+        """−½ Σ ((x−m)²/σ² + log 2πσ²), (N,), nats per image."""
         sigma = self.log_sigma.exp() + self.floor
         z = (x - mean).flatten(1) / sigma
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1) - sigma.log().expand(z.shape[1]).sum()
 
     def mean(self, mean: Tensor) -> Tensor:
+        """The output itself, which is the mean, (N, *shape)."""
         return mean
 
     def output_for(self, mean: Tensor) -> Tensor:
+        """The mean itself."""
         return mean
 
 

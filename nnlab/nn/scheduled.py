@@ -27,6 +27,7 @@ class Scheduled(nn.Module):
         return self.base * self.schedule.factor(step, clock)
 
     def set(self, value: float | Tensor) -> None:
+        """Set `value`, on the device without waiting for it."""
         if isinstance(value, Tensor):
             self.value.copy_(value)
         else:

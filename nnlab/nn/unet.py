@@ -44,6 +44,7 @@ class UNetBackbone(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The network's output (N, C, H, W) of images x (N, C, H, W)."""
         passed = []
         for level in self.down:
             x = level(F.max_pool2d(x, 2) if passed else x)

@@ -52,9 +52,11 @@ class ModelHistory:
         return {**now, EPOCH: torch.tensor(self.epoch())}
 
     def state(self) -> list[dict[str, Tensor]]:
+        """The looks so far, which a checkpoint keeps; the frames are drawn anew from them."""
         return list(self.looks)
 
     def restore(self, looks: list[dict[str, Tensor]]) -> None:
+        """Take up the looks that `state` returned."""
         self.looks, self.frames = list(looks), []
 
 
@@ -74,12 +76,15 @@ class ImageHistory:
             del self.looks[1::2], self.epochs[1::2]
 
     def film(self) -> Animation:
+        """The images of all looks as an animation, with the epoch above each where it is known."""
         frames = [tiled(np.broadcast_to(look.numpy(), (*look.shape[:3], 3))) for look in self.looks]
         return Animation.of(frames, captions=[f"epoch {epoch:.4g}" if epoch >= 0 else "" for epoch in self.epochs])
 
     def state(self) -> list[Tensor]:
+        """The images (N, H, W, 1 or 3) of each look, and as the last tensor the epochs of the looks (float64)."""
         return [*self.looks, torch.tensor(self.epochs, dtype=torch.float64)]
 
     def restore(self, looks: list[Tensor]) -> None:
+        """Take up what `state` returned; an older version's list has no epochs."""
         *looks, epochs = [*looks] if looks and looks[-1].ndim == 1 else [*looks, torch.full((len(looks),), -1.0)]
         self.looks, self.epochs = list(looks), epochs.tolist()  # of an older version, without its epochs

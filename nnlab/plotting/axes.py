@@ -58,6 +58,7 @@ class Chart(np.ndarray):
 
     @classmethod
     def of(cls, pixels: np.ndarray, figure: Figure, title: str = "") -> Chart:
+        """A chart of pixels (H, W, 3) uint8 and the figure that they show."""
         chart = pixels.view(cls)
         chart.figure, chart.title = figure, title
         return chart

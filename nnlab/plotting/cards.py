@@ -49,6 +49,7 @@ def figure(value: float) -> str:
 
 
 def shortened(name: str) -> str:
+    """A name of at most LONGEST letters; of a longer one the beginning and an ellipsis."""
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 

@@ -99,6 +99,7 @@ def apart(name: str, lines: dict[tuple[str, str], Line]) -> dict[str, dict[tuple
 
 
 def draw(axes, line: Line, label: str | None, number: int, style: str) -> None:
+    """Draw a line in the colour of its number, with dotted verticals where a stage ends and a ring at the best point."""
     colour = PALETTE[number % len(PALETTE)]
     marker = {"marker": "o", "markersize": 4} if len(line.epoch) <= 12 else {}
     axes.plot(line.epoch, line.value, style, color=colour, linewidth=2, label=label, **marker)

@@ -36,6 +36,7 @@ def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | N
 
 
 def sample_picture(model: Samples, n: int, generator: torch.Generator) -> np.ndarray:
+    """n samples of the model in a sheet (H, W, 3), nearly square."""
     return grid(model.sample(n, generator), model.spec)
 
 

@@ -22,6 +22,7 @@ def seconds(value: float) -> str:
 
 
 def figures(values: dict[str, float]) -> str:
+    """Named values in one line, with five significant digits."""
     return "  ".join(f"{name} {value:.5g}" for name, value in values.items())
 
 
@@ -89,6 +90,7 @@ class Console:
                 yield
 
     def stop(self) -> None:
+        """Remove the line that shows the state of the run."""
         if self._bar:
             self._bar.stop()
             self._bar = None
@@ -103,6 +105,7 @@ class Console:
             raise
 
     def close(self) -> None:
+        """Remove the state of the run and close train.log."""
         self.stop()
         if self._log:
             self._log.close()

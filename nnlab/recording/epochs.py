@@ -67,9 +67,11 @@ class EpochTable:
         return (f"{name} (*best)" if self.is_monitored(*column) else name).rjust(NARROWEST)
 
     def is_monitored(self, split: str, name: str) -> bool:
+        """Whether this figure of a split chooses the best weights."""
         return split == "validation" and self.chooses and name == self.watched[0]
 
     def cell(self, row: Row, split: str, name: str) -> str:
+        """A figure of a row as text, as wide as its column; the monitored one has a * where it is the best so far."""
         values = row.train if split == "train" else row.validation
         text = f"{values[name]:.5g}" if name in values else ""
         if self.is_monitored(split, name):

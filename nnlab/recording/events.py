@@ -39,12 +39,14 @@ class EventFile:
         self._write(self._event(wall_time=time.time(), step=step, summary=summary))
 
     def scalars(self, values: dict[str, float], step: int) -> None:
+        """Write values at a step, each under its name."""
         from torch.utils.tensorboard.summary import scalar
 
         for name, value in values.items():
             self._add(scalar(name, value), step)
 
     def image(self, name: str, picture: np.ndarray, png: bytes, step: int) -> None:
+        """Write a picture (H, W, C) at a step; `png` is the same picture, encoded."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         height, width, channels = picture.shape
@@ -52,6 +54,7 @@ class EventFile:
         self._add(Summary(value=[Summary.Value(tag=name, image=image)]), step)
 
     def text(self, name: str, text: str, step: int = 0) -> None:
+        """Write a text, which TensorBoard shows as Markdown."""
         from torch.utils.tensorboard.summary import text as summary
 
         self._add(summary(name, text), step)
@@ -64,9 +67,11 @@ class EventFile:
             self._add(summary, step)
 
     def flush(self) -> None:
+        """Hand what was written to the operating system."""
         self._file.flush()
 
     def length(self) -> int:
+        """The length of the file in bytes, all that was written included."""
         self._file.flush()
         return self._file.tell()
 
@@ -77,4 +82,5 @@ class EventFile:
         self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()

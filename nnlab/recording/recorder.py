@@ -87,11 +87,13 @@ class Recorder:
         self.events.flush()
 
     def text(self, name: str, text: str, *, step: int = 0) -> None:
+        """A text for TensorBoard, made harmless line by line."""
         harmless = "\n".join(map(printable, text.split("\n")))
         self.post(lambda: self.events.text(name, harmless, step))
         self.post(self.events.flush)
 
     def hparams(self, parameters: dict, figures: dict[str, float], *, step: int) -> None:
+        """The hyper-parameters and the final figures, for TensorBoard's table of runs."""
         self.post(lambda: self.events.hparams(parameters, figures, step))
         self.post(self.events.flush)
 
@@ -112,6 +114,7 @@ class Recorder:
         return [name for key, name in names.items() if now[key] < lengths[key]]
 
     def close(self) -> None:
+        """Write all that was asked for, and close the files, even if the writing failed."""
         try:
             self._writer.close()
         finally:

@@ -19,6 +19,7 @@ def cell(value: object) -> str:
 
 
 def is_number(text: str) -> bool:
+    """Whether Python reads the text as a number."""
     try:
         float(text)
     except ValueError:

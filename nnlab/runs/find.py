@@ -75,6 +75,7 @@ def named(run: str, root: Path | None, before: float) -> RunFolder:
 
 
 def by_id(run: str, runs: list[tuple[dict, RunFolder]]) -> RunFolder:
+    """The run whose id begins so. Raises BadInput if there is none, or more than one."""
     found = [folder for status, folder in runs if short_id(status).startswith(run)]
     if not found:
         raise BadInput(f"{run}: no such run folder or id; nnlab runs lists the runs, 'last' stands for the newest")

@@ -36,34 +36,43 @@ STATES = ("running", "completed", "interrupted", "diverged", "failed")
 
 @dataclass(frozen=True)
 class RunFolder:
+    """The folder of a run: the paths of its files, and how they are read and written."""
+
     path: Path
 
     @property
     def config(self) -> Path:
+        """The config that the run was trained with, all values resolved."""
         return self.path / "config.yaml"
 
     @property
     def status(self) -> Path:
+        """How the run stands: its state, its progress and what it was started with."""
         return self.path / "status.json"
 
     @property
     def metrics(self) -> Path:
+        """The records of all figures, one per line."""
         return self.path / "metrics.jsonl"
 
     @property
     def summary(self) -> Path:
+        """The final and the best figures of the run."""
         return self.path / "summary.json"
 
     @property
     def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
         return self.path / "checkpoints"
 
     @property
     def images(self) -> Path:
+        """The folder of pictures."""
         return self.path / "images"
 
     @property
     def log(self) -> Path:
+        """The lines of the console, each with its time."""
         return self.path / "train.log"
 
     def read_status(self) -> dict[str, Any]:
@@ -139,6 +148,7 @@ class RunFolder:
         return {key.removeprefix("test/"): value for key, value in final.items() if key.startswith("test/")}
 
     def write_summary(self, summary: dict[str, Any]) -> None:
+        """Rewrite summary.json."""
         write_whole(self.summary, as_json(summary))
 
     def read_metrics(self) -> list[dict[str, Any]]:
@@ -162,7 +172,8 @@ class RunFolder:
             text = read(self.config, LONGEST_CONFIG).decode(errors="replace")
         except OSError:
             return False
-        return bool(re.search(r"^model:\s*\n(?:[ #].*\n)*?\s+_target_:\s*['\"]?nnlab\.", text, re.MULTILINE))
+        named = r"^model:\s*\n(?:[ #].*\n)*?\s+_target_:\s*['\"]?nnlab\."
+        return bool(re.search(named, text, re.MULTILINE))
 
 
 def as_record(line: bytes) -> dict[str, Any] | None:
@@ -260,6 +271,7 @@ def read_json(path: Path) -> Any:
 
 
 def as_json(value: Any) -> str:
+    """A value as indented JSON text with a line break at its end. Raises ValueError for NaN and infinities."""
     return legible(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
@@ -275,6 +287,7 @@ def process_facts() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a run depends on, by name."""
     from importlib.metadata import version
 
     names = ("nnlab", "torch", "torchvision", "numpy", "hydra-core")

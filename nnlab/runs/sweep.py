@@ -28,6 +28,7 @@ class SweepFolder(Callback):
     path: Path | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Remember the sweep's folder, and write its jobs into sweep.json, each as the words that were typed for it."""
         from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -38,6 +39,7 @@ class SweepFolder(Callback):
         write_whole(SweepFolder.path / PLAN, as_json({"jobs": [[word for word in job if not elsewhere(word)] for job in jobs]}))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
+        """Rewrite the table of the jobs that are done, so that an interrupted sweep has one."""
         if SweepFolder.path and (table := compared(apart(SweepFolder.path))):
             keep(SweepFolder.path, table)  # an interrupted sweep has the table of what was done
 
@@ -48,6 +50,7 @@ def elsewhere(word: str) -> bool:
 
 
 def key_of(word: str) -> str:
+    """The key of a word KEY=VALUE."""
     return word.partition("=")[0]
 
 

@@ -15,6 +15,7 @@ USUAL, LEAST = 100, 12  # letters of a line where there is no terminal, and of w
 
 
 def aligned(lines: list[tuple[str, ...]]) -> str:
+    """Lines of cells as text, each column as wide as its widest cell."""
     lines = [tuple(printable(cell) for cell in line) for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
@@ -57,6 +58,7 @@ def fitted(lines: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
 
 
 def clipped(text: str, width: int) -> str:
+    """A text of at most `width` letters; of a longer one the beginning and an ellipsis."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
@@ -85,6 +87,7 @@ def metadata(status: dict, folder: RunFolder) -> dict[str, Any]:
 
 
 def figure(status: dict) -> str:
+    """The best figures of a status.json in one line, with five significant digits."""
     return "  ".join(f"{name} {value:.5g}" for name, value in status.get("best", {}).items())
 
 

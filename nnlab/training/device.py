@@ -32,6 +32,7 @@ def resolve(name: str) -> torch.device:
 
 
 def describe(device: torch.device) -> str:
+    """The device in words for a log: with the GPU's name, or the number of threads of a CPU."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)

@@ -126,6 +126,7 @@ class GradientTrainer(Trainer):
         return {name: mean.detach() for name, mean in means.items()}
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of a training batch, each (N,), computed in the run's precision."""
         with self.precision.forward():
             return self.loss_terms(batch, self.generator)
 
@@ -150,6 +151,7 @@ class GradientTrainer(Trainer):
         return {**super().state(), "optimizer": {name: player.state() for name, player in self.players.items()}}
 
     def restore(self, state: dict) -> None:
+        """Take up what `state` returned, the optimizers' states included where the checkpoint has them."""
         super().restore(state)
         if not self.keep_optimizer and "optimizer" not in state:  # nothing goes on from this checkpoint
             return

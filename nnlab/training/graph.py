@@ -37,15 +37,33 @@ class Capturable(Protocol):
     steps_per_epoch: int
     notices: list[str]
 
-    def order(self, epoch: int) -> Tensor: ...
-    def rates(self, step: int) -> dict[str, float]: ...
-    def set_rates(self, values: Iterable[float | Tensor]) -> None: ...
-    def update(self, batch: Any) -> dict[str, Tensor]: ...
-    def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int: ...
-    def changes(self) -> Iterator[Tensor]: ...
+    def order(self, epoch: int) -> Tensor:
+        """The rows of the training set in the order that an epoch (from 0) reads them, int64."""
+        ...
+
+    def rates(self, step: int) -> dict[str, float]:
+        """What is scheduled, at a step of the stage (from 0), by name."""
+        ...
+
+    def set_rates(self, values: Iterable[float | Tensor]) -> None:
+        """Set what is scheduled to these values, which come in the order of `rates`."""
+        ...
+
+    def update(self, batch: Any) -> dict[str, Tensor]:
+        """Make one update with a batch. Returns its terms, which stay on the device."""
+        ...
+
+    def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        """Make up to `n` updates from `step` on without a graph, until `stop` says so. Returns how many were made."""
+        ...
+
+    def changes(self) -> Iterator[Tensor]:
+        """All tensors that an update changes in place."""
+        ...
 
 
 def available(device: torch.device) -> bool:
+    """Whether the device can capture CUDA graphs."""
     return device.type == "cuda"
 
 
@@ -100,6 +118,7 @@ class CudaGraphRunner:
             self.report()
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        """Make up to `n` updates from `step` on, until `stop` says so. Returns how many were made."""
         done = 0
         while done < n and not stop():
             if self.eager or step + done == 0:
@@ -202,6 +221,7 @@ class CudaGraphRunner:
         return [*copies, t.generator.get_state(), default_state(t.device)]
 
     def load(self, saved: list[Tensor]) -> None:
+        """Put back what a capture's trial changed: tensors, the number of the step and both states of randomness."""
         t = self.trainer
         *copies, own, default = saved
         with torch.no_grad():
@@ -211,6 +231,7 @@ class CudaGraphRunner:
         set_default_state(default, t.device)
 
     def report(self) -> None:
+        """Add to the trainer's notices why its steps run without a graph."""
         self.trainer.notices.append(f"the step runs without a CUDA graph: {self.eager}")
 
 
@@ -237,6 +258,7 @@ def default_state(device: torch.device) -> Tensor:
 
 
 def set_default_state(state: Tensor, device: torch.device) -> None:
+    """Set the state of torch's own generator of this device: of CUDA on a GPU, else of the CPU."""
     if device.type == "cuda":
         torch.cuda.set_rng_state(state, device)
     else:

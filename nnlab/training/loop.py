@@ -74,6 +74,7 @@ class Loop:
 
     @property
     def stage(self) -> Stage:
+        """The stage that is trained now."""
         return self.trainer.stages[self.progress.stage]
 
     @property
@@ -120,9 +121,11 @@ class Loop:
         return "completed"
 
     def finished(self) -> bool:
+        """Whether the last stage is over."""
         return self.stage_finished() and self.progress.stage == len(self.trainer.stages) - 1
 
     def stage_finished(self) -> bool:
+        """Whether the stage is over: all its steps are made, the patience is exhausted, or the trainer has converged."""
         return self.step >= self.stage.steps or self.patience_exhausted() or self.trainer.converged
 
     def next_stage(self) -> None:
@@ -159,6 +162,7 @@ class Loop:
             self.recorder.text("remarks", text, step=step)
 
     def events(self) -> None:
+        """Do what is due after the last update: log, evaluate, print a row, draw pictures, save checkpoints."""
         every, step, end = self.every, self.step, self.stage.steps
         ends_epoch = every.due(self.trainer.steps_per_epoch, step, end)
         if self.runs_ahead and every.only_log(step, end):
@@ -203,6 +207,7 @@ class Loop:
             p.epoch_seconds = 0.0
 
     def accumulate(self, fetched: Fetched | None) -> None:
+        """Add fetched terms to the means. Raises Diverged if one of them is not finite."""
         trouble = self.trainer.meter.accumulate(fetched)
         if trouble:
             self.diverged(self._looked + trouble.offset, f"train/{trouble.term}")
@@ -216,6 +221,7 @@ class Loop:
             self.write_log(late.step, late.epoch, late.rates, late.images)
 
     def log(self) -> None:
+        """Record the means of the training terms since the last record."""
         self.write_log(self.progress.step, self.epoch, self.trainer.rates(self.step - 1), self.progress.epoch_images)
 
     def write_log(self, step: int, epoch: float, rates: dict[str, float], images: int) -> None:
@@ -260,6 +266,7 @@ class Loop:
         return patience > 0 and self.progress.since_best >= patience
 
     def record(self, split: str, values: dict[str, float], **metadata) -> None:
+        """Write the figures of a split into metrics.jsonl and TensorBoard, and keep them as the run's latest."""
         stage = self.stage.name
         now = {"step": self.progress.step, "epoch": self.epoch}
         self.recorder.metrics(split, values, stage=stage, **{**now, **metadata})
@@ -292,11 +299,13 @@ class Loop:
     # -- the ends -------------------------------------------------------------------------------------------------
 
     def check_finite(self, split: str, values: dict[str, float]) -> None:
+        """Raise Diverged if a figure of a split is not finite."""
         bad = next((name for name, value in values.items() if not math.isfinite(value)), None)
         if bad:
             self.diverged(self.progress.step, f"{split}/{bad}", after=True)
 
     def diverged(self, step: int, term: str, after: bool = False) -> None:
+        """Write what is still to be written, then raise Diverged, which names the term and the layer where it showed."""
         self.recorder.drain()
         raise divergence(self.trainer, self.folder, self.progress, step, term, after)
 
@@ -323,6 +332,7 @@ class Loop:
         return values
 
     def summary(self, parameters: int, status: str) -> dict:
+        """What summary.json holds: final and best figures, seconds, images per second, parameters and the status."""
         p = self.progress
         return {
             "final": p.figures,

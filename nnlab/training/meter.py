@@ -26,6 +26,7 @@ class Mean:
     weight: float = 0.0
 
     def add(self, values: dict[str, float], weight: float) -> None:
+        """Add the means of `weight` examples, by name."""
         self.weight += weight
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + weight * value
@@ -127,5 +128,6 @@ class Meter:
         return {kind: [dict(m.sums), m.weight] for kind, m in (("window", self.window), ("epoch", self.epoch))}
 
     def restore(self, saved: dict) -> None:
+        """Take up what `state` returned: the two means, without any terms that are still on the device."""
         self._forget()
         self.window, self.epoch = (Mean(dict(saved[kind][0]), saved[kind][1]) for kind in ("window", "epoch"))

@@ -18,6 +18,7 @@ class CadenceText:
     """Completes an annotation: a text such as "5 epochs", "200 steps" or "never"."""
 
     def allows(self, value: str) -> bool:
+        """Whether the text is a cadence: a number above zero with its unit, or "never"."""
         match = PATTERN.fullmatch(value)
         return value == "never" or bool(match and int(match[1]) > 0)
 
@@ -95,6 +96,7 @@ class Pretraining:
         self.epochs, self.optimizer = epochs, optimizer
 
     def settle(self, steps_per_epoch: int) -> None:
+        """Replace `auto` by half the usual number of epochs, rounded up, for an epoch of so many steps."""
         if self.epochs == "auto":
             self.epochs = -(-usual_epochs(steps_per_epoch) // 2)
 

@@ -54,6 +54,7 @@ class PassTrainer(Trainer):
         return n
 
     def batch(self, rows: Tensor) -> Batch:
+        """The batch of these rows (N,); as stored bytes where the model reads them and the data are stored so."""
         split = self.feed.split
         if self.model.reads_bytes and split.x.dtype == torch.uint8 and not split.dynamic_binarization:
             return self.feed.raw(rows)
@@ -63,6 +64,7 @@ class PassTrainer(Trainer):
         return {**super().state(), "converged": self._converged}
 
     def restore(self, state: dict) -> None:
+        """Take up what `state` returned, and whether the passes have converged."""
         super().restore(state)
         self._converged = state["converged"]
 

@@ -56,6 +56,7 @@ class OptimizerGroup:
         return self._base * self._schedule.factor(step, self._clock)
 
     def set_rate(self, rate: float | Tensor) -> None:
+        """Set the learning rate of all parameters, on the device without waiting for it."""
         if self._rate is None:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
@@ -91,6 +92,7 @@ class OptimizerGroup:
         return {**state, "param_groups": groups}
 
     def restore(self, state: dict) -> None:
+        """Take up an optimizer's `state_dict`, with this device's own settings in place of those that were saved."""
         own = [{key: group[key] for key in OF_THE_DEVICE if key in group} for group in self.optimizer.param_groups]
         groups = [{**group, **how} for group, how in zip(state["param_groups"], own, strict=True)]
         self.optimizer.load_state_dict({**state, "param_groups": groups})

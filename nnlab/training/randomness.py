@@ -22,6 +22,7 @@ def seed_everything(seed: int) -> None:
 
 
 def generator(seed: int, stream: int, device: torch.device) -> torch.Generator:
+    """A generator on the device, seeded by the run's seed and the number of a stream: streams do not depend on each other."""
     return torch.Generator(device).manual_seed(hash_seed(seed, -stream))
 
 
@@ -53,6 +54,7 @@ def global_state(device: torch.device) -> dict:
 
 
 def restore_global(saved: dict, device: torch.device) -> None:
+    """Set the global generators of torch, of the device, of NumPy and of Python as they were saved."""
     torch.set_rng_state(saved["torch"])
     if saved["device"] is not None:
         set_state = {"cuda": lambda state: torch.cuda.set_rng_state(state, device), "mps": torch.mps.set_rng_state}

@@ -40,6 +40,7 @@ class Watch(TorchDispatchMode):
 
 @contextmanager
 def forbid_sync() -> Iterator[None]:
+    """Raise SyncError at the first operation inside that makes the host wait for the device."""
     with Watch():
         yield
 

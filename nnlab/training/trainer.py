@@ -38,6 +38,7 @@ class Monitor:
     higher_is_better: bool = False
 
     def better(self, value: float, than: float | None, by: float = 0.0) -> bool:
+        """Whether a value is better than another by more than `by`; any value is better than none."""
         if than is None:
             return True
         return value > than + by if self.higher_is_better else value < than - by
@@ -168,6 +169,7 @@ class Trainer(ABC):
 
     @property
     def images_per_epoch(self) -> int:
+        """How many training examples an epoch reads; fewer than there are where the last, smaller batch is left out."""
         return min(len(self.data.train), self.steps_per_epoch * self.batch_size)
 
     def start_stage(self, stage: int) -> None:
@@ -211,6 +213,7 @@ class Trainer(ABC):
         }
 
     def restore(self, state: dict) -> None:
+        """Take up what `state` returned, so that a resumed run goes on to the bit. An override adds what is its own."""
         self.start_stage(state.get("stage", 0))
         if self.judge:
             self.judge.load_weights(state.get("judge"))

@@ -1,3 +1,5 @@
+"""Random shifts, mirror images and crops of the training images."""
+
 from __future__ import annotations
 
 from typing import Annotated

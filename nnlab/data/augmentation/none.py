@@ -1,3 +1,5 @@
+"""No augmentation: training images as they are."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""Round Gaussians in the plane, generated."""
+
 from __future__ import annotations
 
 from typing import Annotated
@@ -23,6 +25,7 @@ class Blobs(Generated):
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """One class per Gaussian, named by its number from 0."""
         return tuple(str(i) for i in range(self.centers))
 
     def draw(self) -> tuple[np.ndarray, np.ndarray]:

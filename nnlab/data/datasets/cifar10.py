@@ -1,3 +1,5 @@
+"""CIFAR-10, which is downloaded where it is absent."""
+
 from __future__ import annotations
 
 import contextlib
@@ -21,12 +23,14 @@ class CIFAR10(Images):
 
     @property
     def folder(self) -> Path:
+        """Where torchvision unpacks the set, under the root of all datasets."""
         return self.root / "cifar-10-batches-py"
 
     def size(self) -> int:
         return 60_000 * (3 * 32 * 32 + 8)
 
     def load(self) -> Arrays:
+        """x (N, 3, 32, 32) uint8, labels (N,). Raises BadInput if the files are damaged, or absent without a network."""
         from torchvision import datasets
 
         present = self.folder.exists()

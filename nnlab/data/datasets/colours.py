@@ -1,3 +1,5 @@
+"""The colours of an image's pixels as a table of red, green and blue."""
+
 from __future__ import annotations
 
 from typing import Annotated
@@ -32,6 +34,7 @@ class Colours(Table):
 
     @property
     def name(self) -> str:
+        """The name of the image's file without its ending; `Colours` for the photograph of scikit-learn."""
         return "Colours" if self.file is None else self.file.stem
 
     def image(self) -> Image.Image:
@@ -53,6 +56,7 @@ class Colours(Table):
         return min(width * height, self.pixels) * 3 * 4
 
     def load(self) -> Arrays:
+        """x (N, 3) float64 in [0, 1], without labels. Raises BadInput if the file is no image that can be read."""
         try:
             with self.image() as stored:
                 image = stored.convert("RGB")

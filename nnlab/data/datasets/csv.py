@@ -1,3 +1,5 @@
+"""A user's own table in a text file."""
+
 from __future__ import annotations
 
 import csv
@@ -46,6 +48,7 @@ class Csv(Table):
 
     @property
     def name(self) -> str:
+        """The name of the file without its ending."""
         return self.file.stem
 
     def size(self) -> int:
@@ -107,6 +110,7 @@ class Csv(Table):
         return names.index(self.label)
 
     def load(self) -> Arrays:
+        """x (N, D) float64, labels (N,) where a column holds them. Raises BadInput with the cells that are no numbers."""
         names = self.names()
         at = self.label_column(names)
         values, labels, problems, count = array("d"), [], [], 0
@@ -187,6 +191,7 @@ def as_numbers(cells: list[str]) -> list[float]:
 
 
 def is_number(text: str) -> bool:
+    """Whether a text is a number that float32 holds."""
     return bool(as_numbers([text]))
 
 

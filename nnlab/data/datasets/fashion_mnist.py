@@ -1,3 +1,5 @@
+"""Fashion-MNIST, gray images of garments."""
+
 from nnlab.data.idx import IdxDataset
 
 

@@ -1,3 +1,5 @@
+"""A user's own images in a folder, with a subfolder per class where there are classes."""
+
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +48,7 @@ class ImageFolder(Images):
 
     @property
     def name(self) -> str:
+        """The name of the folder."""
         return self.folder.name
 
     def size(self) -> int:
@@ -63,6 +66,7 @@ class ImageFolder(Images):
         return sum(map(len, self.files)) * (prod(self.shape) + 8)
 
     def load(self) -> Arrays:
+        """x (N, C, H, W) uint8, labels (N,) where there are classes; C is 1 if all images are gray. Raises BadInput."""
         self.size()
         images = [self._read_all(files) for files in self.files]
         if not self.grayscale and images[0].shape[1] == 3 and all(is_gray(x) for x in images):
@@ -96,6 +100,7 @@ class ImageFolder(Images):
 
 
 def is_gray(x: Tensor) -> bool:
+    """Whether red, green and blue are the same at every pixel of images (N, 3, H, W)."""
     return bool((x[:, 0] == x[:, 1]).all() and (x[:, 0] == x[:, 2]).all())
 
 

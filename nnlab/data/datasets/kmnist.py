@@ -1,3 +1,5 @@
+"""KMNIST, gray images of cursive Japanese characters."""
+
 from nnlab.data.idx import IdxDataset
 
 

@@ -1,3 +1,5 @@
+"""MNIST, gray images of handwritten digits."""
+
 from nnlab.data.idx import IdxDataset
 
 

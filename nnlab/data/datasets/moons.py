@@ -1,3 +1,5 @@
+"""Two half circles in the plane, generated."""
+
 from __future__ import annotations
 
 from typing import Annotated

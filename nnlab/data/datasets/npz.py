@@ -1,3 +1,5 @@
+"""A user's own arrays in an .npz file, as images or as a table."""
+
 from __future__ import annotations
 
 import math
@@ -51,6 +53,7 @@ class Npz(Images, Table):
 
     @property
     def name(self) -> str:
+        """The name of the file without its ending."""
         return self.file.stem
 
     def size(self) -> int:
@@ -70,6 +73,7 @@ class Npz(Images, Table):
         return BadInput(f"data.file: {self.file} cannot be read ({one_line(error)}); arrays of objects are not allowed")
 
     def load(self) -> Arrays:
+        """The file's arrays as examples and labels. Raises BadInput with all that is wrong with them."""
         try:
             with np.load(self.file, allow_pickle=False) as archive:  # a pickle would run code
                 found = {key: archive[key] for key in archive.files}
@@ -111,6 +115,7 @@ class Npz(Images, Table):
 
 
 def check_values(key: str, x: np.ndarray, channels: Channels = "auto") -> list[str]:
+    """Problems of an array of examples named `key`: its type, its shape, its channels, values that are not finite."""
     if x.dtype.kind not in "buif":
         return [f"data.file: {key} holds {x.dtype}; expected numbers"]
     if x.ndim not in (2, 3, 4) or 0 in x.shape:
@@ -130,6 +135,7 @@ def check_values(key: str, x: np.ndarray, channels: Channels = "auto") -> list[s
 
 
 def check_labels(part: str, found: dict[str, np.ndarray]) -> list[str]:
+    """Problems of the labels of a part (train or test): labels without examples, another number of them, labels missing."""
     x, y = f"x_{part}", f"y_{part}"
     if y not in found:
         return []
@@ -146,6 +152,7 @@ def check_labels(part: str, found: dict[str, np.ndarray]) -> list[str]:
 
 
 def check_alike(x_train: np.ndarray, x_test: np.ndarray) -> list[str]:
+    """Problems of test examples that differ from the training examples in the shape of a row or in type."""
     problems = []
     if x_test.shape[1:] != x_train.shape[1:]:
         problems.append(f"data.file: x_test has rows of shape {x_test.shape[1:]}, x_train {x_train.shape[1:]}")

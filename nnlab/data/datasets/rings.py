@@ -1,3 +1,5 @@
+"""A circle around a smaller one in the plane, generated."""
+
 from __future__ import annotations
 
 from typing import Annotated

@@ -1,3 +1,5 @@
+"""The noise that cuts off one side of each image."""
+
 from __future__ import annotations
 
 from typing import Literal

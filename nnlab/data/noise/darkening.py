@@ -1,3 +1,5 @@
+"""The noise that darkens random rectangles of each image."""
+
 from __future__ import annotations
 
 from typing import Annotated

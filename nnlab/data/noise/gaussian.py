@@ -1,3 +1,5 @@
+"""The noise that adds Gaussian values."""
+
 from __future__ import annotations
 
 from typing import Annotated

@@ -1,3 +1,5 @@
+"""The noise that cuts one rectangle out of each image."""
+
 from __future__ import annotations
 
 from typing import Literal

@@ -1,3 +1,5 @@
+"""No noise: inputs as they are."""
+
 from __future__ import annotations
 
 import torch

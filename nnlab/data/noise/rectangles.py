@@ -1,3 +1,5 @@
+"""The base of the noises that change rectangles of an image."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""The noise that sets random pixels to the lowest or to the highest value."""
+
 from __future__ import annotations
 
 import torch

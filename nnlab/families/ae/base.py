@@ -1,3 +1,5 @@
+"""The base of the autoencoders: an encoder, a decoder and the squared error between input and output."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -59,6 +61,7 @@ class Autoencoder(Model):
         return mean.clamp(0.01, 0.99).logit() if self._squashes else mean
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """x̂ = g(f(x)), (N, *shape)."""
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:

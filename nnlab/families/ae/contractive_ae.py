@@ -1,3 +1,5 @@
+"""The contractive autoencoder, which penalises the squared Jacobian of its encoder, and its decoder of tied weights."""
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -83,6 +85,7 @@ class ContractiveAE(Autoencoder):
 
     @property
     def layers(self) -> list[nn.Linear]:
+        """The encoder's linear layers, from the input to the code."""
         return [part for part in self.encoder if isinstance(part, nn.Linear)]
 
     def hidden(self, x: Tensor) -> list[Tensor]:
@@ -124,6 +127,7 @@ class TiedDecoder(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(layer.in_features) for layer in layers)
 
     def forward(self, code: Tensor) -> Tensor:
+        """(N, features) of codes (N, latent_dim), before any outermost σ."""
         for i in reversed(range(len(self.of))):
             code = F.linear(code, self.of[i].weight.T, self.biases[i])
             code = self.activation(code) if i else code

@@ -1,3 +1,5 @@
+"""The autoencoder with convolutional networks, for images."""
+
 from __future__ import annotations
 
 from typing import Annotated

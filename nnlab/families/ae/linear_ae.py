@@ -1,3 +1,5 @@
+"""The linear autoencoder, which learns by gradient the subspace that PCA finds exactly."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""Principal component analysis as a model of one pass, solved by eigenvectors and not by gradient."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -79,9 +81,11 @@ class PCA(PassModel):
         return (self.check(x).flatten(1) - self.mean) @ self.components.T
 
     def decode(self, z: Tensor) -> Tensor:
+        """x̂ = μ + U_k z, (N, *shape), of codes z (N, k)."""
         return (z @ self.components + self.mean).unflatten(1, self.spec.shape)
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """μ + U_k U_kᵀ (x − μ), (N, *shape): the projection onto the plane of the components."""
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:

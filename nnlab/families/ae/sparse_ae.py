@@ -1,3 +1,5 @@
+"""The sparse autoencoder, which penalises active units, and its decoder of unit-length atoms."""
+
 from __future__ import annotations
 
 from typing import Annotated, Literal
@@ -154,9 +156,11 @@ class Atoms(nn.Linear):
 
     @property
     def columns(self) -> Tensor:
+        """w_j/‖w_j‖, the columns of a matrix (features, latent_dim)."""
         return F.normalize(self.weight, dim=0)
 
     def forward(self, code: Tensor) -> Tensor:
+        """(N, features) of codes h (N, latent_dim)."""
         return F.linear(code, self.columns, self.bias)
 
 

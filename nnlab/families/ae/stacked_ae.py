@@ -1,3 +1,5 @@
+"""The stacked autoencoder, whose layers learn one after the other before all learn together."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -36,6 +38,7 @@ class StackedAE(AE):
 
     @property
     def layers(self) -> int:
+        """L, the number of the encoder's layers."""
         return len(self.widths)
 
     def use(self, depth: int) -> None:
@@ -43,9 +46,11 @@ class StackedAE(AE):
         self.depth, self.latent_dim = depth, self.widths[depth - 1]
 
     def get_extra_state(self) -> Tensor:
+        """The depth, a scalar int64; `state_dict` holds it, so that a checkpoint knows how far the stack has come."""
         return torch.tensor(self.depth)
 
     def set_extra_state(self, state: Tensor) -> None:
+        """Encode and decode again through as many layers as `get_extra_state` said."""
         self.use(int(state))
 
     def upwards(self, layers: int) -> nn.Sequential:
@@ -61,6 +66,7 @@ class StackedAE(AE):
         return self.encoder[2 * number - 1], self.decoder[2 * (self.layers - number)]
 
     def layer_parameters(self, number: int) -> Iterator[nn.Parameter]:
+        """The weights and biases of V_l and W_l, l = `number` from 1: what learns while a layer learns alone."""
         for part in self.layer(number):
             yield from part.parameters()
 

@@ -1,3 +1,5 @@
+"""The trainers of the autoencoders and of PCA: their stages, their figures and their pictures."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

@@ -1,3 +1,5 @@
+"""The U-Net, which restores corrupted images without a code."""
+
 from __future__ import annotations
 
 from typing import Annotated
@@ -45,6 +47,7 @@ class UNet(Model):
         set_output_mean(self.network.last, split, lambda mean: mean.clamp(0.01, 0.99).logit() if squashes else mean)
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """x̂ = σ(u(x)), (N, *shape); without σ where data are not within [0, 1]."""
         output = self.network(self.check(x)).float()
         return output.sigmoid() if self.spec.in_unit_interval else output
 

@@ -1,3 +1,5 @@
+"""The base of the classifiers: learned features, a linear head and the cross-entropy."""
+
 from __future__ import annotations
 
 import torch

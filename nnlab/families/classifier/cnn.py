@@ -1,3 +1,5 @@
+"""The convolutional classifier, for images."""
+
 from __future__ import annotations
 
 from itertools import pairwise

@@ -1,3 +1,5 @@
+"""What trainers of models with one logit per class share: loss, accuracy, calibration and the confusion matrix."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -51,4 +53,5 @@ class Deciding(Trainer):
         return "validation" if len(self.data.validation) else "train"
 
     def confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
+        """A picture (H, W, 3) of how many examples of each class are taken for which; logits (N, classes), labels (N,)."""
         return confusion_chart(logits.argmax(1), labels, self.model.spec.classes)

@@ -1,3 +1,5 @@
+"""The fully connected classifier, for images and tables."""
+
 from __future__ import annotations
 
 from itertools import pairwise

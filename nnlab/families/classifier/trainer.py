@@ -1,3 +1,5 @@
+"""The trainer of the classifiers that learn by gradient, with their pictures."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Transfer learning: a classifier on the codes of an earlier run's encoder."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -79,6 +81,7 @@ class Encoder(nn.Module):
             raise BadInput(f"model.frozen: {type(model).__name__} has no weights that learn by gradient; leave it true")
 
     def train(self, mode: bool = True) -> Encoder:
+        """Set the training mode as `nn.Module.train` does; a frozen encoder stays in evaluation mode. Returns itself."""
         return super().train(mode and not self.frozen)
 
     @torch.no_grad()
@@ -92,6 +95,7 @@ class Encoder(nn.Module):
         self.std.copy_(torch.where(std > 1e-6 * codes.abs().amax(0), std, 1.0))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(e(x) − m)/s, (N, width), of inputs (N, *shape)."""
         return (self.model.encode(x) - self.mean) / self.std
 
 

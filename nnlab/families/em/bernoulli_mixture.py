@@ -1,3 +1,5 @@
+"""The mixture of products of Bernoulli variables, for binary images."""
+
 from __future__ import annotations
 
 from typing import Annotated

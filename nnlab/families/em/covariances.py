@@ -25,7 +25,9 @@ class Form(ABC):
     """The largest (distance of a mean from the data's)² / variance at which the E-step is right in float32."""
 
     @abstractmethod
-    def shape(self, k: int, d: int) -> tuple[int, ...]: ...
+    def shape(self, k: int, d: int) -> tuple[int, ...]:
+        """The shape of the tensor that holds the covariances of k components in d dimensions."""
+        ...
 
     @abstractmethod
     def free(self, k: int, d: int) -> int:
@@ -56,7 +58,9 @@ class Form(ABC):
         """‖L_k⁻¹(x − m_k)‖², (N, K)."""
 
     @abstractmethod
-    def sums(self, points: Made, r: Tensor) -> Statistics: ...
+    def sums(self, points: Made, r: Tensor) -> Statistics:
+        """What `update` takes of a batch, from what `expand` made of it and responsibilities r (N, K)."""
+        ...
 
     @abstractmethod
     def update(self, sums: Statistics, means: Tensor, factor: Tensor, regularisation: float) -> tuple[Tensor, Tensor]:
@@ -69,6 +73,7 @@ class Diagonal(Form):
     digits = 1e4
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
+        """(K, D): the variances σ²_k."""
         return (k, d)
 
     def free(self, k: int, d: int) -> int:
@@ -96,6 +101,7 @@ class Diagonal(Form):
         return torch.addmm(constant, squared, precision.T).addmm_(x, weighted.T, alpha=-2)
 
     def sums(self, points: Made, r: Tensor) -> Statistics:
+        """x: Σ_n r_nk x_n, (K, D);  xx: Σ_n r_nk x_n², (K, D), or (K,) where `expand` gives ‖x‖²."""
         return {"x": r.T @ points[0], "xx": r.T @ points[1]}
 
     def update(self, sums: Statistics, means: Tensor, factor: Tensor, regularisation: float) -> tuple[Tensor, Tensor]:
@@ -108,6 +114,7 @@ class Spherical(Diagonal):
     """Σ_k = σ²_k I."""
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
+        """(K,): the variances σ²_k."""
         return (k,)
 
     def free(self, k: int, d: int) -> int:
@@ -144,6 +151,7 @@ class Full(Form):
     digits = 1e8
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
+        """(K, D, D): the matrices Σ_k."""
         return (k, d, d)
 
     def free(self, k: int, d: int) -> int:
@@ -175,6 +183,7 @@ class Full(Form):
         return points[0].square().sum(2)
 
     def sums(self, points: Made, r: Tensor) -> Statistics:
+        """y: Σ_n r_nk y_nk, (K, D);  yy: Σ_n r_nk y_nk y_nkᵀ, (K, D, D)."""
         y = points[0].transpose(0, 1)  # (K, N, D)
         weighted = y * r.T[..., None]
         return {"y": weighted.sum(1), "yy": weighted.mT @ y}
@@ -196,6 +205,7 @@ class Tied(Form):
     digits = 1e4
 
     def shape(self, k: int, d: int) -> tuple[int, ...]:
+        """(D, D): the one matrix Σ."""
         return (d, d)
 
     def free(self, k: int, d: int) -> int:
@@ -223,6 +233,7 @@ class Tied(Form):
         return torch.addmm(constant, y, middles.T, alpha=-2).add_(y.square().sum(1, keepdim=True)).clamp_(min=0)
 
     def sums(self, points: Made, r: Tensor) -> Statistics:
+        """y: Σ_n r_nk y_n, (K, D);  yy: Σ_n y_n y_nᵀ, (D, D), since the responsibilities of a point sum to 1."""
         return {"y": r.T @ points[0], "yy": points[0].T @ points[0]}
 
     def update(self, sums: Statistics, means: Tensor, factor: Tensor, regularisation: float) -> tuple[Tensor, Tensor]:

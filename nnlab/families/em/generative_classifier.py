@@ -1,3 +1,5 @@
+"""The generative classifier: a mixture of Gaussians per class and Bayes' rule."""
+
 from __future__ import annotations
 
 from typing import Annotated, Literal
@@ -113,5 +115,6 @@ class GenerativeClassifier(PassModel):
         return x
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Examples (n, *shape), of classes as frequent as in the training data."""
         label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
         return self.sample_class(label, generator)

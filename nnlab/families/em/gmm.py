@@ -1,3 +1,5 @@
+"""The mixture of Gaussians with full, tied, diagonal or spherical covariances."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""k-means by Lloyd's algorithm, with several starts side by side."""
+
 from __future__ import annotations
 
 from typing import Annotated, Literal
@@ -108,6 +110,7 @@ class KMeans(PassModel):
         return self._prepared[1]
 
     def nothing(self, points: Points) -> Statistics:
+        """The sums of a pass that has read nothing, on the model's device; what each name means `e_step` says."""
         r, k, d = self.starts.shape
         device = self.starts.device
         zeros = {"n": (r, k), "x": (r, k, d), "inertia": (r,)}

@@ -168,6 +168,7 @@ class Mixture(PassModel):
     # -- what it can do -------------------------------------------------------------------------------------------
 
     def concat_targets(self, x: Tensor) -> Tensor:
+        """log w_k p_k(x), (N, K), of inputs (N, *shape)."""
         return self.log_joint(self.expand(self.check(x)))
 
     def log_likelihood(self, x: Tensor) -> Tensor:

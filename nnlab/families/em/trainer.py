@@ -1,3 +1,5 @@
+"""The trainers of k-means, of mixtures and of the generative classifier: passes of EM, figures of clustering, pictures."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -46,6 +48,7 @@ class ClusterTrainer(PassTrainer):
         return super().train(step, n, stop)
 
     def collect(self, batch: Batch, clusters: Tensor) -> None:
+        """Note the clusters (N,) of a batch, and every `every`-th of its points, for what a whole split is measured by."""
         begin = -sum(map(len, self.clusters)) % self.every
         self.points.append(batch.target[begin :: self.every])
         self.clusters.append(clusters)
@@ -64,6 +67,7 @@ class ClusterTrainer(PassTrainer):
         return {**super().state(), "footage": self.footage.state()}
 
     def restore(self, state: dict) -> None:
+        """Take up what `state` returned, the film's pictures included."""
         super().restore(state)
         self.footage.restore(state["footage"])
 

@@ -1,3 +1,5 @@
+"""The adversarial autoencoder, whose codes a game makes follow the prior."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

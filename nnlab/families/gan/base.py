@@ -1,3 +1,5 @@
+"""The base of the adversarial models: what a game is made of, who plays it and what each player minimises."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -71,6 +73,7 @@ class Adversarial(Model):
         raise NotImplementedError
 
     def answer(self, play: Play, objective: Objective) -> Answer:
+        """The generator's loss, which is also the term `generator_loss`: the objective's mean over D's answers to samples."""
         loss = objective.generator(self.discriminate(*play.fake)).mean()
         return Answer({"generator": loss}, {"generator_loss": loss})
 

@@ -1,3 +1,5 @@
+"""The bidirectional GAN, whose discriminator sees pairs of an example and a code."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -56,6 +58,7 @@ class BiGAN(WithEncoder):
         return self.discriminator(pair).float().squeeze(1)
 
     def answer(self, play: Play, objective: Objective) -> Answer:
+        """The common loss of generator and encoder: what the objective says of the pairs of each, added up."""
         made = objective.generator(self.discriminate(*play.fake)).mean()
         coded = objective.exchanged(self.discriminate(*play.real)).mean()
         return Answer({"generator": made + coded}, {"generator_loss": made, "encoder_loss": coded})

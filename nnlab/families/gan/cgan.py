@@ -1,3 +1,5 @@
+"""The conditional GAN, which makes images of a given class."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -87,6 +89,7 @@ class CGAN(Adversarial):
         return self.averaged["generator"](self.conditioned(self.noise(len(label), generator), label))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """G(z, y), (n, *shape), of classes y as frequent as in the training data."""
         label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
         return self.sample_class(label, generator)
 

@@ -20,6 +20,7 @@ class WithEncoder(LatentPrior):
         return self.averaged["encoder"](self.check(x)).float()
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """G(E(x)), (N, *shape), by the averages."""
         return self.decode(self.encode(x))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:

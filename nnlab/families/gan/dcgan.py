@@ -1,3 +1,5 @@
+"""The deep convolutional GAN."""
+
 from __future__ import annotations
 
 from nnlab.data.spec import DataSpec

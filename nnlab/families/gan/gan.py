@@ -1,3 +1,5 @@
+"""The fully connected GAN, the plainest game of the family."""
+
 from __future__ import annotations
 
 from torch import nn

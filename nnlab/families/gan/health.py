@@ -34,6 +34,12 @@ class TrainingMonitor:
         return new
 
     def problems(self, judges: bool) -> dict[str, str]:
+        """What is wrong over the last WINDOW records: a text to show, by the kind of the trouble; empty if all is well.
+
+        won        the discriminator is right of nearly all data and samples, said only if `judges`
+        collapsed  the samples' variance has fallen, or never rose
+        NAME_loss  the loss of this name stands still
+        """
         found = {}
         if judges and all(min(m["real_accuracy"], m["fake_accuracy"]) > SURE for m in self.seen):
             found["won"] = (
@@ -62,9 +68,11 @@ class TrainingMonitor:
         return found
 
     def state(self) -> dict:
+        """What `restore` needs so that a resumed run says neither more nor less than an uninterrupted one."""
         return {"seen": list(self.seen), "highest": self.highest, "records": self.records, "told": sorted(self.told)}
 
     def restore(self, state: dict) -> None:
+        """Take up what `state` returned."""
         self.seen.clear()
         self.seen.extend(state["seen"])
         self.highest, self.records, self.told = state["highest"], state["records"], set(state["told"])

@@ -1,3 +1,5 @@
+"""InfoGAN, whose categorical and continuous codes can be read off its images."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -112,6 +114,7 @@ class InfoGAN(Adversarial):
         return self.told(self.features(x))
 
     def told(self, features: Tensor) -> Tensor:
+        """D, (N,), of the features (N, features) of images."""
         return self.discriminator[1](features).float().squeeze(1)
 
     def read(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -132,6 +135,7 @@ class InfoGAN(Adversarial):
         return categorical, (log(2) + density).sum(1).mean()  # log 2: the entropy of U(−1, 1)
 
     def answer(self, play: Play, objective: Objective) -> Answer:
+        """The common loss of generator and Q: the objective's mean over samples − λ_c L_c − λ_s L_s."""
         features = self.features(*play.fake)
         loss = objective.generator(self.told(features)).mean()
         categorical, continuous = self.information(features, **play.kept)
@@ -141,6 +145,7 @@ class InfoGAN(Adversarial):
     # -- what it can do -------------------------------------------------------------------------------------------
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """G(z, c, s), (n, *shape), of z, c and s from their priors, by the averaged generator."""
         return self.made(*self.sample_prior(n, generator))
 
     def made(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:

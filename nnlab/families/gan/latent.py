@@ -52,6 +52,7 @@ class LatentPrior(Adversarial):
         return self.averaged[self.maker](z)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """G(z), (n, *shape), of z from the prior, by the averages."""
         return self.decode(self.noise(n, generator))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:

@@ -39,6 +39,7 @@ class Standardize(nn.Module):
         self.bounded = spec.bounded
 
     def forward(self, x: Tensor) -> Tensor:
+        """(x − middle)/half, of any shape; x itself where the data have no bounds."""
         return (x - self.middle) / self.half if self.bounded else x
 
 
@@ -51,6 +52,7 @@ class ScaledSigmoid(nn.Module):
         self.bounded = spec.bounded
 
     def forward(self, a: Tensor) -> Tensor:
+        """middle + half · tanh a, of any shape, float32; a itself where the data have no bounds."""
         a = a.float()
         return self.middle + self.half * a.tanh() if self.bounded else a
 

@@ -33,29 +33,39 @@ class Objective:
         self.smoothing = smoothing
 
     def data(self, r: Tensor) -> Tensor:
+        """What the discriminator minimises of its answers r (N,) to data, (N,): −(1−s) log σ(r) − s log σ(−r), nats."""
         return softplus(-r) + self.smoothing * r  # −(1−s) log σ(r) − s log σ(−r), since −log σ(−r) = −log σ(r) + r
 
     def samples(self, f: Tensor) -> Tensor:
+        """What the discriminator minimises of its answers f (N,) to samples, (N,): −log σ(−f), nats."""
         return softplus(f)
 
     def generator(self, f: Tensor) -> Tensor:
+        """What the generator minimises of the discriminator's answers f (N,) to samples, (N,)."""
         raise NotImplementedError
 
     def exchanged(self, r: Tensor) -> Tensor:
+        """What an encoder minimises of the answers r (N,) to its pairs of data, (N,): here the generator's loss of −r."""
         return self.generator(-r)
 
 
 class Minimax(Objective):
+    """The generator minimises log σ(−f), what the discriminator maximises (Goodfellow et al. 2014, equation 1)."""
+
     def generator(self, f: Tensor) -> Tensor:
         return -softplus(f)
 
 
 class NonSaturating(Objective):
+    """The generator minimises −log σ(f), which has a slope where the discriminator is sure (Goodfellow et al. 2014)."""
+
     def generator(self, f: Tensor) -> Tensor:
         return softplus(-f)
 
 
 class LeastSquares(Objective):
+    """Squared distances from 1 for data and from 0 for samples (Mao et al. 2017)."""
+
     threshold = 0.5
 
     def data(self, r: Tensor) -> Tensor:
@@ -72,6 +82,8 @@ class LeastSquares(Objective):
 
 
 class Hinge(Objective):
+    """Margins of 1 on both sides, and the score itself for the generator (Lim & Ye 2017; Miyato et al. 2018)."""
+
     def data(self, r: Tensor) -> Tensor:
         return relu(1 - r)
 

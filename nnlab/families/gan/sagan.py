@@ -1,3 +1,5 @@
+"""The GAN with self-attention, whose layers see the whole image."""
+
 from __future__ import annotations
 
 import numpy as np

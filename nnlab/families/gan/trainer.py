@@ -1,3 +1,5 @@
+"""The trainer of the adversarial models: the players' updates, the gradient penalty, the health of the game, the pictures."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -127,6 +129,7 @@ class GameTrainer(GradientTrainer):
         return split(batch, max(1, min(self.settings.discriminator.n_critic, len(batch) // 2)))
 
     def play(self, batch: Batch) -> Play:
+        """The model's play of a batch, under autocast, with the instance noise on what the discriminator sees."""
         with self.precision.forward():
             play = self.model.play(batch, self.generator)
         return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake))
@@ -180,6 +183,7 @@ class GameTrainer(GradientTrainer):
         self.step_player(name, terms)
 
     def step_player(self, name: str, terms: dict[str, Tensor]) -> None:
+        """A step of one player's optimizer by the gradients that are there; its gradient's norm goes into `terms`."""
         terms[f"{name}_gradient"] = self.players[name].gradient_norm()
         self.players[name].step(self.gradient_clip)
 
@@ -201,6 +205,7 @@ class GameTrainer(GradientTrainer):
         return {**super().state(), "made": self.steps_done, "health": self.health.state(), "reel": self.reel.state()}
 
     def restore(self, state: dict) -> None:
+        """Take up what `state` returned: the steps done, the watch over the game and the film of samples."""
         super().restore(state)
         self.steps_done = state["made"]
         self.health.restore(state["health"])
@@ -234,6 +239,7 @@ class GameTrainer(GradientTrainer):
         return dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
 
     def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:
+        """The batches of a split (train, validation, test), in order; `generator` draws the noise on them."""
         return BatchBuilder(self.data.split(split), self.noise).sequential(generator)
 
     def images(self) -> dict[str, np.ndarray]:

@@ -1,3 +1,5 @@
+"""VAE and GAN in one: the discriminator's features measure the reconstruction."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -74,6 +76,7 @@ class VAEGAN(WithEncoder):
         return self.discriminator[:-1](self.check(x))
 
     def decide(self, features: Tensor) -> Tensor:
+        """D, (N,), of features D_l(x), (N, features)."""
         return self.discriminator[-1](features).float().squeeze(1)
 
     def discriminate(self, x: Tensor) -> Tensor:
@@ -114,5 +117,6 @@ class VAEGAN(WithEncoder):
 
 
 def posterior(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """μ and log σ² of q(z|x), each (N, latent_dim), float32, of inputs x (N, *shape)."""
     mean, log_variance = encoder(x).float().chunk(2, dim=1)
     return mean, log_variance

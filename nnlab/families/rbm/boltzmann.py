@@ -1,3 +1,5 @@
+"""The general Boltzmann machine, whose units are all joined to each other."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -55,6 +57,7 @@ class Boltzmann(Pairwise):
 
     @property
     def units(self) -> int:
+        """n, how many visible and hidden units there are."""
         return len(self.bias)
 
     @torch.no_grad()
@@ -134,6 +137,7 @@ class Boltzmann(Pairwise):
 
     @property
     def countable(self) -> bool:
+        """Whether all 2^n states can be counted, so that Z and the statistics are exact."""
         return self.units <= MOST
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -186,6 +190,7 @@ class Boltzmann(Pairwise):
         return self.monitored_loss(v, self.mean_field(v))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
+        """The mean and the standard deviation of the hidden means m over the batches, each (H,)."""
         codes = to_float64(torch.cat([self.encode(batch.target) for batch in batches]))
         mean, std = codes.mean(0).float(), codes.std(0, correction=0).float()
         return Latent(mean.to(self.bias.device), std.to(self.bias.device))

@@ -1,3 +1,5 @@
+"""The trainer of the general Boltzmann machine: exact statistics where the states can be counted, else Gibbs chains."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""The deep belief network, a stack of restricted Boltzmann machines."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -56,9 +58,11 @@ class DBN(Model):
         self.depth, self.latent_dim = depth, self.layers[depth - 1].latent_dim
 
     def get_extra_state(self) -> Tensor:
+        """The depth, a scalar int64; `state_dict` holds it, so that a checkpoint knows how far the stack has come."""
         return torch.tensor(self.depth)
 
     def set_extra_state(self, state: Tensor) -> None:
+        """Encode, decode and sample again through as many machines as `get_extra_state` said."""
         self.use(int(state))
 
     def init_from_data(self, split: Split) -> None:
@@ -100,6 +104,7 @@ class DBN(Model):
         return self.down(z, self.depth)
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """The visible means (N, *shape) of the codes of x: up through the machines and down again."""
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:

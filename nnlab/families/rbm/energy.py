@@ -1,3 +1,5 @@
+"""The base of the energy-based models: energies, statistics and the gradient of the log-likelihood."""
+
 from __future__ import annotations
 
 from abc import abstractmethod

@@ -1,3 +1,5 @@
+"""The Hopfield net, an associative memory that recalls what it stored from a part of it."""
+
 from __future__ import annotations
 
 from typing import Annotated, Literal
@@ -87,6 +89,7 @@ class Hopfield(Pairwise, PassModel):
 
     @property
     def middle(self) -> float:
+        """The middle of the data's range, which divides 1 from −1."""
         return 0.5 * (self.spec.low + self.spec.high)
 
     def to_spins(self, x: Tensor) -> Tensor:

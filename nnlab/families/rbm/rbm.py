@@ -1,3 +1,5 @@
+"""The restricted Boltzmann machine, whose units of one layer are joined to the other layer alone."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -64,6 +66,7 @@ class RBM(EnergyModel):
 
     @torch.no_grad()
     def start_from(self, mean: Tensor, variance: Tensor) -> None:
+        """Begin with visible units of this mean and variance, both (D,); sets `base_bias`, a, and m and σ if Gaussian."""
         self.base_bias.copy_(self.units.init_from_data(mean, variance))
         self.visible_bias.copy_(self.base_bias)
 

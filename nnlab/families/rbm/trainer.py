@@ -1,3 +1,5 @@
+"""The trainers of RBMs and deep belief networks: contrastive divergence, persistent chains and the annealed likelihood."""
+
 from __future__ import annotations
 
 from abc import abstractmethod

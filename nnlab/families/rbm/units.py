@@ -30,9 +30,11 @@ class Bernoulli(nn.Module):
         return v
 
     def mean(self, field: Tensor) -> Tensor:
+        """E[v|f] = σ(f), (N, D), of fields (N, D)."""
         return field.sigmoid()
 
     def sample(self, field: Tensor, generator: torch.Generator) -> Tensor:
+        """v ∈ {0, 1} drawn from p(v|f), (N, D), of fields (N, D)."""
         return torch.rand(field.shape, device=field.device, generator=generator).lt_(field.sigmoid())
 
     def log_partition(self, field: Tensor) -> Tensor:
@@ -67,21 +69,27 @@ class Gaussian(nn.Module):
         self.register_buffer("middle", torch.zeros(spec.features))
 
     def own(self, v: Tensor) -> Tensor:
+        """q(v) = ‖ṽ‖²/2, (N,), of values (N, D)."""
         return 0.5 * self.scaled(v).square().sum(1)
 
     def scaled(self, v: Tensor) -> Tensor:
+        """ṽ = (v − m)/σ, (N, D): what the fields of the hidden units see."""
         return (v - self.middle) * (-self.log_sigma).exp()
 
     def mean(self, field: Tensor) -> Tensor:
+        """E[v|f] = m + σ f, (N, D), of fields (N, D)."""
         return torch.addcmul(self.middle, field, self.log_sigma.exp())
 
     def sample(self, field: Tensor, generator: torch.Generator) -> Tensor:
+        """v = m + σ (f + ε), ε from N(0, I), (N, D), of fields (N, D)."""
         return self.mean(torch.randn(field.shape, device=field.device, generator=generator).add_(field))
 
     def log_partition(self, field: Tensor) -> Tensor:
+        """log ∫ exp(−q(v) + ṽ′f) dv = Σ_i (f_i²/2 + log σ_i + ½ log 2π), (N,)."""
         return (0.5 * field.square() + self.log_sigma.to(field) + 0.5 * math.log(2 * math.pi)).sum(1)
 
     def negative_log_prob(self, field: Tensor, v: Tensor) -> Tensor:
+        """−log p(v|f) = Σ_i ((ṽ_i − f_i)²/2 + log σ_i + ½ log 2π), nats, (N,)."""
         return (0.5 * (self.scaled(v) - field).square() + self.log_sigma + 0.5 * math.log(2 * math.pi)).sum(1)
 
     def init_from_data(self, mean: Tensor, variance: Tensor) -> Tensor:

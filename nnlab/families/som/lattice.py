@@ -37,10 +37,12 @@ class Lattice:
 
     @property
     def size(self) -> int:
+        """U = rows · columns, the number of units."""
         return self.rows * self.columns
 
     @property
     def chain(self) -> bool:
+        """Whether the units stand in one row."""
         return self.rows == 1
 
     def edges(self) -> Tensor:

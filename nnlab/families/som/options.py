@@ -27,6 +27,7 @@ class Decay:
         self.start, self.end, self.shape = start, end, shape
 
     def at(self, t: float) -> float:
+        """The value at the share t ∈ [0, 1] of the run."""
         if self.shape == "linear":
             return self.start + t * (self.end - self.start)
         if self.shape == "inverse":

@@ -46,6 +46,7 @@ def board(lattice: Lattice) -> Iterator[Canvas]:
 
 
 def fill(axes: Axes, polygons: np.ndarray, **style) -> None:
+    """Draw polygons (U, V, 2) in data coordinates; `style` goes to matplotlib's PolyCollection."""
     from matplotlib.collections import PolyCollection
 
     axes.add_collection(PolyCollection(polygons, **style))
@@ -84,6 +85,7 @@ def ridges(model: SOM) -> Tensor:
 
 
 def u_matrix(model: SOM) -> np.ndarray:
+    """The map with each unit's `ridges` as its colour, (H, W, 3): high values part the clusters (Ultsch & Siemon 1990)."""
     with board(model.lattice) as drawn:
         # a map that ends in white would look like a hole in a white page
         shaded(drawn.axes, model.lattice, ridges(model).cpu().numpy(), "cividis", "mean distance to the neighbours")

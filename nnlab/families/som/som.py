@@ -1,3 +1,5 @@
+"""Kohonen's self-organizing map: units on a lattice, the distance that makes a winner, and the neighbourhood around it."""
+
 from __future__ import annotations
 
 from functools import partial

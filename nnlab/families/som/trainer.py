@@ -1,3 +1,5 @@
+"""The trainer of the self-organizing map: winners, schedules of rate and radius, figures and pictures."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -80,6 +82,7 @@ class MapTrainer(Trainer):
 
     @property
     def last_radius(self) -> float:
+        """The neighbourhood's radius at the end of the run, in units of the lattice; 0 without a neighbourhood."""
         return self.radius.end if self.radius else 0.0
 
     def share(self, step: int) -> float:
@@ -92,6 +95,7 @@ class MapTrainer(Trainer):
         return {name: decay.at(t) for name, decay in (("rate", self.rate), ("radius", self.radius)) if decay}
 
     def rows(self, step: int) -> Tensor:
+        """The rows of the training set that a step takes, (B,), by an order drawn anew each epoch."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = (epoch, self.feed.permutation(self.seed, epoch))
@@ -125,6 +129,7 @@ class MapTrainer(Trainer):
         return {**super().state(), "footage": self.footage.state()}
 
     def restore(self, state: dict) -> None:
+        """Take up what `state` returned, the film's pictures included."""
         super().restore(state)
         self.footage.restore(state["footage"])
 
@@ -143,9 +148,11 @@ class MapTrainer(Trainer):
 
     @property
     def ordered(self) -> bool:
+        """Whether there is a neighbourhood, which makes neighbours on the lattice alike."""
         return self.model.neighbourhood != "none"
 
     def frame(self) -> np.ndarray:
+        """The lattice over the points of the plane as it is now, (H, W, 3), beside where its units began."""
         first = self.footage.looks[0]["units"] if self.footage.looks else self.model.units
         with self.preview() as view:
             return lattice_plot(self.model, concat_targets(view.batches), first, edges=self.ordered)

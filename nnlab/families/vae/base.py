@@ -1,3 +1,5 @@
+"""The base of the variational autoencoders: the ELBO, its two terms and the draws that importance weighting needs."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -18,6 +20,8 @@ from nnlab.nn.mlp import Width
 
 
 class Elbo(NamedTuple):
+    """The two terms of the negative ELBO, one z per image."""
+
     reconstruction: Tensor  # (N,) −log p(x|z), nats
     kl: Tensor  # (N, latent_dim), nats
 
@@ -73,6 +77,7 @@ class Variational(Model):
         return self.decoder(z).float()
 
     def elbo(self, batch: Batch, generator: torch.Generator) -> Elbo:
+        """−log p(x|z) for one z from q(z|x), (N,), and the KL of each coordinate, (N, latent_dim), nats."""
         mean, log_variance = self.posterior(batch.input, batch.label)
         noise = torch.randn(mean.shape, device=mean.device, generator=generator)
         z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
@@ -135,6 +140,7 @@ class VariationalAutoencoder(Variational):
         return self.likelihood.mean(self.output(z))
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """The means of p(x|z) for the posterior's mean z = μ(x), (N, *shape)."""
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:

@@ -1,3 +1,5 @@
+"""β-VAE, which weights the KL or holds it near a capacity."""
+
 from __future__ import annotations
 
 from typing import Annotated
@@ -45,6 +47,7 @@ class BetaVAE(VAE):
     def weighted(
         self, batch: Batch, generator: torch.Generator, beta: Tensor | float, capacity: Tensor | float
     ) -> dict[str, Tensor]:
+        """−log p(x|z) + β |KL − C| and its terms with these β and C, each (N,), nats."""
         terms = super().loss(batch, generator)
         return {**terms, "loss": terms["reconstruction"] + beta * (terms["kl"] - capacity).abs()}
 

@@ -1,3 +1,5 @@
+"""The conditional VAE, which models images given their class."""
+
 from __future__ import annotations
 
 import torch

@@ -1,3 +1,5 @@
+"""The importance weighted autoencoder, a VAE that learns by a tighter bound."""
+
 from __future__ import annotations
 
 from math import log

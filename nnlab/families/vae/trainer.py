@@ -1,3 +1,5 @@
+"""The trainer of the variational autoencoders: the ELBO and its parts, the likelihood, the codes, the pictures."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -58,6 +60,7 @@ class VAETrainer(GradientTrainer):
         self.refuse_long_warmups()
 
     def refuse_long_warmups(self) -> None:
+        """Raise BadInput if a scheduled weight is still rising when the run ends."""
         epochs = self.total_steps / self.steps_per_epoch
         for name, number in self.scheduled.items():
             if number.schedule.warmup > epochs:

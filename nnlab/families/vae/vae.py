@@ -1,3 +1,5 @@
+"""The variational autoencoder with fully connected networks, the plainest model of the family."""
+
 from __future__ import annotations
 
 from nnlab.data.spec import DataSpec

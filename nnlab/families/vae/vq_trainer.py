@@ -1,3 +1,5 @@
+"""The trainer of the vector-quantised autoencoder: first the autoencoder, then the prior over its codes."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping

@@ -1,3 +1,5 @@
+"""The vector-quantised autoencoder, whose code is a grid of symbols with a learned prior."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -118,6 +120,7 @@ class VQVAE(Model):
         return self.likelihood.mean(self.output(z.unflatten(1, (self.places, -1))))
 
     def reconstruct(self, x: Tensor) -> Tensor:
+        """The means of p(x|e_k) for the grid k(x), (N, *shape)."""
         return self.decode(self.encode(x))
 
     # -- what is minimised ----------------------------------------------------------------------------------------
@@ -181,6 +184,7 @@ class Residual(nn.Module):
         self.change = nn.Sequential(s(), nn.Conv2d(channels, half, 3, padding=1), s(), nn.Conv2d(half, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """x + W s(V s(x)), of the shape of x (N, C, H, W)."""
         return x + self.change(x)
 
 
