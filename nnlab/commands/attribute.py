@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
 
 
-def main(argv: list[str]) -> int:
-    """Measure the direction of an attribute, give it to other images, print and draw the result. Returns the exit status."""
+def arguments(argv: list[str]) -> Namespace:
+    """The command line of the verb, read. Exits with a message where it cannot be."""
     parser = make_parser(
         "attribute",
         "What the codes e(X) + t · S decode to, where S leads from the mean code of the images without an attribute (--minus) "
@@ -64,7 +64,12 @@ def main(argv: list[str]) -> int:
     add_output(parser, "attribute")
     add_model(parser)
     add_data_changed(parser)
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Measure the direction of an attribute, give it to other images, print and draw the result. Returns the exit status."""
+    args = arguments(argv)
     check(args)
 
     import torch

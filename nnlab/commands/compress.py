@@ -36,8 +36,8 @@ SHOWN = 24  # images of the picture
 KINDS = ("float32", "float16", "uint8", "symbols")  # as nnlab.latent.code_file has them, which imports torch
 
 
-def main(argv: list[str]) -> int:
-    """Write the codes of images into a file, print what they cost and draw what they decode to. Returns the exit status."""
+def arguments(argv: list[str]) -> Namespace:
+    """The command line of the verb, read. Exits with a message where it cannot be."""
     parser = make_parser(
         "compress",
         "Your own images, or a split, as codes in a file, with what they cost: bytes in, bytes out, and how near to the images "
@@ -61,7 +61,12 @@ def main(argv: list[str]) -> int:
     add_look(parser)
     add_model(parser)
     add_data_changed(parser)
-    args = parser.parse_intermixed_args(argv)
+    return parser.parse_intermixed_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Write the codes of images into a file, print what they cost and draw what they decode to. Returns the exit status."""
+    args = arguments(argv)
     check(args)
 
     import torch

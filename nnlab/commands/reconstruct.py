@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 MEASURED = 1000  # images that the figures are of, at the most
 
 
-def main(argv: list[str]) -> int:
-    """Draw inputs beside what the model makes of them, and measure the distance. Returns the exit status."""
+def arguments(argv: list[str]) -> Namespace:
+    """The command line of the verb, read. Exits with a message where it cannot be."""
     parser = make_parser(
         "reconstruct",
         "A picture of inputs and what the model makes of them, corrupted as in training or by another noise. A model that can "
@@ -57,7 +57,12 @@ def main(argv: list[str]) -> int:
     add_output(parser, "reconstruction")
     add_model(parser)
     add_data_changed(parser)
-    args = parser.parse_intermixed_args(argv)
+    return parser.parse_intermixed_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Draw inputs beside what the model makes of them, and measure the distance. Returns the exit status."""
+    args = arguments(argv)
     if args.input and args.split:
         raise BadInput(f"--split {args.split}: has no effect on {args.input}, which is taken whole; leave one of them out")
 

@@ -24,8 +24,8 @@ CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "devi
 CADENCES = ("log", "evaluate", "show", "save", "keep")
 
 
-def main(argv: list[str]) -> int:
-    """Go on with an interrupted run, or with the jobs of a sweep that are left. Returns the exit status."""
+def arguments(argv: list[str]) -> Namespace:
+    """The command line of the verb, read. Exits with a message where it cannot be."""
     parser = make_parser(
         "resume",
         "Go on with a run that was stopped, or train it longer, in the same folder.",
@@ -41,7 +41,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "-cd", "--config-dir", help="of a sweep whose jobs use your own configs: the folder that train was given"
     )
-    args = parser.parse_intermixed_args(argv)
+    return parser.parse_intermixed_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Go on with an interrupted run, or with the jobs of a sweep that are left. Returns the exit status."""
+    args = arguments(argv)
 
     if (jobs := planned(Path(args.run))) is not None:
         return the_rest(Path(args.run), jobs, args)

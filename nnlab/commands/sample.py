@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 MANY, FEW = 64, 8  # examples, and of each of several classes
 
 
-def main(argv: list[str]) -> int:
-    """Draw new examples, as a picture or, of a table, as a file of numbers. Returns the exit status."""
+def arguments(argv: list[str]) -> Namespace:
+    """The command line of the verb, read. Exits with a message where it cannot be."""
     parser = make_parser(
         "sample",
         "New examples: a picture of images, or the rows of a table in its own units.",
@@ -46,7 +47,12 @@ def main(argv: list[str]) -> int:
     )
     add_look(parser)
     add_model(parser)
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Draw new examples, as a picture or, of a table, as a file of numbers. Returns the exit status."""
+    args = arguments(argv)
 
     import torch
 

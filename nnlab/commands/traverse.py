@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from nnlab.commands.arguments import (
     MOST_STEPS,
     add_data_changed,
@@ -18,8 +20,8 @@ from nnlab.commands.arguments import (
 from nnlab.errors import BadInput
 
 
-def main(argv: list[str]) -> int:
-    """Draw motion along the latent coordinates, or the plane of two of them. Returns the exit status."""
+def arguments(argv: list[str]) -> Namespace:
+    """The command line of the verb, read. Exits with a message where it cannot be."""
     parser = make_parser(
         "traverse",
         "A picture of motion along the latent coordinates: a row a coordinate, the most informative first.",
@@ -41,7 +43,12 @@ def main(argv: list[str]) -> int:
     add_output(parser, "traversal")
     add_model(parser)
     add_data_changed(parser)
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Draw motion along the latent coordinates, or the plane of two of them. Returns the exit status."""
+    args = arguments(argv)
     if args.split and args.index is None:
         raise BadInput(f"--split {args.split}: has no effect without --index; add --index I, or leave it out")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from nnlab.commands.arguments import (
     add_data_changed,
     add_model,
@@ -19,8 +21,8 @@ MOST_STOPS, MOST_STEPS, MOST_WALKS = 50, 100, 100
 MOST_FRAMES, MOST_IMAGES = 1000, 10_000  # of a film that a browser still plays
 
 
-def main(argv: list[str]) -> int:
-    """Draw a film of a closed walk through the latent space. Returns the exit status."""
+def arguments(argv: list[str]) -> Namespace:
+    """The command line of the verb, read. Exits with a message where it cannot be."""
     parser = make_parser(
         "walk",
         "An animated PNG of a walk through the latent space, from stop to stop along great circles and back to the first.",
@@ -37,7 +39,12 @@ def main(argv: list[str]) -> int:
     add_output(parser, "walk")
     add_model(parser)
     add_data_changed(parser)
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Draw a film of a closed walk through the latent space. Returns the exit status."""
+    args = arguments(argv)
     if args.split and args.through is None:
         raise BadInput(f"--split {args.split}: has no effect without --through; add --through I,J, or leave it out")
     idle = [name for name in ("stops", "walks", "seed") if args.through is not None and getattr(args, name) is not None]
