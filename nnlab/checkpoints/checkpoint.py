@@ -17,6 +17,7 @@ from nnlab.errors import BadInput
 from nnlab.runs.files import flush, own, replacing
 
 FORMAT = 1
+JUDGE = "judge.pt"  # beside the checkpoints: the weights of the run's judge, which no checkpoint repeats
 
 
 class Witness:
@@ -55,6 +56,11 @@ def save(state: dict, path: Path) -> None:
     flush(path.parent)
 
 
+def save_judge(weights: dict[str, torch.Tensor], folder: Path) -> None:
+    """Write the weights of a run's judge, once, beside the folder of its checkpoints. Raises OSError."""
+    save({"judge": weights}, folder.parent / JUDGE)
+
+
 def available(folder: Path) -> list[str]:
     """Names of the checkpoints in a run's checkpoints folder: last, best, step-000500, …, newest first."""
     paths = sorted(folder.glob("*.pt"), key=lambda path: path.stat().st_mtime, reverse=True)
@@ -75,11 +81,25 @@ def load(folder: Path, name: str) -> dict:
             raise BadInput(f"{folder}: no checkpoint here; the run ended before it saved one. Train again")
         raise BadInput(f"{folder}: no checkpoint '{name}'; there are {', '.join(others)}")
     try:
-        return read(path)
+        return with_judge(read(path), folder)
     except DAMAGED as error:
         usable = [other for other in available(folder) if other != path.stem and is_whole(folder / f"{other}.pt")]
         offer = f"Usable: {', '.join(usable)}; add --checkpoint {usable[0]}" if usable else "No other is usable; train again"
         raise BadInput(f"{path}: damaged ({str(error).splitlines()[0]}). {offer}") from error
+
+
+def with_judge(state: dict, folder: Path) -> dict:
+    """A checkpoint's state with the weights of the run's judge, if it has one of its own.
+
+    Checkpoints of before 2026-11-26 hold them themselves.
+    """
+    path = folder.parent / JUDGE
+    if "judge" not in state["trainer"] and path.is_file() and not path.is_symlink():
+        judge = whole(path).get("judge")
+        if not isinstance(judge, dict) or not all(isinstance(value, torch.Tensor) for value in judge.values()):
+            raise ValueError(f"{JUDGE} holds no weights")
+        state["trainer"]["judge"] = judge
+    return state
 
 
 DAMAGED = (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError)
@@ -88,6 +108,13 @@ DAMAGED += (KeyError, ValueError, TypeError, AttributeError, IndexError, Overflo
 
 def read(path: Path) -> dict:
     """The state that a checkpoint file holds, on the CPU. Raises one of DAMAGED if the file is not whole or not of FORMAT."""
+    state = whole(path)
+    check(state)
+    return state
+
+
+def whole(path: Path) -> dict:
+    """What a file that `save` wrote holds, on the CPU, as data alone. Raises one of DAMAGED if it is not whole."""
     with zipfile.ZipFile(path) as archive:  # torch.load does not compare checksums
         spoilt = archive.testzip()
     if spoilt:
@@ -95,7 +122,6 @@ def read(path: Path) -> dict:
     state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"expected a checkpoint of format {FORMAT}")
-    check(state)
     return state
 
 

@@ -51,7 +51,8 @@ class CheckpointManager:
         """Make a checkpoint that a run goes back to its last one."""
         last = self.path / "last.pt"
         if not last.exists() or checkpoint.step_of(last) != state["progress"]["step"]:
-            checkpoint.save({key: value for key, value in state.items() if key != "format"}, last)
+            trainer = {key: value for key, value in state["trainer"].items() if key != "judge"}
+            checkpoint.save({**{key: value for key, value in state.items() if key != "format"}, "trainer": trainer}, last)
 
     def delete_after(self, step: int, stage: str, best_step: int) -> None:
         """Remove what was saved after a step that a run goes back to, and bring back the best that it knew then."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from nnlab.checkpoints.checkpoint import save_judge
 from nnlab.config.build import build
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.dataset import Dataset
@@ -138,6 +139,8 @@ def run_experiment(
                 recorder.text("config", f"```yaml\n{folder.config.read_text(encoding='utf-8')}\n```")
                 with console.waiting("reading off the data what the model begins with"):
                     e.initialize()
+                if e.trainer.judge and (weights := e.trainer.judge.state()):
+                    save_judge(weights, folder.checkpoints)
             else:
                 loop.resume(state)
             status = loop.run()

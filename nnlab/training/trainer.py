@@ -202,9 +202,7 @@ class Trainer(ABC):
 
     def state(self) -> dict:
         """All that a bit-exact continuation needs."""
-        judged = {"judge": self.judge.state()} if self.judge else {}
         return {
-            **judged,
             "stage": self.stage,
             "model": self.model.state_dict(),
             "memory": self.memory.state_dict(),

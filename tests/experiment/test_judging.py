@@ -126,6 +126,23 @@ def test_a_resumed_run_needs_the_judges_run_no_more(nnlab, classifier: RunFolder
     assert nnlab("resume", str(folder.path), "trainer.epochs=3")[0] == 0
 
 
+def test_the_judges_weights_are_stored_once_and_checkpoints_of_before_hold_them(nnlab, classifier: RunFolder) -> None:
+    vae = ["model=vae", "model.hidden=[32]", *SHORT]
+    assert nnlab("train", *vae, f"judge={classifier.path}")[0] == 0
+    folder = only_run()
+    states = {path: torch.load(path, weights_only=True) for path in folder.checkpoints.glob("*.pt")}
+    assert not any("judge" in state["trainer"] for state in states.values())
+    judge = torch.load(folder.path / "judge.pt", weights_only=True)["judge"]
+    assert same_bits(judge, weights(classifier, "best"))
+    expected = nnlab("evaluate", "last")[1]
+    shutil.rmtree(classifier.path)
+    (folder.path / "judge.pt").unlink()
+    for path, state in states.items():
+        state["trainer"]["judge"] = judge
+        torch.save(state, path)
+    assert nnlab("evaluate", "last") == (0, expected, "")
+
+
 def test_a_resumed_run_is_judged_as_if_it_had_not_been_stopped(nnlab, classifier: RunFolder) -> None:
     """Bits that are drawn at each reading, and a noise: neither is drawn from what the samples are drawn from."""
     run = ["train", "model=vae", "model.hidden=[32]", *SHORT, "trainer.epochs=3", "noise=masking", "data.binarize=dynamic"]
