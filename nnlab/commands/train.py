@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +51,12 @@ def main(argv: list[str]) -> int:
         print(page(args.overrides, args.config_dir))
         return 0
     names.register_config_dir(args.config_dir)
+    if plain_run(args):
+        return under_hydra(lambda: run_alone(args.overrides), multirun=False)
     options = list(argv)
     for line in args.overrides:  # Hydra wants them together
         options.remove(line)
-    return under_hydra([*options, *args.overrides], multirun=args.multirun)
+    return hydra_main([*options, *args.overrides], multirun=args.multirun)
 
 
 def train(*overrides: str) -> LoadedRun:
@@ -176,17 +179,39 @@ def refuse_existing_folder(typed: dict[str, object]) -> None:
             raise BadInput(f"{key}: {folder} exists already; {remedy}")
 
 
-def under_hydra(argv: list[str], multirun: bool) -> int:
-    """Let Hydra compose the config and call `job`, once per run. Returns the exit status; a sweep's is its first failure's."""
+def plain_run(args: Namespace) -> bool:
+    """Whether a command line asks for one run, and for none of Hydra's pages and settings."""
+    asked = (args.cfg, args.info, args.multirun, args.resolve, args.package, args.hydra_help, args.config_dir)
+    return not any(asked) and not any(line.lstrip("+~").startswith("hydra") for line in args.overrides)
+
+
+def run_alone(overrides: list[str]) -> None:
+    """One run. `hydra.main` would compose the config once more, to see whether it is a sweep."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    with names.hydra(job="train"):
+        GlobalHydra.instance().hydra.run("train", job, list(overrides))
+
+
+def hydra_main(argv: list[str], multirun: bool) -> int:
+    """Hydra's own command line: sweeps, its pages, its settings. Returns the exit status."""
+    import hydra
+
+    sys.argv = ["nnlab train", *argv]
+    main = hydra.main(version_base="1.3", config_path="pkg://nnlab.configs", config_name="train")
+    return under_hydra(main(job), multirun)
+
+
+def under_hydra(run: Callable[[], None], multirun: bool) -> int:
+    """Let Hydra call `job`, once per run. Returns the exit status; a sweep's is its first failure's."""
     import hydra
 
     from nnlab.commands import sweep_table
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach cli.main instead of being printed with half a traceback
-    sys.argv = ["nnlab train", *argv]
     failures.clear()
     try:
-        hydra.main(version_base="1.3", config_path="pkg://nnlab.configs", config_name="train")(job)()
+        run()
     except (hydra.errors.HydraException, OmegaConfBaseException) as error:
         raise BadInput(f"config: {sentence(error)}") from error
     except NnlabError as error:  # of a sweep, whose other jobs have had their turn
@@ -301,4 +326,4 @@ def complete(argv: list[str]) -> int:
         shift = len(os.environ["COMP_LINE"]) - len(line)
         os.environ["COMP_POINT"] = str(max(0, int(os.environ.get("COMP_POINT", len(line) + shift)) - shift))
         os.environ["COMP_LINE"] = line
-    return under_hydra(argv, multirun=False)
+    return hydra_main(argv, multirun=False)

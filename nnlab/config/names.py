@@ -56,12 +56,12 @@ class OwnConfigsFirst(SearchPathPlugin):
 
 
 @contextmanager
-def hydra() -> Iterator[None]:
-    """Hydra with the shipped configs, also within a job, which has a Hydra of its own."""
+def hydra(job: str = "app") -> Iterator[None]:
+    """Hydra with the shipped configs, also within a job, which has a Hydra of its own; `job` is what the job is called."""
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_module("nnlab.configs", version_base="1.3"):
+        with initialize_config_module("nnlab.configs", job_name=job, version_base="1.3"):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
