@@ -152,10 +152,7 @@ def components(data: Data, width: int) -> PCA:
     rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST - 1)
     pca = PCA(data.spec, latent_dim=min(width, data.spec.features, len(rows))).to(device)
     pca.init_from_data(split)
-    sums = None
-    for batch in BatchBuilder(split, NoNoise(data.spec)).sequential(torch.Generator(device).manual_seed(0), rows):
-        sums = pca.e_step(batch, sums)
-    pca.m_step(sums)
+    pca.fit(BatchBuilder(split, NoNoise(data.spec)).sequential(torch.Generator(device).manual_seed(0), rows))
     return pca
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
-from nnlab.data.split import Arrays
+from nnlab.data.split import Arrays, Split
 from nnlab.errors import BadInput
 
 
@@ -99,6 +99,11 @@ def listed(classes: tuple[str, ...], numerals: bool) -> str:
     """The end of a sentence that says which classes there are."""
     names = ", ".join(classes[:12])
     return f"there are {names}" if numerals else f"there are 0 … {len(classes) - 1}: {names}"
+
+
+def class_shares(split: Split, classes: int) -> Tensor:
+    """(C,) float32, the share of each class among the examples of a split."""
+    return torch.bincount(split.labels(split.rows), minlength=classes) / len(split)
 
 
 def need_classes(spec: DataSpec, why: str) -> None:

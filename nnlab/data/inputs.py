@@ -15,6 +15,7 @@ from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
+from nnlab.nn.spaced import evenly_spaced
 
 
 @dataclass
@@ -61,7 +62,7 @@ def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator
 
 def spread(n: int, most: int | None) -> np.ndarray:
     """At most so many of 0 … n − 1, int64, at even distances, as `Split.spread` has them; all of them if None."""
-    return np.linspace(0, n - 1, n if most is None else min(n, most)).round().astype(np.int64)
+    return evenly_spaced(n, n if most is None else most).numpy()
 
 
 def together(spec: DataSpec) -> int:

@@ -51,6 +51,11 @@ class DataSpec:
         return prod(self.shape)
 
     @property
+    def value_range(self) -> float:
+        """high − low, or 1 where all values are the same: what errors and noises are measured in."""
+        return (self.high - self.low) or 1.0
+
+    @property
     def in_unit_interval(self) -> bool:
         """Whether all values lie within [0, 1] by their nature, and not merely in training."""
         return self.bounded and self.low >= 0 and self.high <= 1

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
+from nnlab.nn.spaced import evenly_spaced
 
 
 @dataclass
@@ -60,8 +61,7 @@ class Split:
 
     def spread(self, n: int) -> Tensor:
         """(n,) rows at even distances, fewer if there are no more: files often come sorted by class."""
-        places = torch.linspace(0, len(self) - 1, min(n, len(self)), dtype=torch.float64).round().long()
-        return self.rows[places.to(self.rows.device)]
+        return self.rows[evenly_spaced(len(self), n).to(self.rows.device)]
 
     def values(self, rows: Tensor) -> Tensor:
         """(n, *shape) float32: the rows of `x`, gathered and cast."""

@@ -29,7 +29,7 @@ class Inception(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 2048) of images (N, C, H, W) within the spec's values."""
-        scaled = ((x - self.spec.low) / ((self.spec.high - self.spec.low) or 1.0)).clamp(0, 1)
+        scaled = ((x - self.spec.low) / self.spec.value_range).clamp(0, 1)
         colour = scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled[:, :3]
         large = functional.interpolate(colour, (SIDE, SIDE), mode="bilinear", antialias=True)
         return torch.cat([self.network((part - self.mean) / self.std) for part in large.split(50)])

@@ -28,7 +28,7 @@ def psnr(error: Tensor, spec: DataSpec) -> Tensor:
 
     An error under 1e-10 of the range squared counts as that (100 dB), so that a perfect image leaves the mean finite.
     """
-    relative = error / ((spec.high - spec.low) or 1.0) ** 2
+    relative = error / spec.value_range**2
     return -10 * torch.log10(relative.clamp(min=1e-10))
 
 

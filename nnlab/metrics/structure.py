@@ -20,7 +20,7 @@ def ssim(output: Tensor, target: Tensor, spec: DataSpec) -> Tensor:
     the image is reflected, as torchmetrics does it. A product with a matrix is the window along one side: quicker than a
     convolution.
     """
-    span = (spec.high - spec.low) or 1.0
+    span = spec.value_range
     x, y = ((images.flatten(0, 1) - spec.low) / span for images in (output, target))
     down, across = (windows(side).to(x.device) for side in x.shape[1:])
     mean_x, mean_y, xx, yy, xy = down @ torch.stack([x, y, x * x, y * y, x * y]) @ across.T

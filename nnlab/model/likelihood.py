@@ -39,7 +39,7 @@ def likelihood_for(spec: DataSpec, choice: Choice = "auto", sigma: Sigma = "lear
     if choice != "gaussian" and sigma != "learned":
         raise ArgumentError("sigma", f"has no effect under {choice}; add model.likelihood=gaussian, or leave it out")
     if choice == "gaussian":
-        return Gaussian(spec.high - spec.low or 1.0, spec.features if spec.kind == "table" else 1, sigma)
+        return Gaussian(spec.value_range, spec.features if spec.kind == "table" else 1, sigma)
     return CHOICES[choice]()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar
 
 from torch import Tensor
@@ -33,6 +34,13 @@ class PassModel(Model):
     @abstractmethod
     def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         """Update the model from the statistics of a whole pass. Returns named terms, scalars, for the record."""
+
+    def fit(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
+        """One pass: the statistics of all batches, then the update. Returns what `m_step` returns."""
+        sums = None
+        for batch in batches:
+            sums = self.e_step(batch, sums)
+        return self.m_step(sums)
 
     def carry_over(self, sums: Statistics) -> Statistics | None:
         """What of a pass's statistics the next one begins with: what its rows, read in the same order, made then.

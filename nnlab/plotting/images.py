@@ -24,7 +24,7 @@ FRAME, REST, MOVING = 300, 2000, 80  # milliseconds of each picture of a film; o
 
 def to_pixels(images: Tensor, spec: DataSpec) -> np.ndarray:
     """(…, C, H, W) values → (…, H, W, 3) uint8, `low` black and `high` white, values beyond them clipped."""
-    scaled = (images.detach().float() - spec.low) / ((spec.high - spec.low) or 1.0)
+    scaled = (images.detach().float() - spec.low) / spec.value_range
     pixels = scaled.clamp(0, 1).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.model import Model, Reconstructs, Samples, can
+from nnlab.nn.spaced import evenly_spaced
 from nnlab.plotting.axes import Points, canvas, dots, joined, scatter
 
 PAIRS = 300  # inputs that are joined with their outputs: more would hide each other
@@ -44,7 +45,7 @@ def reconstruction_plot(model: Reconstructs, batch: Batch) -> np.ndarray:
     """Inputs in the colours of their classes, each joined with its output; behind corrupted inputs the clean data in gray."""
     spec = model.spec
     clean = points(batch.target, spec)
-    few = torch.linspace(0, len(batch) - 1, min(PAIRS, len(batch)), dtype=torch.float64).round().long().to(batch.input.device)
+    few = evenly_spaced(len(batch), PAIRS).to(batch.input.device)
     label = None if batch.label is None else batch.label[few].cpu().numpy()
     given, output = points(batch.input[few], spec), points(model.reconstruct(batch.input[few]), spec)
     with canvas(spec.column_names, clean) as drawn:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.nn.spaced import evenly_spaced
 from nnlab.plotting.images import directions, tiled, titled, to_pixels
 
 SHOWN = 144  # atoms in a picture
@@ -40,7 +41,7 @@ def decomposition_picture(model: Dictionary, batch: Batch) -> np.ndarray:
     """A row per image: the bias c of the decoder, its strongest atoms, the sum of these, and the sum of all."""
     spec = model.spec
     order = torch.arange(len(batch)) if batch.label is None else batch.label.argsort(stable=True)  # so that classes differ
-    images = batch.input[order[torch.linspace(0, len(batch) - 1, min(ROWS, len(batch))).round().long()]]
+    images = batch.input[order[evenly_spaced(len(batch), ROWS)]]
     codes = model.encode(images)
     strength, places = codes.topk(min(TERMS, model.latent_dim), dim=1)
     few = torch.zeros_like(codes).scatter(1, places, strength)

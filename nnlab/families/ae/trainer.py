@@ -91,12 +91,10 @@ class LinearTrainer(AutoencoderTrainer):
     @cached_property
     def pca(self) -> PCA:
         """The principal components of the training set."""
-        pca, sums = PCA(self.model.spec, latent_dim=self.model.latent_dim).to(self.device), None
+        pca = PCA(self.model.spec, latent_dim=self.model.latent_dim).to(self.device)
         pca.init_from_data(self.data.train)
         with fork_rng(self.seed, self.device) as generator:
-            for batch in BatchBuilder(self.data.train, self.noise).sequential(generator):
-                sums = pca.e_step(batch, sums)
-        pca.m_step(sums)
+            pca.fit(BatchBuilder(self.data.train, self.noise).sequential(generator))
         return pca
 
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.feed import eval_batch_size
-from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.feed import clean_batches
+from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.ae.pca import PCA
@@ -91,11 +91,7 @@ class GMM(Mixture):
             if self.width > len(split):
                 raise BadInput(f"model.principal: {self.width} principal components of {len(split)} examples")
             self.pca.init_from_data(split)
-            sums = None
-            for rows in split.rows.split(eval_batch_size(split)):
-                x = split.values(rows)
-                sums = self.pca.e_step(Batch(input=x, target=x), sums)
-            self.pca.m_step(sums)
+            self.pca.fit(clean_batches(split))
         elif self.regularisation == 0 and self.covariance != "spherical":
             self.refuse_constant(split)
         some = to_float64(self.seen(split.values(split.spread(1000)).flatten(1)))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from nnlab.config.constraints import AtLeast
-from nnlab.data.feed import eval_batch_size
+from nnlab.data.feed import clean_batches, eval_batch_size
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
@@ -220,13 +220,8 @@ def clusters(split: Split, spec: DataSpec, k: int) -> Tensor:
     """(N,) the clusters that k-means finds of a split's points."""
     found = KMeans(spec, clusters=k, tolerance=1e-3).to(split.rows.device)
     found.init_from_data(split)
-    parts = split.rows.split(eval_batch_size(split))
     for _ in range(LLOYD):
-        sums = None
-        for rows in parts:
-            x = split.values(rows)
-            sums = found.e_step(Batch(input=x, target=x), sums)
-        found.m_step(sums)
+        found.fit(clean_batches(split))
         if found.converged:
             break
-    return torch.cat([found.assign(split.values(rows)) for rows in parts])
+    return torch.cat([found.assign(batch.target) for batch in clean_batches(split)])

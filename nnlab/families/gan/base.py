@@ -85,7 +85,7 @@ class Adversarial(Model):
     @property
     def value_range(self) -> float:
         """How wide the values lie that the discriminator sees: the unit of the noise on them."""
-        return (self.spec.high - self.spec.low) or 1.0
+        return self.spec.value_range
 
     def update_average(self, decay: float) -> None:
         """A step of the averages towards the weights."""

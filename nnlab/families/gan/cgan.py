@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.classes import need_classes
+from nnlab.data.classes import class_shares, need_classes
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.families.gan.base import Adversarial, Play
@@ -63,8 +63,7 @@ class CGAN(Adversarial):
         self.register_buffer("shares", torch.full((self.classes,), 1 / self.classes))
 
     def init_from_data(self, split: Split) -> None:
-        counts = torch.bincount(split.labels(split.rows), minlength=self.classes)
-        self.shares.copy_(counts / len(split))
+        self.shares.copy_(class_shares(split, self.classes))
 
     def conditioned(self, z: Tensor, label: Tensor) -> Tensor:
         """What the generator begins with, (N, latent_dim + classes), of z (N, latent_dim) and labels (N,)."""

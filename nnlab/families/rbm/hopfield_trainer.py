@@ -9,6 +9,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.rbm.hopfield import CAPACITY, Hopfield, Rule, stored
 from nnlab.metrics.reconstruction import reconstruction_figures
+from nnlab.nn.spaced import evenly_spaced
 from nnlab.plotting.axes import FAINT, INK, PALETTE, blank
 from nnlab.plotting.images import sheet, to_pixels
 from nnlab.plotting.latent import reconstruction_picture
@@ -86,7 +87,7 @@ def by_load(spec: DataSpec, patterns: Tensor, rule: Rule, generator: torch.Gener
         if count > len(patterns) or not count:
             continue
         net.weight.copy_(stored(patterns[:count], rule))
-        some = patterns[torch.linspace(0, count - 1, min(count, TRIED)).round().long()]
+        some = patterns[evenly_spaced(count, TRIED)]
         points.append((load, recall_share(net, some, FLIPPED, generator)))
     return points
 

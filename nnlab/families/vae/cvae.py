@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.classes import need_classes
+from nnlab.data.classes import class_shares, need_classes
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.families.vae.base import Variational
@@ -42,7 +42,7 @@ class CVAE(Variational):
 
     def init_from_data(self, split: Split) -> None:
         super().init_from_data(split)
-        self.shares.copy_(torch.bincount(split.labels(split.rows), minlength=len(self.shares)) / len(split))
+        self.shares.copy_(class_shares(split, len(self.shares)))
 
     def posterior(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """μ and log σ² of q(z|x, y), each (N, latent_dim)."""
