@@ -99,6 +99,7 @@ def table(group: str, found: dict[str, Path], config_dir: str | None = None) -> 
 
 
 def line(cells: Any) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(re.sub(r"(?<!\\)\|", r"\|", cell) for cell in cells) + " |"
 
 
