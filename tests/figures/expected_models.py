@@ -181,7 +181,7 @@ def perplexity(asked: Asked) -> float:
     return float(np.exp(stats.entropy(np.bincount(index.ravel(), minlength=len(book)))))
 
 
-def used(asked: Asked) -> float:
+def codebook_usage(asked: Asked) -> float:
     _, index, book = quantised(asked)
     return len(np.unique(index)) / len(book)
 
@@ -363,7 +363,7 @@ def fake_score(asked: Asked) -> float:
 
 
 def threshold(asked: Asked, r: np.ndarray, f: np.ndarray) -> float:
-    return {"least_squares": 0.5, "wasserstein": (r.mean() + f.mean()) / 2}.get(asked.trainer.rules.objective, 0.0)
+    return {"least_squares": 0.5, "wasserstein": (r.mean() + f.mean()) / 2}.get(asked.trainer.settings.objective, 0.0)
 
 
 def real_accuracy(asked: Asked) -> float:

@@ -279,15 +279,15 @@ def inertia(asked: Asked) -> float:
     return float((to_centres(asked).min(1) ** 2).sum())
 
 
-def within(asked: Asked) -> float:
+def within_cluster_distance(asked: Asked) -> float:
     return float(to_centres(asked).min(1).mean())
 
 
-def between(asked: Asked) -> float:
+def between_center_distance(asked: Asked) -> float:
     return float(spatial.distance.pdist(f64(asked.model.centres)).mean())
 
 
-def saved(asked: Asked) -> float:
+def volume_saved(asked: Asked) -> float:
     """Of bytes: an example is 64, its prototype's number (of 10) half a byte, and 10 prototypes are 640."""
     n = len(asked.part)
     return 1 - (n * 4 / 8 + 10 * 64) / (n * 64)

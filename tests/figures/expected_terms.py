@@ -90,7 +90,7 @@ def variational_loss(asked: Asked) -> float:
 
 def first_rate(asked: Asked) -> float:
     """Of the optimizer that is chosen: its rate, at the beginning of a fall by a cosine or a straight line."""
-    node = asked.trainer.pretraining.optimizer if asked.stage else asked.trainer.optimizer_node
+    node = asked.trainer.settings.pretraining.optimizer if asked.stage else asked.trainer.optimizer_node
     return node["lr"]
 
 
@@ -179,12 +179,12 @@ def inertia(asked: Asked) -> float:
     return float((to_first_centres(asked).min(1) ** 2).sum())
 
 
-def moved(asked: Asked) -> float:
+def center_shift(asked: Asked) -> float:
     x, nearest, centres = everything(asked), to_first_centres(asked).argmin(1), first_centres(asked)
     return float(max(np.linalg.norm(x[nearest == k].mean(0) - centre) for k, centre in enumerate(centres)))
 
 
-def empty(asked: Asked) -> float:
+def empty_clusters(asked: Asked) -> float:
     return float(10 - len(np.unique(to_first_centres(asked).argmin(1))))
 
 
@@ -206,7 +206,7 @@ def log_likelihood(asked: Asked) -> float:
 
 def bernoulli_bound(asked: Asked) -> float:
     """With the Beta prior Π m^a (1 − m)^a."""
-    m, a = f64(asked.model.rates), asked.model.prior
+    m, a = f64(asked.model.rates), asked.model.pseudo_count
     return log_likelihood(asked) + float(a * (np.log(m) + np.log1p(-m)).sum()) / len(everything(asked))
 
 
@@ -277,7 +277,7 @@ class Round:
 
     def __init__(self, asked: Asked) -> None:
         self.model, trainer = asked.model, asked.trainer
-        self.objective, self.weight = trainer.rules.objective, trainer.rules.discriminator.gradient_penalty
+        self.objective, self.weight = trainer.settings.objective, trainer.settings.discriminator.gradient_penalty
         first, generator = asked.first, trainer.generator
         parts = trainer.parts(first)
         for part in parts[:-1]:
@@ -293,7 +293,7 @@ class Round:
 
     def add_instance_noise(self, play, trainer):
         """With a noise of 0.1 of the range on what is seen, where there is to be one."""
-        if not trainer.rules.discriminator.instance_noise:
+        if not trainer.settings.discriminator.instance_noise:
             return play
         real, fake = (x + 0.1 * torch.randn(x.shape, generator=trainer.generator) for (x,) in (play.real, play.fake))
         return replace(play, real=(real,), fake=(fake,))
