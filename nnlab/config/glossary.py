@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import nnlab
@@ -27,6 +28,7 @@ class Meaning:
     place: str
 
 
+@cache
 def glossary() -> dict[str, list[Meaning]]:
     """The meanings of each figure by its name, sorted; several where families mean different things."""
     found: dict[str, list[Meaning]] = {}
