@@ -41,11 +41,11 @@ def draw(runs: dict[str, RunFolder], path: Path, title: str) -> None:
     from nnlab.plotting import images
     from nnlab.plotting.curves import curves
 
-    parser = curves({name: (folder.read_metrics(), folder.read_status()) for name, folder in runs.items()}, title)
-    if parser is None:
+    picture = curves({name: (folder.read_metrics(), folder.read_status()) for name, folder in runs.items()}, title)
+    if picture is None:
         named = ", ".join(str(folder.path) for folder in runs.values())
         raise BadInput(f"curves: {named}: no figure was recorded twice, so there is no curve")
     try:
-        images.save(parser, path)
+        images.save(picture, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error

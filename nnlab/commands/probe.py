@@ -94,7 +94,7 @@ class Plan:
         return "all" if n == self.all else f"{n:,}"
 
 
-def planned(data: Data, args: list[int | None] | None, seeds: int) -> Plan:
+def planned(data: Data, counts: list[int | None] | None, seeds: int) -> Plan:
     """The labelled examples of each seed. Raises BadInput if the data have no labels, too few, or fewer than asked for."""
     import torch
 
@@ -109,9 +109,9 @@ def planned(data: Data, args: list[int | None] | None, seeds: int) -> Plan:
     held, n = len(labels.unique()), len(labels)
     if held < 2:
         raise BadInput(f"probe: the {n} training examples of {name} are of one class, which leaves nothing to tell apart")
-    if args is None:
-        args = [*(count for count in USUAL if held <= count < n), None]
-    sizes = sorted({n if count is None else count for count in args})
+    if counts is None:
+        counts = [*(count for count in USUAL if held <= count < n), None]
+    sizes = sorted({n if count is None else count for count in counts})
     if sizes[0] < held:
         raise BadInput(f"--labels {sizes[0]}: {name} has {held} classes, each of which takes at least one label")
     if sizes[-1] > n:

@@ -234,7 +234,7 @@ def check_key(override: Override, config: DictConfig) -> str | None:
         if not legal:
             return f"{shortened(key)}: '{'.'.join(place)}' holds no keys"
         if part not in list(node) or part == "hydra":  # `in node` itself is false of a value that is still ???
-            new = renamed.key(key)
+            new = renamed.key(key, legal)
             return f"{key}: is called {new} now" if new else f"{shortened(key)}: unknown key; {hint(part, legal, config)}"
         place.append(part)
         node = node._get_node(part)

@@ -5,7 +5,7 @@ Run folders of older versions are read under today's names. What is typed under 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 VERBS = {"fit": "batch-size", "encode": "compress", "decode": "decompress", "vary": "perturb"}
@@ -96,11 +96,16 @@ def class_name(target: str) -> str | None:
     return CLASSES.get(target) or (f"{MODULES[module]}.{name}" if module in MODULES else None)
 
 
-def key(place: str) -> str | None:
-    """Today's place of a key that was renamed, such as data.train_size for data.few; None if it was not."""
+def key(place: str, legal: Iterable[str]) -> str | None:
+    """Today's place of a key that was renamed, such as data.train_size for data.few.
+
+    legal  the keys that its node has: a model without `init` has none of another name either
+    None if the key was not renamed.
+    """
     *nodes, last = place.split(".")
-    new = KEYS.get(nodes[-1] if nodes else "", {}).get(last)
-    return ".".join([*nodes, new]) if new else None
+    node = nodes[-1] if nodes else ""
+    new = KEYS.get(node, {}).get(last) or (PSEUDO_COUNT[1] if (node, last) == ("model", PSEUDO_COUNT[0]) else None)
+    return ".".join([*nodes, new]) if new in legal else None
 
 
 def metric(name: str) -> str:

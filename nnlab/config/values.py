@@ -85,7 +85,7 @@ def check_node(node: Mapping, place: str, annotation: Any = Any) -> list[str]:
         if key == "_target_":
             continue
         if key not in legal:
-            new = renamed.key(where)
+            new = renamed.key(where, legal)
             problems.append(f"{where}: is called {new} now" if new else f"{where}: {unknown(key, cls, legal)}")
         elif isinstance(value, Mapping) and ("_target_" in value or role(where) in MAY_BE_EMPTY):
             problems += check_node(value, where, legal[key].annotation)

@@ -16,12 +16,12 @@ from nnlab.evaluators import inception
 from nnlab.evaluators.judge import Judge
 from nnlab.model import Classifies, can
 
-NON_RESULT_KEYS = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
+SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
 
 
 def identity(data: Mapping) -> dict:
     """What of a dataset's node says which examples there are. What is absent is left out: an older run has not every key."""
-    return {key: value for key, value in data.items() if key not in NON_RESULT_KEYS and not is_none(value)}
+    return {key: value for key, value in data.items() if key not in SAME_EXAMPLES_KEYS and not is_none(value)}
 
 
 def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Judge | None:

@@ -56,7 +56,7 @@ class Judge:
 
     spec    of the data that the judged models see: a table may be standardised otherwise than for the judge
     model   gives features, and where it is a classifier class probabilities
-    load    gives the weights that it is yet to be given by `fill`; None if it has them
+    load    gives the weights that it is yet to be given by `load_weights`; None if it has them
     """
 
     def __init__(

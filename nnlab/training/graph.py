@@ -92,7 +92,7 @@ class CudaGraphRunner:
 
     The first update of a stage is an eager one: it makes the optimizer's state. All others come out of graphs, so that a
     resumed run, too, makes each as it was made; what the capture itself tries is undone. A step that cannot be captured, or
-    that is not the same captured, runs eagerly, and `remarks` of the trainer says why.
+    that is not the same captured, runs eagerly, and `notices` of the trainer says why.
     """
 
     @staticmethod

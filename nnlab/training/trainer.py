@@ -134,7 +134,7 @@ class Trainer(ABC):
         self.meter = Meter()
         self.memory = Memory()
         self.notices: list[str] = []  # what the user is to be told once
-        self.epoch = 0.0  # of the weights that `show` shows
+        self.epoch = 0.0  # of the weights that `images` draws
         own = self.model.metrics()
         self.lower |= {metric.name for metric in own if metric.direction == "lower"}
         self.higher |= {metric.name for metric in own if metric.direction == "higher"}
@@ -194,7 +194,7 @@ class Trainer(ABC):
         return {}
 
     def check_health(self, means: dict[str, float]) -> None:  # noqa: B027 (most have nothing to say)
-        """Told the means of the terms as they are recorded; what it has to say of them goes to `remarks`."""
+        """Called with the recorded means of the terms; may append warnings to `notices`, each of which is told once."""
 
     def diagnose(self, step: int) -> str | None:
         """The first layer with a value that is not finite in step number `step`, with the weights before it."""
@@ -223,7 +223,7 @@ class Trainer(ABC):
     # -- figures and pictures -------------------------------------------------------------------------------------
 
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named figures of a batch, each (N,), one value per example: what `measure` takes the means of.
+        """Named figures of a batch, each (N,), one value per example: whose means `evaluate_split` takes.
 
         A figure that some examples lack (the error inside a hole, where there is none) has fewer values.
         """
@@ -264,7 +264,7 @@ class Trainer(ABC):
             return {metric.name: metric.compute() for metric in metrics}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        """The means of `figures` over a split, in float32 with sums in float64; each over the examples that have it."""
+        """The means of `batch_metrics` over a split, in float32 with sums in float64; each over the examples that have it."""
         feed = BatchBuilder(self.data.split(split), self.noise)
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}

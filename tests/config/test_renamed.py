@@ -32,12 +32,20 @@ def test_an_old_verb_is_answered_with_the_new_one(verb: str, nnlab) -> None:
         (["model=kmeans", "model.start=random"], "model.init"),
         (["model=som", "model.start=random"], "model.init"),
         (["model=ae", "trainer.keep_every=1 epoch"], "trainer.keep_checkpoint_every"),
+        (["model=bernoulli_mixture", "model.prior=0.2"], "model.pseudo_count"),
     ],
 )
 def test_an_old_key_is_answered_with_the_new_one(typed: list[str], new: str, nnlab) -> None:
     status, _, error = nnlab("train", *typed)
     old = typed[1].partition("=")[0]
     assert (status, error) == (2, f"nnlab: {old}: is called {new} now\n")
+
+
+def test_a_key_that_the_model_never_had_is_not_said_to_be_renamed(nnlab) -> None:
+    for key in ("model.start", "model.prior"):
+        status, _, error = nnlab("train", "model=ae", f"{key}=1")
+        assert status == 2
+        assert f"{key}: unknown key" in error
 
 
 def test_a_config_of_before_is_read_under_todays_names() -> None:

@@ -36,7 +36,8 @@ class ClusterTrainer(PassTrainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        # what `figures` found, batch by batch, so that `measure` reads a split once: clusters, and some of the points
+        # what `batch_metrics` found, batch by batch, so that `evaluate_split` reads a split once: clusters, and
+        # some of the points
         self.clusters: list[Tensor] = []
         self.points: list[Tensor] = []
         self.every = 1

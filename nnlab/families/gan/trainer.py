@@ -77,7 +77,7 @@ class GameTrainer(GradientTrainer):
             self.scheduled["instance_noise"] = Scheduled(own.instance_noise * self.model.value_range, Linear()).to(self.device)
         self.health = TrainingMonitor()
         self.reel = ImageHistory()
-        self.steps_done = 0  # steps
+        self.steps_done = 0
 
     def refuse(self, model: Adversarial) -> None:
         """Raises BadInput for a game that the model cannot play, naming those that it can."""
