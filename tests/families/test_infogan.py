@@ -173,7 +173,7 @@ def test_the_agreement_with_the_classes_is_scikit_learns_of_the_likeliest_catego
 
 def test_a_picture_for_every_code_with_a_row_a_category() -> None:
     with torch.inference_mode():
-        drawn = {n: infogan(categories=4, continuous=n).pictures(batch(), seeded()) for n in (0, 3)}
+        drawn = {n: infogan(categories=4, continuous=n).pictures(batch(), [], seeded()) for n in (0, 3)}
     assert set(drawn[0]) == {"codes"}
     assert set(drawn[3]) == {"codes", "motion_1", "motion_2", "motion_3"}
     moving = drawn[3]["motion_2"][-195:, -545:]  # the images alone

@@ -101,6 +101,6 @@ class Adversarial(Model):
         """Figures of a whole split that are not means over examples. None, unless a model says otherwise."""
         return {}
 
-    def pictures(self, few: Batch, generator: torch.Generator) -> dict[str, np.ndarray]:
+    def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """Named pictures that this model alone has."""
         return {}

@@ -92,7 +92,7 @@ class CGAN(Adversarial):
         label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
         return self.sample_class(label, generator)
 
-    def pictures(self, few: Batch, generator: torch.Generator) -> dict[str, np.ndarray]:
+    def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """A row a class, a column a noise: what the noise says of every class alike."""
         z = self.noise(STYLES, generator).repeat(self.classes, 1)
         label = torch.arange(self.classes, device=z.device).repeat_interleave(STYLES)

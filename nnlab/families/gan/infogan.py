@@ -165,7 +165,7 @@ class InfoGAN(Adversarial):
         category, label = map(torch.cat, zip(*told, strict=True))
         return agreement(category, label)
 
-    def pictures(self, few: Batch, generator: torch.Generator) -> dict[str, np.ndarray]:
+    def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """A row a category, with other noises and continuous codes from column to column; and each continuous code's motion."""
         shown = min(self.categories, ROWS)
         z, _, s = self.sample_prior(COLUMNS, generator)

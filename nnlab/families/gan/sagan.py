@@ -47,6 +47,6 @@ class SAGAN(ImageCritic):
             x = layer(x)
         return x, maps[0]
 
-    def pictures(self, few: Batch, generator: torch.Generator) -> dict[str, np.ndarray]:
+    def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         images, maps = self.attention(self.noise(SHOWN, generator))
         return {"attention": attention_picture(images, maps, self.spec)}

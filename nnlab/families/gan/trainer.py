@@ -258,7 +258,7 @@ class GameTrainer(GradientTrainer):
                 pictures["reconstruction"] = reconstruction_picture(model, view.few)
             if can(model, Encodes) and can(model, Decodes):
                 pictures |= motion(model, model.latent(view.batches))
-            return pictures | model.pictures(view.few, view.generator)
+            return pictures | model.pictures(view.few, view.batches, view.generator)
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:

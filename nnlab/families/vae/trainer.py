@@ -125,6 +125,7 @@ class VAETrainer(GradientTrainer):
             }
             if can(model, SamplesClasses):
                 pictures["classes"] = class_picture(model, EACH, view.generator)
-            if can(model, Decodes):
-                return pictures | motion(model, model.latent(view.batches))
-            return pictures | {"kl": kl_chart(model.kl(view.batches))}
+            spread = (
+                motion(model, model.latent(view.batches)) if can(model, Decodes) else {"kl": kl_chart(model.kl(view.batches))}
+            )
+            return pictures | spread | model.pictures(view.few, view.batches, view.generator)
