@@ -186,11 +186,13 @@ def plain_run(args: Namespace) -> bool:
 
 
 def run_alone(overrides: list[str]) -> None:
-    """One run. `hydra.main` would compose the config once more, to see whether it is a sweep."""
+    """One run, of the config that was composed when it was checked: Hydra would compose it twice more."""
     from hydra.core.global_hydra import GlobalHydra
 
     with names.hydra(job="train"):
-        GlobalHydra.instance().hydra.run("train", job, list(overrides))
+        engine, config = GlobalHydra.instance().hydra, names.run_config(overrides)
+        engine.compose_config = lambda **_: config
+        engine.run("train", job, overrides)
 
 
 def hydra_main(argv: list[str], multirun: bool) -> int:

@@ -23,7 +23,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, IntervalSweep, Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from nnlab.config import renamed
@@ -269,16 +270,53 @@ def compose_or_complain(overrides: list[str], whole: bool = False) -> DictConfig
     try:
         if OwnConfigsFirst.folder or any("hydra" in line for line in overrides):  # files that may change
             return compose("train", overrides=overrides, return_hydra_config=whole)
-        return copy.deepcopy(of_shipped(tuple(overrides), whole))
+        return composed_once(overrides, whole)
     except UNREADABLE as error:
         place, text = own_file(overrides) or "config", sentence(error)
         raise BadInput(text if text.startswith(str(place)) else f"{place}: {text}") from error
 
 
+def composed_once(overrides: list[str], whole: bool) -> DictConfig:
+    """What Hydra composes of the shipped files: the choices, which take it a quarter of a second, once per process.
+
+    Values come after the choices, as in Hydra, and change none of them.
+    """
+    lines = OverridesParser.create().parse_overrides(overrides)
+    choices = [line.input_line for line in lines if options(line.key_or_group)]
+    config = copy.deepcopy(of_shipped(tuple(choices), whole))
+    try:
+        for line in lines:
+            if line.input_line not in choices:
+                OmegaConf.update(config, line.key_or_group, line.value(), merge=True)
+    except OmegaConfBaseException:
+        return compose("train", overrides=overrides, return_hydra_config=whole)  # whose sentence names the line
+    return config
+
+
 @lru_cache(maxsize=256)
-def of_shipped(overrides: tuple[str, ...], whole: bool) -> DictConfig:
-    """Hydra takes a third of a second to compose what the shipped files say, and a command line is looked at several times."""
-    return compose("train", overrides=list(overrides), return_hydra_config=whole)
+def of_shipped(choices: tuple[str, ...], whole: bool) -> DictConfig:
+    """The config of these choices of groups, to be copied and not to be changed."""
+    if whole:
+        return compose("train", overrides=list(choices), return_hydra_config=True)
+    config = copy.deepcopy(of_shipped(choices, True))
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def run_config(overrides: list[str]) -> DictConfig:
+    """The config of one run of the shipped files, with Hydra's own node as `Hydra.run` would compose it."""
+    config = compose_or_complain(overrides, whole=True)
+    node = config.hydra
+    form = node.job.config.override_dirname
+    typed = [line for line in overrides if line.partition("=")[0] not in form.exclude_keys]
+    with open_dict(node):
+        node.mode = RunMode.RUN
+        node.overrides.task = overrides
+        node.job.override_dirname = form.item_sep.join(sorted(typed)).replace("=", form.kv_sep)
+        node.job.name = "train"
+        node.runtime.cwd = str(Path.cwd())
+    return config
 
 
 def own_file(overrides: list[str]) -> Path | None:

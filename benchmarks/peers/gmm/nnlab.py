@@ -39,7 +39,7 @@ def passes(case: str, precision: str) -> Callable[[], float]:
 
     def run() -> float:
         model.load_state_dict(start)
-        trainer.sums = None
+        trainer.memory.set_group("sums", None)
         trainer.train(0, trainer.total_steps, lambda: False)
         trainer.meter.look()
         return float(model.bound)

@@ -26,10 +26,10 @@ def assembled(precision: str, persistent: bool = False) -> Experiment:
 
 
 @torch.no_grad()
-def watched(model: RBM, data: Data) -> float:
+def negative_pseudo_likelihood(model: RBM, data: Data) -> float:
     """The negative pseudo-log-likelihood of some training images, nats an image."""
     v = data.train.values(data.train.spread(WATCHED)).flatten(1)
-    return model.watched(v, model.hidden_field(v), torch.Generator().manual_seed(0), BITS).mean().item()
+    return model.monitored_loss(v, model.hidden_field(v), torch.Generator().manual_seed(0), BITS).mean().item()
 
 
 def loop(precision: str, persistent: bool) -> Callable[[], float]:
@@ -44,7 +44,7 @@ def loop(precision: str, persistent: bool) -> Callable[[], float]:
             step += trainer.train(step, min(LOG_EVERY, end - step), lambda: False)
             if trainer.meter.look():
                 raise RuntimeError("nnlab: a value that is not finite")
-        return watched(experiment.model, experiment.data)
+        return negative_pseudo_likelihood(experiment.model, experiment.data)
 
     return epoch
 

@@ -12,7 +12,7 @@ import torch
 from sklearn.neural_network import BernoulliRBM
 from sklearn.utils import gen_even_slices
 
-from benchmarks.peers.rbm.nnlab import BATCH, HIDDEN, RATE, assembled, watched
+from benchmarks.peers.rbm.nnlab import BATCH, HIDDEN, RATE, assembled, negative_pseudo_likelihood
 
 
 def prepare() -> dict[str, Callable[[], float]]:
@@ -29,6 +29,6 @@ def prepare() -> dict[str, Callable[[], float]]:
         fitted = model.components_.T, model.intercept_visible_, model.intercept_hidden_
         for name, value in zip(("weight", "visible_bias", "hidden_bias"), fitted, strict=True):
             shown.get_parameter(name).copy_(torch.from_numpy(np.ascontiguousarray(value)))
-        return watched(shown, experiment.data)
+        return negative_pseudo_likelihood(shown, experiment.data)
 
     return {"scikit-learn, float32": epoch}

@@ -26,10 +26,10 @@ def loop(precision: str) -> Callable[[], float]:
         late = None
         while step < end:
             step += trainer.train(step, min(LOG_EVERY, end - step), lambda: False)
-            if trainer.meter.take_in(late):
+            if trainer.meter.accumulate(late):
                 raise RuntimeError("nnlab: a loss that is not finite")
             late = trainer.meter.fetch()
-        trainer.meter.take_in(late)
+        trainer.meter.accumulate(late)
         return trainer.meter.epoch.take()["loss"]
 
     return epoch

@@ -1,0 +1,77 @@
+"""The benchmarks still know nnlab's names: each that drives nnlab's own objects runs here on digits, for a moment."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from functools import partial
+
+import pytest
+
+from benchmarks import __main__ as program
+from benchmarks import energy_figures, few_labels, floor, hotspots, recording
+from nnlab.config import names
+from nnlab.metrics import partition
+
+PEERS = ("vae", "game", "gradient", "gmm", "kmeans", "rbm")
+SHORT = {"STEPS": 1, "PASSES": 1, "PRECISIONS": ["float32"], "UPDATES": 1, "WARM_UP": 1}
+
+
+@pytest.fixture(autouse=True)
+def on_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digits in place of larger data, and one update where a benchmark makes many."""
+    compose = names.compose_or_complain
+
+    def composed(overrides: list[str], whole: bool = False):
+        small = ["data=digits" if line in ("data=mnist", "data=fashion_mnist") else line for line in overrides]
+        return compose(small, whole)
+
+    monkeypatch.setattr(names, "compose_or_complain", composed)
+
+
+def shortened(monkeypatch: pytest.MonkeyPatch, module: object) -> None:
+    for name in SHORT.keys() & set(vars(module)):
+        monkeypatch.setattr(module, name, SHORT[name])
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_the_peer_that_is_nnlab_gives_a_figure(monkeypatch: pytest.MonkeyPatch, peer: str) -> None:
+    module = importlib.import_module(f"benchmarks.peers.{peer}.nnlab")
+    shortened(monkeypatch, module)
+    jobs = module.prepare()
+    assert jobs
+    for name, job in jobs.items():
+        assert math.isfinite(job()), name
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        partial(hotspots.shares, "vae"),
+        partial(floor.reached, "vae", ["model=vae"], dict.fromkeys(("float32", "bfloat16", "copy"), 1e12), 1),
+        partial(recording.seconds, "trainer.epochs=1"),
+        partial(few_labels.accuracy, ("model=fcnn",), 100, 0),
+        energy_figures.log_z,
+    ],
+    ids=["hotspots", "floor", "recording", "few_labels", "energy_figures"],
+)
+def test_a_benchmark_that_drives_a_trainer_runs(monkeypatch: pytest.MonkeyPatch, work) -> None:
+    for module in (hotspots, floor, few_labels):
+        shortened(monkeypatch, module)
+    monkeypatch.setattr(energy_figures, "LEARNED", ("trainer.epochs=1", "device=cpu"))
+    monkeypatch.setattr(few_labels, "COMMON", [*few_labels.COMMON[:-1], "trainer.steps=1"])
+    for name in ("ais", "reverse_ais"):
+        annealed = getattr(partition, name)
+        monkeypatch.setattr(partition, name, lambda *args, f=annealed: f(*args[:-2], 5, args[-1]))
+    assert work()
+
+
+def test_their_command_lines_are_legal() -> None:
+    lines = [
+        line if isinstance(line, list | tuple) else (line,)
+        for module in map(importlib.import_module, (f"benchmarks.{name}" for name in program.names()))
+        for line in vars(module).get("RUNS", {}).values()
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        assert names.check(list(line)).problems == [], line
