@@ -9,19 +9,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUIET, only_run, same_bits, small, weights
+from conftest import QUIET, only_run, same_bits, small, train, weights
 
 from nnlab.checkpoints import checkpoint
 from nnlab.checkpoints.progress import Progress
 from nnlab.data.spec import DataSpec
 from nnlab.runs.folder import RunFolder
 
-LONG = [*small("vae"), "noise=gaussian", "trainer.epochs=40", "trainer.save_every=7 steps", "trainer.log_every=5 steps", *QUIET]
+LONG = [*small("vae"), "noise=gaussian", "trainer.epochs=20", "trainer.save_every=7 steps", "trainer.log_every=5 steps", *QUIET]
 
 
 # one model of each way of learning, and the step at which it is killed
@@ -53,16 +54,15 @@ def wait_for_step(folder: RunFolder, step: int) -> None:
 
 
 @pytest.fixture
-def whole(nnlab) -> RunFolder:
-    assert nnlab("train", *LONG, "hydra.run.dir=whole")[0] == 0
-    return RunFolder(Path("whole"))
+def whole(shared_run) -> Callable[[str], RunFolder]:
+    """A run of each way of learning that nothing interrupts."""
+    return lambda way: shared_run(f"whole_{way}", lambda: train("whole", *WAYS[way][0]))
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_kill_9_leaves_a_checkpoint_and_resumes_to_the_bit(nnlab, way: str) -> None:
+def test_kill_9_leaves_a_checkpoint_and_resumes_to_the_bit(nnlab, whole, way: str) -> None:
     overrides, step = WAYS[way]
-    assert nnlab("train", *overrides, "hydra.run.dir=whole")[0] == 0
-    whole, broken = RunFolder(Path("whole")), RunFolder(Path("broken"))
+    broken = RunFolder(Path("broken"))
     process = start("broken", overrides)
     try:
         wait_for_step(broken, step)
@@ -72,13 +72,13 @@ def test_kill_9_leaves_a_checkpoint_and_resumes_to_the_bit(nnlab, way: str) -> N
     assert broken.read_status()["status"] == "killed"
     checkpoint.load(broken.checkpoints, "last")
     assert nnlab("resume", "broken")[0] == 0
-    assert same_bits(weights(broken), weights(whole))
-    assert broken.metrics.read_bytes() == whole.metrics.read_bytes()
+    assert same_bits(weights(broken), weights(whole(way)))
+    assert broken.metrics.read_bytes() == whole(way).metrics.read_bytes()
     assert len(list(broken.path.glob("events.out.tfevents.*"))) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_polite_signal_saves_and_says_how_to_resume(nnlab, whole: RunFolder, number: int) -> None:
+def test_a_polite_signal_saves_and_says_how_to_resume(nnlab, whole, number: int) -> None:
     process = start("broken")
     broken = RunFolder(Path("broken"))
     try:
@@ -91,8 +91,8 @@ def test_a_polite_signal_saves_and_says_how_to_resume(nnlab, whole: RunFolder, n
     assert "go on with: nnlab resume broken" in error
     assert broken.read_status()["status"] == "interrupted"
     assert nnlab("resume", "broken")[0] == 0
-    assert same_bits(weights(broken), weights(whole))
-    assert broken.metrics.read_bytes() == whole.metrics.read_bytes()
+    assert same_bits(weights(broken), weights(whole("gradient")))
+    assert broken.metrics.read_bytes() == whole("gradient").metrics.read_bytes()
 
 
 def test_divergence_names_term_step_and_layer_and_keeps_the_last_good_state(nnlab) -> None:
