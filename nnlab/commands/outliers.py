@@ -70,7 +70,6 @@ def score_all(run: LoadedRun, data: Data, args: Namespace) -> list[Scored]:
 
     from nnlab.commands.run_access import nonempty_split
     from nnlab.data.feed import BatchBuilder
-    from nnlab.data.noise.none import NoNoise
     from nnlab.metrics.outliers import scored
 
     generator = torch.Generator(run.device).manual_seed(0)
@@ -78,7 +77,7 @@ def score_all(run: LoadedRun, data: Data, args: Namespace) -> list[Scored]:
     if args.split == "test" and len(data.held_out):
         splits["others"] = (data.held_out, data.held_out_classes)
     return [
-        scored(run.model, name, BatchBuilder(split, NoNoise(data.spec)).sequential(generator), classes, args.n)
+        scored(run.model, name, BatchBuilder(split).sequential(generator), classes, args.n)
         for name, (split, classes) in splits.items()
     ]
 

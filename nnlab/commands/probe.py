@@ -145,14 +145,13 @@ def components(data: Data, width: int) -> PCA:
     import torch
 
     from nnlab.data.feed import BatchBuilder
-    from nnlab.data.noise.none import NoNoise
     from nnlab.families.ae.pca import PCA
 
     split, device = data.train, data.train.x.device
     rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST - 1)
     pca = PCA(data.spec, latent_dim=min(width, data.spec.features, len(rows))).to(device)
     pca.init_from_data(split)
-    pca.fit(BatchBuilder(split, NoNoise(data.spec)).sequential(torch.Generator(device).manual_seed(0), rows))
+    pca.fit(BatchBuilder(split).sequential(torch.Generator(device).manual_seed(0), rows))
     return pca
 
 
@@ -161,13 +160,12 @@ def probed(data: Data, encoders: dict[str, Encoder], plan: Plan) -> dict[str, di
     import torch
 
     from nnlab.data.feed import BatchBuilder
-    from nnlab.data.noise.none import NoNoise
     from nnlab.metrics.probe import features, results_of
 
     wanted = plan.wanted
-    train = features(encoders, BatchBuilder(data.train, NoNoise(data.spec)), wanted)
+    train = features(encoders, BatchBuilder(data.train), wanted)
     everything = torch.ones(len(data.test), dtype=torch.bool)
-    test = features(encoders, BatchBuilder(data.test, NoNoise(data.spec)), everything, seed=1)
+    test = features(encoders, BatchBuilder(data.test), everything, seed=1)
     labels, truth = (split.labels(split.rows).cpu().numpy() for split in (data.train, data.test))
     place = (wanted.cumsum(0) - 1).numpy()  # of an example among those that are kept
     draws = {n: [place[each.numpy()] for each in drawn] for n, drawn in plan.draws.items()}

@@ -159,6 +159,7 @@ def noise_node(name: str | None, trained: dict, overrides: list[str]) -> dict:
     from omegaconf import OmegaConf
 
     from nnlab.config import search, values
+    from nnlab.config.build import target
     from nnlab.errors import nearest
 
     choices = search.options("noise")
@@ -170,7 +171,7 @@ def noise_node(name: str | None, trained: dict, overrides: list[str]) -> dict:
         key, value = parse_override(line, "noise.std=0.5 with --noise gaussian")
         if not key.startswith("noise."):
             problems.append(f"{line}: expected noise.KEY=VALUE, e.g. noise.std=0.5 with --noise gaussian")
-        elif node["_target_"].endswith(".NoNoise"):
+        elif target(node["_target_"], "noise").identity:
             problems.append(f"{line}: this run has no noise; add --noise NAME (nnlab list noise)")
         else:
             node[key.removeprefix("noise.")] = value

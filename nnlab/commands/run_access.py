@@ -14,7 +14,6 @@ from nnlab.commands.capability import require
 from nnlab.config.constraints import is_none
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.inputs import Inputs, Reader, of_split
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.own_files import of_path
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Data, Split
@@ -53,12 +52,12 @@ def select_examples(data: Data, name: str, indices: list[int], option: str) -> B
             raise BadInput(f"{option} {index}: the {name} split has images 0 … {len(split) - 1}")
     device = split.rows.device
     rows = split.rows[torch.tensor(indices, device=device)]
-    return BatchBuilder(split, NoNoise(data.spec)).batch(rows, torch.Generator(device).manual_seed(0))
+    return BatchBuilder(split).batch(rows, torch.Generator(device).manual_seed(0))
 
 
 def clean(split: Split, spec: DataSpec, rows: Tensor) -> Iterator[Batch]:
     """Batches of these rows of a split, without noise; bits that are drawn at each reading are drawn by one seed."""
-    return BatchBuilder(split, NoNoise(spec)).sequential(torch.Generator(rows.device).manual_seed(0), rows)
+    return BatchBuilder(split).sequential(torch.Generator(rows.device).manual_seed(0), rows)
 
 
 def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:

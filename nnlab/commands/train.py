@@ -154,7 +154,7 @@ def check_task(config: dict, typed: set[str]) -> list[str]:
     from nnlab.training.trainer import trainer_of
 
     model, noise = (target(config[node]["_target_"], node) for node in ("model", "noise"))
-    if "noise" not in trainer_of(model).mandatory - typed or noise.__name__ != "NoNoise":
+    if "noise" not in trainer_of(model).mandatory - typed or not noise.identity:
         return []
     return [f"noise: {model.__name__} learns to undo one; add noise=gaussian, noise=hole, … (noise=none trains it without)"]
 

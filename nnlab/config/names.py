@@ -149,7 +149,7 @@ def check(overrides: list[str], config_dir: str | None = None, sweep: bool = Fal
 
 
 def group_choices(group: str, loader: ConfigLoader) -> list[str]:
-    """The names that a group may be given; none where the key is no group. Hydra is asked of its own groups alone: it is slow."""
+    """The choices of a group; none where the key is no group. Hydra is slow, so it is asked about its own groups alone."""
     if group.startswith("hydra"):
         return loader.get_group_options(group, ObjectType.CONFIG)
     return list(options(group, OwnConfigsFirst.folder)) if all(map(str.isidentifier, group.split("/"))) else []

@@ -25,10 +25,10 @@ def eval_batch_size(split: Split) -> int:
 
 @dataclass
 class BatchBuilder:
-    """Batches of a split, corrupted by a noise; while a model learns from them, perhaps augmented."""
+    """Batches of a split, corrupted by a noise if there is one; while a model learns from them, perhaps augmented."""
 
     split: Split
-    noise: Noise
+    noise: Noise | None = None
     augmentation: Augmentation | None = None
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
@@ -40,6 +40,8 @@ class BatchBuilder:
             clean = augmented.round() if self.split.is_binary and augmented is not clean else augmented
         if self.split.dynamic_binarization:
             clean = bernoulli(clean, generator)
+        if self.noise is None:
+            return Batch(clean, clean, None, self.split.labels(rows))
         corrupted, mask = self.noise(clean, generator)
         return Batch(corrupted, clean, mask, self.split.labels(rows), erased=self.noise.erases)
 

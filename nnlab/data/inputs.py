@@ -11,7 +11,6 @@ from torch import Tensor
 
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.images import bernoulli
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
@@ -53,7 +52,7 @@ class Reiterable:
 
 def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator) -> Inputs:
     """A split; `generator` draws its bits where they are drawn at each reading."""
-    labels, feed = split.labels(split.rows), BatchBuilder(split, NoNoise(spec))
+    labels, feed = split.labels(split.rows), BatchBuilder(split)
     batches = Reiterable(lambda: feed.sequential(generator), generator)
     known = None if labels is None else labels.cpu().numpy()
     bits = 1 if split.is_binary or split.dynamic_binarization else 8 * split.x.element_size()

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.feed import BatchBuilder, eval_batch_size
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.metrics.frechet import Moments, frechet_distance
@@ -109,7 +108,7 @@ class Judge:
         """The examples themselves, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
         if (id(split), len(rows)) not in self._real:
             generator = torch.Generator(split.rows.device).manual_seed(0)
-            batches = BatchBuilder(split, NoNoise(self.spec)).sequential(generator, rows)
+            batches = BatchBuilder(split).sequential(generator, rows)
             self._real[id(split), len(rows)] = self.extract((batch.target for batch in batches), -(-len(rows) // PAIRS))
         return self._real[id(split), len(rows)]
 

@@ -119,11 +119,12 @@ def check_learning(config: Mapping) -> list[str]:
         problems.append(f"optimizer: {name} learns {trainer.description} and needs one, e.g. optimizer=adam")
     if "optimizer" not in trainer.requires and config["optimizer"]:
         problems.append(f"optimizer: has no use, {name} learns {trainer.description}; leave it out")
-    if "noise" not in trainer.requires and not config["noise"]["_target_"].endswith(".NoNoise"):
+    if "noise" not in trainer.requires and not target(config["noise"]["_target_"], "noise").identity:
         problems.append(f"noise: has no use, {name} learns {trainer.description} from clean data; leave it out")
     if not is_none(config["judge"]) and not can(cls, Samples) and not can(cls, Reconstructs):
         problems.append(f"judge: has no use, {name} neither samples nor reconstructs; leave it out")
-    if "augmentation" not in trainer.requires and not config["augmentation"]["_target_"].endswith(".NoAugmentation"):
+    augmentation = target(config["augmentation"]["_target_"], "augmentation")
+    if "augmentation" not in trainer.requires and not augmentation.identity:
         problems.append(
             f"augmentation: has no use, {name} learns {trainer.description} from the data as they are; leave it out"
         )

@@ -8,7 +8,6 @@ from conftest import built
 
 from nnlab.data.feed import BatchBuilder, hash_seed
 from nnlab.data.noise.masking import Masking
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 
@@ -18,8 +17,8 @@ ROWS = torch.arange(3, 50, 2)
 SPLIT = Split(X, torch.arange(50), ROWS, 1 / 255)
 
 
-def feed(noise=NoNoise) -> BatchBuilder:
-    return BatchBuilder(SPLIT, noise(SPEC))
+def feed(noise=None) -> BatchBuilder:
+    return BatchBuilder(SPLIT, noise and noise(SPEC))
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 100])
@@ -67,7 +66,7 @@ def test_gathering_leaves_the_stored_array_alone():
 def test_in_order_yields_each_row_once_in_the_order_of_the_file(limit):
     rows = torch.arange(2500)
     split = Split(rows.float()[:, None], rows, rows, 1.0)
-    batches = list(BatchBuilder(split, NoNoise(SPEC)).sequential(torch.Generator(), rows[:limit]))
+    batches = list(BatchBuilder(split).sequential(torch.Generator(), rows[:limit]))
     assert torch.cat([batch.label for batch in batches]).equal(rows[:limit])
     assert max(map(len, batches)) <= 1000
 

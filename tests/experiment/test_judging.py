@@ -12,7 +12,6 @@ from conftest import built, only_run, same_bits, weights
 from torch import nn
 
 from nnlab.data.feed import BatchBuilder
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.evaluators import inception
@@ -46,7 +45,7 @@ class Copier(nn.Module):
 
 def judged(model: nn.Module, net: nn.Module, split: str = "test") -> dict[str, float]:
     data = built("model=fcnn").data
-    feed = BatchBuilder(data.split(split), NoNoise(data.spec))
+    feed = BatchBuilder(data.split(split))
     with torch.inference_mode():
         return Judge(net, data.spec, "known").figures(model, feed, feed.split.rows, torch.Generator().manual_seed(0))
 

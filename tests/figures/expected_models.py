@@ -13,7 +13,6 @@ from scipy import integrate, spatial, special, stats
 from sklearn import metrics, neighbors
 
 from nnlab.data.feed import BatchBuilder
-from nnlab.data.noise.none import NoNoise
 
 # -- variational --------------------------------------------------------------------------------------------------------
 
@@ -490,7 +489,7 @@ def class_agreement(asked: Asked) -> float:
 
 def judge_accuracy(asked: Asked) -> float:
     split = asked.trainer.data.split(asked.split)
-    clean = torch.cat([b.target for b in BatchBuilder(split, NoNoise(asked.trainer.judge.spec)).sequential(torch.Generator())])
+    clean = torch.cat([b.target for b in BatchBuilder(split).sequential(torch.Generator())])
     with torch.no_grad():
         said = asked.trainer.judge.model.classify(asked.trainer.judge.adapt(clean)).argmax(1).numpy()
     return float((said == asked.part.labels).mean())

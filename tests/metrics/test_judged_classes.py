@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from nnlab.data.feed import BatchBuilder
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.evaluators.judge import Judge
@@ -63,7 +62,7 @@ def judged(model: Model, counts: torch.Tensor = COUNTS) -> dict[str, float]:
     label = torch.arange(CLASSES).repeat_interleave(counts)
     x = of(label, torch.Generator().manual_seed(1))
     split = Split(x, label, torch.arange(len(x)), 1.0)
-    feed = BatchBuilder(split, NoNoise(SPEC))
+    feed = BatchBuilder(split)
     return Judge(Oracle(SPEC), SPEC, "oracle").figures(model, feed, feed.split.rows, torch.Generator().manual_seed(0))
 
 

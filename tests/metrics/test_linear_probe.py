@@ -7,8 +7,6 @@ import pytest
 import torch
 
 from nnlab.data.feed import BatchBuilder
-from nnlab.data.noise.none import NoNoise
-from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.metrics.probe import Features, accuracy, draw, features, results_of
@@ -19,8 +17,7 @@ def drawn(labels: torch.Tensor, n: int, seed: int = 0) -> torch.Tensor:
 
 
 def feed(x: torch.Tensor, dynamic_binarization: bool = False) -> BatchBuilder:
-    spec = DataSpec("points", "table", tuple(x.shape[1:]))
-    return BatchBuilder(Split(x, None, torch.arange(len(x)), 1, dynamic_binarization), NoNoise(spec))
+    return BatchBuilder(Split(x, None, torch.arange(len(x)), 1, dynamic_binarization))
 
 
 @pytest.mark.parametrize("n", [3, 10, 100, 299])

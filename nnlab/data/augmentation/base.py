@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +12,12 @@ from nnlab.data.spec import DataSpec
 
 
 class Augmentation(ABC):
-    """Base of the augmentations; built from the data's spec and the keys of its YAML."""
+    """Base of the augmentations; built from the data's spec and the keys of its YAML.
+
+    identity  whether it leaves every value as it is
+    """
+
+    identity: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec

@@ -11,5 +11,7 @@ from nnlab.data.augmentation.base import Augmentation
 class NoAugmentation(Augmentation):
     """x."""
 
+    identity = True
+
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return x

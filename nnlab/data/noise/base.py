@@ -21,10 +21,12 @@ Share = Annotated[float, Between(0, 1)]
 class Noise(ABC):
     """Base of the corruptions; built from the data's spec, whose `low` and `high` are the values that occur.
 
-    erases  whether the input holds nothing more of a value where the mask is true
+    erases    whether the input holds nothing more of a value where the mask is true
+    identity  whether it leaves every value as it is
     """
 
     erases: ClassVar[bool] = False
+    identity: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec

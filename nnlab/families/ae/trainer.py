@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.feed import BatchBuilder
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
 from nnlab.families.ae.pca_charts import loadings_chart, scores_plot, variance_chart
@@ -84,7 +83,7 @@ class LinearTrainer(AutoencoderTrainer):
         super().__init__(context)
         n, features = len(self.data.train), self.model.spec.features
         within_reach = min(n, features) <= WIDEST
-        self.comparable = isinstance(self.noise, NoNoise) and within_reach and n >= self.model.latent_dim
+        self.comparable = self.noise.identity and within_reach and n >= self.model.latent_dim
         if not within_reach:
             self.notices.append(f"not compared with the principal components of {n:,} examples of {features:,} values")
 
@@ -116,7 +115,7 @@ class RestorationTrainer(AutoencoderTrainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        if isinstance(self.noise, NoNoise):
+        if self.noise.identity:
             name = type(self.model).__name__
             self.notices.append(f"{name} without a noise learns to pass its input on; add noise=gaussian, noise=hole, …")
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from nnlab.checkpoints.reference import RunReference
 from nnlab.data.feed import BatchBuilder
-from nnlab.data.noise.none import NoNoise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
@@ -61,7 +60,7 @@ class Transfer(Classifier):
         if code_width(encoder.model) != encoder.width:
             raise BadInput(f"model.encoder: {self.earlier.run} has not come to its last stage; go on with it first")
         generator = torch.Generator(split.rows.device).manual_seed(0)  # of bits that are drawn at each reading
-        encoder.standardize(batch.input for batch in BatchBuilder(split, NoNoise(self.spec)).sequential(generator))
+        encoder.standardize(batch.input for batch in BatchBuilder(split).sequential(generator))
 
 
 class Encoder(nn.Module):
