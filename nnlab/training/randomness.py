@@ -21,6 +21,19 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def seed_device(seed: int, device: torch.device) -> None:
+    """The global generators again, of the CPU and of one device. `torch.manual_seed` formats a stack for each kind of device
+    that is absent, which takes longer than a small evaluation."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 def generator(seed: int, stream: int, device: torch.device) -> torch.Generator:
     """A generator on the device, seeded by the run's seed and the number of a stream: streams do not depend on each other."""
     return torch.Generator(device).manual_seed(hash_seed(seed, -stream))
@@ -34,7 +47,7 @@ def fork_rng(seed: int, device: torch.device) -> Iterator[torch.Generator]:
     """
     before = global_state(device)
     try:
-        seed_everything(seed)
+        seed_device(seed, device)
         yield generator(seed, EVALUATION, device)
     finally:
         restore_global(before, device)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import QUIET, only_run, same_bits, small, train, weights
+from forked import Command
 
 from nnlab.checkpoints import checkpoint
 from nnlab.checkpoints.progress import Progress
@@ -29,10 +30,20 @@ LONG = [*small("vae"), "noise=gaussian", "trainer.epochs=20", "trainer.save_ever
 WAYS = {
     "gradient": (LONG, 30),
     "passes": (
-        ["model=kmeans", "model.clusters=40", "model.tolerance=0", "trainer.batch_size=50", "trainer.save_every=3 steps"],
+        [
+            "model=kmeans",
+            "model.tolerance=0",
+            "trainer.batch_size=50",
+            "trainer.epochs=10",
+            "trainer.save_every=3 steps",
+            *QUIET[:1],
+        ],
         40,
     ),
-    "closed form": (["model=pca", "trainer.batch_size=1", "trainer.save_every=20 steps"], 100),
+    "closed form": (
+        ["model=pca", "model.latent_dim=4", "trainer.batch_size=2", "trainer.save_every=20 steps", *QUIET[:1]],
+        100,
+    ),
     "stages": (
         [*small("stacked_ae"), "trainer.epochs=20", "trainer.pretraining.epochs=3", "trainer.save_every=7 steps", *QUIET],
         50,  # in the second stage of 33 steps each
@@ -40,10 +51,8 @@ WAYS = {
 }
 
 
-def start(folder: str, overrides: list[str] = LONG) -> subprocess.Popen:
-    command = [sys.executable, "-m", "nnlab", "train", *overrides, f"hydra.run.dir={folder}"]
-    heeds = lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)  # noqa: E731 (whatever these tests were started under)
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeds)
+def start(folder: str, overrides: list[str] = LONG, sighup: signal.Handlers = signal.SIG_DFL) -> Command:
+    return Command(folder, "train", *overrides, f"hydra.run.dir={folder}", sighup=sighup)
 
 
 def wait_for_step(folder: RunFolder, step: int) -> None:
@@ -68,7 +77,6 @@ def test_kill_9_leaves_a_checkpoint_and_resumes_to_the_bit(nnlab, whole, way: st
         wait_for_step(broken, step)
     finally:
         process.kill()
-        process.communicate()
     assert broken.read_status()["status"] == "killed"
     checkpoint.load(broken.checkpoints, "last")
     assert nnlab("resume", "broken")[0] == 0
@@ -84,10 +92,11 @@ def test_a_polite_signal_saves_and_says_how_to_resume(nnlab, whole, number: int)
     try:
         wait_for_step(broken, 20)
         process.send_signal(number)
-        _, error = process.communicate(timeout=60)
+        status = process.wait()
     finally:
         process.kill()
-    assert process.returncode == 130, error
+    error = process.error.read_text()
+    assert status == 130, error
     assert "go on with: nnlab resume broken" in error
     assert broken.read_status()["status"] == "interrupted"
     assert nnlab("resume", "broken")[0] == 0
@@ -222,17 +231,14 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(own_folder: Path) -> None
 
 
 def test_a_run_under_nohup_outlives_its_terminal(nnlab) -> None:
-    command = [sys.executable, "-m", "nnlab", "train", *LONG, "hydra.run.dir=broken"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    )
+    process = start("broken", sighup=signal.SIG_IGN)
     try:
         wait_for_step(RunFolder(Path("broken")), 20)
         process.send_signal(signal.SIGHUP)
-        process.communicate(timeout=60)
+        status = process.wait()
     finally:
         process.kill()
-    assert process.returncode == 0
+    assert status == 0
     assert RunFolder(Path("broken")).read_status()["status"] == "completed"
 
 

@@ -1,0 +1,52 @@
+"""Commands in processes of their own, each forked from one that has imported torch, which alone takes seconds."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["nnlab.commands.train", "nnlab.experiment.run", "nnlab.families.vae.vae", "nnlab.families.ae.ae"]
+)
+
+
+class Command:
+    """`nnlab ARGV`, begun in this folder; what it prints stands in the files `name.out` and `name.err` there.
+
+    sighup  what the closing of its terminal does to it: signal.SIG_DFL, or signal.SIG_IGN under nohup
+    """
+
+    def __init__(self, name: str, *argv: str, sighup: signal.Handlers = signal.SIG_DFL) -> None:
+        self.out, self.error = Path(f"{name}.out").absolute(), Path(f"{name}.err").absolute()
+        self.process = CONTEXT.Process(target=run, args=(list(argv), Path.cwd(), self.out, self.error, int(sighup)))
+        self.process.start()
+
+    def send_signal(self, number: int) -> None:
+        """As `kill -NUMBER`."""
+        os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        """As `kill -9`, and wait until it is gone; nothing if it is."""
+        self.process.kill()
+        self.process.join()
+
+    def wait(self, seconds: float = 60) -> int:
+        """Its exit status."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, "it goes on"
+        return self.process.exitcode
+
+
+def run(argv: list[str], folder: Path, out: Path, error: Path, sighup: int) -> None:
+    """In the new process."""
+    os.chdir(folder)
+    for path, stream in ((out, 1), (error, 2)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
+    signal.signal(signal.SIGHUP, sighup)
+    from nnlab import cli
+
+    sys.exit(cli.main(argv))
