@@ -131,6 +131,17 @@ def train_once(nnlab, trained_already):
     return run
 
 
+@pytest.fixture
+def trained(train_once):
+    """`trained(*overrides, model="ae")`: a small model, hardly trained, as the test folder's newest run."""
+
+    def run(*overrides: str, model: str = "ae") -> None:
+        length = ["trainer.epochs=1"] if model == "kmeans" else ["trainer.steps=2", "trainer.precision=float32"]
+        train_once(*small(model), "trainer.show_every=never", *length, *overrides)
+
+    return run
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a file that share runs go to one process."""
     for item in items:
