@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import only_run
 from own_images import images, save_images
 
 from nnlab.families.ae.ae import AE
 
 
 def test_codes_of_other_weights_are_refused(nnlab, trained):
-    trained("hydra.run.dir=one")
-    trained("hydra.run.dir=two", "seed=1")
-    assert nnlab("compress", "one", "-o", "codes.npz")[0] == 0
-    status, _, error = nnlab("decompress", "two", "codes.npz", "-o", "back")
+    trained()
+    one = only_run()
+    trained("seed=1")
+    assert nnlab("compress", str(one.path), "-o", "codes.npz")[0] == 0
+    status, _, error = nnlab("decompress", "last", "codes.npz", "-o", "back")
     assert status == 2
     mark = json.loads(Path("codes.json").read_text())["fingerprint"]
     assert error.startswith(f"nnlab: codes.npz: its codes are of other weights (fingerprint {mark}) than the checkpoint 'best'")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from archived import there_and_back
+from conftest import train
 from PIL import Image
 from test_models import short
 
@@ -34,13 +35,15 @@ def reconstructions(name: str) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("model", ABLE)
-def test_decoded_codes_are_the_reconstructions_to_the_last_bit(nnlab, model):
-    assert nnlab("train", *short(model))[0] == 0
+def test_decoded_codes_are_the_reconstructions_to_the_last_bit(nnlab, model, monkeypatch):
+    monkeypatch.setattr(feed, "eval_batch_size", lambda split: 37)
+    Path("outputs").mkdir()
+    train("outputs/run", *short(model), "data.limit=150", pictures=False)
     x, figures = there_and_back(nnlab, "--split", "train")
     assert np.array_equal(x, reconstructions("train").numpy())
     kind = "symbols" if model in names_of(Tokenizes) else "float32"
     assert (figures["n"], figures["codes"], figures["input"]) == (len(x), kind, "train split")
-    assert figures["n"] > 1000, "more than one batch, and the last one smaller"
+    assert figures["n"] > 37 > figures["n"] % 37 > 0, "more than one batch, and the last one smaller"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,7 +66,7 @@ def test_the_figures_are_those_of_what_is_decoded(trained, nnlab, kind, model):
 
 
 def test_fewer_bits_cost_some_quality(trained, nnlab):
-    trained("trainer.steps=300")
+    trained(model="pca")
     error = {kind: there_and_back(nnlab, "--codes", kind)[1]["mse"] for kind in KINDS}
     assert error["float32"] == pytest.approx(error["float16"], rel=1e-3)
     assert error["float32"] < error["uint8"] < 1.02 * error["float32"]
@@ -89,14 +92,13 @@ def test_a_bit_of_the_input_counts_as_one_and_is_drawn_once(trained, nnlab, how)
 
 
 def test_a_table_comes_back_in_its_own_units(trained, nnlab):
-    trained("data=iris", "trainer.steps=300", "model.latent_dim=4")
+    trained("data=iris", model="pca")
     x, _ = there_and_back(nnlab, "--split", "train")
     run = open_run("last")
     split = run.experiment.data.train
     rows = run.model.spec.original(split.values(split.rows)).numpy()
     assert x.dtype == np.float64
-    assert np.abs(x - rows).mean() < 0.5
-    assert np.allclose(x.mean(0), rows.mean(0), atol=0.3)
+    assert np.abs(x - rows).max() < 1e-4
 
 
 def test_a_grid_of_symbols_is_stored_as_such_and_decodes_to_the_last_bit(nnlab, trained):

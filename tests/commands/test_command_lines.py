@@ -22,7 +22,7 @@ DIGITS = "9" * 5000  # more than Python reads
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(str(tmp_path_factory.mktemp("a") / "run"), "trainer.steps=1", *QUIET, *small("vae")).path
+    return train(str(tmp_path_factory.mktemp("a") / "run"), "trainer.steps=1", *QUIET, *small("vae"), pictures=False).path
 
 
 def words(line: str, run: Path) -> list[str]:
@@ -35,7 +35,8 @@ def files(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
 
 
-def check(nnlab, own_folder: Path, run: Path, *argv: str) -> None:
+def check(nnlab, own_folder: Path, run: Path, *argv: str) -> str:
+    """What is said to standard error."""
     before = files(run)
     status, _, error = nnlab(*argv)
     assert status == 2, error
@@ -47,6 +48,7 @@ def check(nnlab, own_folder: Path, run: Path, *argv: str) -> None:
     assert all(len(message) < 800 for message in messages)
     assert not files(own_folder), "something was left behind"
     assert files(run) == before
+    return error
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -89,8 +91,7 @@ def test_a_config_of_ones_own_that_cannot_be_used_is_named(nnlab, tmp_path_facto
     (folder / "model").mkdir()
     (folder / "model" / f"{name}.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
     line = ["train", "-cd", str(folder), f"model={name}"]
-    check(nnlab, own_folder, run, *line)
-    assert expected in nnlab(*line)[2]
+    assert expected in check(nnlab, own_folder, run, *line)
     assert name in search.options("model", str(folder))
     assert nnlab("list", "models", "-cd", str(folder))[0] == 0
 

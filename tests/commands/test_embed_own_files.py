@@ -54,10 +54,17 @@ def test_gray_images_are_read_by_a_model_of_colours(trained, nnlab):
     assert np.allclose(embed(nnlab, "--input", "mine")["codes"], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-@pytest.mark.parametrize("shape", [(12, 8, 8), (12, 8, 8, 1), (12, 1, 8, 8)])
-@pytest.mark.parametrize("kind", [np.uint8, np.float64])
-@pytest.mark.parametrize("name", ["x", "x_train"])
+@pytest.mark.parametrize(  # any two of a shape, a kind, a name and a way of saving are found together
+    ("shape", "kind", "name", "save"),
+    [
+        ((12, 8, 8), np.uint8, "x", np.savez),
+        ((12, 8, 8), np.float64, "x_train", np.savez_compressed),
+        ((12, 8, 8, 1), np.uint8, "x", np.savez_compressed),
+        ((12, 8, 8, 1), np.float64, "x_train", np.savez),
+        ((12, 1, 8, 8), np.uint8, "x_train", np.savez_compressed),
+        ((12, 1, 8, 8), np.float64, "x", np.savez),
+    ],
+)
 def test_an_array_is_read_as_training_would_read_it(trained, nnlab, save, shape, kind, name, monkeypatch):
     monkeypatch.setattr("nnlab.data.inputs.Reader.chunk", 5)
     trained()

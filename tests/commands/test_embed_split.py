@@ -94,7 +94,7 @@ def test_without_labels_there_are_codes_and_indices_alone(trained, nnlab):
     ],
 )
 def test_which_pictures_there_are(nnlab, trained, latent_dim, typed, expected):
-    trained(f"model.latent_dim={latent_dim}")
+    trained(f"model.latent_dim={latent_dim}", "data.limit=150")
     status, out, error = nnlab("embed", "last", *typed, "-o", "own/codes.npz")
     assert status == 0, error
     folder = only_run().path

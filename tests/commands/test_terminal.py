@@ -48,7 +48,7 @@ def test_names_that_are_no_utf8_are_read_and_shown_escaped(nnlab, own_folder: Pa
             Image.new("L", (8, 8), 20 * i).save(folder / os.fsdecode(b"\xfe%d.png" % i))
     data = ["data=image_folder", "data.root=.", "data.folder=images"]
     assert nnlab("train", *small("ae"), *data, "trainer.steps=1", *QUIET)[0] == 0
-    assert nnlab("embed", "last", "--input", "images")[0] == 0
+    assert nnlab("embed", "last", "--input", "images", "--tsne", "0")[0] == 0
     assert nnlab("compress", "last", "images", "-o", "codes.npz")[0] == 0
     assert nnlab("decompress", "last", "codes.npz", "-o", "decoded")[0] == 0
     assert len(list(Path("decoded").rglob("*.png"))) == 24

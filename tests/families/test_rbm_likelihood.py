@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import built, only_run
+from conftest import built, train
 from small_machines import BITS, REAL, pairs, rbm
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
+from nnlab.experiment.run import Experiment
 from nnlab.families.rbm.rbm import RBM
 from nnlab.metrics import partition
 from nnlab.metrics.partition import states
@@ -32,10 +34,12 @@ def test_log_z_is_the_same_whichever_side_is_counted(spec: DataSpec, hidden: int
     assert partition.exact_log_z(model) == pytest.approx((-model.energy(all_v, all_h)).logsumexp(0).item(), abs=1e-9)
 
 
-def trained(hidden: int = 16, *overrides: str):
-    """An RBM that has learned the digits, so that its log Z is no longer that of free units."""
+@pytest.fixture(scope="module")
+def learned() -> Experiment:
+    """An RBM that has learned the digits, so that its log Z is no longer that of free units; its likelihood is annealed."""
     rate = ["optimizer.lr=0.5", "trainer.epochs=60", "trainer.persistent=true", "trainer.precision=float32"]
-    e = built("model=rbm", f"model.hidden={hidden}", "data=digits", "data.binarize=fixed", *rate, *overrides)
+    annealed = "trainer.likelihood.method=ais"
+    e = built("model=rbm", "model.hidden=16", "data=digits", "data.binarize=fixed", *rate, annealed)
     e.initialize()
     e.trainer.train(0, e.trainer.total_steps, lambda: False)
     assert e.trainer.meter.look() is None
@@ -51,31 +55,31 @@ def exact_samples(model: RBM, n: int, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def test_annealing_brackets_the_exact_log_z() -> None:
-    e = trained()
-    model, generator = e.model, torch.Generator().manual_seed(0)
+def test_annealing_brackets_the_exact_log_z(learned: Experiment) -> None:
+    model, generator = learned.model, torch.Generator().manual_seed(0)
     exact = partition.exact_log_z(model)
     assert abs(exact - partition.base_log_z(model)) > 3, "a machine as hard as one that has learned something"
     below = partition.ais(model, 200, 1000, generator)
     above = partition.reverse_ais(model, exact_samples(model, 200, generator), 1000, generator)
     assert abs(below.log_z - exact) < 0.1
     assert below.log_z - 3 * below.standard_error < exact < above.log_z + 3 * above.standard_error
-    few = [partition.ais(model, 2, 10, generator).log_z for _ in range(200)]
-    many = [partition.reverse_ais(model, exact_samples(model, 2, generator), 10, generator).log_z for _ in range(200)]
-    assert np.mean(few) < exact < np.mean(many), "with few temperatures each errs to its side"
+    from_below = [partition.ais(model, 2, 10, generator).log_z for _ in range(200)]
+    pairs_of_samples = exact_samples(model, 400, generator).split(2)
+    from_above = [partition.reverse_ais(model, pair, 10, generator).log_z for pair in pairs_of_samples]
+    assert np.mean(from_below) < exact < np.mean(from_above), "with few temperatures each errs to its side"
 
 
 @torch.no_grad()
-def test_the_standard_error_of_annealing_is_the_spread_of_its_repetitions() -> None:
-    model, generator = trained().model, torch.Generator().manual_seed(0)
+def test_the_standard_error_of_annealing_is_the_spread_of_its_repetitions(learned: Experiment) -> None:
+    model, generator = learned.model, torch.Generator().manual_seed(0)
     runs = [partition.ais(model, 100, 100, generator) for _ in range(40)]
     spread = np.std([run.log_z for run in runs])
     assert spread == pytest.approx(np.mean([run.standard_error for run in runs]), rel=0.5)
 
 
 @torch.no_grad()
-def test_annealed_likelihoods_of_a_run_lie_about_the_exact_one() -> None:
-    e = trained(16, "trainer.likelihood.method=ais")
+def test_annealed_likelihoods_of_a_run_lie_about_the_exact_one(learned: Experiment) -> None:
+    e = learned
     figures = e.trainer.evaluate("test")
     v = e.data.test.values(e.data.test.rows).flatten(1)
     exact = -e.model.free_energy(v).double().mean().item() - partition.exact_log_z(e.model)
@@ -112,11 +116,12 @@ def test_a_likelihood_is_read_on_its_schedule() -> None:
     assert math.isfinite(t.evaluate("validation", full=False)["log_likelihood"])
 
 
-def test_a_run_records_how_its_likelihood_was_found(nnlab) -> None:
+def test_a_run_records_how_its_likelihood_was_found(own_folder: Path) -> None:
     annealed = ["trainer.likelihood.method=ais", "trainer.likelihood.chains=7", "trainer.likelihood.temperatures=20"]
-    assert nnlab("train", "model=rbm", "model.hidden=8", "data.binarize=fixed", "trainer.epochs=2", *annealed)[0] == 0
-    *before, test = [record for record in only_run().read_metrics() if record["split"] != "train"]
+    short = ["model.hidden=8", "data.binarize=fixed", "data.limit=150", "trainer.epochs=2"]
+    run = train("run", "model=rbm", *short, *annealed, pictures=False)
+    *before, test = [record for record in run.read_metrics() if record["split"] != "train"]
     assert all("log_likelihood" not in record for record in before)
     assert (test["likelihood_by"], test["chains"], test["temperatures"]) == ("annealed importance sampling", 7, 20)
     assert all(math.isfinite(test[name]) for name in ("log_likelihood", "log_likelihood_error", "log_likelihood_reverse_error"))
-    assert only_run().read_summary()["best"].keys() >= {"test/log_likelihood", "test/log_likelihood_reverse"}
+    assert run.read_summary()["best"].keys() >= {"test/log_likelihood", "test/log_likelihood_reverse"}

@@ -97,15 +97,18 @@ def test_what_cannot_be_is_said(nnlab, typed: list[str], said: str) -> None:
 
 
 def test_gray_values_are_said_to_be_probabilities_once(nnlab) -> None:
-    short = ["trainer.steps=1", "trainer.show_every=never", "model.hidden=4"]
-    for model in ("rbm", "boltzmann"):
-        _, out, _ = nnlab("train", f"model={model}", *short)
-        assert out.count("take gray values as probabilities of a 1") == 1
+    short = ["trainer.steps=1", "trainer.show_every=never", "model.hidden=4", "data.limit=60"]
+
+    def remarks(*overrides: str) -> str:
+        experiment = built(*short, *overrides)
+        return "\n".join(experiment.model.remarks(experiment.data.train))
+
     _, out, _ = nnlab("train", "model=rbm", *short)
     assert out.count("take gray values as probabilities of a 1") == 1
+    for model in ("rbm", "boltzmann"):  # of the next run in this process, too
+        assert remarks(f"model={model}").count("take gray values as probabilities of a 1") == 1
     for bits in ("fixed", "dynamic"):
-        _, out, _ = nnlab("train", "model=rbm", *short, f"data.binarize={bits}")
-        assert "gray values" not in out
+        assert "gray values" not in remarks("model=rbm", f"data.binarize={bits}")
 
 
 def test_a_rate_that_blows_up_is_caught(nnlab) -> None:
