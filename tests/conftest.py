@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -100,6 +101,31 @@ def trained_already(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[tupl
     return {}, tmp_path_factory.mktemp("trained")
 
 
+def once(trained_already: tuple[dict[tuple[str, ...], Path], Path], make: Callable[..., object]) -> Callable[..., None]:
+    """`make(*words)` at the first time, in a folder of its own; a copy of the files that it left there afterwards."""
+    known, root = trained_already
+
+    def run(*words: str) -> None:
+        here, key = Path.cwd(), (make.__name__, *words)
+        alone = not any(word.startswith(("data.root=", "model.encoder=", "judge=")) for word in words)
+        if alone and key not in known:
+            known[key] = root / str(len(known))
+            known[key].mkdir()
+            os.chdir(known[key])
+        if not alone or Path.cwd() != here:
+            try:
+                make(*words)
+            finally:
+                os.chdir(here)
+        if alone:
+            shutil.copytree(known[key], here, dirs_exist_ok=True)
+            for path in known[key].rglob("status.json"):  # so that `last` is the one that was asked for last
+                copy = here / path.relative_to(known[key])
+                copy.write_text(json.dumps({**json.loads(copy.read_text()), "began": time.time()}))
+
+    return run
+
+
 @pytest.fixture
 def train_once(nnlab, trained_already):
     """`train_once(*words)`: what `nnlab train` with these words leaves in a test's folder.
@@ -107,26 +133,29 @@ def train_once(nnlab, trained_already):
     It trains at the first time and copies the files afterwards, so it is for runs that a test only looks at. Words that name
     files of the test's own are trained each time.
     """
-    known, root = trained_already
 
-    def run(*words: str) -> None:
-        here = Path.cwd()
-        alone = not any(word.startswith(("data.root=", "model.encoder=", "judge=")) for word in words)
-        if alone and words not in known:
-            known[words] = root / str(len(known))
-            known[words].mkdir()
-            os.chdir(known[words])
-        if not alone or Path.cwd() != here:
-            try:
-                status, _, error = nnlab("train", *words)
-                assert status == 0, error
-            finally:
-                os.chdir(here)
-        if alone:
-            shutil.copytree(known[words], here, dirs_exist_ok=True)
-            for path in known[words].rglob("status.json"):  # so that `last` is the one that was asked for last
-                copy = here / path.relative_to(known[words])
-                copy.write_text(json.dumps({**json.loads(copy.read_text()), "began": time.time()}))
+    def typed(*words: str) -> None:
+        status, _, error = nnlab("train", *words)
+        assert status == 0, error
+
+    return once(trained_already, typed)
+
+
+@pytest.fixture
+def trained(trained_already):
+    """`trained(*overrides, model="ae")`: a small model, hardly trained, as the newest run of the test's folder.
+
+    As `train_once`, without a command line and without pictures, which take longer than such a training.
+    """
+
+    def untyped(*words: str) -> None:
+        Path("outputs").mkdir(exist_ok=True)
+        train(f"outputs/{hashlib.sha256(' '.join(words).encode()).hexdigest()[:8]}", *words, pictures=False)
+
+    def run(*overrides: str, model: str = "ae") -> None:
+        lengths = {"kmeans": ["trainer.epochs=1"], "pca": []}
+        length = lengths.get(model, ["trainer.steps=2", "trainer.precision=float32"])
+        once(trained_already, untyped)(*small(model), "trainer.show_every=never", *length, *overrides)
 
     return run
 
@@ -163,11 +192,13 @@ def small(model: str, *data: str) -> list[str]:
     return [f"model={model}", *sizes]
 
 
-def train(name: str, *overrides: str, state: dict | None = None) -> RunFolder:
+def train(name: str, *overrides: str, state: dict | None = None, pictures: bool = True) -> RunFolder:
     """A run in the folder `name`, from a checkpoint's state if given."""
     folder = RunFolder(Path(name))
     folder.path.mkdir(exist_ok=True)
     experiment = built(*overrides)
+    if not pictures:  # which take longer than a short training
+        experiment.trainer.show = dict
     run_experiment(experiment, folder, Console(), state)
     return folder
 

@@ -6,22 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import only_run, small
+from conftest import only_run
 from PIL import Image
 
 from nnlab.experiment.loading import open_run
 from nnlab.plotting.images import to_pixels
 
 pytestmark = pytest.mark.usefixtures("untitled")
-
-
-@pytest.fixture
-def trained(train_once):
-    def run(*overrides: str, model: str = "ae") -> None:
-        length = ["trainer.epochs=1"] if model == "kmeans" else ["trainer.steps=2", "trainer.precision=float32"]
-        train_once(*small(model), "trainer.show_every=never", *length, *overrides)
-
-    return run
 
 
 def picture(path: str | Path) -> np.ndarray:

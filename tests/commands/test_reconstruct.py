@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import only_run, small
+from conftest import only_run
 from PIL import Image
 
 from nnlab.data.feed import BatchBuilder
@@ -20,15 +20,6 @@ from nnlab.plotting.latent import reconstruction_picture
 from nnlab.training.randomness import fork_rng
 
 pytestmark = pytest.mark.usefixtures("untitled")
-
-
-@pytest.fixture
-def trained(train_once):
-    def run(*overrides: str) -> None:
-        length = ["trainer.steps=2", "trainer.precision=float32"]
-        train_once(*small("ae"), "trainer.show_every=never", *length, *overrides)
-
-    return run
 
 
 @pytest.fixture

@@ -10,10 +10,17 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
-import expected_models as m
-import expected_outputs as o
-import expected_terms as t
+import expected_classes as classes
+import expected_energies as energies
+import expected_games as games
+import expected_judged as judged
+import expected_outputs as outputs
+import expected_passes as passes
+import expected_rounds as rounds
+import expected_terms as terms
+import expected_variational as variational
 import numpy as np
 import pytest
 from recorded_run import Asked, RecordedRun, overrides_of
@@ -62,43 +69,35 @@ VAE = ("beta_vae", "conv_vae", "cvae", "iwae", "vae")
 AE = ("ae", "conv_ae", "linear_ae", "pca", "stacked_ae", "unet")
 
 
+def named(module: ModuleType, names: str) -> dict[str, Computation]:
+    """Figures whose computations in a module have their names."""
+    return {name: getattr(module, name) for name in names.split()}
+
+
 def of(models: tuple[str, ...], **figures: Computation) -> dict[tuple[str, str], Computation]:
     return {(model, name): computation for model in models for name, computation in figures.items()}
 
 
 # of an evaluation: by name, and by model and name where a model means something of its own
 FIGURES: dict[str | tuple[str, str], Computation] = {
-    **{f.__name__: f for f in (o.mse, o.psnr, o.ssim, o.input_psnr, o.input_ssim, o.psnr_gain)},
-    **{f.__name__: f for f in (o.hole_psnr, o.hole_psnr_mean_fill, o.hole_psnr_interpolation)},
-    **{f.__name__: f for f in (o.pca_mse, o.principal_angle, o.penalty, o.jacobian)},
-    "contraction": o.contraction,
-    "reconstruction": o.squared_error,
-    **{f.__name__: f for f in (o.accuracy, o.calibration_error, o.logistic_accuracy)},
-    **{
-        f.__name__: f
-        for f in (
-            o.nmi,
-            o.ari,
-            o.silhouette,
-            o.inertia,
-            o.within_cluster_distance,
-            o.between_center_distance,
-            o.volume_saved,
-            o.aic,
-            o.bic,
-        )
-    },
-    **{f.__name__: f for f in (o.quantization_error, o.topographic_error, o.distortion)},
-    **{f.__name__: f for f in (m.kl, m.negative_elbo, m.aggregate_mean, m.aggregate_std, m.aggregate_kl, m.active_units)},
-    **{f.__name__: f for f in (m.effective_samples, m.log_likelihood_error, m.bits_per_dimension)},
-    **{f.__name__: f for f in (m.commitment, m.perplexity, m.codebook_usage)},
-    **{f.__name__: f for f in (m.free_energy, m.free_energy_gap, m.overlap)},
-    "energy": m.memory_energy,
-    **{f.__name__: f for f in (m.real_score, m.fake_score, m.real_accuracy, m.fake_accuracy)},
-    **{f.__name__: f for f in (m.code_mean, m.code_deviation, m.code_correlation)},
-    **{f.__name__: f for f in (m.frechet_distance, m.kernel_distance, m.precision, m.recall, m.mode_coverage)},
-    **{f.__name__: f for f in (m.min_class_share, m.class_divergence, m.conditional_accuracy)},
-    **{f.__name__: f for f in (m.class_agreement, m.judge_accuracy)},
+    **named(outputs, "mse psnr ssim input_psnr input_ssim psnr_gain"),
+    **named(outputs, "hole_psnr hole_psnr_mean_fill hole_psnr_interpolation"),
+    **named(outputs, "pca_mse principal_angle penalty jacobian"),
+    "contraction": outputs.contraction,
+    "reconstruction": outputs.squared_error,
+    **named(classes, "accuracy calibration_error logistic_accuracy"),
+    **named(classes, "nmi ari silhouette inertia within_cluster_distance between_center_distance volume_saved aic bic"),
+    **named(classes, "quantization_error topographic_error distortion"),
+    **named(variational, "kl negative_elbo aggregate_mean aggregate_std aggregate_kl active_units"),
+    **named(variational, "effective_samples log_likelihood_error bits_per_dimension"),
+    **named(variational, "commitment perplexity codebook_usage"),
+    **named(energies, "free_energy free_energy_gap overlap"),
+    "energy": energies.memory_energy,
+    **named(games, "real_score fake_score real_accuracy fake_accuracy"),
+    **named(games, "code_mean code_deviation code_correlation"),
+    **named(judged, "frechet_distance kernel_distance precision recall mode_coverage"),
+    **named(judged, "min_class_share class_divergence conditional_accuracy"),
+    **named(judged, "class_agreement judge_accuracy"),
     "n": lambda asked: len(asked.trainer.data.split(asked.split)),
     "checkpoint_step": lambda asked: asked.trainer.total_steps,
     "critic_examples": lambda asked: len(asked.part),
@@ -112,66 +111,68 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     "temperatures": lambda asked: 1000,
     "judge_pairs": lambda asked: 2000,
     "judge_examples": lambda asked: len(asked.part),
-    **of(AE, loss=o.squared_error),
-    **of(("sparse_ae",), loss=o.sparse_loss, active_units=o.active_share),
-    **of(("contractive_ae",), loss=o.contractive_loss),
-    **of(("cnn", "fcnn", "transfer", "generative_classifier"), loss=o.cross_entropy),
-    **of(VAE, loss=m.variational_loss, reconstruction=m.reconstruction),
-    **of(("vae",), log_likelihood=m.log_likelihood),
-    **of(("vq_vae",), loss=m.prior_nats, kl=m.prior_nats, reconstruction=m.quantised_reconstruction),
-    **of(("vq_vae",), negative_elbo=m.quantised_elbo, bits_per_dimension=m.quantised_bits),
-    **of(("rbm", "dbn"), loss=m.pseudo_likelihood),
-    **of(("rbm",), log_likelihood=m.exact_likelihood),
-    **of(("boltzmann",), loss=m.settled_pseudo_likelihood, free_energy=m.counted_free_energy),
-    **of(("boltzmann",), log_likelihood=m.counted_likelihood),
-    **of(("gmm", "bernoulli_mixture"), log_likelihood=o.mixture_likelihood),
-    **of(("generative_classifier",), log_likelihood=o.class_likelihood),
-    **of(("infogan",), nmi=m.category_nmi, ari=m.category_ari),
+    **of(AE, loss=outputs.squared_error),
+    **of(("sparse_ae",), loss=outputs.sparse_loss, active_units=outputs.active_share),
+    **of(("contractive_ae",), loss=outputs.contractive_loss),
+    **of(("cnn", "fcnn", "transfer", "generative_classifier"), loss=classes.cross_entropy),
+    **of(VAE, loss=variational.variational_loss, reconstruction=variational.reconstruction),
+    **of(("vae",), log_likelihood=variational.log_likelihood),
+    **of(
+        ("vq_vae",), loss=variational.prior_nats, kl=variational.prior_nats, reconstruction=variational.quantised_reconstruction
+    ),
+    **of(("vq_vae",), negative_elbo=variational.quantised_elbo, bits_per_dimension=variational.quantised_bits),
+    **of(("rbm", "dbn"), loss=energies.pseudo_likelihood),
+    **of(("rbm",), log_likelihood=energies.exact_likelihood),
+    **of(("boltzmann",), loss=energies.settled_pseudo_likelihood, free_energy=energies.counted_free_energy),
+    **of(("boltzmann",), log_likelihood=energies.counted_likelihood),
+    **of(("gmm", "bernoulli_mixture"), log_likelihood=classes.mixture_likelihood),
+    **of(("generative_classifier",), log_likelihood=classes.class_likelihood),
+    **of(("infogan",), nmi=games.category_nmi, ari=games.category_ari),
 }
 STAGES: dict[tuple[str, str], Computation] = {  # of a stage that is not the last one
-    ("stacked_ae", "loss"): o.layer_error,
-    ("vq_vae", "loss"): m.first_stage_loss,
+    ("stacked_ae", "loss"): outputs.layer_error,
+    ("vq_vae", "loss"): variational.first_stage_loss,
 }
 TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
-    "accuracy": t.accuracy,
-    "penalty": t.penalty,
-    "contraction": t.contraction,
-    "reconstruction": t.squared_error,
-    **{f.__name__: f for f in (t.kl, t.commitment, t.perplexity)},
-    **{f.__name__: f for f in (t.inertia, t.center_shift, t.empty_clusters, t.log_likelihood, t.quantization_error, t.load)},
-    "bound": t.log_likelihood,
+    "accuracy": terms.accuracy,
+    "penalty": terms.penalty,
+    "contraction": terms.contraction,
+    "reconstruction": terms.squared_error,
+    **named(terms, "kl commitment perplexity"),
+    **named(passes, "inertia center_shift empty_clusters log_likelihood quantization_error load"),
+    "bound": passes.log_likelihood,
     "collapsed_components": lambda asked: 0,
-    "energy": t.memory_energy,
-    "explained_variance": t.explained_variance,
-    **{f.__name__: f for f in (t.discriminator_loss, t.generator_loss, t.encoder_loss, t.real_accuracy, t.fake_accuracy)},
-    **{f.__name__: f for f in (t.diversity, t.gradient_penalty, t.weighted_penalty, t.feature_error)},
-    **{f.__name__: f for f in (t.categorical_information, t.continuous_information)},
-    **{f"{p}_gradient": t.gradient_of(p) for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
+    "energy": passes.memory_energy,
+    "explained_variance": passes.explained_variance,
+    **named(rounds, "discriminator_loss generator_loss encoder_loss real_accuracy fake_accuracy"),
+    **named(rounds, "diversity gradient_penalty weighted_penalty feature_error"),
+    **named(rounds, "categorical_information continuous_information"),
+    **{f"{p}_gradient": rounds.gradient_of(p) for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
     **{f"{p}_lr": lambda asked: 0.0 for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
-    "lr": t.first_rate,
+    "lr": terms.first_rate,
     "rate": lambda asked: 0.5,
     "radius": lambda asked: 2.5,  # a quarter of the longer side
     "instance_noise": lambda asked: 0.1,
     "beta": lambda asked: asked.run.first_weights[0],
     "capacity": lambda asked: asked.run.first_weights[1],
-    **of(AE, loss=t.squared_error),
-    **of(("stacked_ae",), loss=t.stacked_loss),
-    **of(("pca",), loss=t.left_over),
-    **of(("sparse_ae",), loss=t.sparse_loss),
-    **of(("contractive_ae",), loss=t.contractive_loss),
-    **of(("cnn", "fcnn", "transfer"), loss=t.cross_entropy),
-    **of(VAE, loss=t.variational_loss, reconstruction=t.reconstruction),
-    **of(("vq_vae",), loss=t.quantised_loss, reconstruction=t.quantised_reconstruction),
-    **of(("rbm", "dbn"), loss=t.pseudo_likelihood),
-    **of(("boltzmann",), loss=t.settled_pseudo_likelihood),
-    **of(("bernoulli_mixture",), bound=t.bernoulli_bound),
-    **of(("generative_classifier",), bound=t.class_likelihood, log_likelihood=t.class_likelihood),
-    **of(("generative_classifier",), collapsed_components=t.class_collapsed),
-    **of(("aae",), reconstruction=t.code_error),
-    **of(("vae_gan",), kl=t.code_kl),
+    **of(AE, loss=terms.squared_error),
+    **of(("stacked_ae",), loss=terms.stacked_loss),
+    **of(("pca",), loss=passes.left_over),
+    **of(("sparse_ae",), loss=terms.sparse_loss),
+    **of(("contractive_ae",), loss=terms.contractive_loss),
+    **of(("cnn", "fcnn", "transfer"), loss=terms.cross_entropy),
+    **of(VAE, loss=terms.variational_loss, reconstruction=terms.reconstruction),
+    **of(("vq_vae",), loss=terms.quantised_loss, reconstruction=terms.quantised_reconstruction),
+    **of(("rbm", "dbn"), loss=terms.pseudo_likelihood),
+    **of(("boltzmann",), loss=terms.settled_pseudo_likelihood),
+    **of(("bernoulli_mixture",), bound=passes.bernoulli_bound),
+    **of(("generative_classifier",), bound=passes.class_likelihood, log_likelihood=passes.class_likelihood),
+    **of(("generative_classifier",), collapsed_components=passes.class_collapsed),
+    **of(("aae",), reconstruction=rounds.code_error),
+    **of(("vae_gan",), kl=rounds.code_kl),
 }
 LATER_TERMS: dict[tuple[str, str], Computation] = {  # of the first step of a stage that is not the first one
-    ("vq_vae", "loss"): t.prior_loss,
+    ("vq_vae", "loss"): terms.prior_loss,
 }
 LOOSE = {  # an estimate, as far as it may be from the exact value: in its own standard errors
     "log_likelihood": "log_likelihood_error",
@@ -263,7 +264,7 @@ def test_annealing_is_near_the_count() -> None:
     """Both estimates within four of their standard errors of the exact log p, one from each side on average."""
     run = recorded("annealing")
     record = next(r for r in run.records if r["split"] == "test")
-    exact = m.exact_likelihood(Asked(run, run.trainer(), "test", ""))
+    exact = energies.exact_likelihood(Asked(run, run.trainer(), "test", ""))
     for figure, error in LOOSE.items():
         assert 0 < record[error] < 0.1
         assert abs(record[figure] - exact) < 4 * record[error] + 0.01

@@ -1,0 +1,98 @@
+"""Figures that a judge, a trained classifier, finds of what a model makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from recorded_run import Asked, f64, fork_rng
+from scipy import spatial, stats
+from sklearn import metrics, neighbors
+
+from nnlab.data.feed import BatchBuilder
+
+
+def judged(asked: Asked) -> dict[str, np.ndarray]:
+    """Features and class probabilities of data and of as many samples, of the classes asked for where there are any."""
+    judge, model, part = asked.trainer.judge, asked.model, asked.part
+    with fork_rng(asked.trainer) as generator, torch.no_grad():
+        if hasattr(model, "sample_class"):
+            samples = model.sample_class(part.batch.label, generator)
+        else:
+            samples = model.sample(len(part), generator)
+        real, fake = (judge.model.features(judge.adapt(x)) for x in (part.batch.target, samples))
+        found = {"real": f64(real), "fake": f64(fake)}
+        return found | {f"{k}_classes": f64(judge.model.decide(v)) for k, v in (("real", real), ("fake", fake))}
+
+
+def frechet_distance(asked: Asked) -> float:
+    found = judged(asked)
+    a, b = found["real"], found["fake"]
+    ca, cb = np.cov(a.T), np.cov(b.T)
+    roots = np.sqrt(np.linalg.eigvals(ca @ cb).real.clip(0))  # whose sum is the trace of the root
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb) - 2 * roots.sum())
+
+
+def kernel_distance(asked: Asked) -> float:
+    found = judged(asked)
+    a, b = found["real"], found["fake"]
+    k = lambda x, y: metrics.pairwise.polynomial_kernel(x, y, degree=3, coef0=1)  # noqa: E731
+    n, m = len(a), len(b)
+    aa, bb = k(a, a), k(b, b)
+    within = (aa.sum() - np.trace(aa)) / (n * (n - 1)) + (bb.sum() - np.trace(bb)) / (m * (m - 1))
+    return float(within - 2 * k(a, b).mean())
+
+
+def share_inside(of: np.ndarray, among: np.ndarray) -> float:
+    """The share of points that lie in a ball about another set's point as wide as to its third nearest neighbour."""
+    radii = neighbors.NearestNeighbors(n_neighbors=4).fit(among).kneighbors(among)[0][:, 3]
+    return float((spatial.distance.cdist(of, among) <= radii).any(1).mean())
+
+
+def precision(asked: Asked) -> float:
+    found = judged(asked)
+    return share_inside(found["fake"], found["real"])
+
+
+def recall(asked: Asked) -> float:
+    found = judged(asked)
+    return share_inside(found["real"], found["fake"])
+
+
+def shares(asked: Asked) -> tuple[np.ndarray, np.ndarray]:
+    found = judged(asked)
+    counted = [np.bincount(found[f"{k}_classes"].argmax(1), minlength=10) for k in ("fake", "real")]
+    return tuple(c / c.sum() for c in counted)
+
+
+def mode_coverage(asked: Asked) -> float:
+    fake, real = shares(asked)
+    return float(sum(f >= 0.1 * r for f, r in zip(fake, real, strict=True) if r > 0))
+
+
+def min_class_share(asked: Asked) -> float:
+    fake, real = shares(asked)
+    return float(min(f for f, r in zip(fake, real, strict=True) if r > 0))
+
+
+def class_divergence(asked: Asked) -> float:
+    return float(stats.entropy(*shares(asked)))
+
+
+def conditional_accuracy(asked: Asked) -> float:
+    return float((judged(asked)["fake_classes"].argmax(1) == asked.part.labels).mean())
+
+
+def class_agreement(asked: Asked) -> float:
+    judge = asked.trainer.judge
+    with torch.no_grad():
+        made = asked.model.eval().reconstruct(asked.part.batch.input)  # of a cvae without being told the class
+        seen = judge.model.classify(judge.adapt(made))
+    return float((seen.argmax(1).numpy() == asked.part.labels).mean())
+
+
+def judge_accuracy(asked: Asked) -> float:
+    split = asked.trainer.data.split(asked.split)
+    clean = torch.cat([b.target for b in BatchBuilder(split).sequential(torch.Generator())])
+    with torch.no_grad():
+        said = asked.trainer.judge.model.classify(asked.trainer.judge.adapt(clean)).argmax(1).numpy()
+    return float((said == asked.part.labels).mean())
