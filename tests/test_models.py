@@ -82,7 +82,7 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
     if trainer_class(model).monitor is not None:
         pytest.skip("it has a figure that means better")
     fast = ["optimizer.lr=1e-3", "trainer.discriminator.optimizer.lr=1e-3"]  # at its own size: a game of dwarfs goes nowhere
-    experiment = built(f"model={model}", *legal(model, *QUIET, "trainer.batch_size=64", *fast))
+    experiment = built(f"model={model}", *legal(model, *QUIET, "trainer.batch_size=32", *fast))
     experiment.initialize()
     data = experiment.data.train
     data = data.values(data.rows[:1000]).flatten(1)
@@ -93,7 +93,7 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
         return (samples.flatten(1).mean(0) - data.mean(0)).norm().item()
 
     first = distance()
-    experiment.trainer.train(0, 300, lambda: False)
+    experiment.trainer.train(0, 100, lambda: False)
     assert distance() < 0.6 * first
 
 

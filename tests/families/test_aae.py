@@ -78,9 +78,9 @@ def test_the_figures_are_of_the_whole_split() -> None:
 def test_the_game_brings_the_codes_to_the_prior() -> None:
     def learned(weight: int) -> dict[str, float]:
         trained = trainer(
-            "model=aae", "model.latent_dim=4", f"model.weight={weight}", "optimizer.lr=1e-3", "trainer.ema_decay=0.99"
+            "model=aae", "model.latent_dim=4", f"model.weight={weight}", "optimizer.lr=2e-3", "trainer.ema_decay=0.98"
         )
-        trained.train(0, 500, lambda: False)
+        trained.train(0, 250, lambda: False)
         return trained.evaluate_split("train")
 
     without, by_game = learned(0), learned(10)

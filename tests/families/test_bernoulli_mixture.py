@@ -28,9 +28,9 @@ def test_an_e_and_an_m_step_by_hand() -> None:
     model, trainer, train = experiment.model, experiment.trainer, experiment.data.train
     x = train.values(train.rows).flatten(1).double().numpy()
     m, w = model.rates.numpy().copy(), model.weights.numpy().copy()
-    concat_targets = np.stack([np.log(w[k]) + (x * np.log(m[k]) + (1 - x) * np.log(1 - m[k])).sum(1) for k in range(3)], 1)
-    log_p = np.logaddexp.reduce(concat_targets, axis=1)
-    r = np.exp(concat_targets - log_p[:, None])
+    joint = np.stack([np.log(w[k]) + (x * np.log(m[k]) + (1 - x) * np.log(1 - m[k])).sum(1) for k in range(3)], 1)
+    log_p = np.logaddexp.reduce(joint, axis=1)
+    r = np.exp(joint - log_p[:, None])
     np.testing.assert_allclose(model.log_likelihood(train.values(train.rows)), log_p, rtol=1e-5)
     trainer.train(0, trainer.steps_per_epoch, lambda: False)
     np.testing.assert_allclose(model.weights, r.mean(0), atol=1e-5)

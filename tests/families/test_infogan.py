@@ -59,10 +59,10 @@ class Table(nn.Module):
 
 def test_the_bound_is_the_mutual_information_where_q_is_the_posterior_and_less_elsewhere() -> None:
     """A channel of 3 equally likely codes and 4 images, as counts of the joint distribution."""
-    concat_targets = torch.tensor([[70, 20, 5, 5], [10, 60, 20, 10], [5, 5, 40, 50]])
-    p = concat_targets.double() / concat_targets.sum()
+    joint = torch.tensor([[70, 20, 5, 5], [10, 60, 20, 10], [5, 5, 40, 50]])
+    p = joint.double() / joint.sum()
     information = (p * (p / (p.sum(1, keepdim=True) * p.sum(0))).log()).sum().item()
-    pair = torch.arange(12).repeat_interleave(concat_targets.flatten())
+    pair = torch.arange(12).repeat_interleave(joint.flatten())
     code, features = pair // 4, nn.functional.one_hot(pair % 4, 4).float()
     net = infogan(categories=3, continuous=0)
     none = torch.empty(len(code), 0)

@@ -32,12 +32,12 @@ def test_from_the_same_start_the_inertia_is_scikit_learns(batch: int) -> None:
 
 @pytest.mark.skipif(not (shared_data() or Path("nowhere")).joinpath("FashionMNIST").is_dir(), reason="none in NNLAB_DATA")
 def test_of_sixty_thousand_images_too() -> None:
-    options = ["model.clusters=64", "model.init=random", "model.tolerance=0", "trainer.batch_size=1000", "trainer.epochs=20"]
+    options = ["model.clusters=64", "model.init=random", "model.tolerance=0", "trainer.batch_size=1000", "trainer.epochs=4"]
     experiment = built("model=kmeans", "data=fashion_mnist", "data.validation=0", *options)
     model, trainer, x = experiment.model, experiment.trainer, points(experiment)
     assert x.shape == (60000, 784)
     model.init_from_data(experiment.data.train)
-    peer = Peer(64, init=model.centres.numpy().copy(), n_init=1, max_iter=20, tol=0, algorithm="lloyd").fit(x)
+    peer = Peer(64, init=model.centres.numpy().copy(), n_init=1, max_iter=4, tol=0, algorithm="lloyd").fit(x)
     trainer.train(0, trainer.total_steps, lambda: False)
     assert trainer.evaluate("train")["inertia"] == pytest.approx(peer.inertia_, rel=1e-5)
 

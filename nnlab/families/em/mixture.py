@@ -167,21 +167,21 @@ class Mixture(PassModel):
 
     # -- what it can do -------------------------------------------------------------------------------------------
 
-    def concat_targets(self, x: Tensor) -> Tensor:
+    def weighted_log_prob(self, x: Tensor) -> Tensor:
         """log w_k p_k(x), (N, K), of inputs (N, *shape)."""
         return self.log_joint(self.expand(self.check(x)))
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """log p(x), nats, (N,)."""
-        return self.concat_targets(x).logsumexp(1).float()
+        return self.weighted_log_prob(x).logsumexp(1).float()
 
     def encode(self, x: Tensor) -> Tensor:
         """r_k(x), (N, K): the responsibilities."""
-        return self.concat_targets(x).softmax(1).float()
+        return self.weighted_log_prob(x).softmax(1).float()
 
     def assign(self, x: Tensor) -> Tensor:
         """(N,) the most responsible component."""
-        return self.concat_targets(x).argmax(1)
+        return self.weighted_log_prob(x).argmax(1)
 
     def score(self, x: Tensor) -> Tensor:
         """−log p(x), nats, (N,)."""
@@ -198,12 +198,12 @@ class Mixture(PassModel):
         return x.clamp(self.spec.low, self.spec.high) if self.spec.bounded else x
 
 
-def evidence(concat_targets: Tensor) -> tuple[Tensor, Tensor]:
+def evidence(weighted_log_prob: Tensor) -> tuple[Tensor, Tensor]:
     """log Σ_k exp, (N,), and the softmax, (N, K), of log w_k p_k(x), (N, K): with one exp for both.
 
     Computed with the examples along the rows, (K, N), where few components are added up many examples at once.
     """
-    columns = concat_targets.T.contiguous()
+    columns = weighted_log_prob.T.contiguous()
     largest = columns.amax(0)
     r = columns.sub_(largest).exp_()
     total = r.sum(0)

@@ -53,7 +53,7 @@ class CVAE(Variational):
     def output(self, z: Tensor, label: Tensor) -> Tensor:
         return self.decoder(torch.cat([z, self.vectors[label]], 1)).float()
 
-    def concat_targets(self, x: Tensor) -> Tensor:
+    def log_joint_bound(self, x: Tensor) -> Tensor:
         """log p(y) + ELBO(x, y) of every class, (N, classes), nats."""
         every = torch.arange(len(self.shares), device=x.device)
         bounds = [-self.negative_elbo(x, label.expand(len(x))) for label in every]
@@ -61,16 +61,16 @@ class CVAE(Variational):
 
     def encode(self, x: Tensor) -> Tensor:
         """The posterior means (N, latent_dim) under the likeliest class."""
-        return self.posterior(x, self.concat_targets(x).argmax(1))[0]
+        return self.posterior(x, self.log_joint_bound(x).argmax(1))[0]
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The means of p(x|z, y) for the likeliest class y and the posterior's mean z."""
-        label = self.concat_targets(x).argmax(1)
+        label = self.log_joint_bound(x).argmax(1)
         return self.likelihood.mean(self.output(self.posterior(x, label)[0], label))
 
     def score(self, x: Tensor) -> Tensor:
         """−log Σ_y p(y) e^ELBO(x, y), nats, (N,), with the posterior's mean for its sample."""
-        return -self.concat_targets(x).logsumexp(1)
+        return -self.log_joint_bound(x).logsumexp(1)
 
     def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The means of p(x|z, y) for z from the prior, (n, *shape), of labels y (n,)."""
