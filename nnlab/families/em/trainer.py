@@ -19,7 +19,7 @@ from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.nn.distances import euclidean
 from nnlab.plotting.animation import ModelHistory
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
-from nnlab.plotting.plane import weighted_log_prob, is_2d, sample_plot
+from nnlab.plotting.plane import concat_targets, is_2d, sample_plot
 from nnlab.plotting.regions import regions_plot
 from nnlab.training.passes import PassTrainer
 from nnlab.training.randomness import fork_rng
@@ -119,7 +119,7 @@ class KMeansTrainer(ClusterTrainer):
     def frame(self) -> np.ndarray:
         model, unnamed = self.model, ("",) * self.model.clusters
         with self.preview() as view:
-            return regions_plot(model.spec, weighted_log_prob(view.batches), model.assign, unnamed, model.centres)
+            return regions_plot(model.spec, concat_targets(view.batches), model.assign, unnamed, model.centres)
 
     def images(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
@@ -169,7 +169,7 @@ class MixtureTrainer(ClusterTrainer):
 
     def frame(self) -> np.ndarray:
         with self.preview() as view:
-            return ellipses_plot(self.model, weighted_log_prob(view.batches))
+            return ellipses_plot(self.model, concat_targets(view.batches))
 
     def images(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
@@ -180,7 +180,7 @@ class MixtureTrainer(ClusterTrainer):
                 pictures["sample"] = sample_picture(model, DRAWN, view.generator)
                 pictures["reconstruction"] = reconstruction_picture(model, view.few)
             elif is_2d(spec):
-                pictures["sample"] = sample_plot(model, weighted_log_prob(view.batches), view.generator)
+                pictures["sample"] = sample_plot(model, concat_targets(view.batches), view.generator)
         if is_2d(spec) and isinstance(model, GMM):
             pictures["ellipses"] = self.footage.look()
         return pictures
@@ -232,6 +232,6 @@ class GenerativeClassifierTrainer(Deciding, PassTrainer):
                 pictures["sample"] = sample_picture(self.model, DRAWN, view.generator)
             elif is_2d(spec):
                 pictures["decision_regions"] = regions_plot(
-                    spec, weighted_log_prob(view.batches), self.model.classify, spec.classes
+                    spec, concat_targets(view.batches), self.model.classify, spec.classes
                 )
         return pictures
