@@ -29,7 +29,7 @@ class Likelihood(nn.Module):
     discrete: bool = False
 
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
-        """(N,) nats an image."""
+        """(N,) nats per image."""
         raise NotImplementedError
 
     def mean(self, output: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where clusters and mixtures begin."""
+"""The start of clusters and mixtures."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def random_rows(split: Split, n: int) -> Tensor:
 
 
 def kmeans_plusplus(split: Split, clusters: int, starts: int = 1) -> Tensor:
-    """(R, K, D) points of a split, R starts of k-means++: each next one with probability ∝ its squared distance from the
-    nearest of those before it (Arthur & Vassilvitskii 2007). Points that all lie on the ones before are drawn evenly.
+    """(R, K, D) points of a split, R starts of k-means++: each next point has probability ∝ its squared
+    distance from the nearest point so far (Arthur & Vassilvitskii 2007). If all these distances are 0, all are equally likely.
     """
     n, device = len(split), split.rows.device
     nearest = torch.full((starts, n), torch.inf, dtype=torch.float64)
