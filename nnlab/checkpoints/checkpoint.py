@@ -83,7 +83,7 @@ def load(folder: Path, name: str) -> dict:
     try:
         return with_judge(read(path), folder)
     except DAMAGED as error:
-        usable = [other for other in available(folder) if other != path.stem and is_whole(folder / f"{other}.pt")]
+        usable = [stem for stem in available(folder) if stem != path.stem and is_whole(folder / f"{stem}.pt")]
         offer = f"Usable: {', '.join(usable)}; add --checkpoint {usable[0]}" if usable else "No other is usable; train again"
         raise BadInput(f"{path}: damaged ({str(error).splitlines()[0]}). {offer}") from error
 

@@ -44,6 +44,6 @@ def _to_host(copies: Any, device: torch.device, ready: torch.cuda.Event) -> Any:
 
     with torch.cuda.stream(stream):
         stream.wait_event(ready)
-        found = each_tensor(copies, fetch)
+        copied = each_tensor(copies, fetch)
     stream.synchronize()
-    return found
+    return copied

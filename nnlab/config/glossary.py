@@ -31,7 +31,7 @@ class Meaning:
 @cache
 def glossary() -> dict[str, list[Meaning]]:
     """The meanings of each figure by its name, sorted; several where families mean different things."""
-    found: dict[str, list[Meaning]] = {}
+    meanings: dict[str, list[Meaning]] = {}
     root = Path(nnlab.__file__).parent
     for path in sorted(path for room in ROOMS for path in (root / room).rglob("*.py")):
         source = path.read_text(encoding="utf-8")
@@ -40,8 +40,8 @@ def glossary() -> dict[str, list[Meaning]]:
         place = path.relative_to(root).parent if path.parts[-3] == "families" else path.relative_to(root).with_suffix("")
         for names, text in (entry for doc in docstrings(ast.parse(source)) for entry in entries(doc)):
             for name in names:
-                found.setdefault(name, []).append(Meaning(text, place.as_posix()))
-    return dict(sorted(found.items()))
+                meanings.setdefault(name, []).append(Meaning(text, place.as_posix()))
+    return dict(sorted(meanings.items()))
 
 
 def docstrings(tree: ast.Module) -> Iterator[str]:
@@ -54,12 +54,12 @@ def docstrings(tree: ast.Module) -> Iterator[str]:
 def entries(docstring: str) -> list[tuple[list[str], str]]:
     """Names and meaning of each figure that a docstring tells of."""
     _, head, rest = docstring.partition(f"{HEAD}\n")
-    found: list[tuple[list[str], str]] = []
+    pairs: list[tuple[list[str], str]] = []
     for line in rest.split("\n\n")[0].splitlines() if head else []:
         match = NAMES.match(line)
         if match:
-            found.append((match[1].split(", "), match[2] or ""))
+            pairs.append((match[1].split(", "), match[2] or ""))
         else:
-            names, text = found.pop()
-            found.append((names, f"{text} {line.strip()}".strip()))
-    return found
+            names, text = pairs.pop()
+            pairs.append((names, f"{text} {line.strip()}".strip()))
+    return pairs

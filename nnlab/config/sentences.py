@@ -48,8 +48,8 @@ def sentence(error: BaseException) -> str:
         return explain(error, Path(error.filename or "."))
     if "integer string conversion" in text:
         return "a number of more digits than can be read"
-    if found := re.search(r"merging override (.*)", text):
-        return f"{shortened(found[1])} is of another kind than the value that it would replace"
+    if match := re.search(r"merging override (.*)", text):
+        return f"{shortened(match[1])} is of another kind than the value that it would replace"
     if isinstance(error, OmegaConfBaseException):
         return interpolation(error, text)
     if error.__cause__ is not None:
@@ -64,6 +64,6 @@ def interpolation(error: OmegaConfBaseException, text: str) -> str:
     if isinstance(error, GrammarParseError):
         return "an interpolation is written ${KEY} or ${oc.env:NAME}"
     for pattern, own in INTERPOLATIONS:
-        if found := re.search(pattern, text):
-            return own.format(*map(shortened, found.groups()))
+        if match := re.search(pattern, text):
+            return own.format(*map(shortened, match.groups()))
     return "it does not resolve to a value"

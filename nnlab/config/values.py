@@ -35,9 +35,9 @@ NODES = {
 
 def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
     """Problems of a plain config; with `nodes`, of these top-level keys alone."""
-    chosen = [key for key in config if nodes is None or key in nodes]
+    keys = [key for key in config if nodes is None or key in nodes]
     problems = [f"{key}: missing" for key in (*NODES, *TOP_LEVEL) if nodes is None and key not in config]
-    for key in chosen:
+    for key in keys:
         if key in TOP_LEVEL and not (key == "judge" and isinstance(config[key], Mapping)):
             problems += check_value(TOP_LEVEL[key], config[key], key)
         elif isinstance(config[key], Mapping):

@@ -88,13 +88,13 @@ class Dataset(ABC):
                 "Use smaller images (data.size), another device, or a part of the files"
             )
         loaded = self.load()
-        chosen = choose(loaded, self.chosen, self.name)
+        selected = choose(loaded, self.chosen, self.name)
         generator = torch.Generator().manual_seed(self.seed)
-        train, validation = self._split_rows(chosen.train, generator)
-        train = train if self.train_size is None else self._subset(train, chosen.arrays.y_train, generator)
-        test, others = self._some(chosen.test, generator), self._some(chosen.held_out, generator)
+        train, validation = self._split_rows(selected.train, generator)
+        train = train if self.train_size is None else self._subset(train, selected.arrays.y_train, generator)
+        test, others = self._some(selected.test, generator), self._some(selected.held_out, generator)
 
-        arrays = self.prepare(chosen.arrays, train)
+        arrays = self.prepare(selected.arrays, train)
         levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
         marks = {"digest": digest(loaded), "splits": splits_digest(train, validation, test)}
         spec = replace(self._spec(arrays, train), **marks, range=levels)
@@ -106,7 +106,7 @@ class Dataset(ABC):
             Split(x, y, validation.to(device), arrays.scale, arrays.dynamic_binarization),
             Split(x_test, y_test, test.to(device), arrays.scale, arrays.dynamic_binarization),
             Split(x_test, y_test, others.to(device), arrays.scale, arrays.dynamic_binarization),
-            chosen.held_out_classes,
+            selected.held_out_classes,
             tuple(self.remarks),
         )
 
@@ -163,8 +163,8 @@ def set_aside(y: Tensor | None, n: int, share: float) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(STRATUM_SEED)
     test = torch.zeros(n, dtype=torch.bool)
     for group in [torch.arange(n)] if y is None else [(y == c).nonzero().flatten() for c in y.unique()]:
-        chosen = group[torch.randperm(len(group), generator=generator)]
-        test[chosen[: round(share * len(group))]] = True
+        shuffled = group[torch.randperm(len(group), generator=generator)]
+        test[shuffled[: round(share * len(group))]] = True
     return (~test).nonzero().flatten(), test.nonzero().flatten()
 
 

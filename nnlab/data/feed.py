@@ -61,8 +61,8 @@ class BatchBuilder:
 
     def sequential(self, generator: torch.Generator, rows: Tensor | None = None) -> Iterator[Batch]:
         """Batches of the whole split, or of these rows of it, in the order of the file."""
-        for some in (self.split.rows if rows is None else rows).split(eval_batch_size(self.split)):
-            yield self.batch(some, generator)
+        for part in (self.split.rows if rows is None else rows).split(eval_batch_size(self.split)):
+            yield self.batch(part, generator)
 
 
 def clean_batches(split: Split) -> Iterator[Batch]:

@@ -24,11 +24,11 @@ def splits_digest(*rows: Tensor) -> str:
 
 
 def _crc(*arrays: Tensor | None) -> str:
-    found = 0
+    crc = 0
     for array in arrays:
         whole = torch.empty(0) if array is None else array.cpu().contiguous()
-        found = zlib.crc32(whole.numpy().reshape(-1).view("uint8").data, zlib.crc32(str(tuple(whole.shape)).encode(), found))
-    return f"{found:08x}"
+        crc = zlib.crc32(whole.numpy().reshape(-1).view("uint8").data, zlib.crc32(str(tuple(whole.shape)).encode(), crc))
+    return f"{crc:08x}"
 
 
 def differences(known: DataSpec, now: DataSpec) -> list[str]:
@@ -36,19 +36,19 @@ def differences(known: DataSpec, now: DataSpec) -> list[str]:
 
     A run of an older version recorded the digest of its values alone, in another way: of it only the shape is compared.
     """
-    found = []
+    changes = []
     if known.shape != now.shape:
-        found.append(f"shape {known.shape}, now {now.shape}")
+        changes.append(f"shape {known.shape}, now {now.shape}")
     if known.classes != now.classes:
-        found.append(f"classes {_some(known.classes)}, now {_some(now.classes)}")
+        changes.append(f"classes {_some(known.classes)}, now {_some(now.classes)}")
     if known.columns != now.columns and known.shape == now.shape:
-        found.append(f"columns {_some(known.columns)}, now {_some(now.columns)}")
+        changes.append(f"columns {_some(known.columns)}, now {_some(now.columns)}")
     if "-" in known.digest:
         pairs = zip(("values", "labels"), known.digest.split("-"), now.digest.split("-"), strict=False)
-        found += [f"other {what}" for what, before, after in pairs if before != after]
-        if known.splits != now.splits and not found:
-            found.append("other examples in the splits")
-    return found
+        changes += [f"other {what}" for what, before, after in pairs if before != after]
+        if known.splits != now.splits and not changes:
+            changes.append("other examples in the splits")
+    return changes
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -64,11 +64,11 @@ def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[s
     differs = differences(known, data.spec)
     if not differs:
         return data, []
-    told = f"data: {data.spec.name} is not what the run was trained on ({'; '.join(differs)})"
+    message = f"data: {data.spec.name} is not what the run was trained on ({'; '.join(differs)})"
     if known.shape != data.spec.shape or len(known.classes) != len(data.spec.classes):
-        raise BadInput(f"{told}, and its model cannot take it; give back the old files, or train again")
+        raise BadInput(f"{message}, and its model cannot take it; give back the old files, or train again")
     if not allowed:
-        raise BadInput(f"{told}; give back the old files, or add --data-changed to go on and record it")
+        raise BadInput(f"{message}; give back the old files, or add --data-changed to go on and record it")
     if known.mean != data.spec.mean or known.std != data.spec.std:
         data = _standardised_as(data, known)
     return replace(data, spec=replace(known, digest=data.spec.digest, splits=data.spec.splits)), differs

@@ -51,8 +51,8 @@ def as_bits(x: Tensor, scale: float, generator: torch.Generator | None) -> Tenso
     """(N, C, H, W) → uint8 0 or 1: drawn by the generator, or without one by the threshold ½."""
     bits = torch.empty(x.shape, dtype=torch.uint8)
     step = max(1, CHUNK // x[0].numel())
-    for some, into in zip(x.split(step), bits.split(step), strict=True):
-        values = some.to(torch.float32) * scale
+    for part, into in zip(x.split(step), bits.split(step), strict=True):
+        values = part.to(torch.float32) * scale
         into.copy_(values >= 0.5 if generator is None else bernoulli(values, generator))
     return bits
 

@@ -30,15 +30,15 @@ class Reading:
     remark: str = ""
 
 
-def reading_of(arrays: Sequence[np.ndarray], asked: Range, key: str = "data.range") -> Reading:
+def reading_of(arrays: Sequence[np.ndarray], setting: Range, key: str = "data.range") -> Reading:
     """The reading of images (N, …) of one file, by their type and the values that occur, or as asked for by `key`.
 
     Bytes are 0 … 255, unless 0 and 1 alone occur: then they are bits. Other whole numbers, also those stored as floats, are
     0 … 255 or 0 … 65535, whichever holds them. All other floats are as they are. Raises BadInput if values lie beyond the
     range that was asked for.
     """
-    if asked != "auto":
-        return _asked(arrays, asked, key)
+    if setting != "auto":
+        return _asked(arrays, setting, key)
     kind = arrays[0].dtype
     if kind == np.bool_:
         return Reading(BITS)
@@ -46,20 +46,20 @@ def reading_of(arrays: Sequence[np.ndarray], asked: Range, key: str = "data.rang
     whole = kind.kind in "ui" or all(bool((x == np.floor(x)).all()) for x in arrays)
     if not whole or low < 0 or high > WORDS[1]:
         within = low >= 0 and high <= 1
-        told = f"images of {kind} with {low:g} … {high:g} are taken as they are; {key}=[{low:g},{high:g}] scales them to 0 … 1"
-        return Reading(None, "" if within else told)
+        note = f"images of {kind} with {low:g} … {high:g} are taken as they are; {key}=[{low:g},{high:g}] scales them to 0 … 1"
+        return Reading(None, "" if within else note)
     if high <= 1:
-        told = f"images of {kind} that hold 0 and 1 alone are taken as bits; {key}=[0,255] takes them as gray levels"
-        return Reading(BITS, "" if kind.kind == "f" else told)
+        note = f"images of {kind} that hold 0 and 1 alone are taken as bits; {key}=[0,255] takes them as gray levels"
+        return Reading(BITS, "" if kind.kind == "f" else note)
     taken = BYTES if high <= BYTES[1] else WORDS
-    told = f"images of {kind} are taken as levels of 0 … {taken[1]:g}; {key}=none takes the numbers as they are"
-    return Reading(taken, "" if kind == np.uint8 else told)
+    note = f"images of {kind} are taken as levels of 0 … {taken[1]:g}; {key}=none takes the numbers as they are"
+    return Reading(taken, "" if kind == np.uint8 else note)
 
 
-def _asked(arrays: Sequence[np.ndarray], asked: tuple[float, float] | None, key: str) -> Reading:
-    if asked is None:
+def _asked(arrays: Sequence[np.ndarray], bounds: tuple[float, float] | None, key: str) -> Reading:
+    if bounds is None:
         return Reading(None)
-    low, high = asked
+    low, high = bounds
     if not low < high:
         raise BadInput(f"{key}: expected [low,high] with low below high, got [{low:g},{high:g}]")
     least, most = min(float(x.min()) for x in arrays), max(float(x.max()) for x in arrays)

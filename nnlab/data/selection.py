@@ -87,16 +87,16 @@ def listed(path: Path, option: str) -> np.ndarray:
 
 def of_array(path: Path) -> np.ndarray:
     """What a .npy holds. It is mapped first, which fails where its header announces more than there is."""
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
-    return np.array(found) if isinstance(found, np.ndarray) else found
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.array(array) if isinstance(array, np.ndarray) else array
 
 
 def of_lines(path: Path, option: str) -> np.ndarray:
     """The whole numbers of a text file, one per line, (n,) int64. Raises BadInput with the line that holds none."""
-    found = []
+    numbers = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            found += [int(line)] if line.strip() else []
+            numbers += [int(line)] if line.strip() else []
         except ValueError:
             raise BadInput(f"{option} {path}, line {number}: expected a whole number, got '{line.strip()[:40]}'") from None
-    return np.array(found, np.int64)
+    return np.array(numbers, np.int64)

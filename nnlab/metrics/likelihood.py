@@ -46,11 +46,11 @@ def importance_sampled(model: Proposes, batch: Batch, samples: int, chunk: int, 
     Images are encoded once. Where an image has fewer codes than a chunk, a chunk holds several images.
     """
     posterior = model.posterior(batch.input, batch.label)
-    found = [
+    batches = [
         weighed(model, part_of(batch, rows), tuple(part[rows] for part in posterior), samples, chunk, generator)
         for rows in torch.arange(len(batch), device=batch.target.device).split(max(1, chunk // samples))
     ]
-    return Estimate(*map(torch.cat, zip(*found, strict=True)))
+    return Estimate(*map(torch.cat, zip(*batches, strict=True)))
 
 
 def weighed(

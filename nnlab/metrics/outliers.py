@@ -73,9 +73,9 @@ def scored(model: Scores, name: str, batches: Iterable[Batch], classes: tuple[st
 
 def ranked(sets: list[Scored]) -> Iterator[tuple[Scored, int]]:
     """Every example of the sets as (its set, its place there), the largest score first."""
-    number = np.concatenate([np.full(len(one.score), i) for i, one in enumerate(sets)])
-    place = np.concatenate([np.arange(len(one.score)) for one in sets])
-    for i in np.argsort(-np.concatenate([one.score for one in sets]), kind="stable"):
+    number = np.concatenate([np.full(len(each.score), i) for i, each in enumerate(sets)])
+    place = np.concatenate([np.arange(len(each.score)) for each in sets])
+    for i in np.argsort(-np.concatenate([each.score for each in sets]), kind="stable"):
         yield sets[number[i]], int(place[i])
 
 

@@ -98,8 +98,8 @@ def exact_log_z(machine: Machine) -> float:
     refuse_too_many(machine)
     a, b, w = (to_float64(p.detach()) for p in (machine.visible_bias, machine.hidden_bias, machine.weight))
     by_hidden = w.shape[1] == countable(machine)
-    few, bias, other = (w.shape[1], b, w.shape[0]) if by_hidden else (w.shape[0], a, w.shape[1])
-    step, terms = max(1, BLOCK // other), []
+    few, bias, many = (w.shape[1], b, w.shape[0]) if by_hidden else (w.shape[0], a, w.shape[1])
+    step, terms = max(1, BLOCK // many), []
     for first in range(0, 2**few, step):
         s = states(few, first, min(first + step, 2**few), dtype=a.dtype, device=a.device)
         rest = machine.units.log_partition(a + s @ w.T) if by_hidden else functional.softplus(b + s @ w).sum(1)

@@ -25,12 +25,12 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> dict[str, float]
     real, fake = feature_sets({"real": real, "fake": fake}, least=k + 1)
     real_radii, fake_radii = radii(real, k), radii(fake, k)
     good = 0
-    found = torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     for rows in row_blocks(fake, len(real)):
         between = distances(fake[rows], real)
         good += (between <= real_radii).any(1).sum()
-        found |= (between <= fake_radii[rows, None]).any(0)
-    return {"precision": good.item() / len(fake), "recall": found.sum().item() / len(real)}
+        recalled |= (between <= fake_radii[rows, None]).any(0)
+    return {"precision": good.item() / len(fake), "recall": recalled.sum().item() / len(real)}
 
 
 def radii(x: Tensor, k: int) -> Tensor:

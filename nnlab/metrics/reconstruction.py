@@ -59,7 +59,7 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
     return figures
 
 
-def gain(found: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
+def gain(restored: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
     """How an output with this PSNR compares with the corrupted input, left as it is.
 
     Figures:
@@ -68,7 +68,7 @@ def gain(found: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
     psnr_gain   psnr − input_psnr, dB: what the model adds; higher is better
     """
     given = psnr(mse(batch.input, batch.target), spec)
-    figures = {"input_psnr": given, "psnr_gain": found - given}
+    figures = {"input_psnr": given, "psnr_gain": restored - given}
     if spec.kind == "image":
         figures["input_ssim"] = ssim(batch.input, batch.target, spec)
     return figures

@@ -20,13 +20,13 @@ def spatial_sizes(shape: Shape, layers: int) -> list[tuple[int, int]]:
     """
     if len(shape) != 3:
         raise ArgumentError("", "convolutions need images, but the data are a table; use a fully connected model")
-    found = [shape[1:]]
+    sizes = [shape[1:]]
     for _ in range(layers):
-        found.append(tuple(side // STRIDE for side in found[-1]))
-    if 0 in found[-1]:
+        sizes.append(tuple(side // STRIDE for side in sizes[-1]))
+    if 0 in sizes[-1]:
         h, w = shape[1:]
         raise ArgumentError("channels", f"{layers} layers halve {h}×{w} to nothing; give fewer, e.g. [32]")
-    return found
+    return sizes
 
 
 def downsampling(widths: list[int], activation: Activation) -> list[nn.Module]:

@@ -182,8 +182,8 @@ class DiscretizedLogistic(Likelihood):
         above = F.logsigmoid((location - x + width / 2) * per_scale)
         inside = torch.log(-torch.expm1(-width * per_scale))
         first, last = x < width / 2, x > 1 - width / 2
-        found = below.masked_fill(last, 0) + above.masked_fill(first, 0) + inside.masked_fill(first | last, 0)
-        return found.flatten(1).sum(1)
+        log_p = below.masked_fill(last, 0) + above.masked_fill(first, 0) + inside.masked_fill(first | last, 0)
+        return log_p.flatten(1).sum(1)
 
     def mean(self, output: Tensor) -> Tensor:
         """∫₀¹ P(X > t) dt = s (log(1 + e^(m/s)) − log(1 + e^((m−1)/s))), which is E[x] to half a level."""

@@ -23,12 +23,15 @@ def outlier_cards(model: Model, worst: list[tuple[Scored, int]]) -> np.ndarray:
 
     A frame marks those of the classes that were kept out of training.
     """
-    rows = {"input": torch.stack([one.worst[one.rank(place)] for one, place in worst])}
+    rows = {"input": torch.stack([scored.worst[scored.rank(place)] for scored, place in worst])}
     if can(model, Reconstructs):
         rows["output"] = torch.cat([model.reconstruct(part) for part in rows["input"].split(100)])
     pixels = np.stack([enlarged(to_pixels(images, model.spec)) for images in rows.values()])
-    titles = [f"{i + 1}:  {figure(one.score[place])}\n{shortened(one.class_of(place))}" for i, (one, place) in enumerate(worst)]
-    framed = [one.kept_out for one, _ in worst]
+    titles = [
+        f"{i + 1}:  {figure(scored.score[place])}\n{shortened(scored.class_of(place))}"
+        for i, (scored, place) in enumerate(worst)
+    ]
+    framed = [scored.kept_out for scored, _ in worst]
     for i in np.flatnonzero(framed):
         edge = pixels[0, i].copy()
         pixels[0, i] = FRAME

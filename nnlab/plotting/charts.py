@@ -79,8 +79,8 @@ def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: s
         ticks = sorted({n for points in lines.values() for n, _, _ in points})
         low, high = ticks[0] / 1.6, ticks[-1] * 1.6
         reach = NEAR * np.log(high / low)
-        told = [n for n, after in zip(ticks, [*ticks[1:], np.inf], strict=True) if np.log(after / n) > reach]
-        axes.set_xticks(told, [f"{n:,}" for n in told])
+        labelled = [n for n, after in zip(ticks, [*ticks[1:], np.inf], strict=True) if np.log(after / n) > reach]
+        axes.set_xticks(labelled, [f"{n:,}" for n in labelled])
         axes.set_xticks([], minor=True)
         axes.set_xlim(low, high)
         axes.grid(axis="y", color=FAINT, alpha=0.3)

@@ -68,7 +68,7 @@ def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], t
             for split in STYLES
             if (line := line_of(records, split, name, best_of(status, split, name)))
         }
-        drawn |= {label: some for label, some in apart(name, lines).items() if some}
+        drawn |= {label: series for label, series in apart(name, lines).items() if series}
     drawn = dict(list(drawn.items())[:MOST])
     if not drawn:
         return None
@@ -92,9 +92,9 @@ def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], t
 def apart(name: str, lines: dict[tuple[str, str], Line]) -> dict[str, dict[tuple[str, str], Line]]:
     """The lines of a panel; in two where those of the splits are of different sizes, as sums over splits are."""
     by = {split: {key: line for key, line in lines.items() if key[1] == split} for split in STYLES}
-    middle = [np.median(np.abs(np.concatenate([line.value for line in some.values()]))) for some in by.values() if some]
+    middle = [np.median(np.abs(np.concatenate([line.value for line in series.values()]))) for series in by.values() if series]
     if len(middle) == 2 and max(middle) > APART * min(middle) > 0:
-        return {f"{name} ({split})": some for split, some in by.items()}
+        return {f"{name} ({split})": series for split, series in by.items()}
     return {name: lines}
 
 

@@ -77,8 +77,8 @@ def traversal_picture(
         [f"s.d. {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
     )
     rows = [f"z{i}\n{carried[i]}" for i in coordinates]
-    some = f", {len(rows)} of {len(latent.mean)} coordinates" if len(rows) < len(latent.mean) else ""
-    caption = f"standard deviations of the coordinate{some}"
+    count = f", {len(rows)} of {len(latent.mean)} coordinates" if len(rows) < len(latent.mean) else ""
+    caption = f"standard deviations of the coordinate{count}"
     motion = sheet(to_pixels(images, model.spec), rows, signed(values), caption)
     return motion if image is None else beside(given(model, image, model.decode(base[None])[0], len(rows), " "), motion)
 
@@ -98,8 +98,8 @@ def signed(values: Tensor) -> list[str]:
 def manifold_picture(model: Decodes, latent: Latent, side: int = 20) -> np.ndarray:
     """The plane of a code of two coordinates, with the values of both in the margins: z0 grows to the right, z1 upwards."""
     across, up = ([f"{v:+.1f}" for v in axis.tolist()] for axis in axes(latent, side))
-    told = [text if i % 2 == 0 else "" for i, text in enumerate(across)]  # each would run into the next
-    return sheet(to_pixels(manifold(model, latent, side), model.spec), [f"z1 {text}" for text in up], told, "z0")
+    labels = [text if i % 2 == 0 else "" for i, text in enumerate(across)]  # each would run into the next
+    return sheet(to_pixels(manifold(model, latent, side), model.spec), [f"z1 {text}" for text in up], labels, "z0")
 
 
 def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:

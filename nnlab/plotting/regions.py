@@ -111,6 +111,6 @@ def crossings(here: np.ndarray, there: np.ndarray, start: np.ndarray, end: np.nd
         middle = (start + end) / 2
         same = (numbers(answer(middle)) == here)[:, None]
         start, end = np.where(same, middle, start), np.where(same, end, middle)
-    found = np.full((*differ.shape, 2), np.nan)
-    found[differ] = (start + end) / 2
-    return found
+    middles = np.full((*differ.shape, 2), np.nan)
+    middles[differ] = (start + end) / 2
+    return middles

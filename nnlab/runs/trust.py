@@ -36,5 +36,5 @@ def trouble(folder: Path) -> str | None:
 
 def refuse(folder: Path) -> None:
     """Raise BadInput unless a run folder holds files and folders alone."""
-    if found := trouble(folder):
-        raise BadInput(found)
+    if problem := trouble(folder):
+        raise BadInput(problem)

@@ -29,15 +29,15 @@ def finite(tensors: Iterable[Tensor]) -> bool:
 
 def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | None:
     """The first layer, in the order of computation, with a weight or an output that is not finite; None if all are."""
-    found: list[str] = []
+    places: list[str] = []
 
     def look(name: str) -> Callable:
         def hook(module: nn.Module, inputs: tuple, output: object) -> None:
             spoilt = [key for key, p in module.named_parameters(recurse=False) if not p.isfinite().all()]
             if spoilt:
-                found.append(f"{name} ({type(module).__name__}): its {spoilt[0]}")
+                places.append(f"{name} ({type(module).__name__}): its {spoilt[0]}")
             elif isinstance(output, Tensor) and not output.isfinite().all():
-                found.append(f"{name} ({type(module).__name__}): its output")
+                places.append(f"{name} ({type(module).__name__}): its output")
 
         return hook
 
@@ -48,7 +48,7 @@ def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | N
     finally:
         for hook in hooks:
             hook.remove()
-    return found[0] if found else None
+    return places[0] if places else None
 
 
 def divergence(trainer: Trainer, folder: RunFolder, progress: Progress, step: int, term: str, after: bool) -> Diverged:
@@ -56,16 +56,16 @@ def divergence(trainer: Trainer, folder: RunFolder, progress: Progress, step: in
 
     step   the number of the run's step (from 0) in which it showed; with `after`, the number of steps before it showed
     """
-    found, kept = "", "No checkpoint was saved before it"
+    where, kept = "", "No checkpoint was saved before it"
     if checkpoint.available(folder.checkpoints):
         state = checkpoint.load(folder.checkpoints, "last")
         start, began = state["progress"]["step"], progress.stage_began  # a stage begins with a checkpoint, so it is of this one
         layer = replay(trainer, state["trainer"], start - began, step - began)
-        found = f"; first layer with a value that is not finite: {layer}" if layer else ""
+        where = f"; first layer with a value that is not finite: {layer}" if layer else ""
         kept = f"The checkpoint of step {start} is kept"
     when = f"after update {step}" if after else f"in update {step + 1}"
     return Diverged(
-        f"{term} is not finite {when} (epoch {max(step - after, 0) // trainer.steps_per_epoch + 1}){found}. "
+        f"{term} is not finite {when} (epoch {max(step - after, 0) // trainer.steps_per_epoch + 1}){where}. "
         f"{kept}. Try a smaller optimizer.lr, trainer.gradient_clip=1 or trainer.precision=float32"
     )
 

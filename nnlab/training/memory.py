@@ -24,8 +24,8 @@ class Memory(nn.Module):
     def group(self, name: str) -> dict[str, Tensor] | None:
         """The tensors of a group by their names; None if there are none."""
         prefix = f"{name}/"
-        found = {key.removeprefix(prefix): value for key, value in self.named_buffers() if key.startswith(prefix)}
-        return found or None
+        buffers = {key.removeprefix(prefix): value for key, value in self.named_buffers() if key.startswith(prefix)}
+        return buffers or None
 
     def set_group(self, name: str, tensors: Mapping[str, Tensor] | None) -> None:
         """Replace a group of tensors; None removes it."""

@@ -48,10 +48,8 @@ def test_the_page_shows_values_and_reasons(nnlab, own_folder: Path, monkeypatch:
     monkeypatch.setenv("COLUMNS", "120")
     status, out, error = nnlab("train", "model=rbm", "trainer.k=3", "--help")
     assert (status, error) == (0, "")
-    assert (
-        "  trainer.k=3                     Gibbs steps per update; with more, the gradient is closer to that of the likelihood\n"
-        in out
-    )
+    reason = "Gibbs steps per update; with more, the gradient is closer to that of the likelihood"
+    assert f"  trainer.k=3                     {reason}\n" in out
     assert "model=rbm: Restricted Boltzmann machine" in out
     assert "_target_" not in out
     assert max(map(len, out.splitlines())) <= 120

@@ -124,8 +124,8 @@ class Csv(Table):
                 labels.append(cells[at or 0])
                 values.extend(numbers)
             else:
-                found = self.check(line, cells, names, at)
-                problems, count = (problems + found)[:TOLD], count + len(found)
+                line_problems = self.check(line, cells, names, at)
+                problems, count = (problems + line_problems)[:TOLD], count + len(line_problems)
             for i in [i for i in texts if i < len(cells)]:
                 if is_number(cells[i]):
                     del texts[i]
@@ -170,9 +170,9 @@ class Csv(Table):
 
     def hint(self, line: int, cell: str) -> str:
         """What may have been meant by a text where a number stands elsewhere."""
-        other = next((name for name, sign in DELIMITERS.items() if sign in cell and name != self.delimiter), None)
-        if other and all(is_number(part) for part in cell.split(DELIMITERS[other])):
-            return f"; if columns are parted so, add data.delimiter={other}"
+        delimiter = next((name for name, sign in DELIMITERS.items() if sign in cell and name != self.delimiter), None)
+        if delimiter and all(is_number(part) for part in cell.split(DELIMITERS[delimiter])):
+            return f"; if columns are parted so, add data.delimiter={delimiter}"
         if line == 1:
             return "; if the first line names the columns, leave data.header=true"
         return "; if it is a label, name its column in data.label" if self.label is None else ""

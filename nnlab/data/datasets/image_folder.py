@@ -117,10 +117,10 @@ def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...
         )
     files, labels = [], []
     for label, name in enumerate(classes or ["."]):
-        found = images_under(folder / name)
-        files += found
-        labels += [label] * len(found)
-        if not found:
+        paths = images_under(folder / name)
+        files += paths
+        labels += [label] * len(paths)
+        if not paths:
             raise BadInput(f"data.folder: no image in {folder / name}. Known formats: {FORMATS}")
     return files, torch.tensor(labels) if classes else None, tuple(map(printable, classes))
 

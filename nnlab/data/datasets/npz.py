@@ -76,23 +76,23 @@ class Npz(Images, Table):
         """The file's arrays as examples and labels. Raises BadInput with all that is wrong with them."""
         try:
             with np.load(self.file, allow_pickle=False) as archive:  # a pickle would run code
-                found = {key: archive[key] for key in archive.files}
+                arrays = {key: archive[key] for key in archive.files}
         except DAMAGED as error:
             raise self._unreadable(error) from error
-        if "x_train" not in found:
-            names = ", ".join(found) or "nothing"
+        if "x_train" not in arrays:
+            names = ", ".join(arrays) or "nothing"
             raise BadInput(f"data.file: {self.file} has no array 'x_train'; it holds {names}")
-        problems = [p for key in ("x_train", "x_test") if key in found for p in check_values(key, found[key], self.channels)]
+        problems = [p for key in ("x_train", "x_test") if key in arrays for p in check_values(key, arrays[key], self.channels)]
         for part in ("train", "test"):
-            problems += check_labels(part, found)
-        if "x_test" in found:
-            problems += check_alike(found["x_train"], found["x_test"])
+            problems += check_labels(part, arrays)
+        if "x_test" in arrays:
+            problems += check_alike(arrays["x_train"], arrays["x_test"])
         if problems:
             raise BadInput(*problems)
-        return self._arrays(found)
+        return self._arrays(arrays)
 
-    def _arrays(self, found: dict[str, np.ndarray]) -> Arrays:
-        parts = [found[key] for key in ("x_train", "x_test") if key in found]
+    def _arrays(self, arrays: dict[str, np.ndarray]) -> Arrays:
+        parts = [arrays[key] for key in ("x_train", "x_test") if key in arrays]
         if parts[0].ndim == 2:
             kept, scale, levels = [torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)) for x in parts], 1.0, ()
         else:
@@ -100,13 +100,13 @@ class Npz(Images, Table):
             self.remark(reading.remark, channels_remark(parts[0].shape, self.channels))
             pairs = [read(channels_first(x, self.channels), reading) for x in parts]
             kept, scale, levels = [x for x, _ in pairs], pairs[0][1], reading.low_high or ()
-        y, classes = classes_of(to_dict(found["y_train"])) if "y_train" in found else (None, ())
+        y, classes = classes_of(to_dict(arrays["y_train"])) if "y_train" in arrays else (None, ())
         if len(kept) == 1:
             return replace(with_test(kept[0], y, self.test, classes, scale), range=levels)
         y_test = None
-        if "y_test" in found and classes:
+        if "y_test" in arrays and classes:
             index = {name: i for i, name in enumerate(classes)}
-            names = [str(name) for name in to_dict(found["y_test"])]
+            names = [str(name) for name in to_dict(arrays["y_test"])]
             unknown = sorted(set(names) - set(index))
             if unknown:
                 raise BadInput(f"data.file: y_test holds classes that y_train lacks: {', '.join(unknown[:5])}")
@@ -134,15 +134,15 @@ def check_values(key: str, x: np.ndarray, channels: Channels = "auto") -> list[s
     return []
 
 
-def check_labels(part: str, found: dict[str, np.ndarray]) -> list[str]:
+def check_labels(part: str, arrays: dict[str, np.ndarray]) -> list[str]:
     """Problems of the labels of a part (train or test): labels without examples, another number of them, labels missing."""
     x, y = f"x_{part}", f"y_{part}"
-    if y not in found:
+    if y not in arrays:
         return []
-    if x not in found or (part == "test" and "y_train" not in found):
+    if x not in arrays or (part == "test" and "y_train" not in arrays):
         return [f"data.file: {y} has no use without {x} and y_train"]
-    labels, n = found[y], found[x].shape[:1]
-    if found[x].ndim and labels.shape not in (n, (*n, 1)):
+    labels, n = arrays[y], arrays[x].shape[:1]
+    if arrays[x].ndim and labels.shape not in (n, (*n, 1)):
         remedy = f"; of one-hot rows give {y}.argmax(1)" if labels.ndim == 2 and labels.shape[:1] == n else ""
         return [f"data.file: {y} has shape {labels.shape}; expected one label per row of {x}, {n}{remedy}"]
     missing = np.flatnonzero(labels != labels)  # NaN, and of dates NaT

@@ -90,11 +90,11 @@ class ContractiveAE(Autoencoder):
 
     def hidden(self, x: Tensor) -> list[Tensor]:
         """h_1 … h_L, each (N, width)."""
-        h, found = (self.check(x) - self.mean).flatten(1), []
+        h, layers = (self.check(x) - self.mean).flatten(1), []
         for layer in self.layers:
             h = self.squash(layer(h)).float()
-            found.append(h)
-        return found
+            layers.append(h)
+        return layers
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         hidden = self.hidden(batch.input)

@@ -29,9 +29,9 @@ def scores_plot(model: PCA, batch: Batch) -> np.ndarray:
 def loadings_chart(model: PCA) -> np.ndarray:
     """The entries of each component: one row per column of the table; of many columns only the largest."""
     entries = model.components[:COMPONENTS].double().cpu().numpy()  # (k, D)
-    chosen = np.sort(np.abs(entries).max(0).argsort(kind="stable")[::-1][:COLUMNS])
-    names = [model.spec.column_names[i] for i in chosen]
-    values, k, rows = entries[:, chosen].T, len(entries), len(chosen)
+    columns = np.sort(np.abs(entries).max(0).argsort(kind="stable")[::-1][:COLUMNS])
+    names = [model.spec.column_names[i] for i in columns]
+    values, k, rows = entries[:, columns].T, len(entries), len(columns)
     with blank(("", ""), height=1.8 + 0.36 * max(rows, 6)) as drawn:
         axes = drawn.axes
         image = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")

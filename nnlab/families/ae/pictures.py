@@ -45,10 +45,10 @@ def decomposition_picture(model: Dictionary, batch: Batch) -> np.ndarray:
     codes = model.encode(images)
     strength, places = codes.topk(min(TERMS, model.latent_dim), dim=1)
     few = torch.zeros_like(codes).scatter(1, places, strength)
-    constant, some, whole = (model.decode(z) for z in (torch.zeros_like(codes), few, codes))
+    constant, partial, whole = (model.decode(z) for z in (torch.zeros_like(codes), few, codes))
     tiles, titles = [], []
     for i in range(len(images)):
-        seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, some, whole)]
+        seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, partial, whole)]
         tiles += [*seen[:2], directions(model.atoms[places[i]]), *seen[2:]]
         titles += ["image", "bias c", *(f"{h:.2f}" for h in strength[i].tolist())]
         titles += [f"{strength.shape[1]} atoms", "all atoms"]

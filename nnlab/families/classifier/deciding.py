@@ -38,8 +38,8 @@ class Deciding(Trainer):
         """Logits (N, classes) and labels (N,) of a split, on the CPU."""
         feed = BatchBuilder(self.data.split(split), self.noise)
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            found = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.sequential(generator)]
-        logits, labels = zip(*found, strict=True)
+            batches = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.sequential(generator)]
+        logits, labels = zip(*batches, strict=True)
         return torch.cat(logits), torch.cat(labels)
 
     def evaluate_split(self, split: str) -> dict[str, float]:

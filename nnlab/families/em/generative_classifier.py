@@ -72,14 +72,14 @@ class GenerativeClassifier(PassModel):
 
     def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         """The mean over all examples of log p(x|label) and its bound."""
-        told: dict[str, Tensor] = {}
+        terms: dict[str, Tensor] = {}
         for c, (share, mixture) in enumerate(zip(self.shares.cpu().double(), self.mixtures, strict=True)):
             prefix = f"{c}/"
             own = mixture.m_step({name.removeprefix(prefix): v for name, v in sums.items() if name.startswith(prefix)})
             for name, value in own.items():
-                told[name] = told.get(name, 0.0) + (value if name == "collapsed_components" else share * value)
+                terms[name] = terms.get(name, 0.0) + (value if name == "collapsed_components" else share * value)
         self.converged = all(mixture.converged for mixture in self.mixtures)
-        return told
+        return terms
 
     def features(self, x: Tensor) -> Tensor:
         """log p(x|c), nats, (N, classes)."""

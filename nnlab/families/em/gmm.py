@@ -94,9 +94,9 @@ class GMM(Mixture):
             self.pca.fit(clean_batches(split))
         elif self.regularisation == 0 and self.covariance != "spherical":
             self.refuse_constant(split)
-        some = to_float64(self.seen(split.values(split.spread(1000)).flatten(1)))
-        self.origin.copy_(some.mean(0))
-        self.variances.copy_(some.var(0, correction=0) + max(self.regularisation, 1e-12))
+        points = to_float64(self.seen(split.values(split.spread(1000)).flatten(1)))
+        self.origin.copy_(points.mean(0))
+        self.variances.copy_(points.var(0, correction=0) + max(self.regularisation, 1e-12))
         # K components share the data's variance: if each were as wide as the data, they would all be alike at first
         self.variances.div_(self.components)
         self.covariances.copy_(self.form.spread(self.variances, self.components))

@@ -158,12 +158,12 @@ class Mixture(PassModel):
             weights = torch.where(broken, 1 / self.components, weights)
         self.weights.copy_(weights / weights.sum())
         self.converged = not n and bool(bound - before < self.tolerance)
-        told = {
+        terms = {
             "log_likelihood": likelihood,
             "bound": bound,
             "collapsed_components": torch.tensor(float(n), dtype=torch.float64),
         }
-        return {name: value.cpu() for name, value in told.items()}
+        return {name: value.cpu() for name, value in terms.items()}
 
     # -- what it can do -------------------------------------------------------------------------------------------
 
@@ -218,10 +218,10 @@ def added(total: Statistics, own: Statistics) -> Statistics:
 
 def clusters(split: Split, spec: DataSpec, k: int) -> Tensor:
     """(N,) the clusters of a split's points by k-means."""
-    found = KMeans(spec, clusters=k, tolerance=1e-3).to(split.rows.device)
-    found.init_from_data(split)
+    model = KMeans(spec, clusters=k, tolerance=1e-3).to(split.rows.device)
+    model.init_from_data(split)
     for _ in range(LLOYD):
-        found.fit(clean_batches(split))
-        if found.converged:
+        model.fit(clean_batches(split))
+        if model.converged:
             break
-    return torch.cat([found.assign(batch.target) for batch in clean_batches(split)])
+    return torch.cat([model.assign(batch.target) for batch in clean_batches(split)])

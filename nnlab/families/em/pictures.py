@@ -62,8 +62,8 @@ def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str,
         axes = drawn.axes
         drawn_share = axes.imshow(share, cmap="Blues", vmin=0, vmax=max(share.max(), 1), aspect="auto")
         percent_bar(axes, drawn_share, "% of the class")
-        told = f"purity {pure:.1%} of {counts.sum():,}: the share of examples in the largest class of their cluster"
-        axes.set_title(told, size=12)
+        title = f"purity {pure:.1%} of {counts.sum():,}: the share of examples in the largest class of their cluster"
+        axes.set_title(title, size=12)
         axes.set_yticks(range(len(classes)), classes)
         if len(order) <= WRITTEN:
             size = min(12.0, 260 / max(len(order), 1))
@@ -73,8 +73,8 @@ def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str,
                     dark = value > share.max() / 2
                     axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=size, color="white" if dark else INK)
         else:
-            told = range(0, len(order), -(-len(order) // WRITTEN))
-            axes.set_xticks(told, [order[i] for i in told], size=9)
+            ticks = range(0, len(order), -(-len(order) // WRITTEN))
+            axes.set_xticks(ticks, [order[i] for i in ticks], size=9)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
     return drawn.pixels

@@ -83,8 +83,8 @@ class ClusterTrainer(PassTrainer):
         if labels is None or not self.model.spec.classes:
             return {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            found = [self.model.assign(batch.target) for batch in BatchBuilder(part, self.noise).sequential(generator)]
-        return {"confusion": clusters_chart(torch.cat(found), labels, k, self.model.spec.classes)}
+            clusters = [self.model.assign(batch.target) for batch in BatchBuilder(part, self.noise).sequential(generator)]
+        return {"confusion": clusters_chart(torch.cat(clusters), labels, k, self.model.spec.classes)}
 
 
 class KMeansTrainer(ClusterTrainer):

@@ -75,10 +75,10 @@ class AAE(WithEncoder):
         """
         error = self.decoder(play.kept["code"]) - play.kept["target"]
         reconstruction = error.square().flatten(1).sum(1).mean()
-        told = objective.generator(self.discriminate(*play.fake)).mean()
+        game_loss = objective.generator(self.discriminate(*play.fake)).mean()
         return Answer(
-            {"autoencoder": reconstruction + self.weight * told},
-            {"reconstruction": reconstruction, "generator_loss": told},
+            {"autoencoder": reconstruction + self.weight * game_loss},
+            {"reconstruction": reconstruction, "generator_loss": game_loss},
         )
 
     def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:

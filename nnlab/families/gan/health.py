@@ -40,32 +40,32 @@ class TrainingMonitor:
         collapsed  the variance of the samples has fallen, or was never large
         NAME_loss  the loss of this name does not change
         """
-        found = {}
+        messages = {}
         if judges and all(min(m["real_accuracy"], m["fake_accuracy"]) > SURE for m in self.seen):
-            found["won"] = (
+            messages["won"] = (
                 "the discriminator has won: it recognizes every sample, so that there is almost no gradient for the generator "
                 "to learn from. Try trainer.discriminator.instance_noise=0.1, or a smaller learning rate for it, by "
                 "optimizer@trainer.discriminator.optimizer=adam_gan trainer.discriminator.optimizer.lr=1e-4"
             )
         diversity = [m["diversity"] for m in self.seen]
         if max(diversity[-WINDOW // 2 :]) < FALLEN * self.highest:
-            found["collapsed"] = (
+            messages["collapsed"] = (
                 f"the samples collapse: their variance is {diversity[-1]:.0%} of the data's, and was {self.highest:.0%}. "
                 "Try a smaller optimizer.lr, another trainer.objective, or model.spectral_norm=true if the model has it"
             )
         elif self.records > 2 * WINDOW and self.highest < NEVER:
-            found["collapsed"] = (
+            messages["collapsed"] = (
                 f"the samples are all alike: their variance is {diversity[-1]:.0%} of the data's and was never more than "
                 f"{self.highest:.0%}. Try trainer.objective=non_saturating and a smaller optimizer.lr"
             )
         for name in self.seen[-1]:
             values = [m[name] for m in self.seen]
             if name.endswith("_loss") and max(values) - min(values) <= STILL * max(map(abs, values)):
-                found[name] = (
+                messages[name] = (
                     f"{name} does not change from {values[-1]:.4g}: nothing is learned from it. "
                     "Start again with a smaller optimizer.lr or another trainer.objective"
                 )
-        return found
+        return messages
 
     def state(self) -> dict:
         """The state for `restore`, so that a resumed run gives the same warnings as an uninterrupted one."""

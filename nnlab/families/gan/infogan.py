@@ -75,12 +75,12 @@ class InfoGAN(Adversarial):
         layers += [nn.Linear(conv_features(spec, widths), hidden, bias=normalization == "none")]
         layers += [nn.BatchNorm1d(hidden)] if normalization == "batch" else []
         discriminator = init_weights(nn.Sequential(nn.Sequential(*layers, nn.LeakyReLU(SLOPE)), nn.Linear(hidden, 1)))
-        told = categories + 2 * continuous
+        width = categories + 2 * continuous
         super().__init__(
             spec,
             generator=conv_generator(spec, latent_dim + categories + continuous, widths, hidden=hidden),
             discriminator=with_spectral_norm(discriminator) if spectral_norm else discriminator,
-            posterior=init_weights(nn.Sequential(nn.Linear(hidden, READING), nn.LeakyReLU(SLOPE), nn.Linear(READING, told))),
+            posterior=init_weights(nn.Sequential(nn.Linear(hidden, READING), nn.LeakyReLU(SLOPE), nn.Linear(READING, width))),
         )
         self.latent_dim, self.prior = latent_dim, prior
         self.categories, self.continuous = categories, continuous
@@ -159,10 +159,10 @@ class InfoGAN(Adversarial):
 
     def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
         """The agreement of the most likely category with the classes, if there are any."""
-        told = [(self.encode(batch.input)[:, : self.categories].argmax(1), batch.label) for batch in batches]
-        if told[0][1] is None:
+        pairs = [(self.encode(batch.input)[:, : self.categories].argmax(1), batch.label) for batch in batches]
+        if pairs[0][1] is None:
             return {}
-        category, label = map(torch.cat, zip(*told, strict=True))
+        category, label = map(torch.cat, zip(*pairs, strict=True))
         return agreement(category, label)
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:

@@ -234,8 +234,8 @@ class GameTrainer(GradientTrainer):
                 for said, seen in zip(answers, (play.real, play.fake), strict=True):
                     said.append(self.model.discriminate(*seen))
         r, f = map(torch.cat, answers)
-        told = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
-        figures = {"real_score": r.mean(), "fake_score": f.mean(), **told}
+        shares = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
+        figures = {"real_score": r.mean(), "fake_score": f.mean(), **shares}
         return dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
 
     def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:

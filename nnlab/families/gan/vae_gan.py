@@ -93,12 +93,12 @@ class VAEGAN(WithEncoder):
         seen = self.features(both)
         with torch.no_grad():
             wanted = self.features(real)
-        told = objective.generator(self.decide(seen)).mean()
+        game_loss = objective.generator(self.decide(seen)).mean()
         likeness = 0.5 * (seen[: len(real)].float() - wanted.float()).square().sum(1).mean()
         kl = gaussian_kl(play.kept["mean"], play.kept["log_variance"]).sum(1).mean()
         return Answer(
-            {"encoder": kl + self.weight * likeness, "decoder": self.gamma * likeness + told},
-            {"kl": kl, "feature_error": likeness, "generator_loss": told},
+            {"encoder": kl + self.weight * likeness, "decoder": self.gamma * likeness + game_loss},
+            {"kl": kl, "feature_error": likeness, "generator_loss": game_loss},
         )
 
     def encode(self, x: Tensor) -> Tensor:

@@ -125,10 +125,10 @@ class Boltzmann(Pairwise):
         """The statistics of a batch v (N, D), with the exact p(h|v)."""
         h, logits = self.logits_of_hidden(v)
         p = logits.softmax(1)  # (N, 2^H)
-        found = self.statistics(torch.cat([v, p @ h], 1))
+        means = self.statistics(torch.cat([v, p @ h], 1))
         pairs = (h.T * p.mean(0)) @ h
-        found["weight"][self.visible :, self.visible :] = pairs.fill_diagonal_(0)
-        return found
+        means["weight"][self.visible :, self.visible :] = pairs.fill_diagonal_(0)
+        return means
 
     def model_statistics(self) -> Statistics:
         """The exact statistics of p(v, h)."""

@@ -75,8 +75,8 @@ def flipped(s: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 def recall_share(net: Hopfield, patterns: Tensor, share: float, generator: torch.Generator) -> float:
     """The share of patterns (P, N) that is recalled after this share of their units is flipped."""
-    found = net.settle(flipped(patterns, share, generator))
-    return (overlaps(found, patterns) >= RECALLED).float().mean().item()
+    recalled = net.settle(flipped(patterns, share, generator))
+    return (overlaps(recalled, patterns) >= RECALLED).float().mean().item()
 
 
 def by_load(spec: DataSpec, patterns: Tensor, rule: Rule, generator: torch.Generator) -> list[tuple[float, float]]:
@@ -87,8 +87,8 @@ def by_load(spec: DataSpec, patterns: Tensor, rule: Rule, generator: torch.Gener
         if count > len(patterns) or not count:
             continue
         net.weight.copy_(stored(patterns[:count], rule))
-        some = patterns[evenly_spaced(count, TRIED)]
-        points.append((load, recall_share(net, some, FLIPPED, generator)))
+        tried = patterns[evenly_spaced(count, TRIED)]
+        points.append((load, recall_share(net, tried, FLIPPED, generator)))
     return points
 
 
@@ -118,9 +118,9 @@ def load_chart(spec: DataSpec, own: Tensor, rule: Rule, generator: torch.Generat
 
 def noise_chart(net: Hopfield, patterns: Tensor, generator: torch.Generator) -> np.ndarray:
     """The overlap of the recalled and the stored pattern, against the share of flipped units."""
-    found = [overlaps(net.settle(flipped(patterns, share, generator)), patterns) for share in NOISES]
-    mean = [m.mean().item() for m in found]
-    low, high = ([m.quantile(q).item() for m in found] for q in (0.1, 0.9))
+    by_noise = [overlaps(net.settle(flipped(patterns, share, generator)), patterns) for share in NOISES]
+    mean = [m.mean().item() for m in by_noise]
+    low, high = ([m.quantile(q).item() for m in by_noise] for q in (0.1, 0.9))
     with blank(("flipped units in %", "overlap with the stored pattern")) as drawn:
         axes, across = drawn.axes, [100 * share for share in NOISES]
         axes.plot(across, [1 - 2 * share for share in NOISES], color=FAINT, linestyle="--", label="before recall")

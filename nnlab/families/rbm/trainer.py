@@ -172,16 +172,16 @@ class RBMTrainer(ContrastiveTrainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        asked = context.options.likelihood
+        options = context.options.likelihood
         self.steps_done = 0  # steps
-        self.likelihood_every = period(asked.every, self.steps_per_epoch)
-        self.exact = asked.method == "exact" or (asked.method == "auto" and partition.countable(self.model) is not None)
-        if asked.method == "exact":
+        self.likelihood_every = period(options.every, self.steps_per_epoch)
+        self.exact = options.method == "exact" or (options.method == "auto" and partition.countable(self.model) is not None)
+        if options.method == "exact":
             partition.refuse_too_many(self.model)
-        if asked.method and self.exact:
+        if options.method and self.exact:
             self.metadata = {**self.metadata, "likelihood_by": "a sum over all states of one layer"}
-        elif asked.method:
-            annealed = {"chains": asked.chains, "temperatures": asked.temperatures}
+        elif options.method:
+            annealed = {"chains": options.chains, "temperatures": options.temperatures}
             self.metadata = {**self.metadata, "likelihood_by": "annealed importance sampling", **annealed}
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
@@ -207,8 +207,8 @@ class RBMTrainer(ContrastiveTrainer):
         log_likelihood_reverse        the same, annealed back from data; too low on average (Burda et al. 2015)
         log_likelihood_reverse_error  its standard error, nats
         """
-        asked, rbm = self.settings.likelihood, self.model
-        if asked.method is None:
+        options, rbm = self.settings.likelihood, self.model
+        if options.method is None:
             return {}
         feed = BatchBuilder(self.data.split(split), self.noise)
         with fork_rng(self.seed, self.device) as generator, evaluating(rbm):
@@ -216,14 +216,17 @@ class RBMTrainer(ContrastiveTrainer):
             mean = -free_energy.double().mean().item()
             if self.exact:
                 return {"log_likelihood": mean - partition.exact_log_z(rbm)}
-            found = partition.ais(rbm, asked.chains, asked.temperatures, generator)
-            figures = {"log_likelihood": mean - found.log_z, "log_likelihood_error": found.standard_error}
-            if asked.reverse:
+            estimate = partition.ais(rbm, options.chains, options.temperatures, generator)
+            figures = {"log_likelihood": mean - estimate.log_z, "log_likelihood_error": estimate.standard_error}
+            if options.reverse:
                 start = torch.cat(
-                    [self.drawn(b, generator) for b in feed.sequential(generator, feed.split.spread(asked.chains))]
+                    [self.drawn(b, generator) for b in feed.sequential(generator, feed.split.spread(options.chains))]
                 )
-                found = partition.reverse_from_data(rbm, start, asked.temperatures, generator)
-                figures |= {"log_likelihood_reverse": mean - found.log_z, "log_likelihood_reverse_error": found.standard_error}
+                estimate = partition.reverse_from_data(rbm, start, options.temperatures, generator)
+                figures |= {
+                    "log_likelihood_reverse": mean - estimate.log_z,
+                    "log_likelihood_reverse_error": estimate.standard_error,
+                }
         return figures
 
     def drawn(self, batch: Batch, generator: torch.Generator) -> Tensor:

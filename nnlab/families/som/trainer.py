@@ -161,9 +161,9 @@ class MapTrainer(Trainer):
         """The winners and labels of the validation split, if there is one, on the CPU."""
         part = self.data.validation if len(self.data.validation) else self.data.train
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            found = [self.model.assign(batch.target).cpu() for batch in BatchBuilder(part, self.noise).sequential(generator)]
+            units = [self.model.assign(batch.target).cpu() for batch in BatchBuilder(part, self.noise).sequential(generator)]
         labels = part.labels(part.rows)
-        return torch.cat(found), None if labels is None else labels.cpu()
+        return torch.cat(units), None if labels is None else labels.cpu()
 
     def images(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec

@@ -15,12 +15,12 @@ NEAR_ONE = 1 - 1e-7  # a step of 1 leaves the share 0, which has no logarithm
 
 def online(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
     """w_j ← w_j + α h_{j,l(x)} (x − w_j), one example of (N, D) after another. Returns their distances to the winner, (N,)."""
-    found = torch.empty(len(x), device=x.device)
+    distances = torch.empty(len(x), device=x.device)
     shares = rate * h
     for i, example in enumerate(x.split(1)):
-        found[i], winner = (part[0] for part in model.evaluate_split(example).min(1))
+        distances[i], winner = (part[0] for part in model.evaluate_split(example).min(1))
         model.place(torch.lerp(model.units, example, shares.index_select(0, winner[None]).T))
-    return found
+    return distances
 
 
 def mini_batch(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:

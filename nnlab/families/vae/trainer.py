@@ -51,9 +51,9 @@ class VAETrainer(GradientTrainer):
             name = self.model.spec.name
             raise BadInput(f"data: the test examples of {name} have no labels, which its metrics need; add them")
         self.metadata = {**self.metadata, "estimator": f"{self.model.k} z per image", "samples": self.model.k}
-        asked = context.options.likelihood
-        self.chunk = asked.chunk
-        self.estimate_by(asked.samples)
+        options = context.options.likelihood
+        self.chunk = options.chunk
+        self.estimate_by(options.samples)
 
     def prepare(self) -> None:
         super().prepare()

@@ -85,7 +85,7 @@ class VQVAE(Model):
         """Start the decoder from the mean example, and the code vectors from encoder outputs of training images."""
         set_output_mean(self.decoder, split, self.likelihood.output_for)
         rows = split.spread(max(FEW, SPARE * len(self.codebook) // self.places))
-        z = torch.cat([self.features(split.values(some)) for some in rows.split(eval_batch_size(split))])
+        z = torch.cat([self.features(split.values(part)) for part in rows.split(eval_batch_size(split))])
         self.codebook.begin(z.flatten(0, 1))
 
     # -- the code -------------------------------------------------------------------------------------------------
