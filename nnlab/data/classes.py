@@ -1,4 +1,4 @@
-"""`data.classes`: which rows are of the classes to learn from, and the labels that they then have."""
+"""`data.classes`: the rows of the classes to learn from, and their new labels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nnlab.errors import BadInput
 
 
 class Chosen(NamedTuple):
-    """Arrays whose labels count the classes to learn from, 0 … k − 1, and the rows of them.
+    """Arrays with the labels 0 … k − 1 of the classes to learn from, and the rows of these classes.
 
     train, test    (n,) int64: rows of the training and of the test arrays
-    held_out       (m,) int64: rows of the test arrays that are of the classes kept out; their labels number `held_out_classes`
+    held_out       (m,) int64: rows of the test arrays of the held-out classes; their labels index `held_out_classes`
     """
 
     arrays: Arrays
@@ -30,9 +30,9 @@ class Chosen(NamedTuple):
 
 
 def choose(arrays: Arrays, class_keys: list[int | str] | None, name: str) -> Chosen:
-    """The rows of the classes asked for, by number or by name; of all where None is.
+    """The rows of these classes, given by number or by name; None is all classes.
 
-    Raises BadInput if a class is unknown or repeated, if there are no labels, or none of the test examples remains.
+    Raises BadInput if a class is unknown or repeated, if there are no labels, or if no test example is left.
     """
     train, test = torch.arange(len(arrays.x_train)), torch.arange(len(arrays.x_test))
     if class_keys is None:
@@ -53,7 +53,7 @@ def choose(arrays: Arrays, class_keys: list[int | str] | None, name: str) -> Cho
 
 
 def class_indices(class_keys: Sequence[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
-    """Numbers of the classes of a set of this name that are asked for by number or by name; `place` says where they are."""
+    """The numbers of classes that are given by number or by name; `place` is the key or option, for messages."""
     numbers: list[int] = []
     for key in class_keys:
         number = class_index(key, classes, name, place)
@@ -64,10 +64,10 @@ def class_indices(class_keys: Sequence[int | str], classes: tuple[str, ...], nam
 
 
 def class_index(key: int | str, classes: tuple[str, ...], name: str, place: str) -> int:
-    """Of a class of that name, in whatever letters where none other differs by their size alone; or else of that number.
+    """The number of a class, given by name or by number. Upper and lower case do not matter if the name stays unique.
 
-    Raises BadInput if there is none, or if the number of one class is the name of another. Where all names are numbers, as
-    those of digits are, a class has its name alone: of the digits 0, 1 and 7 the third is no 2.
+    Raises BadInput if there is none, or if the number of one class is the name of another. If all names are
+    numbers, as for digits, only the name counts: of the digits 0, 1 and 7 the third is 7, not 2.
     """
     if not classes:
         raise BadInput(f"{place}: {name} has no labels to choose by")
@@ -96,7 +96,7 @@ def class_index(key: int | str, classes: tuple[str, ...], name: str, place: str)
 
 
 def listed(classes: tuple[str, ...], numerals: bool) -> str:
-    """The end of a sentence that says which classes there are."""
+    """The end of a message: the classes that exist."""
     names = ", ".join(classes[:12])
     return f"there are {names}" if numerals else f"there are 0 … {len(classes) - 1}: {names}"
 
@@ -107,7 +107,7 @@ def class_shares(split: Split, classes: int) -> Tensor:
 
 
 def need_classes(spec: DataSpec, why: str) -> None:
-    """Raise BadInput unless the data have two classes or more; `why` is the beginning of the sentence."""
+    """Raise BadInput unless the data have two classes or more; `why` is the start of the message."""
     if len(spec.classes) < 2:
-        has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
+        has = f"has only the class {spec.classes[0]}" if spec.classes else "has no labels"
         raise BadInput(f"model: {why}, but {spec.name} {has}")

@@ -1,4 +1,4 @@
-"""Whether data are those that a run was trained on: a digest of the values, the labels and the splits."""
+"""Check that data are those of a run's training: a digest of the values, the labels and the splits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nnlab.errors import BadInput, printable
 
 
 def digest(arrays: Arrays) -> str:
-    """Eight hexadecimal digits of the values and eight of the labels, as they were loaded: a checksum and no proof."""
+    """Eight hexadecimal digits of the values and eight of the labels, as they were loaded: a checksum, not a proof."""
     return f"{_crc(arrays.x_train, arrays.x_test)}-{_crc(arrays.y_train, arrays.y_test)}"
 
 
 def splits_digest(*rows: Tensor) -> str:
-    """Eight hexadecimal digits of which examples are in which split."""
+    """Eight hexadecimal digits, a checksum of the splits."""
     return _crc(*rows)
 
 
@@ -32,9 +32,9 @@ def _crc(*arrays: Tensor | None) -> str:
 
 
 def differences(known: DataSpec, now: DataSpec) -> list[str]:
-    """What differs between the data of a run and those that are there now; empty if nothing is known to.
+    """The differences between the data of a run and the data now; empty if none are known.
 
-    A run of an older version recorded the digest of its values alone, in another way: of it only the shape is compared.
+    A run of an older version has another digest, of the values only: then only the shape is compared.
     """
     changes = []
     if known.shape != now.shape:
@@ -56,10 +56,10 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[str]]:
-    """The data as a run knows them, and what differs from those that it was trained on.
+    """The data in the form of a run, and the differences from the data of its training.
 
-    Raises BadInput if they differ, unless that is `allowed`; and if the model cannot take them at all. What a table was
-    standardised by, and the range of the values, are the run's: its model learned from values of that scale.
+    Raises BadInput if they differ, unless that is `allowed`, and if the model cannot take them at all. A table is standardised
+    with the run's mean and std, and the range of the values is the run's, since its model learned from these values.
     """
     differs = differences(known, data.spec)
     if not differs:
@@ -75,7 +75,7 @@ def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[s
 
 
 def _standardised_as(data: Data, known: DataSpec) -> Data:
-    """The splits of a table, standardised by the run's mean and standard deviation instead of their own."""
+    """The splits of a table, standardised with the run's mean and standard deviation."""
     moved: dict[int, Tensor] = {}  # training and validation share one array
 
     def again(split: Split) -> Split:

@@ -1,4 +1,4 @@
-"""Where a value that is not finite came from."""
+"""The origin of a value that is not finite."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | N
 
 
 def divergence(trainer: Trainer, folder: RunFolder, progress: Progress, step: int, term: str, after: bool) -> Diverged:
-    """What to raise: where it showed, and the layer, found by living through the step again from the last good checkpoint.
+    """The error for a value that is not finite. The layer is found by repeating the steps from the last good checkpoint.
 
-    step   the number of the run's step (from 0) in which it showed; with `after`, the number of steps before it showed
+    step   the run's step (from 0) in which the value appeared; with `after`, the number of steps before it
     """
     where, kept = "", "No checkpoint was saved before it"
     if checkpoint.available(folder.checkpoints):
         state = checkpoint.load(folder.checkpoints, "last")
-        start, began = state["progress"]["step"], progress.stage_began  # a stage begins with a checkpoint, so it is of this one
+        start, began = state["progress"]["step"], progress.stage_began  # a checkpoint of this stage
         layer = replay(trainer, state["trainer"], start - began, step - began)
         where = f"; first layer with a value that is not finite: {layer}" if layer else ""
         kept = f"The checkpoint of step {start} is kept"
@@ -71,7 +71,7 @@ def divergence(trainer: Trainer, folder: RunFolder, progress: Progress, step: in
 
 
 def replay(trainer: Trainer, state: dict, start: int, step: int) -> str | None:
-    """The first layer that is not finite in update `step` of a stage, lived through again from a state at `start`."""
+    """The first layer that is not finite in update `step` of a stage, which is repeated from a state at `start`."""
     trainer.restore(state)
     while start < step:
         start += trainer.train(start, min(step - start, trainer.steps_per_epoch), lambda: False)

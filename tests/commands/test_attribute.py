@@ -119,7 +119,7 @@ def test_the_runs_own_judge_is_asked_unless_another_is_typed(trained, attribute,
     [
         (["--plus", "ten", "--minus", "0"], "--plus ten: Digits has no class 'ten'; there are 0, 1, 2"),
         (["--plus", "1", "--minus", "0,10"], "--minus 0,10: Digits has no class '10'; there are 0, 1, 2"),
-        (["--plus", "none.txt", "--minus", "0"], "--plus none.txt: holds no index; expected one a line"),
+        (["--plus", "none.txt", "--minus", "0"], "--plus none.txt: holds no index; expected one per line"),
         (["--plus", "beyond.txt", "--minus", "0"], "--plus beyond.txt: it lists 1438; the train split has examples 0 … 1437"),
         (
             ["--plus", "1", "--minus", "0", "--apply-to", "beyond.txt"],

@@ -26,14 +26,14 @@ SHAPES = "images (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, o
 
 
 class Npz(Images, Table):
-    """A user's arrays in one .npz file: `x_train`, and where there are any `y_train`, `x_test`, `y_test`.
+    """A user's arrays in one .npz file: `x_train`, and optionally `y_train`, `x_test`, `y_test`.
 
-    Images are (N, H, W), (N, H, W, C) or (N, C, H, W); a table is (N, D), its numbers as they are.
-    Without `x_test` a share `test` of the rows is set aside, class by class.
+    Images are (N, H, W), (N, H, W, C) or (N, C, H, W); a table is (N, D).
+    Without `x_test` the test split is a share `test` of each class.
 
-    range     the numbers of an image that become 0 and 1; auto: by their type and what occurs (`readings.reading_of`);
-              None: as they are
-    channels  which axis of a shape that could be either holds the channels
+    range     the numbers of an image that become 0 and 1; auto: by type and values (`readings.reading_of`);
+              None: not scaled
+    channels  the axis of the channels, if the shape does not say it
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Npz(Images, Table):
         return self.file.stem
 
     def size(self) -> int:
-        """Bytes of the arrays as they will be kept, read off their headers."""
+        """Bytes of the arrays in memory, from their headers."""
         try:
             with zipfile.ZipFile(self.file) as archive:
                 names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
@@ -73,7 +73,7 @@ class Npz(Images, Table):
         return BadInput(f"data.file: {self.file} cannot be read ({one_line(error)}); arrays of objects are not allowed")
 
     def load(self) -> Arrays:
-        """The file's arrays as examples and labels. Raises BadInput with all that is wrong with them."""
+        """The file's arrays as examples and labels. Raises BadInput with all their problems."""
         try:
             with np.load(self.file, allow_pickle=False) as archive:  # a pickle would run code
                 arrays = {key: archive[key] for key in archive.files}
@@ -140,10 +140,10 @@ def check_labels(part: str, arrays: dict[str, np.ndarray]) -> list[str]:
     if y not in arrays:
         return []
     if x not in arrays or (part == "test" and "y_train" not in arrays):
-        return [f"data.file: {y} has no use without {x} and y_train"]
+        return [f"data.file: {y} is not used without {x} and y_train"]
     labels, n = arrays[y], arrays[x].shape[:1]
     if arrays[x].ndim and labels.shape not in (n, (*n, 1)):
-        remedy = f"; of one-hot rows give {y}.argmax(1)" if labels.ndim == 2 and labels.shape[:1] == n else ""
+        remedy = f"; for one-hot rows use {y}.argmax(1)" if labels.ndim == 2 and labels.shape[:1] == n else ""
         return [f"data.file: {y} has shape {labels.shape}; expected one label per row of {x}, {n}{remedy}"]
     missing = np.flatnonzero(labels != labels)  # NaN, and of dates NaT
     if len(missing):
@@ -162,7 +162,7 @@ def check_alike(x_train: np.ndarray, x_test: np.ndarray) -> list[str]:
 
 
 def kept_bytes(path: Path, name: str) -> int:
-    """Of an array in an npz: bytes stay bytes, labels become int64, all else float32."""
+    """Bytes of an array in memory: bytes stay bytes, labels become int64, the rest float32."""
     with opened(path, name) as (_, shape, dtype, _):
         pass
     if name.startswith("y_"):
