@@ -44,7 +44,7 @@ def upsampling(widths: list[int], size: list[tuple[int, int]], activation: Activ
     """
     layers: list[nn.Module] = []
     for (inputs, width), larger in zip(pairwise(widths), reversed(size[:-1]), strict=True):
-        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that was lost by halving an odd side
         layers += [ACTIVATIONS[activation](), nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd)]
     return layers
 

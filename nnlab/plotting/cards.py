@@ -19,9 +19,9 @@ LONGEST = 12  # letters of a class's name
 
 
 def outlier_cards(model: Model, worst: list[tuple[Scored, int]]) -> np.ndarray:
-    """Images, the most unusual first, each with its rank, score and class; below it what the model makes of it, if it can.
+    """Images, the most unusual first, each with its rank, score and class; below it the reconstruction, if there is one.
 
-    A frame marks those of the classes that were kept out of training.
+    A frame marks images of classes that were not in the training.
     """
     rows = {"input": torch.stack([scored.worst[scored.rank(place)] for scored, place in worst])}
     if can(model, Reconstructs):

@@ -94,9 +94,7 @@ class Loop:
         for name in self.recorder.truncate_to(state["lengths"]):
             self.console.line(f"{name} is shorter than at the time of the checkpoint: the missing part is lost")
         if state["trainer"]["random"]["kind"] != self.trainer.device.type:
-            self.console.line(
-                f"the random numbers of another kind of device cannot continue on {self.trainer.device}: new ones are used"
-            )
+            self.console.line(f"the random numbers of another kind of device cannot go on on {self.trainer.device}: new ones")
         self.checkpoints.delete_after(p.step, self.stage.name, p.best_step)
 
     def run(self) -> str:

@@ -65,7 +65,7 @@ def test_data_that_are_drawn_at_each_reading_give_the_same_picture(nnlab, traine
         (["--from", "99999", "--to", "0"], "--from 99999: the test split has images 0 … 358"),
         (["--from", "0,1", "--to", "0,359"], "--to 359: the test split has images 0 … 358"),
         (["--from", "-1", "--to", "0"], "--from -1: the test split has images 0 … 358"),
-        (["--from", "0,1", "--to", "2"], "--from, --to: 2 and 1 images; a row needs one of each"),
+        (["--from", "0,1", "--to", "2"], "--from, --to: 2 and 1 images; each row needs one of both"),
         (
             ["--from", "0", "--to", "1", "--steps", "1"],
             "--steps: expected a whole number between 2 and 100, got 1",

@@ -92,7 +92,7 @@ def test_a_fit_that_was_cut_short_is_told(nnlab, trained, monkeypatch) -> None:
 def test_numbers_of_labels_that_cannot_be_are_refused(nnlab, trained) -> None:
     trained()
     for labels, expected in {
-        "9,100": "nnlab: --labels 9: Digits has 10 classes, each of which takes at least one label\n",
+        "9,100": "nnlab: --labels 9: Digits has 10 classes, and each needs at least one label\n",
         "10,1296": "nnlab: --labels 1296: there are 1295 training examples; all takes them all\n",
     }.items():
         assert nnlab("probe", "last", "--labels", labels)[::2] == (2, expected)
