@@ -1,4 +1,4 @@
-"""Checkpoints: written so that a kill at any moment leaves a whole one, read as data and never as code."""
+"""Checkpoints: after a kill at any moment there is a complete one; they are read as data, never as code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JUDGE = "judge.pt"  # beside the checkpoints: the weights of the run's judge, wh
 
 
 class Witness:
-    """A file that remembers why it could not be written: torch tells of a full disk in words of its own."""
+    """A file that keeps the OSError of a failed write, since torch raises another error."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -41,7 +41,7 @@ class Witness:
 
 
 def save(state: dict, path: Path) -> None:
-    """Written beside, flushed to the disk, renamed; of `last.pt` the one before is kept as `previous.pt`. Raises OSError."""
+    """Write under a temporary name, flush, rename; the old `last.pt` becomes `previous.pt`. Raises OSError."""
     own(path.parent)
     with replacing(path) as file:
         witness = Witness(file)

@@ -1,4 +1,4 @@
-"""The state of a run as it is now, while the run goes on."""
+"""A copy of the current state of a run, while the run goes on."""
 
 from __future__ import annotations
 

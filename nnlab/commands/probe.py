@@ -34,9 +34,7 @@ def main(argv: list[str]) -> int:
         "probe last",
         "probe last --labels 20,200,all --seeds 10",
     )
-    parser.add_argument(
-        "--labels", type=counts, metavar="N,…", help="numbers of labelled examples; by default 10,100,1000,all"
-    )
+    parser.add_argument("--labels", type=counts, metavar="N,…", help="numbers of labelled examples; by default 10,100,1000,all")
     parser.add_argument(
         "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
     )
@@ -115,7 +113,7 @@ def planned(data: Data, counts: list[int | None] | None, seeds: int) -> Plan:
     if sizes[0] < held:
         raise BadInput(f"--labels {sizes[0]}: {name} has {held} classes, and each needs at least one label")
     if sizes[-1] > n:
-        raise BadInput(f"--labels {sizes[-1]}: there are only {n} training examples; "all" uses all of them")
+        raise BadInput(f"--labels {sizes[-1]}: there are only {n} training examples; all uses all of them")
     draws = {}
     for size in sizes:
         times = 1 if size == n else seeds

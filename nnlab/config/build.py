@@ -1,4 +1,4 @@
-"""From a config's node to an object. Imports torch only through what a node names."""
+"""Builds an object from a config's node. Imports torch only if the node's class needs it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
 
 
 def extends(cls: type, base: type) -> bool:
-    """Whether a node of the other class will do for this one: it adds nothing, or what has defaults alone."""
+    """Whether a node of `base` also fits `cls`: a subclass whose new parameters all have defaults."""
     added = parameters(cls).keys() - parameters(base).keys()
     return issubclass(cls, base) and all(parameters(cls)[name].default is not inspect.Parameter.empty for name in added)
 

@@ -1,4 +1,4 @@
-"""The reasons that the YAML files give beside the values of a composed config. No torch."""
+"""The comments of the YAML files next to the values of a composed config. No torch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ COMMENT = re.compile(r"\s#")
 
 @dataclass
 class Reasons:
-    """Of a command line.
+    """The comments and files of a command line.
 
-    beside  the comment beside each key, by its place: trainer.batch_size
+    beside  the comment next to each key, by its place: trainer.batch_size
     chosen  the file behind each group that was chosen from: model → …/model/vae.yaml
     """
 
@@ -29,7 +29,7 @@ class Reasons:
 
 
 def reasons(overrides: list[str], config_dir: str | None = None) -> Reasons:
-    """What the files say that overrides, whose names are right, are composed of; of two files the later one."""
+    """The comments of all files of a valid command line; if two files have a key, the later one counts."""
     names.register_config_dir(config_dir)
     gathered = Reasons()
     with names.hydra():
@@ -55,7 +55,7 @@ def file_of(name: str, config_dir: str | None) -> Path | None:
 
 
 def comments(yaml: str) -> dict[str, str]:
-    """Each key of a YAML file by its place, with the comment beside it, which may be empty and may go on in lines below."""
+    """Each key of a YAML file by its place, with its comment, which may be empty or go on in the lines below."""
     by_place: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     place, column = "", 0

@@ -1,4 +1,4 @@
-"""Where configs are found: the shipped package `nnlab.configs`, and before it the folders a user gives with -cd. No torch."""
+"""Where configs are found: first the folder given by -cd, then the package `nnlab.configs`. No torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnlab.errors import BadInput
 
 
 def folders(config_dir: str | None = None) -> list[Path]:
-    """Config folders, the first to hold a file wins."""
+    """Config folders; the first that has a file is used."""
     own = [Path(config_dir)] if config_dir else []
     return [*own, Path(str(files("nnlab.configs")))]
 

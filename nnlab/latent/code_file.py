@@ -1,4 +1,4 @@
-"""A file of codes: a set of examples as an autoencoder remembers them, in a few bytes each.
+"""A file of codes: examples as codes of an autoencoder, in a few bytes each.
 
 An .npz that numpy.load reads:
 

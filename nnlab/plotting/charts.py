@@ -110,7 +110,7 @@ def kl_chart(kl: Tensor) -> np.ndarray:
 
 
 def outlier_plot(spec: DataSpec, sets: list[tuple[str, Points]], worst: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
-    """The points of a plane in the colours of their classes, points of held-out classes are dark, with rings (K, 2) around the worst."""
+    """The points of a plane in the colours of their classes, held-out ones dark, rings (K, 2) around the worst."""
     (_, data), *others = sets
     with canvas(spec.column_names, np.concatenate([points.xy for _, points in sets])) as drawn:
         scatter(drawn.axes, data, classes)

@@ -1,4 +1,4 @@
-"""The codes of many inputs as a picture: along their principal components, by t-SNE, or directly if they have one or two coordinates."""
+"""The codes of many inputs as a picture: along their principal components, by t-SNE, or directly if they have at most two."""
 
 from __future__ import annotations
 

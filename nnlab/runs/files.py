@@ -1,8 +1,8 @@
-"""Writing files: never through a link, and so that a reader (or a kill) never meets half a file. No torch.
+"""Writing files: never through a link, and never half a file, also after a kill. No torch.
 
-A run folder may come from a stranger, who may have put links there under the names that nnlab writes. Every file that
-nnlab writes is therefore either a new one (`creating`), mostly made beside and renamed (`replacing`, `write_whole`, `copy`),
-or one that was opened for appending without following a link (`appending`); and it lies in a folder that is no link (`own`).
+A run folder from somebody else may have links under the names that nnlab writes. So every file that nnlab writes is a new
+one (`creating`), usually under a temporary name and then renamed (`replacing`, `write_whole`, `copy`), or it is opened for
+appending without following a link (`appending`). Its folder must not be a link (`own`).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def appending(path: Path) -> IO[bytes]:
 
 
 def read(path: Path, most: int) -> bytes:
-    """The content of a file of at most so many bytes. Raises OSError if it is longer, a link, a pipe or a device."""
+    """The content of a file of at most `most` bytes. Raises OSError if it is longer, a link, a pipe or a device."""
     with os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY), "rb") as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):

@@ -1,4 +1,4 @@
-"""Whether a run folder holds files and folders alone. No torch.
+"""Checks that a run folder has only files and folders. No torch.
 
 A link, a pipe or a device among the files of a run that came from somebody else may lead anywhere, or never end.
 """
