@@ -180,10 +180,10 @@ def test_each_trouble_is_said_once() -> None:
     assert told(*[{"diversity": 3.0}] * 20, *[{"diversity": 1.1}] * 20) == []  # codes that come back to their prior's width
     collapsed = told(*[{}] * 20, *[{"diversity": 0.2}] * 20)
     assert len(collapsed) == 1
-    assert "of the data's variance they have 20%, after 90%" in collapsed[0]
+    assert "their variance is 20% of the data's, and was 90%" in collapsed[0]
     frozen = told(*[{"generator_loss": 0.0}] * 20)
     assert len(frozen) == 1
-    assert "generator_loss stands still at 0" in frozen[0]
+    assert "generator_loss does not change from 0" in frozen[0]
     assert "never more than 1%" in told(*[{"diversity": 0.01}] * 40)[0]
 
 
