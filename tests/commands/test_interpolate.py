@@ -95,7 +95,7 @@ def test_what_is_no_number_or_left_out_is_a_matter_of_usage(nnlab, typed):
 def test_models_and_data_of_which_there_is_no_picture(nnlab, trained):
     trained("data=moons")
     typed = ["--from", "0", "--to", "1"]
-    assert "interpolate: Moons is a table of 2 columns, of which there is no picture" in nnlab("interpolate", "last", *typed)[2]
+    assert "interpolate: Moons is a table of 2 columns, so there is no picture" in nnlab("interpolate", "last", *typed)[2]
     trained(model="kmeans")
     assert "interpolate: KMeans cannot decode a code; models that can: aae, ae, " in nnlab("interpolate", "last", *typed)[2]
 

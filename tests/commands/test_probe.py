@@ -85,7 +85,9 @@ def test_a_fit_that_was_cut_short_is_told(nnlab, trained, monkeypatch) -> None:
     monkeypatch.setattr(probe, "MOST_STEPS", 1)
     status, out, error = nnlab("probe", "last", "--labels", "20", "--seeds", "2")
     assert (status, error) == (0, "")
-    assert "had not converged, and its figure may be low: codes of PCA (4) by 20, raw pixels (64) by 20, PCA (4) by 20" in out
+    assert (
+        "did not converge, and the accuracy may be too low: codes of PCA (4) by 20, raw pixels (64) by 20, PCA (4) by 20" in out
+    )
     assert figures()["encoders"]["PCA (4)"]["20"]["converged"] is False
 
 
@@ -93,7 +95,7 @@ def test_numbers_of_labels_that_cannot_be_are_refused(nnlab, trained) -> None:
     trained()
     for labels, expected in {
         "9,100": "nnlab: --labels 9: Digits has 10 classes, and each needs at least one label\n",
-        "10,1296": "nnlab: --labels 1296: there are 1295 training examples; all takes them all\n",
+        "10,1296": "nnlab: --labels 1296: there are only 1295 training examples; all uses all of them\n",
     }.items():
         assert nnlab("probe", "last", "--labels", labels)[::2] == (2, expected)
     for labels, expected in {
