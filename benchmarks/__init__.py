@@ -1,3 +1,3 @@
-"""Speed and memory side by side with peers. One file a benchmark, with a docstring that says what is measured and
-`run(rounds)`, which gives its results as Markdown; whatever is only shared stands in `measure.py`.
+"""Speed and memory compared with peers. One file per benchmark, with a docstring about what is measured and
+`run(rounds)`, which returns its results as Markdown; shared code is in `measure.py`.
 """

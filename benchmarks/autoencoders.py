@@ -3,7 +3,7 @@
 A ratio is of mean squared errors. PSNR is the mean over images, in dB; gains are over the corrupted input (Gaussian, σ = 0.3),
 and inside a hole of 10×10 pixels over what fills it without learning. A unit is active where its atom moves the image by a
 tenth; `jacobian` is the mean of the sum of the squares of ∂code/∂image. The runs stay under outputs/autoencoders, with their
-pictures; one that is there already, complete and of the same config, is not made again.
+pictures; a complete run with the same config is not made again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the benchmarks of few labels share: a run without labels, and classifiers on its network from several starts."""
+"""Shared by the benchmarks of few labels: a run without labels, and classifiers on its network from several starts."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ figures   the values in metrics.jsonl
 pictures  the PNG files in images/
 
 No name enters a hash, so a renamed metric, picture or module leaves all of them. The bits depend on the machine and on the
-versions of the libraries: compare on one machine. A run that is refused says why instead.
+versions of the libraries: compare on one machine. A run that fails prints the reason instead.
 Recipes need the real data (NNLAB_DATA); without it they are left out. Words at the end choose runs by a part of their name.
 """
 

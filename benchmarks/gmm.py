@@ -1,6 +1,6 @@
 """Seconds for ten of EM's passes over Fashion-MNIST, ten Gaussians from the same start, regularisation 1e-3.
 
-Each in a process of its own, in turn; the best round counts. The bound is in nats an example, that of the last pass.
+Each runs in a separate process, in turn; the best round counts. The bound is in nats per example, that of the last pass.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where an update's time goes, by torch's profiler: the operations that take most, as shares of the time in operations.
 
-Fifty updates on Fashion-MNIST in batches of 128 with `trainer.precision=auto`, without a graph, which a profiler cannot look
-into.
+Fifty updates on Fashion-MNIST in batches of 128 with `trainer.precision=auto`, without a CUDA graph, which hides the
+operations from the profiler.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Seconds for twenty of Lloyd's passes over Fashion-MNIST (60,000 × 784, k = 64) from the same 64 images.
 
-Each in a process of its own, in turn; the best round counts. nnlab reads bytes in batches of 4,000 and adds a twenty-first
+Each in a separate process, in turn; the best round counts. nnlab reads bytes in batches of 4,000 and adds a twenty-first
 reading for the inertia; scikit-learn has the images as float32. Where the CPU multiplies bytes, nnlab's products are of bytes.
 """
 

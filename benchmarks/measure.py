@@ -1,4 +1,4 @@
-"""What the benchmarks share: time in turn, peak memory, tables, and the machine in a sentence."""
+"""Shared by the benchmarks: timing in turn, peak memory, tables, and the description of the machine."""
 
 from __future__ import annotations
 

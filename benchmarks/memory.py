@@ -1,4 +1,4 @@
-"""Peak resident memory of one epoch of the VAE 784-512-16 on Fashion-MNIST, each in a process of its own.
+"""Peak resident memory of one epoch of the VAE 784-512-16 on Fashion-MNIST, each in a separate process.
 
 nnlab's is the whole command: set up, train, evaluate, draw, save; the other is the hand-written loop and nothing else.
 """

@@ -1,8 +1,8 @@
-"""Seconds for one epoch, one Gibbs step an update, of an RBM 784×256 on binary MNIST: batch 128, rate 0.05; the updates alone.
+"""Seconds for one epoch, one Gibbs step per update, of an RBM 784×256 on binary MNIST: batch 128, rate 0.05; the updates alone.
 
-60,000 images; each in a process of its own, in turn; the best round counts, after two epochs that do not. The ratio is to
+60,000 images; each in a separate process, in turn; the best round counts, after two epochs that do not. The ratio is to
 scikit-learn's BernoulliRBM in float32, whose chains are persistent. The last column, after the last round, is the negative
-pseudo-log-likelihood of 2,000 training images, in nats an image by 16 bits of each: as many epochs lie behind it in every line.
+pseudo-log-likelihood of 2,000 training images, in nats per image from 16 bits of each, after equally many epochs in each line.
 """
 
 from __future__ import annotations

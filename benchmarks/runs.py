@@ -1,4 +1,4 @@
-"""What the benchmarks that compare whole runs share: a run is made by its command line, once, and its figures are read."""
+"""Shared by the benchmarks that compare whole runs: a run is made by its command line, once, and its figures are read."""
 
 from __future__ import annotations
 

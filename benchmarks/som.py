@@ -1,8 +1,8 @@
-"""Seconds an epoch of a 20 × 20 map on Fashion-MNIST (60,000 × 784), and its errors on them after three epochs.
+"""Seconds per epoch of a 20 × 20 map on Fashion-MNIST (60,000 × 784), and its errors on them after three epochs.
 
 MiniSom learns online, nnlab by mini-batches as configs/trainer/som.yaml has them; both start on the principal plane with a
 radius of 5 and a rate of 0.5, and end with a radius of 1.67: the smaller it ends, the smaller is the quantization error and the
-larger the topographic one. Each in a process of its own, MiniSom once, for its epoch takes a minute.
+larger the topographic one. Each in a separate process; MiniSom runs once, since its epoch takes a minute.
 """
 
 from __future__ import annotations

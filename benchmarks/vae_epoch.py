@@ -1,7 +1,7 @@
 """Seconds for one epoch of the VAE 784-512-16 on Fashion-MNIST: 60,000 images, batch 128, Adam 1e-3; the updates alone.
 
-All train the same network on the same loss, each in a process of its own, in turn; the best round counts, after two epochs
-that do not. The ratio is to the first line. The loss, of the last round's epoch in nats an image, shows that they do the
+All train the same network on the same loss, each in a separate process, in turn; the best round counts, after two epochs
+that do not. The ratio is to the first line. The loss, of the last round's epoch in nats per image, shows that they do the
 same work.
 """
 

@@ -1,7 +1,7 @@
-"""The variational autoencoders, each by its recipe: figures of the test split, nats an image, seed 0.
+"""The variational autoencoders, each by its recipe: figures of the test split, nats per image, seed 0.
 
-−log p(x) is of 500 codes an image by importance sampling, ± its standard error; that of `cvae` is −log p(x|y). All three see
-dynamically binarized MNIST; the paper is Burda et al. 2016, with 3,280 epochs of batches of 20 and 5,000 codes an image. `as
+−log p(x) is of 500 codes per image by importance sampling, ± its standard error; that of `cvae` is −log p(x|y). All three see
+dynamically binarized MNIST; the paper is Burda et al. 2016, with 3,280 epochs of batches of 20 and 5,000 codes per image. `as
 asked` is the share of samples that a classifier, 99.0 % right on such images, sees as the class that was asked for. A gray
 image has no likelihood under Bernoulli, whose ELBO then only compares with others of its kind; the KL of `vq_vae` is
 −log p(grid) of the learned prior. The runs stay under outputs/variational, with their pictures; one that is there already,

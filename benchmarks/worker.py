@@ -1,4 +1,4 @@
-"""A peer in a process of its own: `python -m benchmarks.worker benchmarks.peers.vae.handwritten`.
+"""A peer in a separate process: `python -m benchmarks.worker benchmarks.peers.vae.handwritten`.
 
 It prepares, trains each variant for some epochs that do not count, then runs an epoch for each name that it reads. What a
 peer sets for its whole process (threads, flushing of denormals) stays its own.

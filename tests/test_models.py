@@ -275,7 +275,7 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     own = ["data=npz", "data.root=.", "data.file=own.npz", "data.test=0.2"]
     few = legal(model, *QUIET, "model.clusters=3", "model.components=3", "model.init=random")
     overrides = [*small(model, *own), *own, f"noise={noise}", *few]
-    if refused("units, each joined to all", *overrides):  # whose weights are the square of an image's size
+    if refused("units, all connected", *overrides):  # whose weights are the square of an image's size
         return
     experiment = built(*overrides)
     experiment.initialize()

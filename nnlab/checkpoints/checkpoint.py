@@ -1,4 +1,4 @@
-"""Checkpoints: written so that a kill at any moment leaves a whole one, read as data and never as code."""
+"""Checkpoints: after a kill at any moment there is a complete one; they are read as data, never as code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JUDGE = "judge.pt"  # beside the checkpoints: the weights of the run's judge, wh
 
 
 class Witness:
-    """A file that remembers why it could not be written: torch tells of a full disk in words of its own."""
+    """A file that keeps the OSError of a failed write, since torch raises another error."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -41,7 +41,7 @@ class Witness:
 
 
 def save(state: dict, path: Path) -> None:
-    """Written beside, flushed to the disk, renamed; of `last.pt` the one before is kept as `previous.pt`. Raises OSError."""
+    """Write under a temporary name, flush, rename; the old `last.pt` becomes `previous.pt`. Raises OSError."""
     own(path.parent)
     with replacing(path) as file:
         witness = Witness(file)
@@ -83,7 +83,7 @@ def load(folder: Path, name: str) -> dict:
     try:
         return with_judge(read(path), folder)
     except DAMAGED as error:
-        usable = [other for other in available(folder) if other != path.stem and is_whole(folder / f"{other}.pt")]
+        usable = [stem for stem in available(folder) if stem != path.stem and is_whole(folder / f"{stem}.pt")]
         offer = f"Usable: {', '.join(usable)}; add --checkpoint {usable[0]}" if usable else "No other is usable; train again"
         raise BadInput(f"{path}: damaged ({str(error).splitlines()[0]}). {offer}") from error
 

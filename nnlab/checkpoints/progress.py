@@ -20,7 +20,7 @@ class Progress:
     seconds: float = 0.0  # of the run, over all its processes
     epoch_seconds: float = 0.0  # of the updates of this epoch alone
     epoch_images: int = 0
-    rates: list[float] = field(default_factory=list)  # images a second of each whole epoch
+    rates: list[float] = field(default_factory=list)  # images per second of each whole epoch
     best: float | None = None
     best_step: int = 0
     reference: float | None = None  # what early stopping compares with: the last figure that was better by min_delta

@@ -1,4 +1,4 @@
-"""An earlier run's model as an ingredient of a new run: `model.encoder=RUN`.
+"""An earlier run's model as a part of a new run: `model.encoder=RUN`.
 
 What the config of the new run then holds suffices to build that model again; its weights come from the earlier run when the
 new one begins, and from the new run's own checkpoints ever after, so that the earlier run may be deleted.

@@ -1,4 +1,4 @@
-"""The state of a run as it is now, while the run goes on."""
+"""A copy of the current state of a run, while the run goes on."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def _to_host(copies: Any, device: torch.device, ready: torch.cuda.Event) -> Any:
 
     with torch.cuda.stream(stream):
         stream.wait_event(ready)
-        found = each_tensor(copies, fetch)
+        copied = each_tensor(copies, fetch)
     stream.synchronize()
-    return found
+    return copied

@@ -1,4 +1,4 @@
 """The verbs of the command line, one per file.
 
-verbs.VERBS   all of them, a line each
+verbs.VERBS   all verbs, one line each
 """

@@ -1,4 +1,4 @@
-"""What the verbs that take a run have in common on the command line. No torch."""
+"""Shared by the verbs that take a run: their arguments. No torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPLITS = ("train", "validation", "test")
 PICTURES = (".png", ".gif", ".pdf", ".svg")
 WIDTH = 80  # of a paragraph of a page of help
 
-MOST_STEPS = 100  # images side by side in a picture that one can still look at
+MOST_STEPS = 100  # largest number of images side by side in a picture
 
 
 def make_parser(verb: str, description: str, *examples: str, run: bool = True, keyed: bool = False) -> Parser:
@@ -48,7 +48,7 @@ def make_parser(verb: str, description: str, *examples: str, run: bool = True, k
     return parser
 
 
-def add_checkpoint(parser: Parser, default: str = "best where there is one, else last") -> None:
+def add_checkpoint(parser: Parser, default: str = "best if there is one, else last") -> None:
     """Add --checkpoint, the name of the checkpoint to read; `default` says in the help what is read without it."""
     parser.add_argument("--checkpoint", metavar="NAME", help=f"best, last, step-000500, …; by default {default}")
 
@@ -62,7 +62,7 @@ def add_model(parser: Parser) -> None:
 def add_data_changed(parser: Parser) -> None:
     """The option of every verb that reads the run's data."""
     parser.add_argument(
-        "--data-changed", action="store_true", help="use data that are not those of the training, and record it"
+        "--data-changed", action="store_true", help="allow data that differ from those of the training, and record it"
     )
 
 
@@ -73,7 +73,7 @@ def add_split(parser: Parser, default: str, use: str = "") -> None:
 
 
 def add_output(parser: Parser, name: str, scale: str = "--scale") -> None:
-    """Add -o, where a picture goes, and what it looks like; `name` is the picture's name in images/ of the run."""
+    """Add -o, the file of a picture, and the options of its look; `name` is the picture's name in images/ of the run."""
     by_default = f"{', '.join(PICTURES)}; by default images/{name}.png of the run"
     parser.add_argument("-o", "--output", type=picture_file, metavar="FILE.png", help=by_default)
     add_look(parser, scale)
@@ -154,7 +154,7 @@ def parse_override(line: str, example: str) -> tuple[str, object]:
 
 
 def check_archive(path: Path | None, what: str) -> None:
-    """Raise BadInput if that is no name of an .npz."""
+    """Raise BadInput if that is not the name of an .npz."""
     if path and path.suffix.lower() != ".npz":
         raise BadInput(f"-o {path}: {what} written as NumPy's .npz; give a name that ends in .npz")
     if path:
@@ -162,31 +162,31 @@ def check_archive(path: Path | None, what: str) -> None:
 
 
 def picture_file(text: str) -> Path:
-    """The type of an option that names a picture to write: what is wrong with it is told before torch is imported."""
+    """The type of an option with the name of a picture; it is checked before torch is imported."""
     check_picture(Path(text))
     return check_place(Path(text))
 
 
 def check_picture(path: Path | None) -> None:
-    """Raise BadInput if that is no name of a picture."""
+    """Raise BadInput if that is not the name of a picture."""
     if path and path.suffix.lower() not in PICTURES:
         raise BadInput(f"-o {printable(path)}: pictures are written as {', '.join(PICTURES)}; end the name so")
 
 
 def check_place(path: Path) -> Path:
-    """The path itself. Raises BadInput if no file can be written there, as far as can be seen beforehand."""
+    """The path itself. Raises BadInput if it is already clear that no file can be written there."""
     if path.is_dir():
         raise BadInput(f"-o {printable(path)}: is a folder; give the name of a file in it")
     parent = next(parent for parent in path.absolute().parents if parent.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise BadInput(f"-o {printable(path)}: nothing can be written into {printable(parent)}; choose another place")
+        raise BadInput(f"-o {printable(path)}: cannot write into {printable(parent)}; choose another folder")
     return path
 
 
 def write_picture(
     picture: np.ndarray, args: Namespace, run: LoadedRun, name: str, figures: dict | None = None, output: bool = True
 ) -> int:
-    """Save a picture, before it the figures that belong to it as JSON beside it, and say where.
+    """Save a picture, and its metrics as JSON next to it, and print where.
 
     asked   the options of `add_output`, or of `add_look` alone
     output  whether it is the picture that -o names; another one always goes to images/ of the run
@@ -211,7 +211,7 @@ def write_picture(
 
 
 def write_figures(figures: dict, path: Path) -> None:
-    """Figures as JSON beside the file that they are of, and say where."""
+    """Write metrics as JSON next to their file, and print where."""
     beside = path.with_suffix(".json")
     try:
         beside.parent.mkdir(parents=True, exist_ok=True)

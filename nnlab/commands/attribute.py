@@ -1,4 +1,4 @@
-"""nnlab attribute: give images an attribute by the vector that leads, in the codes, from those without it to those with it."""
+"""nnlab attribute: give images an attribute by adding the difference of two mean codes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 
 def arguments(argv: list[str]) -> Namespace:
-    """The command line of the verb, read. Exits with a message where it cannot be."""
+    """The parsed command line of the verb. Exits with a message if it is wrong."""
     parser = make_parser(
         "attribute",
-        "What the codes e(X) + t · S decode to, where S leads from the mean code of the images without an attribute (--minus) "
-        "to the mean code of those with it (--plus). S is measured on the training split and given to other images, those of "
+        "Decode the codes e(X) + t · S. S is the difference from the mean code of the images without an attribute (--minus) "
+        "to the mean code of those with it (--plus). S is measured on the training split and added to other images, those of "
         "--split. A SELECTION is classes by name, or else by number (sneaker or 3,5), or a file of indices into the split: "
         "whole numbers, one a line in a .txt, or an array in a .npy.",
         "attribute last --plus trouser --minus t-shirt/top",
@@ -48,16 +48,20 @@ def arguments(argv: list[str]) -> Namespace:
     parser.add_argument("--plus", required=True, metavar="SELECTION", help="training images with the attribute")
     parser.add_argument("--minus", required=True, metavar="SELECTION", help="training images without it")
     parser.add_argument(
-        "--apply-to", metavar="SELECTION", help="who is given it, in --split; by default the classes of --minus"
+        "--apply-to", metavar="SELECTION", help="the images of --split that get it; by default the classes of --minus"
     )
     parser.add_argument(
-        "--strength", type=reals, default=[0, 0.5, 1.0, 1.5], metavar="T,…", help="t, a column each; by default 0,0.5,1,1.5"
+        "--strength",
+        type=reals,
+        default=[0, 0.5, 1.0, 1.5],
+        metavar="T,…",
+        help="values of t, one column each; by default 0,0.5,1,1.5",
     )
-    parser.add_argument("-n", type=positive, default=8, help="images in the picture; by default 8. The figures are of all")
+    parser.add_argument("-n", type=positive, default=8, help="images in the picture; by default 8. The metrics use all images")
     parser.add_argument(
         "--judge",
         metavar="JUDGE",
-        help="says which images are seen as the classes of --plus: auto (a classifier trained once a dataset) or RUN; by "
+        help="counts the images classified as --plus: auto (a classifier trained once per dataset) or RUN; by "
         "default the run's own, if it has one",
     )
     add_split(parser, "test")
@@ -98,12 +102,12 @@ def main(argv: list[str]) -> int:
 
 
 def check(args: Namespace) -> None:
-    """Raise BadInput with all that can be told from the command line alone."""
+    """Raise BadInput with all problems of the command line."""
     for option, count in (("--strength", len(args.strength)), ("-n", args.n)):
         if count > MOST_STEPS:
             raise BadInput(f"{option}: expected at most {MOST_STEPS} for a picture, got {count}")
     if args.judge == "inception":
-        raise BadInput("--judge inception: it knows other classes than these data have; give auto, or the run of a classifier")
+        raise BadInput("--judge inception: it has other classes than these data; give auto, or the run of a classifier")
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ class Group:
 
 
 def chosen(args: Namespace, data: Data) -> tuple[Group, Group, Group]:
-    """Those with the attribute, those without it, those who are given it.
+    """The groups: with the attribute, without it, and the images that get it.
 
     Raises BadInput if a selection is none or empty, or it is not said whom to give the attribute.
     """
@@ -139,12 +143,12 @@ def chosen(args: Namespace, data: Data) -> tuple[Group, Group, Group]:
     if args.apply_to is None and minus.classes is None:
         raise BadInput(f"--apply-to: needed, since {args.minus} lists training images; give classes, or indices of --split")
     if args.judge is not None and plus.classes is None:
-        raise BadInput(f"--judge {args.judge}: tells classes apart, and {args.plus} is none; leave it out")
+        raise BadInput(f"--judge {args.judge}: recognizes classes, but {args.plus} is not a class; leave it out")
     applied = minus if args.apply_to is None else selection(args.apply_to, "--apply-to", data.spec)
     places = ((plus, "train"), (minus, "train"), (applied, args.split))
     groups = tuple(Group(each, data, split, each.rows(nonempty_split(data, split), split)) for each, split in places)
     if set(groups[0].rows.tolist()) == set(groups[1].rows.tolist()):
-        raise BadInput("--plus, --minus: the same images, between which nothing leads anywhere; choose others")
+        raise BadInput("--plus, --minus: the same images, so the difference is 0; choose others")
     return groups
 
 
@@ -158,7 +162,7 @@ def leading(run: LoadedRun, minus: Group, plus: Group) -> Tensor:
 def measured(
     run: LoadedRun, strengths: list[float], direction: Tensor, applied: Group, named: dict[str, Group], judge: Judge | None
 ) -> list[dict]:
-    """Of the images themselves, and of each strength the mean squared error to them; of both which classes a judge sees."""
+    """For each strength the mean squared error to the images, and the classes that a judge sees in both."""
     from nnlab.latent.codes import shift
     from nnlab.metrics.reconstruction import mse
 
@@ -203,7 +207,7 @@ def summary(figures: dict) -> str:
 
 
 def drawn(run: LoadedRun, args: Namespace, direction: Tensor, applied: Group) -> np.ndarray:
-    """The picture of some of the images, at even distances."""
+    """The picture of some of the images, evenly spaced."""
     import torch
 
     from nnlab.commands.run_access import select_examples, titles

@@ -1,4 +1,4 @@
-"""nnlab batch-size [KEY=VALUE …]: the largest trainer.batch_size that a GPU's memory holds for that training, by trial."""
+"""nnlab batch-size [KEY=VALUE …]: the largest trainer.batch_size that fits into a GPU's memory, by trial."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from nnlab.commands.train import check_before
 from nnlab.config import names
 from nnlab.errors import BadInput
 
-LEAST = 2  # examples: of one alone no batch normalisation has a variance
-FINE = 1 / 32  # of the answer: a closer one would not outlast the next allocation
+LEAST = 2  # examples: batch normalisation needs at least two for a variance
+FINE = 1 / 32  # relative accuracy of the result: a better one has no use, since memory changes
 
 
 def main(argv: list[str]) -> int:
     """Find the largest batch size by trial and print it. Returns the exit status. Raises BadInput if none fits."""
     parser = make_parser(
         "batch-size",
-        "The largest trainer.batch_size that a GPU's memory holds for what train would train, by trial.",
+        "The largest trainer.batch_size that fits into a GPU's memory, by trial.",
         "batch-size model=conv_vae data=cifar10",
         run=False,
         keyed=True,
     )
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for nnlab train")
     args = parser.parse_args(argv)
-    typed = names.check(args.overrides, sweep=True)  # which is told of below
+    typed = names.check(args.overrides, sweep=True)  # reported below
     check_before(typed, None, quick=False)
     jobs = list(typed.jobs())
     if len(jobs) > 1:
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     config = {**config, "judge": "none"}  # it looks after the training step
     size = largest(lambda size: fits(config, size), most=training_examples(config))
     if size == 0:
-        raise BadInput(f"fit: not even a batch of {LEAST} examples fits; take a smaller model")
+        raise BadInput(f"fit: not even a batch of {LEAST} examples fits; use a smaller model")
     print(f"trainer.batch_size={size}")
     return 0
 
@@ -63,7 +63,7 @@ def training_examples(config: dict) -> int:
 
     found = device.resolve(config["device"])
     if found.type != "cuda":
-        raise BadInput(f"fit: tries what a GPU's memory holds, but the device is {found}")
+        raise BadInput(f"fit: works only on a GPU, but the device is {found}")
     experiment = build_experiment({**config, "trainer": {**config["trainer"], "batch_size": LEAST}})
     if not isinstance(experiment.options, UpdateOptions):
         kind = f"{type(experiment.model).__name__} learns {experiment.trainer.description}"

@@ -1,4 +1,4 @@
-"""A verb asks for what a model can do, and says in a sentence if it can't."""
+"""Checks of what a model can do, for the verbs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def require(model: Model, capability: type, verb: str) -> None:
 def require_image(model: Model, verb: str) -> None:
     """Raise BadInput if the model's data are a table, of which a verb cannot draw a picture."""
     if model.spec.kind != "image":
-        raise BadInput(f"{verb}: {model.spec.name} is a table of {model.spec.features} columns, of which there is no picture")
+        raise BadInput(f"{verb}: {model.spec.name} is a table of {model.spec.features} columns, so there is no picture")
 
 
 def names_of(capability: type) -> list[str]:

@@ -1,4 +1,4 @@
-"""nnlab compress: images as codes in a small file, from which nnlab decompress brings them back: the model as an archiver."""
+"""nnlab compress: write images as codes into a small file, which nnlab decompress reads: the model as an archiver."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ KINDS = ("float32", "float16", "uint8", "symbols")  # as nnlab.latent.code_file 
 
 
 def arguments(argv: list[str]) -> Namespace:
-    """The command line of the verb, read. Exits with a message where it cannot be."""
+    """The parsed command line of the verb. Exits with a message if it is wrong."""
     parser = make_parser(
         "compress",
-        "Your own images, or a split, as codes in a file, with what they cost: bytes in, bytes out, and how near to the images "
-        "nnlab decompress comes with them: figures as JSON beside the file, and images/encoding.png of the run. Whoever "
-        "decompresses them needs the same run.",
+        "Write your own images, or a split, as codes into a file. Also bytes in, bytes out, and the error of the images that "
+        "nnlab decompress makes: metrics as JSON next to the file, and images/encoding.png of the run. To decompress you "
+        "need the same run.",
         "compress last photos -o photos.npz",
         "compress last --split test -o codes.npz",
         "compress last mine.npz -o codes.npz --codes uint8",
@@ -53,8 +53,8 @@ def arguments(argv: list[str]) -> Namespace:
     parser.add_argument(
         "--codes",
         choices=KINDS,
-        help="how a code is stored; float32, the default, decodes to the model's very reconstruction, uint8 takes a quarter; "
-        "symbols, the default of a vq_vae, takes a byte or two a place and decodes to the very reconstruction, too",
+        help="how a code is stored; float32, the default, decodes exactly to the reconstruction, uint8 takes a quarter; "
+        "symbols, the default for a vq_vae, takes one or two bytes per place and is exact, too",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.npz", help="the file of codes")
     add_split(parser, "test", use="instead of IMAGES")
@@ -65,7 +65,7 @@ def arguments(argv: list[str]) -> Namespace:
 
 
 def main(argv: list[str]) -> int:
-    """Write the codes of images into a file, print what they cost and draw what they decode to. Returns the exit status."""
+    """Write the codes of images into a file, print the sizes and draw the decoded images. Returns the exit status."""
     args = arguments(argv)
     check(args)
 
@@ -114,10 +114,10 @@ def chosen(args: Namespace, run: LoadedRun) -> Coding:
 
 
 def check(args: Namespace) -> None:
-    """Raise BadInput with all that can be told from the command line alone."""
+    """Raise BadInput with all problems of the command line."""
     check_archive(args.output, "codes are")
     if args.images and args.split:
-        raise BadInput(f"--split {args.split}: has no effect on {args.images}, which is taken whole; leave one of them out")
+        raise BadInput(f"--split {args.split}: has no effect on {args.images}, which is used as a whole; leave one of them out")
     if args.images and args.output.absolute() == args.images.absolute():
         raise BadInput(f"-o {args.output}: is the input itself; give another name")
 
@@ -229,9 +229,9 @@ def packing(
 
 
 def measured(run: LoadedRun, args: Namespace, inputs: Inputs, decoded: Decoded) -> dict:
-    """Bytes in, uncompressed at the model's size, and bytes out; beside them what one's own files take as they are.
+    """Bytes in, uncompressed at the model's size, and bytes out; also the bytes of the user's own files.
 
-    Whoever decodes needs the model, too, once for all files: `model_bytes`.
+    Decoding also needs the model, once for all files: `model_bytes`.
     """
     n, spec = len(inputs), run.model.spec
     bytes_in, bytes_out = -(-n * spec.features * inputs.bits // 8), args.output.stat().st_size

@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
     """Draw the learning curves of one or several runs. Returns the exit status."""
     parser = make_parser(
         "curves",
-        "The learning curves of a run, or of several laid over each other.",
+        "The learning curves of a run, or of several runs in one picture.",
         "curves last",
         "curves outputs/vae/digits/* -o curves.png",
         run=False,
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
 
     folders = [resolve(run) for run in args.run]
     if len(folders) > 1 and args.output is None:
-        raise BadInput("curves: of several runs, say where the picture goes: -o curves.png")
+        raise BadInput("curves: for several runs give a file for the picture: -o curves.png")
     path = args.output or folders[0].images / "curves.png"
     draw(by_what_differs(folders), path, "" if args.no_title else " and ".join(dict.fromkeys(f.title() for f in folders)))
     print(as_typed(path))
@@ -44,7 +44,7 @@ def draw(runs: dict[str, RunFolder], path: Path, title: str) -> None:
     picture = curves({name: (folder.read_metrics(), folder.read_status()) for name, folder in runs.items()}, title)
     if picture is None:
         named = ", ".join(str(folder.path) for folder in runs.values())
-        raise BadInput(f"curves: {named}: no figure was recorded twice, so there is no curve")
+        raise BadInput(f"curves: {named}: no metric was recorded twice, so there is no curve")
     try:
         images.save(picture, path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""nnlab decompress: the images, or the rows of a table, that a file of codes stands for."""
+"""nnlab decompress: the images, or the rows of a table, from a file of codes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def main(argv: list[str]) -> int:
     """Decode a file of codes into an .npz or a folder of PNG. Returns the exit status."""
     parser = make_parser(
         "decompress",
-        "What a file of codes that nnlab compress wrote stands for: an .npz with an array x, of images (N, C, H, W) or of rows "
-        "in the units of the table, or a folder of PNG, named as the files that were encoded.",
+        "Decode a file of nnlab compress: into an .npz with an array x, of images (N, C, H, W) or of rows "
+        "in the units of the table, or into a folder of PNG with the names of the original files.",
         "decompress last codes.npz -o images.npz",
         "decompress last photos.npz -o photos_again",
     )
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
     file = code_file.read(args.codes)
     refuse_others(run, file)
     with torch.inference_mode():
-        # as many at a time as were encoded together: a product's last bits depend on how many rows it has
+        # the batch size of encoding: the last bits of a product depend on the number of rows
         parts = file.parts(together(run.model.spec))
         outputs = (code_file.restored(run.model, file.coding, part) for part in parts)
         if args.output.suffix.lower() == ".npz":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
     from nnlab.plotting.embedding import Sample
 
-NEIGHBOURS = 2000  # codes that t-SNE places within seconds on two cores
+NEIGHBOURS = 2000  # number of codes for t-SNE: seconds on two cores
 
 
 def main(argv: list[str]) -> int:
@@ -37,11 +37,13 @@ def main(argv: list[str]) -> int:
         "embed last --split train --tsne 0 -o codes.npz",
         "embed last --input faces",
     )
-    parser.add_argument("--input", type=Path, metavar="PATH", help="your own: a folder of images, or an .npz with an array x")
+    parser.add_argument("--input", type=Path, metavar="PATH", help="your own images: a folder, or an .npz with an array x")
     parser.add_argument(
-        "--tsne", type=natural, metavar="N", help=f"codes that t-SNE places; by default {NEIGHBOURS}, 0 leaves it out"
+        "--tsne", type=natural, metavar="N", help=f"number of codes for t-SNE; by default {NEIGHBOURS}; 0: no t-SNE"
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="of the codes; by default codes.npz of the run")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE.npz", help="file of the codes; by default codes.npz of the run"
+    )
     add_split(parser, "test", use="instead of --input")
     add_look(parser)
     add_model(parser)
@@ -71,10 +73,10 @@ def main(argv: list[str]) -> int:
 
 
 def check(args: Namespace) -> None:
-    """Raise BadInput with all that can be told from the command line alone."""
+    """Raise BadInput with all problems of the command line."""
     problems = []
     if args.input and args.split:
-        problems.append(f"--split {args.split}: has no effect on --input, which is taken whole; leave one of them out")
+        problems.append(f"--split {args.split}: has no effect on --input, which is used as a whole; leave one of them out")
     if args.tsne is not None and not 0 <= args.tsne <= POINTS:
         problems.append(f"--tsne: expected a whole number between 0 and {POINTS}, got {args.tsne}")
     try:
@@ -88,7 +90,7 @@ def check(args: Namespace) -> None:
 
 
 def check_tsne(typed: int | None, n: int, run: LoadedRun) -> int:
-    """How many codes t-SNE places: what was typed, or as many as make sense. Raises BadInput if what was typed does not."""
+    """The number of codes for t-SNE: typed, or a default. Raises BadInput if the typed number does not fit."""
     from nnlab.model import code_width
     from nnlab.plotting.embedding import FEWEST
 
@@ -96,9 +98,9 @@ def check_tsne(typed: int | None, n: int, run: LoadedRun) -> int:
     dimensions = code_width(run.model)
     problem = None
     if dimensions <= 2:
-        problem = f"--tsne: codes of {dimensions} coordinates are drawn as they are; leave it out"
+        problem = f"--tsne: codes of {dimensions} coordinates are drawn without t-SNE; leave it out"
     elif count < FEWEST:
-        problem = f"--tsne: {count} codes are too few to tell neighbours from others; it takes {FEWEST}"
+        problem = f"--tsne: {count} codes are too few; t-SNE needs {FEWEST}"
     if problem and typed:
         raise BadInput(problem)
     return 0 if problem else count
@@ -136,7 +138,7 @@ def write_pictures(run: LoadedRun, inputs: Inputs, sample: Sample, neighbours: i
     name = "embedding_pca" if codes.shape[1] > 2 else "embedding"
     write_picture(code_plot(codes, labels, inputs.classes), args, run, name, output=False)
     few = spread(len(codes), neighbours)
-    if len(few) and np.ptp(codes[few], axis=0).any():  # codes that are all the same it cannot part
+    if len(few) and np.ptp(codes[few], axis=0).any():  # equal codes have no t-SNE
         picture = tsne_plot(codes[few], None if labels is None else labels[few], inputs.classes)
         write_picture(picture, args, run, "embedding_tsne", output=False)
 

@@ -1,4 +1,4 @@
-"""nnlab evaluate: the figures of a run on a split."""
+"""nnlab evaluate: the metrics of a run on a split."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> int:
-    """Print the figures of a run on a split as JSON. Returns the exit status."""
+    """Print the metrics of a run on a split as JSON. Returns the exit status."""
     parser = make_parser(
         "evaluate",
-        "The figures of a run on a split, in float32, printed as JSON.",
+        "The metrics of a run on a split, in float32, printed as JSON.",
         "evaluate last",
         "evaluate last --split validation --checkpoint last",
         "evaluate last --judge auto",
@@ -25,9 +25,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--judge",
         metavar="JUDGE",
-        help="compares samples and reconstructions with data: auto (a classifier trained once a dataset), RUN or inception",
+        help="compares samples and reconstructions with data: auto (a classifier trained once per dataset), RUN or inception",
     )
-    parser.add_argument("--samples", type=several, metavar="K", help="codes an image by which a VAE's log p(x) is estimated")
+    parser.add_argument("--samples", type=several, metavar="K", help="codes per image for the estimate of a VAE's log p(x)")
     add_split(parser, "test")
     add_model(parser)
     add_data_changed(parser)
@@ -60,7 +60,7 @@ def choose_samples(trainer: Trainer, samples: int) -> None:
 
     if not can(trainer, EstimatesLikelihood):
         name = type(trainer.model).__name__
-        raise BadInput(f"--samples: has no use, {name} has no likelihood that is estimated by sampling codes")
+        raise BadInput(f"--samples: not used, since {name} has no likelihood that is estimated by sampling codes")
     try:
         trainer.estimate_by(samples)
     except BadInput as error:

@@ -1,4 +1,4 @@
-"""nnlab explain: what a figure means. Imports no torch."""
+"""nnlab explain: what a metric means. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ WIDTH = 100  # of a page
 
 
 def main(argv: list[str]) -> int:
-    """Print what figures mean, all of them without a name. Returns the exit status. Raises BadInput for unknown names."""
+    """Print the meaning of metrics, by default of all. Returns the exit status. Raises BadInput for unknown names."""
     parser = make_parser(
         "explain",
-        "What a figure means, in which unit, and whether more or less of it is better. Without a name: all of them.",
+        "What a metric means, its unit, and whether higher or lower is better. Without a name: all metrics.",
         "explain hole_psnr",
         "explain test/kl",
         "explain",

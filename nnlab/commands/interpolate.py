@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
     """Draw the way from one image to another through the latent space. Returns the exit status."""
     parser = make_parser(
         "interpolate",
-        "A picture of the way from image A to image B: what the codes (1 − α)·e(A) + α·e(B) decode to, or those on the "
+        "A picture of the way from image A to image B: decoded codes (1 − α)·e(A) + α·e(B), or codes on the "
         "great circle between the two.",
         "interpolate last --from 3 --to 4",
         "interpolate last --from 3,5,8 --to 4,9,1 --steps 9 -o ways.png",
@@ -28,10 +28,10 @@ def main(argv: list[str]) -> int:
         "interpolate last --from 3 --to 4 --spherical",
     )
     one = {"metavar": "I,J,…", "type": numbers, "required": True}
-    parser.add_argument("--from", dest="start", **one, help="where rows begin: images of the split, by their numbers")
-    parser.add_argument("--to", dest="end", **one, help="where they end: as many")
+    parser.add_argument("--from", dest="start", **one, help="first images of the rows, by their index in the split")
+    parser.add_argument("--to", dest="end", **one, help="last images of the rows, as many as --from")
     parser.add_argument("--steps", type=positive, default=11, help="values of α, from 0 to 1; by default 11")
-    parser.add_argument("--blend", action="store_true", help="under each row the pixels (1 − α)·A + α·B, to compare with")
+    parser.add_argument("--blend", action="store_true", help="under each row the pixels (1 − α)·A + α·B, for comparison")
     parser.add_argument(
         "--spherical", action="store_true", help="along a great circle about the middle of the latent space, not straight"
     )
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
     add_data_changed(parser)
     args = parser.parse_args(argv)
     if len(args.start) != len(args.end):
-        raise BadInput(f"--from, --to: {len(args.start)} and {len(args.end)} images; a row needs one of each")
+        raise BadInput(f"--from, --to: {len(args.start)} and {len(args.end)} images; each row needs one of both")
     if not 2 <= args.steps <= MOST_STEPS:
         raise BadInput(f"--steps: expected a whole number between 2 and {MOST_STEPS}, got {args.steps}")
 

@@ -1,4 +1,4 @@
-"""nnlab list: what can be chosen. Imports neither torch nor Hydra; `--markdown` alone imports torch, to try the models."""
+"""nnlab list: the names that can be chosen. Without torch and Hydra; only `--markdown` imports torch, to try the models."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ IN_TABLES = ("models", "data", "noise", "augmentation", "optimizers", "schedules
 
 
 def main(argv: list[str]) -> int:
-    """Print what can be chosen, each with a line about it. Returns the exit status. Raises BadInput if nothing matches."""
+    """Print the names, with one line about each. Returns the exit status. Raises BadInput if nothing matches."""
     parser = make_parser(
         "list",
-        "What model=, data=, noise=, optimizer= and experiment= may be.",
+        "The names for model=, data=, noise=, optimizer= and experiment=.",
         "list models",
         "list models '*vae'",
         "list vae",
@@ -40,7 +40,9 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("words", nargs="*", metavar="WHAT | PATTERN", help=f"{', '.join(GROUPS)}, and names to keep: '*vae'")
     parser.add_argument("-cd", "--config-dir", help="a folder with your own configs, as for train")
-    parser.add_argument("--markdown", action="store_true", help="Markdown tables; that of the models says which data they take")
+    parser.add_argument(
+        "--markdown", action="store_true", help="Markdown tables; the table of models says which data they take"
+    )
     args = parser.parse_args(argv)
     if args.config_dir:
         search.check_folder(args.config_dir)
@@ -59,7 +61,7 @@ def main(argv: list[str]) -> int:
             print(f"{name_of}: {group}=…")
         width = max(map(len, found), default=0)
         for name, path in found.items():
-            about, _, _ = search.header(path)[1].partition(" Published: ")  # figures are for whoever opens the file
+            about, _, _ = search.header(path)[1].partition(" Published: ")  # the published values are only in the file
             print(f"  {name:<{width}}  {about}")
         some = some or bool(found)
     if not some:
@@ -165,7 +167,7 @@ def earlier(node: dict[str, Any], spec: DataSpec) -> dict[str, Any]:
 
 
 def family(cls: type) -> str:
-    """What the folder of a model's class says that it holds; of a model of one's own the name of its package."""
+    """The family of a model, from the docstring of its package; for a user's own model the name of its package."""
     package = cls.__module__.rpartition(".")[0]
     about = importlib.import_module(package).__doc__ if package else None
     return (about or cls.__module__).strip().partition(":")[0]

@@ -26,10 +26,10 @@ COLUMNS = ("set", "index", "class", "score", "kept_out")
 
 
 def main(argv: list[str]) -> int:
-    """Score the examples of a split, write the scores, draw the most unusual and print figures. Returns the exit status."""
+    """Score the examples of a split, write the scores, draw the most unusual and print metrics. Returns the exit status."""
     parser = make_parser(
         "outliers",
-        "The examples that are most unusual to the model: a picture, all scores as outliers.csv, and figures as JSON.",
+        "The examples that are most unusual to the model: a picture, all scores as outliers.csv, and metrics as JSON.",
         "outliers last",
         "outliers last --split train -n 48",
     )
@@ -61,7 +61,7 @@ def check_output(run: LoadedRun, args: Namespace) -> None:
     """Raise BadInput if a picture is asked for that cannot be."""
     spec = run.model.spec
     if args.output and spec.kind == "table" and spec.features != 2:
-        raise BadInput(f"-o {args.output}: {spec.name} is a table of {spec.features} columns, of which there is no picture")
+        raise BadInput(f"-o {args.output}: {spec.name} is a table of {spec.features} columns, so there is no picture")
 
 
 def score_all(run: LoadedRun, data: Data, args: Namespace) -> list[Scored]:
@@ -97,7 +97,7 @@ def write_rows(path: Path, sets: list[Scored]) -> None:
 
 
 def write_pictures(run: LoadedRun, data: Data, sets: list[Scored], args: Namespace) -> None:
-    """What there is to see; their places are told on standard error, for standard output is the JSON's."""
+    """Write the pictures; their paths go to standard error, since the JSON goes to standard output."""
     import sys
 
     from nnlab.metrics.outliers import auc, meaning, ranked

@@ -1,4 +1,4 @@
-"""nnlab perturb: new examples near an image, from codes near its own."""
+"""nnlab perturb: new examples near an image, from codes near its code."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ LARGEST = 100.0  # scale
 
 
 def main(argv: list[str]) -> int:
-    """Draw what codes near an image's own decode to, and measure how far they lie. Returns the exit status."""
+    """Draw the decoded codes near an image's code, and measure their distances. Returns the exit status."""
     parser = make_parser(
         "perturb",
-        "New examples near image X: what the codes e(X) + e′ decode to, where e′ is a draw of s · N(0, σ²), and σ is the "
-        "standard deviation of each coordinate over the codes of the training split. The larger s, the less they are like X.",
+        "New examples near image X: decoded codes e(X) + e′, where e′ is drawn from s · N(0, σ²), and σ is the "
+        "standard deviation of each coordinate over the codes of the training split. With a larger s they differ more from X.",
         "perturb last --index 3",
         "perturb last --index 42 --scale 0.5 -n 30 --seed 7 -o shoes.png",
         "perturb last --index 42 --split train --scale 0.1,0.5,1",
     )
     parser.add_argument("--index", type=whole, required=True, metavar="I", help="image I of the split")
     parser.add_argument(
-        "--scale", type=reals, default=[0.25, 0.5, 1.0], metavar="S,…", help="s, a row each; by default 0.25,0.5,1"
+        "--scale", type=reals, default=[0.25, 0.5, 1.0], metavar="S,…", help="values of s, one row each; by default 0.25,0.5,1"
     )
     parser.add_argument("-n", type=positive, default=10, help="variations for each s; by default 10")
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other variations")
@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
 
 
 def check(args: Namespace) -> None:
-    """Raise BadInput with all that can be told from the command line alone."""
+    """Raise BadInput with all problems of the command line."""
     problems = []
     wrong = [scale for scale in args.scale if not 0 < scale <= LARGEST]
     if wrong:

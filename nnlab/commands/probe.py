@@ -1,4 +1,4 @@
-"""nnlab probe: how many classes a linear classifier tells apart by a model's codes, from few labels."""
+"""nnlab probe: the accuracy of a linear classifier on a model's codes, from few labels."""
 
 from __future__ import annotations
 
@@ -22,21 +22,19 @@ if TYPE_CHECKING:
     from nnlab.model import Model
 
 MOST_SEEDS = 1000
-USUAL = (10, 100, 1000)  # labels, as many of them as there are
-WIDEST = 4096  # inputs up to which the covariance of all examples is solved; of wider ones so many examples are taken
+USUAL = (10, 100, 1000)  # the default numbers of labels, as far as there are enough
+WIDEST = 4096  # up to this width PCA uses all examples; for wider inputs it uses this many examples
 
 
 def main(argv: list[str]) -> int:
-    """Measure a linear classifier on few labels, with the model's codes and with their rivals. Returns the exit status."""
+    """Measure a linear classifier on few labels, on the model's codes, on raw inputs and on PCA. Returns the exit status."""
     parser = make_parser(
         "probe",
-        "The accuracy of a linear classifier that is given few labels, on the model's codes and on what they compete with.",
+        "The accuracy of a linear classifier with few labels, on the model's codes, on the raw inputs and on PCA.",
         "probe last",
         "probe last --labels 20,200,all --seeds 10",
     )
-    parser.add_argument(
-        "--labels", type=counts, metavar="N,…", help="how many labelled examples, and all; by default 10,100,1000,all"
-    )
+    parser.add_argument("--labels", type=counts, metavar="N,…", help="numbers of labelled examples; by default 10,100,1000,all")
     parser.add_argument(
         "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
     )
@@ -108,14 +106,14 @@ def planned(data: Data, counts: list[int | None] | None, seeds: int) -> Plan:
     labels = train.labels(train.rows).cpu()
     held, n = len(labels.unique()), len(labels)
     if held < 2:
-        raise BadInput(f"probe: the {n} training examples of {name} are of one class, which leaves nothing to tell apart")
+        raise BadInput(f"probe: the {n} training examples of {name} are all of one class")
     if counts is None:
         counts = [*(count for count in USUAL if held <= count < n), None]
     sizes = sorted({n if count is None else count for count in counts})
     if sizes[0] < held:
-        raise BadInput(f"--labels {sizes[0]}: {name} has {held} classes, each of which takes at least one label")
+        raise BadInput(f"--labels {sizes[0]}: {name} has {held} classes, and each needs at least one label")
     if sizes[-1] > n:
-        raise BadInput(f"--labels {sizes[-1]}: there are {n} training examples; all takes them all")
+        raise BadInput(f"--labels {sizes[-1]}: there are only {n} training examples; all uses all of them")
     draws = {}
     for size in sizes:
         times = 1 if size == n else seeds
@@ -140,7 +138,7 @@ def rivals(model: Model, data: Data) -> dict[str, Encoder]:
 def components(data: Data, width: int) -> PCA:
     """PCA of the training examples, without their labels, with at most as many components as there are inputs.
 
-    Of inputs wider than WIDEST so many examples, at even distances, stand for all.
+    For inputs wider than WIDEST it uses WIDEST evenly spaced examples.
     """
     import torch
 
@@ -189,7 +187,7 @@ def check_memory(data: Data, labelled: int) -> None:
 
 
 def table(results: dict[str, dict[int, Result]], plan: Plan) -> str:
-    """A row an encoder, a column a number of labels: test accuracy in per cent, mean ± standard deviation over draws."""
+    """One row per encoder, one column per number of labels: test accuracy in %, mean ± standard deviation over draws."""
     head = ["test accuracy in % by labels", *(plan.name(n) for n in plan.draws)]
     rows = [head, *([name, *map(str, of.values())] for name, of in results.items())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -200,21 +198,21 @@ def table(results: dict[str, dict[int, Result]], plan: Plan) -> str:
 
 
 def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
-    """What the cells of the table are; and which of them are no optimum, if any."""
+    """The explanation of the table's cells, and the cells whose fit has not converged."""
     several = f"mean ± standard deviation over {plan.seeds} draws of the labelled examples"
-    single = f"all {plan.all:,}: one fit, for there is nothing to draw"
+    single = f"all {plan.all:,}: one fit, since there is nothing to draw"
     cells = [several] if plan.seeds > 1 and set(plan.draws) != {plan.all} else []
     if plan.all in plan.draws:
         cells.append(single)
     early = [f"{name} by {plan.name(n)}" for name, of in results.items() for n, one in of.items() if not all(one.converged)]
     lines = ["; ".join(cells)] if cells else []
     if early:
-        lines.append(f"the fit had not converged, and its figure may be low: {', '.join(early)}")
+        lines.append(f"the fit did not converge, and the accuracy may be too low: {', '.join(early)}")
     return "\n".join(lines)
 
 
 def report(run: LoadedRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]], args: Namespace) -> None:
-    """probe.json with every figure, and the chart."""
+    """Write probe.json with every metric, and the chart."""
     from nnlab.metrics import probe
     from nnlab.plotting.charts import probe_chart
     from nnlab.runs.files import write_whole

@@ -1,4 +1,4 @@
-"""nnlab reconstruct: a picture of inputs and what the model makes of them."""
+"""nnlab reconstruct: a picture of inputs and their reconstructions."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
     from nnlab.model import Reconstructs
 
-MEASURED = 1000  # images that the figures are of, at the most
+MEASURED = 1000  # the metrics use at most this many images
 
 
 def arguments(argv: list[str]) -> Namespace:
-    """The command line of the verb, read. Exits with a message where it cannot be."""
+    """The parsed command line of the verb. Exits with a message if it is wrong."""
     parser = make_parser(
         "reconstruct",
-        "A picture of inputs and what the model makes of them, corrupted as in training or by another noise. A model that can "
-        "complete is told which values are lost. How near the outputs are is printed, of many images. Your own images are "
-        "taken as they are, unless you type a noise.",
+        "A picture of inputs and their reconstructions, corrupted as in training or by another noise. A model that can "
+        "complete gets the mask of lost values. Prints the error over many images. Your own images are "
+        "not corrupted, unless you type a noise.",
         "reconstruct last",
         "reconstruct last --split train -n 36",
         "reconstruct last --noise hole noise.size=0.5 -o filled.png",
@@ -50,7 +50,7 @@ def arguments(argv: list[str]) -> Namespace:
     parser.add_argument("-n", type=positive, default=24, help="how many images; by default 24")
     parser.add_argument("--noise", metavar="NAME", help="another noise than the run's (nnlab list noise)")
     parser.add_argument(
-        "--input", type=Path, metavar="PATH", help="your own: a folder of images, an image, or an .npz with an array x"
+        "--input", type=Path, metavar="PATH", help="your own images: a folder, an image, or an .npz with an array x"
     )
     parser.add_argument("--seed", type=seed, default=0, help="of the noise")
     add_split(parser, "test", use="instead of --input")
@@ -61,10 +61,10 @@ def arguments(argv: list[str]) -> Namespace:
 
 
 def main(argv: list[str]) -> int:
-    """Draw inputs beside what the model makes of them, and measure the distance. Returns the exit status."""
+    """Draw inputs and their reconstructions, and measure the error. Returns the exit status."""
     args = arguments(argv)
     if args.input and args.split:
-        raise BadInput(f"--split {args.split}: has no effect on {args.input}, which is taken whole; leave one of them out")
+        raise BadInput(f"--split {args.split}: has no effect on {args.input}, which is used as a whole; leave one of them out")
 
     import torch
 

@@ -1,4 +1,4 @@
-"""nnlab resume: go on in the same folder, to the same bits as if nothing had happened."""
+"""nnlab resume: go on with a run in the same folder, to the same bits as without the interruption."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CADENCES = ("log", "evaluate", "show", "save", "keep")
 
 
 def arguments(argv: list[str]) -> Namespace:
-    """The command line of the verb, read. Exits with a message where it cannot be."""
+    """The parsed command line of the verb. Exits with a message if it is wrong."""
     parser = make_parser(
         "resume",
         "Go on with a run that was stopped, or train it longer, in the same folder.",
@@ -37,10 +37,8 @@ def arguments(argv: list[str]) -> Namespace:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
     add_checkpoint(parser, "last")
     add_data_changed(parser)
-    parser.add_argument("--take-over", action="store_true", help="although a process on another machine is said to train it")
-    parser.add_argument(
-        "-cd", "--config-dir", help="of a sweep whose jobs use your own configs: the folder that train was given"
-    )
+    parser.add_argument("--take-over", action="store_true", help="even if status.json names a process on another machine")
+    parser.add_argument("-cd", "--config-dir", help="for a sweep whose jobs use your own configs: the same folder as for train")
     return parser.parse_intermixed_args(argv)
 
 
@@ -51,7 +49,7 @@ def main(argv: list[str]) -> int:
     if (jobs := planned(Path(args.run))) is not None:
         return the_rest(Path(args.run), jobs, args)
     if args.config_dir:
-        raise BadInput(f"-cd: has no use for a run, whose config.yaml is whole; leave it out: nnlab resume {args.run}")
+        raise BadInput(f"-cd: not used for a run, whose config.yaml is complete; leave it out: nnlab resume {args.run}")
 
     from contextlib import closing
 
@@ -83,7 +81,7 @@ def main(argv: list[str]) -> int:
         changed_facts = {}
         if experiment.differs:
             step = state["progress"]["step"]
-            console.line(f"from step {step} on other data than before: {'; '.join(experiment.differs)}")
+            console.line(f"from step {step} on different data than before: {'; '.join(experiment.differs)}")
             changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
         run_experiment(experiment, folder, console, state, tags=config["tags"], **changed_facts)
     return 0
@@ -130,7 +128,7 @@ def from_the_beginning(folder: RunFolder, config: dict) -> int:
     from nnlab.recording.console import Console
 
     with readable_errors(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
-        console.line(f"no checkpoint was saved, so the run begins anew; {folder.path}")
+        console.line(f"no checkpoint was saved, so the run starts again; {folder.path}")
         run_experiment(build_experiment(config), folder, console, tags=config["tags"])
     return 0
 
@@ -155,7 +153,7 @@ def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None
     patience, since = experiment.options.early_stopping.patience, progress.since_best
     completed = folder.read_status().get("status") == "completed"
     if step > end:
-        raise BadInput(f"{folder.path}: is at step {progress.step} already, beyond the {progress.stage_began + end} asked for")
+        raise BadInput(f"{folder.path}: is already at step {progress.step}, after the new end {progress.stage_began + end}")
     if not completed:
         return
     if state["trainer"].get("converged"):
@@ -194,7 +192,7 @@ def tell_rate(console: Console, state: dict, trainer: Trainer) -> None:
     trainer.start_stage(progress.stage)
     now = trainer.rates(step).get("lr") if step < stage.steps else None
     if before and now and not 0.5 < now / before < 2:
-        console.line(f"learning rate {before:.3g} → {now:.3g}: its schedule is stretched to the new end")
+        console.line(f"learning rate {before:.3g} → {now:.3g}: the schedule now ends at the new end")
 
 
 def changed(config: dict, overrides: list[str]) -> dict:

@@ -17,7 +17,7 @@ OWN = (PLAN, *TABLES, "images", "multirun.yaml")  # of a sweep, beside its jobs
 
 
 def main(argv: list[str]) -> int:
-    """Remove run folders, or sweeps, after asking. Returns the exit status. Raises BadInput for what is no run folder."""
+    """Remove run folders, or sweeps, after asking. Returns the exit status. Raises BadInput for other folders."""
     parser = make_parser(
         "rm", "Remove runs with all their files, after asking.", "rm last", "rm 5508a8 last~2 --yes", run=False
     )
@@ -61,7 +61,7 @@ def refuse_others(sweep: Path) -> None:
     """Raise BadInput if the folder of a sweep holds what no sweep makes."""
     for path in sorted(sweep.iterdir()):
         if path.name not in OWN and not (path.name.isdigit() and path.is_dir()):
-            raise BadInput(f"{printable(path)}: is no part of a sweep; move it elsewhere, or remove the jobs one by one")
+            raise BadInput(f"{printable(path)}: is not part of a sweep; move it, or remove the jobs one by one")
 
 
 def refuse(folder: RunFolder) -> None:

@@ -1,4 +1,4 @@
-"""nnlab runs: all runs, their state and their best figure. Reads the status files alone."""
+"""nnlab runs: all runs, their state and their best metric. Reads only the status files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(argv: list[str]) -> int:
     parser = make_parser("runs", "All runs under a folder, the newest last.", "runs", "runs '*vae*' --sort", run=False)
     parser.add_argument("pattern", nargs="*", help="keep runs whose model, data, tag or folder matches, e.g. '*vae'")
     parser.add_argument("--root", type=Path, help="by default NNLAB_OUTPUTS, or outputs")
-    parser.add_argument("--sort", action="store_true", help="by the best figure, the best last, instead of by time")
+    parser.add_argument("--sort", action="store_true", help="sort by the best metric, the best last, instead of by time")
     parser.add_argument("--json", action="store_true", help="everything about each run, with its folder, as JSON")
     args = parser.parse_args(argv)
 

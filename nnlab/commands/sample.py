@@ -1,4 +1,4 @@
-"""nnlab sample: new examples, as a picture, or where they are rows of a table as a file of numbers."""
+"""nnlab sample: new examples, as a picture; rows of a table as a file of numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MANY, FEW = 64, 8  # examples, and of each of several classes
 
 
 def arguments(argv: list[str]) -> Namespace:
-    """The command line of the verb, read. Exits with a message where it cannot be."""
+    """The parsed command line of the verb. Exits with a message if it is wrong."""
     parser = make_parser(
         "sample",
         "New examples: a picture of images, or the rows of a table in its own units.",
@@ -33,10 +33,8 @@ def arguments(argv: list[str]) -> Namespace:
         "sample last --label 3",
         "sample last --label 3,5 -n 12",
     )
-    parser.add_argument(
-        "-n", type=positive, help="how many, of each class that is asked for; by default 64, or 8 of several classes"
-    )
-    parser.add_argument("--label", metavar="CLASS,…", help="of these classes, each by its name or its number, from 0")
+    parser.add_argument("-n", type=positive, help="how many (per class with --label); by default 64, or 8 for several classes")
+    parser.add_argument("--label", metavar="CLASS,…", help="only these classes, by name or by number (from 0)")
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
     parser.add_argument(
         "-o",

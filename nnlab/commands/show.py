@@ -1,4 +1,4 @@
-"""nnlab show: one run, its config, its figures, its files. Imports no torch."""
+"""nnlab show: one run, its config, its metrics, its files. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nnlab.runs.sweep import planned
 
 
 def main(argv: list[str]) -> int:
-    """Print what a run folder holds: state, figures, files and config; or a sweep's table. Returns the exit status."""
+    """Print the contents of a run folder: state, metrics, files and config; or a sweep's table. Returns the exit status."""
     about = "One run: its state, config, metrics and files; or a sweep: its table."
     parser = make_parser("show", about, "show last", "show last --config")
-    parser.add_argument("--config", action="store_true", help="the config alone, as YAML")
+    parser.add_argument("--config", action="store_true", help="only the config, as YAML")
     args = parser.parse_args(argv)
 
     if planned(Path(args.run)) is not None:
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
         "parameters": f"{status.get('parameters', 0):,}",
         "epoch": f"{status.get('epoch', 0):g} (step {status.get('step', 0)})",
         "seconds": status.get("seconds"),
-        "images a second": summary.get("images_per_second"),
+        "images per second": summary.get("images_per_second"),
         "device": f"{status.get('device')}, {status.get('precision')}, {status.get('threads')} threads",
         "versions": ", ".join(f"{name} {number}" for name, number in status.get("versions", {}).items()),
     }

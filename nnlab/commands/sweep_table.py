@@ -1,4 +1,4 @@
-"""The table that a sweep ends in, and its pictures side by side. No torch."""
+"""The table at the end of a sweep, and its pictures side by side. No torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of nnlab train --help: what can be chosen, and each value with its reason. No torch."""
+"""The page of nnlab train --help: the choices, and each value with its reason. No torch."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def values(node: Mapping, place: str, why: Reasons, width: int) -> Iterator[str]
 
 
 def as_typed(value: object) -> str:
-    """A value as one types it."""
+    """A value as the user types it."""
     if value is None or value == "???":
         return "none" if value is None else "…"
     if isinstance(value, bool):
@@ -73,11 +73,11 @@ def as_typed(value: object) -> str:
 
 
 def wrapped(begin: str, text: str, width: int, at: int) -> list[str]:
-    """A beginning, and behind it a text that starts in column `at` in each of its lines."""
+    """A start, then a text whose lines all start in column `at`."""
     first = begin.ljust(at) if len(begin) < at else f"{begin}  "
     return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=" " * at) or [begin]
 
 
 def printable_lines(lines: list[str]) -> str:
-    """Lines as one text, without signs that a terminal would obey."""
+    """Lines as one text, with control characters escaped."""
     return "\n".join(printable(line) for line in "\n".join(lines).split("\n"))

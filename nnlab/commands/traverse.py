@@ -21,23 +21,26 @@ from nnlab.errors import BadInput
 
 
 def arguments(argv: list[str]) -> Namespace:
-    """The command line of the verb, read. Exits with a message where it cannot be."""
+    """The parsed command line of the verb. Exits with a message if it is wrong."""
     parser = make_parser(
         "traverse",
-        "A picture of motion along the latent coordinates: a row a coordinate, the most informative first.",
+        "A picture of motion along the latent coordinates: one row per coordinate, the most informative first.",
         "traverse last",
         "traverse last --coordinates 3,0,7 --reach 2 --steps 15",
         "traverse last --index 42 --split train -o bag.png",
         "traverse last --manifold",
     )
     parser.add_argument(
-        "--coordinates", metavar="I,J,…", type=numbers, help="these alone, in this order; by default the 32 most informative"
+        "--coordinates",
+        metavar="I,J,…",
+        type=numbers,
+        help="only these coordinates, in this order; by default the 32 most informative",
     )
     parser.add_argument("--reach", type=real, help="how far, in standard deviations; by default 3")
-    parser.add_argument("--steps", type=positive, help="images a row; by default 11, of the plane 20")
+    parser.add_argument("--steps", type=positive, help="images per row; by default 11, or 20 for the plane")
     parser.add_argument("--index", type=whole, metavar="I", help="start from image I of the split instead of the middle")
     parser.add_argument(
-        "--manifold", action="store_true", help="of a latent space of two coordinates the whole plane, by the prior's quantiles"
+        "--manifold", action="store_true", help="the whole plane of a latent space of two coordinates, by the prior's quantiles"
     )
     add_split(parser, "test", use="which --index counts in")
     add_output(parser, "traversal")

@@ -1,4 +1,4 @@
-"""nnlab walk: a film of a closed walk through the latent space."""
+"""nnlab walk: an animation of a closed walk through the latent space."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_FRAMES, MOST_IMAGES = 1000, 10_000  # of a film that a browser still plays
 
 
 def arguments(argv: list[str]) -> Namespace:
-    """The command line of the verb, read. Exits with a message where it cannot be."""
+    """The parsed command line of the verb. Exits with a message if it is wrong."""
     parser = make_parser(
         "walk",
         "An animated PNG of a walk through the latent space, from stop to stop along great circles and back to the first.",
@@ -30,11 +30,13 @@ def arguments(argv: list[str]) -> Namespace:
         "walk last --stops 8 --steps 20 --walks 16 --seed 3 -o walk.png",
         "walk last --through 3,5,8 --split train",
     )
-    parser.add_argument("--stops", type=positive, help="codes drawn at random to walk through; by default 6")
-    parser.add_argument("--steps", type=positive, default=12, help="pictures from a stop to the next; by default 12")
-    parser.add_argument("--walks", type=positive, help="how many at once, side by side; by default 9")
+    parser.add_argument("--stops", type=positive, help="number of random codes to walk through; by default 6")
+    parser.add_argument("--steps", type=positive, default=12, help="pictures from one stop to the next; by default 12")
+    parser.add_argument("--walks", type=positive, help="number of walks side by side; by default 9")
     parser.add_argument("--seed", type=seed, help="another seed, other stops; by default 0")
-    parser.add_argument("--through", metavar="I,J,…", type=numbers, help="the codes of these images of the split instead")
+    parser.add_argument(
+        "--through", metavar="I,J,…", type=numbers, help="walk through the codes of these images of the split instead"
+    )
     add_split(parser, "test", use="which --through counts in")
     add_output(parser, "walk")
     add_model(parser)
@@ -43,13 +45,13 @@ def arguments(argv: list[str]) -> Namespace:
 
 
 def main(argv: list[str]) -> int:
-    """Draw a film of a closed walk through the latent space. Returns the exit status."""
+    """Draw an animation of a closed walk through the latent space. Returns the exit status."""
     args = arguments(argv)
     if args.split and args.through is None:
         raise BadInput(f"--split {args.split}: has no effect without --through; add --through I,J, or leave it out")
     idle = [name for name in ("stops", "walks", "seed") if args.through is not None and getattr(args, name) is not None]
     if idle:
-        raise BadInput(f"--{idle[0]}: has no effect with --through, which says where the one walk leads; leave one of them out")
+        raise BadInput(f"--{idle[0]}: has no effect with --through, which sets the only walk; leave one of them out")
     n, walks = args.stops or 6, args.walks or 9
     count = n if args.through is None else len(args.through)
     if not 2 <= count <= MOST_STOPS:

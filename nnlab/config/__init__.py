@@ -4,7 +4,7 @@ names.check          the names in a command line, without torch
 values.check         the values of a composed config, by the signatures of the classes that it names
 build.build          an object from a node
 constraints.AtLeast  ranges, as annotations of constructor parameters
-reasons.reasons      the comment beside each value in the YAML files
+reasons.reasons      the comment next to each value in the YAML files
 renamed.upgraded     a config of an older version under today's names
 glossary.glossary    what each metric means
 """

@@ -1,4 +1,4 @@
-"""From a config's node to an object. Imports torch only through what a node names."""
+"""Builds an object from a config's node. Imports torch only if the node's class needs it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def target(name: Any, place: str) -> type:
     if moved := renamed.class_name(str(name)):
         raise BadInput(f"{place}._target_: {name} is called {moved} now")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        cls = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise BadInput(f"{place}._target_: no module '{error.name}' (asked for {name})") from error
     except (Exception, SystemExit) as error:  # a plugin's module may do anything when it is imported
@@ -58,9 +58,9 @@ def target(name: Any, place: str) -> type:
             raise BadInput(f"{place}._target_: no class '{attribute}' in {module}") from error
         reason = f"{type(error).__name__}: {one_line(error)}"
         raise BadInput(f"{place}._target_: {module} cannot be imported ({reason})") from error
-    if not inspect.isclass(found) or not is_trusted(found.__module__):
+    if not inspect.isclass(cls) or not is_trusted(cls.__module__):
         raise BadInput(f"{place}._target_: {name} is no class of {' or '.join(trusted())}")
-    return found
+    return cls
 
 
 def parameters(cls: type) -> dict[str, inspect.Parameter]:
@@ -69,7 +69,7 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
     `**options` stands for the parameters of the next class in line, so a subclass lists only what it adds.
     torch's optimizers are not keyword-only: there it is all but the parameters to optimize.
     """
-    found: dict[str, inspect.Parameter] = {}
+    by_name: dict[str, inspect.Parameter] = {}
     foreign = cls.__module__.startswith("torch.")
     for base in cls.__mro__:
         if "__init__" not in vars(base) or base is object:
@@ -81,17 +81,17 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
             hints = {}
         keep = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD if foreign else None)
         for name, parameter in signature.parameters.items():
-            if parameter.kind in keep and name not in ("self", "params") and name not in found:
-                found[name] = parameter.replace(annotation=hints.get(name, Any))
+            if parameter.kind in keep and name not in ("self", "params") and name not in by_name:
+                by_name[name] = parameter.replace(annotation=hints.get(name, Any))
         if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
             break
-    return found
+    return by_name
 
 
-def extends(cls: type, other: type) -> bool:
-    """Whether a node of the other class will do for this one: it adds nothing, or what has defaults alone."""
-    added = parameters(cls).keys() - parameters(other).keys()
-    return issubclass(cls, other) and all(parameters(cls)[name].default is not inspect.Parameter.empty for name in added)
+def extends(cls: type, base: type) -> bool:
+    """Whether a node of `base` also fits `cls`: a subclass whose new parameters all have defaults."""
+    added = parameters(cls).keys() - parameters(base).keys()
+    return issubclass(cls, base) and all(parameters(cls)[name].default is not inspect.Parameter.empty for name in added)
 
 
 def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more: Any) -> T:
@@ -109,10 +109,10 @@ def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more:
         if key == "_target_":
             continue
         if isinstance(value, Mapping) and "_target_" in value and key in legal and legal[key].annotation is not Mapping:
-            found = target(value["_target_"], f"{place}.{key}")
-            if not accepts(legal[key].annotation, found):
-                raise BadInput(f"{place}.{key}: expected {describe(legal[key].annotation)}, got the class {found.__name__}")
-            value = build(value, found, place=f"{place}.{key}")
+            child = target(value["_target_"], f"{place}.{key}")
+            if not accepts(legal[key].annotation, child):
+                raise BadInput(f"{place}.{key}: expected {describe(legal[key].annotation)}, got the class {child.__name__}")
+            value = build(value, child, place=f"{place}.{key}")
         absent = is_none(value) and key in legal and fits(legal[key].annotation, None)
         options[key] = None if absent else value
     try:

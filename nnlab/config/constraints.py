@@ -69,8 +69,8 @@ class Between:
         return f"between {self.low} and {self.high}"
 
 
-JUDGES = ("auto", "inception")  # what a judge may be besides an earlier run
-SEED = Between(0, 2**32 - 1)  # what every generator takes
+JUDGES = ("auto", "inception")  # values of judge besides an earlier run
+SEED = Between(0, 2**32 - 1)  # the range of seeds of every generator
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def is_none(value: Any) -> bool:
-    """In a config `none` (or YAML's null) stands where something is absent."""
+    """Whether a value is `none` (or YAML's null), which means absent."""
     return value is None or value == "none"
 
 
@@ -157,7 +157,7 @@ def complaint(annotation: Any, value: Any) -> str | None:
 
 
 def shown(value: Any) -> str:
-    """A value as a complaint repeats it."""
+    """A value as a message shows it."""
     if isinstance(value, int) and not -WIDEST <= value <= WIDEST:
         return "one of more than 64 bits"
     return "none" if value is None else shortened(repr(value) if isinstance(value, str) else value)

@@ -1,7 +1,7 @@
-"""What each recorded figure means, read off the docstrings of the code that makes it. Imports none of it, and no torch.
+"""The meaning of each recorded metric, read from the docstrings of the code that computes it. Imports neither it nor torch.
 
-A docstring says so under a line `Figures:`, each figure as a line of its name, two spaces and its meaning; several names of
-one meaning are parted by commas. A line that is indented further goes on with the meaning before.
+A docstring lists them under a line `Figures:`, one metric per line: its name, two spaces and its meaning. Several names with
+the same meaning are separated by commas. A line with a deeper indent continues the meaning above it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAMES = re.compile(r"(\w+(?:, \w+)*)(?:  +(\S.*))?$")
 
 @dataclass(frozen=True)
 class Meaning:
-    """Of a figure: what it is, and where it is made, such as families/vae."""
+    """The meaning of a metric, and the place where it is computed, e.g. families/vae."""
 
     text: str
     place: str
@@ -30,8 +30,8 @@ class Meaning:
 
 @cache
 def glossary() -> dict[str, list[Meaning]]:
-    """The meanings of each figure by its name, sorted; several where families mean different things."""
-    found: dict[str, list[Meaning]] = {}
+    """The meanings of each metric by name, sorted; several if families use the name differently."""
+    meanings: dict[str, list[Meaning]] = {}
     root = Path(nnlab.__file__).parent
     for path in sorted(path for room in ROOMS for path in (root / room).rglob("*.py")):
         source = path.read_text(encoding="utf-8")
@@ -40,8 +40,8 @@ def glossary() -> dict[str, list[Meaning]]:
         place = path.relative_to(root).parent if path.parts[-3] == "families" else path.relative_to(root).with_suffix("")
         for names, text in (entry for doc in docstrings(ast.parse(source)) for entry in entries(doc)):
             for name in names:
-                found.setdefault(name, []).append(Meaning(text, place.as_posix()))
-    return dict(sorted(found.items()))
+                meanings.setdefault(name, []).append(Meaning(text, place.as_posix()))
+    return dict(sorted(meanings.items()))
 
 
 def docstrings(tree: ast.Module) -> Iterator[str]:
@@ -52,14 +52,14 @@ def docstrings(tree: ast.Module) -> Iterator[str]:
 
 
 def entries(docstring: str) -> list[tuple[list[str], str]]:
-    """Names and meaning of each figure that a docstring tells of."""
+    """Names and meaning of each metric of a docstring."""
     _, head, rest = docstring.partition(f"{HEAD}\n")
-    found: list[tuple[list[str], str]] = []
+    pairs: list[tuple[list[str], str]] = []
     for line in rest.split("\n\n")[0].splitlines() if head else []:
         match = NAMES.match(line)
         if match:
-            found.append((match[1].split(", "), match[2] or ""))
+            pairs.append((match[1].split(", "), match[2] or ""))
         else:
-            names, text = found.pop()
-            found.append((names, f"{text} {line.strip()}".strip()))
-    return found
+            names, text = pairs.pop()
+            pairs.append((names, f"{text} {line.strip()}".strip()))
+    return pairs

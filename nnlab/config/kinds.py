@@ -1,4 +1,4 @@
-"""What the class of a node must be: what it subclasses, and how its constructor is called. Its imports are lazy."""
+"""Rules for the class of a node: its base class and its constructor. Imports are lazy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = {  # of a config's own nodes: the class that theirs subclass, and what t
     "judge": ("nnlab.checkpoints.reference:RunReference", ""),
 }
 SPECIFIED = ("model", "noise", "augmentation")  # built from the data's spec, which their constructors take first
-MAY_BE_EMPTY = ("optimizer", "optimizer.schedule")  # where a model learns without one
+MAY_BE_EMPTY = ("optimizer", "optimizer.schedule")  # for models without an optimizer
 
 
 def role(place: str) -> str:
@@ -31,7 +31,7 @@ def role(place: str) -> str:
 
 
 def kind_of(place: str) -> type | None:
-    """The class that the node at a place must subclass; None where its parameter's annotation says so."""
+    """The base class for the node at a place; None if its parameter's annotation says it."""
     if role(place) not in KINDS:
         return None
     module, _, name = KINDS[role(place)][0].partition(":")
@@ -51,7 +51,7 @@ def accepts(annotation: Any, cls: type) -> bool:
 
 
 def misfit(cls: type, place: str) -> str | None:
-    """The rule that the class of one of the config's own nodes breaks, as a message; None if it keeps them all."""
+    """A message if the class of a node breaks a rule; else None."""
     kind, name = kind_of(place), f"{place}._target_: {cls.__module__}.{cls.__qualname__}"
     if kind is None:
         return None
@@ -66,7 +66,7 @@ def misfit(cls: type, place: str) -> str | None:
 
 
 def misbuilt(cls: type, place: str, name: str) -> str | None:
-    """What is wrong with the constructor of a class of nnlab's own kinds: after `spec` all parameters are keyword-only."""
+    """A message if a constructor is wrong: after `spec` all parameters must be keyword-only."""
     if cls.__module__.startswith("torch."):
         return None
     ahead = ["spec"] if place in SPECIFIED else []

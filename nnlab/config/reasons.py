@@ -1,4 +1,4 @@
-"""The reasons that the YAML files give beside the values of a composed config. No torch."""
+"""The comments of the YAML files next to the values of a composed config. No torch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ COMMENT = re.compile(r"\s#")
 
 @dataclass
 class Reasons:
-    """Of a command line.
+    """The comments and files of a command line.
 
-    beside  the comment beside each key, by its place: trainer.batch_size
+    beside  the comment next to each key, by its place: trainer.batch_size
     chosen  the file behind each group that was chosen from: model → …/model/vae.yaml
     """
 
@@ -29,9 +29,9 @@ class Reasons:
 
 
 def reasons(overrides: list[str], config_dir: str | None = None) -> Reasons:
-    """What the files say that overrides, whose names are right, are composed of; of two files the later one."""
+    """The comments of all files of a valid command line; if two files have a key, the later one counts."""
     names.register_config_dir(config_dir)
-    found = Reasons()
+    gathered = Reasons()
     with names.hydra():
         loader = GlobalHydra.instance().hydra.config_loader
         results = loader.compute_defaults_list("train", overrides, RunMode.RUN).defaults
@@ -41,11 +41,11 @@ def reasons(overrides: list[str], config_dir: str | None = None) -> Reasons:
             continue
         group, _, name = result.config_path.rpartition("/")
         if group and group == result.package and name != "none":
-            found.chosen[group] = path
+            gathered.chosen[group] = path
         prefix = f"{result.package}." if result.package else ""
         beside = comments(path.read_text(encoding="utf-8"))
-        found.beside |= {prefix + key: text for key, text in beside.items() if text}
-    return found
+        gathered.beside |= {prefix + key: text for key, text in beside.items() if text}
+    return gathered
 
 
 def file_of(name: str, config_dir: str | None) -> Path | None:
@@ -55,15 +55,15 @@ def file_of(name: str, config_dir: str | None) -> Path | None:
 
 
 def comments(yaml: str) -> dict[str, str]:
-    """Each key of a YAML file by its place, with the comment beside it, which may be empty and may go on in lines below."""
-    found: dict[str, str] = {}
+    """Each key of a YAML file by its place, with its comment, which may be empty or go on in the lines below."""
+    by_place: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     place, column = "", 0
     for line in yaml.splitlines():
         text = line.lstrip()
         if text.startswith("#"):
             if place and len(line) - len(text) == column > 0:
-                found[place] += f" {text.lstrip('# ')}"
+                by_place[place] += f" {text.lstrip('# ')}"
             continue
         match = KEY.match(line)
         if not match:
@@ -73,6 +73,6 @@ def comments(yaml: str) -> dict[str, str]:
         comment = COMMENT.search(QUOTED.sub(lambda quoted: "x" * len(quoted[0]), line))
         above = [(d, name) for d, name in above if d < depth]
         place, column = ".".join([*(name for _, name in above), key]), comment.end() - 1 if comment else 0
-        found[place] = line[comment.end() :].strip() if comment else ""
+        by_place[place] = line[comment.end() :].strip() if comment else ""
         above.append((depth, key))
-    return found
+    return by_place

@@ -1,6 +1,6 @@
-"""What older versions called otherwise: verbs, keys, metrics and classes. Imports no torch.
+"""Old names of verbs, keys, metrics and classes. Imports no torch.
 
-Run folders of older versions are read under today's names. What is typed under an old name is refused with the new one.
+Run folders of older versions are read with today's names. A typed old name is an error that gives the new name.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ WITHOUT_EFFECT = {  # keys that did nothing, by the class that no longer takes t
 
 
 def upgraded(node: Any, name: str = "") -> Any:
-    """A config, or the part of one that is called `name`, as this version would have written it."""
+    """A config, or its part `name`, in the form of this version."""
     if isinstance(node, list):
         return [upgraded(part) for part in node]
     if not isinstance(node, dict):
@@ -109,7 +109,7 @@ def key(place: str, legal: Iterable[str]) -> str | None:
 
 
 def metric(name: str) -> str:
-    """Today's name of a metric, with whatever stands before it: test/least_class_share becomes test/min_class_share."""
+    """Today's name of a metric, with its prefix: test/least_class_share becomes test/min_class_share."""
     prefix, slash, last = name.rpartition("/")
     return f"{prefix}{slash}{METRICS.get(last, last)}"
 

@@ -1,4 +1,4 @@
-"""Where configs are found: the shipped package `nnlab.configs`, and before it the folders a user gives with -cd. No torch."""
+"""Where configs are found: first the folder given by -cd, then the package `nnlab.configs`. No torch."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from nnlab.errors import BadInput
 
 
 def folders(config_dir: str | None = None) -> list[Path]:
-    """Config folders, the first to hold a file wins."""
+    """Config folders; the first that has a file is used."""
     own = [Path(config_dir)] if config_dir else []
     return [*own, Path(str(files("nnlab.configs")))]
 
 
 def options(group: str, config_dir: str | None = None) -> dict[str, Path]:
     """The choices of a group (`model`, `optimizer/schedule`) and their files, sorted by name."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for folder in reversed(folders(config_dir)):
-        found |= {path.stem: path for path in (folder / group).glob("*.yaml") if path.is_file()}
-    return dict(sorted(found.items()))
+        paths |= {path.stem: path for path in (folder / group).glob("*.yaml") if path.is_file()}
+    return dict(sorted(paths.items()))
 
 
 def matching(group: str, patterns: list[str], config_dir: str | None = None) -> dict[str, Path]:
     """The choices of a group that match any of the patterns (`*vae`); all of them without a pattern."""
-    found = options(group, config_dir)
-    return {n: p for n, p in found.items() if not patterns or any(fnmatch.fnmatch(n, pattern) for pattern in patterns)}
+    paths = options(group, config_dir)
+    return {n: p for n, p in paths.items() if not patterns or any(fnmatch.fnmatch(n, pattern) for pattern in patterns)}
 
 
 def header(path: Path) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What YAML, OmegaConf and Hydra complain of, in nnlab's words. Imports no torch."""
+"""Errors of YAML, OmegaConf and Hydra as nnlab's messages. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from yaml import MarkedYAMLError, YAMLError
 from nnlab.errors import explain, shortened
 
 UNREADABLE = (YAMLError, OmegaConfBaseException, HydraException, ValueError, TypeError, AssertionError, RecursionError, OSError)
-"""What reading a YAML, or composing a config of several, raises where the file or the value is at fault."""
+"""The errors for a wrong file or value, when a YAML is read or a config is composed."""
 
 NO_YAML = "no YAML of keys and values"
 INTERPOLATIONS = (
@@ -48,8 +48,8 @@ def sentence(error: BaseException) -> str:
         return explain(error, Path(error.filename or "."))
     if "integer string conversion" in text:
         return "a number of more digits than can be read"
-    if found := re.search(r"merging override (.*)", text):
-        return f"{shortened(found[1])} is of another kind than the value that it would replace"
+    if match := re.search(r"merging override (.*)", text):
+        return f"{shortened(match[1])} has another type than the value that it would replace"
     if isinstance(error, OmegaConfBaseException):
         return interpolation(error, text)
     if error.__cause__ is not None:
@@ -64,6 +64,6 @@ def interpolation(error: OmegaConfBaseException, text: str) -> str:
     if isinstance(error, GrammarParseError):
         return "an interpolation is written ${KEY} or ${oc.env:NAME}"
     for pattern, own in INTERPOLATIONS:
-        if found := re.search(pattern, text):
-            return own.format(*map(shortened, found.groups()))
+        if match := re.search(pattern, text):
+            return own.format(*map(shortened, match.groups()))
     return "it does not resolve to a value"

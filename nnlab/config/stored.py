@@ -1,4 +1,4 @@
-"""A dataclass of plain values, read back from a file that may be damaged or a stranger's. No torch."""
+"""A dataclass of plain values, from a file that may be damaged or from somebody else. No torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def restored(cls: type[T], state: Mapping[str, Any]) -> T:
-    """The object whose fields `state` holds; what it does not say keeps its default, and lists may stand for tuples.
+    """The object whose fields `state` holds; missing fields get their defaults, and lists become tuples.
 
     Raises ValueError if a field is unknown, missing or of another type; whole numbers are counts, from 0 to 2^63.
     """

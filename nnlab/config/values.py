@@ -1,6 +1,6 @@
 """The check of a composed config's values against the signatures of the classes that it names.
 
-Types, ranges, unknown and missing keys; all problems are told at once. Torch is imported only where a node's class needs it.
+Types, ranges, unknown and missing keys; all problems are reported together. Torch is imported only if a class needs it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ NODES = {
 
 
 def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
-    """Problems of a plain config; with `nodes`, of these top-level keys alone."""
-    chosen = [key for key in config if nodes is None or key in nodes]
+    """Problems of a plain config; with `nodes`, only of these top-level keys."""
+    keys = [key for key in config if nodes is None or key in nodes]
     problems = [f"{key}: missing" for key in (*NODES, *TOP_LEVEL) if nodes is None and key not in config]
-    for key in chosen:
+    for key in keys:
         if key in TOP_LEVEL and not (key == "judge" and isinstance(config[key], Mapping)):
             problems += check_value(TOP_LEVEL[key], config[key], key)
         elif isinstance(config[key], Mapping):
@@ -97,7 +97,7 @@ def check_node(node: Mapping, place: str, annotation: Any = Any) -> list[str]:
 
 
 def unknown(key: str, cls: type, legal: Iterable[str]) -> str:
-    """What to say of a key that a class has no parameter for: how to make it one, or the nearest legal key."""
+    """A message about a key without a parameter: how to add the parameter, or the nearest legal key."""
     if key in (parameter.name for parameter in positionals(cls)):
         return f"is no keyword-only parameter of {cls.__name__}; its constructor must be def __init__(self, spec, *, {key}, …)"
     return f"unknown key; {nearest(key, legal)}"

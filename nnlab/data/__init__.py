@@ -1,8 +1,8 @@
 """From files to batches on the device: datasets, splits, augmentation and noise.
 
 dataset.Dataset       base of every dataset
-spec.DataSpec         what a model is told of its data
-spec.Batch            what a model is fed
+spec.DataSpec         description of the data for a model
+spec.Batch            a batch on the device
 split.Split           a part of the data on the device
 feed.BatchBuilder             how rows become a batch
 inputs.Inputs         a split, or a user's own files, for a verb

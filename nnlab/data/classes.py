@@ -1,4 +1,4 @@
-"""`data.classes`: which rows are of the classes to learn from, and the labels that they then have."""
+"""`data.classes`: the rows of the classes to learn from, and their new labels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nnlab.errors import BadInput
 
 
 class Chosen(NamedTuple):
-    """Arrays whose labels count the classes to learn from, 0 … k − 1, and the rows of them.
+    """Arrays with the labels 0 … k − 1 of the classes to learn from, and the rows of these classes.
 
     train, test    (n,) int64: rows of the training and of the test arrays
-    held_out       (m,) int64: rows of the test arrays that are of the classes kept out; their labels number `held_out_classes`
+    held_out       (m,) int64: rows of the test arrays of the held-out classes; their labels index `held_out_classes`
     """
 
     arrays: Arrays
@@ -29,15 +29,15 @@ class Chosen(NamedTuple):
     held_out_classes: tuple[str, ...]
 
 
-def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
-    """The rows of the classes asked for, by number or by name; of all where None is.
+def choose(arrays: Arrays, class_keys: list[int | str] | None, name: str) -> Chosen:
+    """The rows of these classes, given by number or by name; None is all classes.
 
-    Raises BadInput if a class is unknown or repeated, if there are no labels, or none of the test examples remains.
+    Raises BadInput if a class is unknown or repeated, if there are no labels, or if no test example is left.
     """
     train, test = torch.arange(len(arrays.x_train)), torch.arange(len(arrays.x_test))
-    if asked is None:
+    if class_keys is None:
         return Chosen(arrays, train, test, test[:0], ())
-    kept = class_indices(asked, arrays.classes, name, "data.classes")
+    kept = class_indices(class_keys, arrays.classes, name, "data.classes")
     if arrays.y_test is None:
         raise BadInput(f"data.classes: the test examples of {name} have no labels to choose by; add them, or leave it out")
     of_train, of_test = (torch.isin(y, torch.tensor(kept)) for y in (arrays.y_train, arrays.y_test))
@@ -52,51 +52,51 @@ def choose(arrays: Arrays, asked: list[int | str] | None, name: str) -> Chosen:
     return Chosen(renumbered, train[of_train], test[of_test], test[~of_test], held_out_classes)
 
 
-def class_indices(asked: Sequence[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
-    """Numbers of the classes of a set of this name that are asked for by number or by name; `place` says where they are."""
-    found: list[int] = []
-    for one in asked:
-        number = class_index(one, classes, name, place)
-        if number in found:
+def class_indices(class_keys: Sequence[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:
+    """The numbers of classes that are given by number or by name; `place` is the key or option, for messages."""
+    numbers: list[int] = []
+    for key in class_keys:
+        number = class_index(key, classes, name, place)
+        if number in numbers:
             raise BadInput(f"{place}: '{classes[number]}' is asked for twice")
-        found.append(number)
-    return found
+        numbers.append(number)
+    return numbers
 
 
-def class_index(one: int | str, classes: tuple[str, ...], name: str, place: str) -> int:
-    """Of a class of that name, in whatever letters where none other differs by their size alone; or else of that number.
+def class_index(key: int | str, classes: tuple[str, ...], name: str, place: str) -> int:
+    """The number of a class, given by name or by number. Upper and lower case do not matter if the name stays unique.
 
-    Raises BadInput if there is none, or if the number of one class is the name of another. Where all names are numbers, as
-    those of digits are, a class has its name alone: of the digits 0, 1 and 7 the third is no 2.
+    Raises BadInput if there is none, or if the number of one class is the name of another. If all names are
+    numbers, as for digits, only the name counts: of the digits 0, 1 and 7 the third is 7, not 2.
     """
     if not classes:
         raise BadInput(f"{place}: {name} has no labels to choose by")
-    numerals = all(other.isdecimal() for other in classes)
-    if isinstance(one, int) and not numerals:
-        if not 0 <= one < len(classes):
-            raise BadInput(f"{place}: {name} has no class '{one}'; {listed(classes, numerals)}")
-        if str(one) in classes and classes.index(str(one)) != one:
+    numerals = all(class_name.isdecimal() for class_name in classes)
+    if isinstance(key, int) and not numerals:
+        if not 0 <= key < len(classes):
+            raise BadInput(f"{place}: {name} has no class '{key}'; {listed(classes, numerals)}")
+        if str(key) in classes and classes.index(str(key)) != key:
             raise BadInput(
-                f"{place}: {one} is the number of the class '{classes[one]}', but another is called '{one}'; "
-                f"""write names in quotes, as in '{place}=["{one}"]'"""
+                f"{place}: {key} is the number of the class '{classes[key]}', but another is called '{key}'; "
+                f"""write names in quotes, as in '{place}=["{key}"]'"""
             )
-        return one
-    one = str(one)
-    if one in classes:
-        return classes.index(one)
-    alike = [number for number, other in enumerate(classes) if other.lower() == one.lower()]
+        return key
+    key = str(key)
+    if key in classes:
+        return classes.index(key)
+    alike = [number for number, class_name in enumerate(classes) if class_name.lower() == key.lower()]
     if len(alike) == 1:
         return alike[0]
-    if one.isdecimal() and int(one) < len(classes) and not numerals:
-        return int(one)
-    small = {other.lower(): other for other in classes}
-    near = [] if numerals else difflib.get_close_matches(one.lower(), small, n=1, cutoff=0.5)
+    if key.isdecimal() and int(key) < len(classes) and not numerals:
+        return int(key)
+    small = {class_name.lower(): class_name for class_name in classes}
+    near = [] if numerals else difflib.get_close_matches(key.lower(), small, n=1, cutoff=0.5)
     hint = f"did you mean '{small[near[0]]}'?" if near else listed(classes, numerals)
-    raise BadInput(f"{place}: {name} has no class '{one}'; {hint}")
+    raise BadInput(f"{place}: {name} has no class '{key}'; {hint}")
 
 
 def listed(classes: tuple[str, ...], numerals: bool) -> str:
-    """The end of a sentence that says which classes there are."""
+    """The end of a message: the classes that exist."""
     names = ", ".join(classes[:12])
     return f"there are {names}" if numerals else f"there are 0 … {len(classes) - 1}: {names}"
 
@@ -107,7 +107,7 @@ def class_shares(split: Split, classes: int) -> Tensor:
 
 
 def need_classes(spec: DataSpec, why: str) -> None:
-    """Raise BadInput unless the data have two classes or more; `why` is the beginning of the sentence."""
+    """Raise BadInput unless the data have two classes or more; `why` is the start of the message."""
     if len(spec.classes) < 2:
-        has = f"has the class {spec.classes[0]} alone" if spec.classes else "has no labels"
+        has = f"has only the class {spec.classes[0]}" if spec.classes else "has no labels"
         raise BadInput(f"model: {why}, but {spec.name} {has}")

@@ -1,4 +1,4 @@
-"""A dataset: where its files are, how large it is, its arrays, and its three splits on the device."""
+"""A dataset: its files, its size, its arrays, and its three splits on the device."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ STRATUM_SEED = 0x5EED
 
 
 class Dataset(ABC):
-    """Base of every dataset. A subclass says how many bytes it takes (`size`) and reads them (`load`).
+    """Base of every dataset. A subclass gives its size in bytes (`size`) and reads it (`load`).
 
     root        folder of all datasets
-    validation  number set aside from the training set; auto: 5,000 or a tenth, whichever is less
-    limit       at most so many of the training set and of the test set, chosen by `seed`
-    train_size  only so many of the training split are learned from, as many of each class as can be, chosen by `seed`
+    validation  number of training examples for validation; auto: 5,000 or a tenth, the smaller
+    limit       at most this many of the training set and of the test set, chosen by `seed`
+    train_size  trains on only this many of the training split, the same number per class if possible, chosen by `seed`
     seed        of the splits
-    classes     numbers or names of the classes to learn from, in this order; those of the rest are kept out of every split
+    classes     numbers or names of the classes to learn from, in this order; the others are in no split
     """
 
-    downloads: ClassVar[bool] = False  # whether it fetches into `folder` what is not there
+    downloads: ClassVar[bool] = False  # whether missing files are downloaded into `folder`
 
     def __init__(
         self,
@@ -55,32 +55,32 @@ class Dataset(ABC):
         self.remarks: list[str] = []
 
     def remark(self, *sentences: str) -> None:
-        """Tell the user, when a run begins, how the files were read. An empty sentence is none."""
+        """Store a message for the user about how the files were read; an empty message is ignored."""
         self.remarks += [sentence for sentence in sentences if sentence]
 
     @property
     def name(self) -> str:
-        """What the set is called in messages and in its spec; by default the class's name."""
+        """The name of the dataset in messages and in its spec; by default the class's name."""
         return type(self).__name__
 
     @abstractmethod
     def size(self) -> int:
-        """Bytes of the whole set as it is kept on the device, known before it is loaded.
+        """Bytes of the whole dataset on the device, known before it is loaded.
 
-        Raises BadInput if the files are absent or not what they should be.
+        Raises BadInput if the files are missing or wrong.
         """
 
     @abstractmethod
     def load(self) -> Arrays:
-        """Read the files. Raises BadInput if they are absent or damaged, or do not hold what they should."""
+        """Read the files. Raises BadInput if they are missing, damaged or wrong."""
         ...
 
     def prepare(self, arrays: Arrays, train: Tensor) -> Arrays:
-        """The arrays as they are kept; `train` (n,) are the rows to learn from. As loaded, unless a subclass says otherwise."""
+        """The arrays as they are stored; `train` (n,) are the training rows. By default as loaded."""
         return arrays
 
     def open(self, device: torch.device) -> Data:
-        """The three splits on the device. Raises BadInput if the set is absent, damaged, or larger than the memory left."""
+        """The three splits on the device. Raises BadInput if the dataset is missing, damaged, or too large for the memory."""
         need, free = self.size(), free_memory(device)
         if need > free:
             raise BadInput(
@@ -88,13 +88,13 @@ class Dataset(ABC):
                 "Use smaller images (data.size), another device, or a part of the files"
             )
         loaded = self.load()
-        chosen = choose(loaded, self.chosen, self.name)
+        selected = choose(loaded, self.chosen, self.name)
         generator = torch.Generator().manual_seed(self.seed)
-        train, validation = self._split_rows(chosen.train, generator)
-        train = train if self.train_size is None else self._subset(train, chosen.arrays.y_train, generator)
-        test, others = self._some(chosen.test, generator), self._some(chosen.held_out, generator)
+        train, validation = self._split_rows(selected.train, generator)
+        train = train if self.train_size is None else self._subset(train, selected.arrays.y_train, generator)
+        test, others = self._some(selected.test, generator), self._some(selected.held_out, generator)
 
-        arrays = self.prepare(chosen.arrays, train)
+        arrays = self.prepare(selected.arrays, train)
         levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
         marks = {"digest": digest(loaded), "splits": splits_digest(train, validation, test)}
         spec = replace(self._spec(arrays, train), **marks, range=levels)
@@ -106,7 +106,7 @@ class Dataset(ABC):
             Split(x, y, validation.to(device), arrays.scale, arrays.dynamic_binarization),
             Split(x_test, y_test, test.to(device), arrays.scale, arrays.dynamic_binarization),
             Split(x_test, y_test, others.to(device), arrays.scale, arrays.dynamic_binarization),
-            chosen.held_out_classes,
+            selected.held_out_classes,
             tuple(self.remarks),
         )
 
@@ -115,11 +115,11 @@ class Dataset(ABC):
         return rows[torch.randperm(len(rows), generator=generator)[: self.limit]].sort().values
 
     def _subset(self, rows: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
-        """So few of the rows, the same number of each class but for a remainder, in the order of the file."""
+        """`train_size` of the rows, the same number per class up to a remainder, in the order of the file."""
         if self.train_size > len(rows):
             raise BadInput(f"data.train_size: {self.train_size} of {len(rows)} training examples")
         shuffled = rows[torch.randperm(len(rows), generator=generator)]
-        turn = torch.arange(len(rows))  # which of its class an example is; of the whole set without classes
+        turn = torch.arange(len(rows))  # the position of an example within its class, or in the whole set without classes
         for label in [] if y is None else y[shuffled].unique():
             own = y[shuffled] == label
             turn[own] = torch.arange(int(own.sum()))
@@ -138,7 +138,7 @@ class Dataset(ABC):
         image = x.ndim == 4
         if x.dtype == torch.uint8:
             low, high, bounded = 0.0, 1.0, True
-        else:  # real values: images within [0, 1], of all splits, are taken to be bounded by it
+        else:  # real values: if all images of all splits are within [0, 1], these are the bounds
             bounded = image and all(bool((part >= 0).all() and (part <= 1).all()) for part in (x, arrays.x_test))
             low, high = (0.0, 1.0) if bounded else (x[train].min().item(), x[train].max().item())
         kind, shape = "image" if image else "table", tuple(x.shape[1:])
@@ -147,7 +147,7 @@ class Dataset(ABC):
 
 @contextmanager
 def made_for(folder: Path) -> Iterator[None]:
-    """If what happens inside fails, the empty folders that it made on the way to `folder` are removed again."""
+    """If the body fails, remove the empty folders that it made on the way to `folder`."""
     absent = [part for part in (folder, *folder.parents) if not part.exists()]
     try:
         yield
@@ -159,17 +159,17 @@ def made_for(folder: Path) -> Iterator[None]:
 
 
 def set_aside(y: Tensor | None, n: int, share: float) -> tuple[Tensor, Tensor]:
-    """Rows for training and for a test, where a set comes without one: a share of each class, the same at every call."""
+    """Rows for training and for a test split, for a dataset without one: a share of each class, always the same."""
     generator = torch.Generator().manual_seed(STRATUM_SEED)
     test = torch.zeros(n, dtype=torch.bool)
     for group in [torch.arange(n)] if y is None else [(y == c).nonzero().flatten() for c in y.unique()]:
-        chosen = group[torch.randperm(len(group), generator=generator)]
-        test[chosen[: round(share * len(group))]] = True
+        shuffled = group[torch.randperm(len(group), generator=generator)]
+        test[shuffled[: round(share * len(group))]] = True
     return (~test).nonzero().flatten(), test.nonzero().flatten()
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that can still be taken on a device; on the CPU what the kernel calls available."""
+    """Free bytes of a device; on the CPU the kernel's MemAvailable."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -180,5 +180,5 @@ def free_memory(device: torch.device) -> int:
 
 
 def own_root() -> Path:
-    """The user's own folder of datasets, whatever a run's config says: NNLAB_DATA, or datasets."""
+    """The user's own folder of datasets, NNLAB_DATA or datasets; a run's config does not change it."""
     return Path(os.environ.get("NNLAB_DATA") or "datasets")

@@ -1,4 +1,4 @@
-"""Whether data are those that a run was trained on: a digest of the values, the labels and the splits."""
+"""Check that data are those of a run's training: a digest of the values, the labels and the splits."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from nnlab.errors import BadInput, printable
 
 
 def digest(arrays: Arrays) -> str:
-    """Eight hexadecimal digits of the values and eight of the labels, as they were loaded: a checksum and no proof."""
+    """Eight hexadecimal digits of the values and eight of the labels, as they were loaded: a checksum, not a proof."""
     return f"{_crc(arrays.x_train, arrays.x_test)}-{_crc(arrays.y_train, arrays.y_test)}"
 
 
 def splits_digest(*rows: Tensor) -> str:
-    """Eight hexadecimal digits of which examples are in which split."""
+    """Eight hexadecimal digits, a checksum of the splits."""
     return _crc(*rows)
 
 
 def _crc(*arrays: Tensor | None) -> str:
-    found = 0
+    crc = 0
     for array in arrays:
         whole = torch.empty(0) if array is None else array.cpu().contiguous()
-        found = zlib.crc32(whole.numpy().reshape(-1).view("uint8").data, zlib.crc32(str(tuple(whole.shape)).encode(), found))
-    return f"{found:08x}"
+        crc = zlib.crc32(whole.numpy().reshape(-1).view("uint8").data, zlib.crc32(str(tuple(whole.shape)).encode(), crc))
+    return f"{crc:08x}"
 
 
 def differences(known: DataSpec, now: DataSpec) -> list[str]:
-    """What differs between the data of a run and those that are there now; empty if nothing is known to.
+    """The differences between the data of a run and the data now; empty if none are known.
 
-    A run of an older version recorded the digest of its values alone, in another way: of it only the shape is compared.
+    A run of an older version has another digest, of the values only: then only the shape is compared.
     """
-    found = []
+    changes = []
     if known.shape != now.shape:
-        found.append(f"shape {known.shape}, now {now.shape}")
+        changes.append(f"shape {known.shape}, now {now.shape}")
     if known.classes != now.classes:
-        found.append(f"classes {_some(known.classes)}, now {_some(now.classes)}")
+        changes.append(f"classes {_some(known.classes)}, now {_some(now.classes)}")
     if known.columns != now.columns and known.shape == now.shape:
-        found.append(f"columns {_some(known.columns)}, now {_some(now.columns)}")
+        changes.append(f"columns {_some(known.columns)}, now {_some(now.columns)}")
     if "-" in known.digest:
         pairs = zip(("values", "labels"), known.digest.split("-"), now.digest.split("-"), strict=False)
-        found += [f"other {what}" for what, before, after in pairs if before != after]
-        if known.splits != now.splits and not found:
-            found.append("other examples in the splits")
-    return found
+        changes += [f"other {what}" for what, before, after in pairs if before != after]
+        if known.splits != now.splits and not changes:
+            changes.append("other examples in the splits")
+    return changes
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -56,26 +56,26 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[str]]:
-    """The data as a run knows them, and what differs from those that it was trained on.
+    """The data in the form of a run, and the differences from the data of its training.
 
-    Raises BadInput if they differ, unless that is `allowed`; and if the model cannot take them at all. What a table was
-    standardised by, and the range of the values, are the run's: its model learned from values of that scale.
+    Raises BadInput if they differ, unless that is `allowed`, and if the model cannot take them at all. A table is standardised
+    with the run's mean and std, and the range of the values is the run's, since its model learned from these values.
     """
     differs = differences(known, data.spec)
     if not differs:
         return data, []
-    told = f"data: {data.spec.name} is not what the run was trained on ({'; '.join(differs)})"
+    message = f"data: {data.spec.name} is not what the run was trained on ({'; '.join(differs)})"
     if known.shape != data.spec.shape or len(known.classes) != len(data.spec.classes):
-        raise BadInput(f"{told}, and its model cannot take it; give back the old files, or train again")
+        raise BadInput(f"{message}, and its model cannot take it; give back the old files, or train again")
     if not allowed:
-        raise BadInput(f"{told}; give back the old files, or add --data-changed to go on and record it")
+        raise BadInput(f"{message}; give back the old files, or add --data-changed to go on and record it")
     if known.mean != data.spec.mean or known.std != data.spec.std:
         data = _standardised_as(data, known)
     return replace(data, spec=replace(known, digest=data.spec.digest, splits=data.spec.splits)), differs
 
 
 def _standardised_as(data: Data, known: DataSpec) -> Data:
-    """The splits of a table, standardised by the run's mean and standard deviation instead of their own."""
+    """The splits of a table, standardised with the run's mean and standard deviation."""
     moved: dict[int, Tensor] = {}  # training and validation share one array
 
     def again(split: Split) -> Split:

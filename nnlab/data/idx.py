@@ -1,4 +1,4 @@
-"""Sets in the idx format of MNIST, read and downloaded by torchvision."""
+"""Datasets in the idx format of MNIST, read and downloaded by torchvision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILES = {
 
 
 class IdxDataset(Images):
-    """60,000 + 10,000 gray images of 28×28 in four idx files, which torchvision downloads where they are absent."""
+    """60,000 + 10,000 gray images of 28×28 in four idx files; torchvision downloads them if they are missing."""
 
     title: ClassVar[str]
     downloads: ClassVar[bool] = True
@@ -31,7 +31,7 @@ class IdxDataset(Images):
 
     @property
     def folder(self) -> Path:
-        """Where torchvision keeps the idx files, under the root of all datasets."""
+        """The folder where torchvision keeps the idx files, inside the root of all datasets."""
         return self.root / self.torchvision_name / "raw"
 
     def size(self) -> int:
@@ -75,7 +75,7 @@ class IdxDataset(Images):
 
 
 def check_idx(path: Path) -> str | None:
-    """A problem of an idx file, found in its header and its length alone: 16 bytes are read, not 47 million."""
+    """A problem of an idx file, from its header and its length: only 16 bytes are read, not 47 million."""
     shape = FILES[path.name]
     if not path.exists():
         return f"{path}: missing, though others of the four idx files are there. Delete them to download all again"

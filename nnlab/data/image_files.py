@@ -1,4 +1,4 @@
-"""Image files: which of a folder's files are images, and their pixels."""
+"""Image files of a folder, and their pixels."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from PIL import Image, UnidentifiedImageError
 from nnlab.errors import BadInput
 
 FORMATS = "png, jpg, bmp, pgm, webp, …"
-LEFTOVERS = frozenset({"__MACOSX"})  # folders that archivers leave beside the images
+LEFTOVERS = frozenset({"__MACOSX"})  # folders that archive programs add
 
 
 def is_image(path: Path) -> bool:
-    """Whether it is called like one."""
+    """Whether a file has the name of an image."""
     return path.suffix.lower() in Image.registered_extensions()
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or a folder is not meant to be seen: .ipynb_checkpoints, .DS_Store, ._photo.png, __MACOSX, …"""
+    """Whether a file or a folder is hidden: .ipynb_checkpoints, .DS_Store, ._photo.png, __MACOSX, …"""
     return name.startswith(".") or name in LEFTOVERS
 
 
 def images_under(folder: Path) -> list[Path]:
-    """The image files under a folder, sorted; without hidden ones and those in hidden folders, at every level."""
+    """The image files in a folder and its subfolders, sorted, without hidden files and folders."""
     files = (path for path in folder.rglob("*") if is_image(path) and path.is_file())
     return sorted(path for path in files if not any(map(hidden, path.relative_to(folder).parts)))
 
@@ -43,10 +43,10 @@ def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> np.
 
 
 def in_bytes(image: Image.Image, path: Path) -> Image.Image:
-    """The image with 8 bits per pixel and channel, where PIL would clip instead of scale.
+    """The image with 8 bits per pixel and channel, scaled (PIL would clip).
 
-    16 bits are 0 … 65535, of which the upper 8 are kept. 32-bit whole numbers are 0 … 255 and 32-bit floats 0 … 1: what they
-    stand for beyond that is not known. Raises BadInput there.
+    16 bits are 0 … 65535, and the upper 8 are kept. 32-bit integers are 0 … 255 and 32-bit floats 0 … 1. Raises BadInput for
+    other values, whose meaning is not known.
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format != "TIFF"):  # PIL opens 16-bit PNG and PGM as I
         return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
@@ -54,7 +54,7 @@ def in_bytes(image: Image.Image, path: Path) -> Image.Image:
         return image
     pixels = np.asarray(image)
     limit = 255 if image.mode == "I" else 1
-    if not (pixels.min() >= 0 and pixels.max() <= limit):  # NaN is neither
+    if not (pixels.min() >= 0 and pixels.max() <= limit):  # false for NaN, too
         kind = "32-bit whole numbers" if image.mode == "I" else "32-bit floats"
         raise BadInput(
             f"{path}: {kind} of {pixels.min():g} … {pixels.max():g}, where 0 … {limit} was expected. "

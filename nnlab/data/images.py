@@ -12,16 +12,16 @@ from nnlab.data.dataset import Dataset
 from nnlab.data.split import Arrays
 from nnlab.errors import BadInput
 
-FIXED_SEED = 0xB17  # turns the seed of the splits into another
+FIXED_SEED = 0xB17  # makes another seed from the seed of the splits
 CHUNK = 2**24  # values that are binarized together: 64 MiB as float32
 
 
 class Images(Dataset):
-    """Base of the sets of images.
+    """Base of the datasets of images.
 
-    binarize  threshold: 1 where the value is at least ½
+    binarize  threshold: 1 if the value is at least ½
               fixed: 1 with the value as probability, drawn once by `seed` (Salakhutdinov & Murray 2008)
-              dynamic: the same, drawn anew at each reading (Burda et al. 2016, "Importance weighted autoencoders")
+              dynamic: the same, drawn again at each reading (Burda et al. 2016, "Importance weighted autoencoders")
               None: as they are
     """
 
@@ -35,7 +35,7 @@ class Images(Dataset):
             return super().prepare(arrays, train)
         x, x_test = arrays.x_train, arrays.x_test
         if x.ndim != 4:
-            raise BadInput(f"data.binarize: {self.name} is a table of {x.shape[1]} columns, and only images can be binarized")
+            raise BadInput(f"data.binarize: {self.name} is a table of {x.shape[1]} columns, but only images can be binarized")
         for part in (x, x_test):
             low, high = (value.item() * arrays.scale for value in (part.min(), part.max()))
             if low < 0 or high > 1:
@@ -48,17 +48,17 @@ class Images(Dataset):
 
 
 def as_bits(x: Tensor, scale: float, generator: torch.Generator | None) -> Tensor:
-    """(N, C, H, W) → uint8 0 or 1: drawn by the generator, or without one by the threshold ½."""
+    """(N, C, H, W) → uint8 0 or 1: drawn with the generator, or without one by the threshold ½."""
     bits = torch.empty(x.shape, dtype=torch.uint8)
     step = max(1, CHUNK // x[0].numel())
-    for some, into in zip(x.split(step), bits.split(step), strict=True):
-        values = some.to(torch.float32) * scale
+    for part, into in zip(x.split(step), bits.split(step), strict=True):
+        values = part.to(torch.float32) * scale
         into.copy_(values >= 0.5 if generator is None else bernoulli(values, generator))
     return bits
 
 
 def bernoulli(probabilities: Tensor, generator: torch.Generator) -> Tensor:
-    """A 1 with each probability, else a 0, of the same shape and type. 0 and 1 themselves are certain: u lies in [0, 1)."""
+    """A 1 with each probability, else a 0, of the same shape and type. 0 and 1 are exact, since u is in [0, 1)."""
     return (torch.rand(probabilities.shape, device=probabilities.device, generator=generator) < probabilities).to(
         probabilities.dtype
     )

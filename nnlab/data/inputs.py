@@ -1,4 +1,4 @@
-"""What a trained model is shown: inputs in order, clean, with what is known of each."""
+"""Inputs of a trained model: in order, without noise, with their labels and names."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from nnlab.nn.spaced import evenly_spaced
 
 @dataclass
 class Inputs:
-    """Inputs in order, clean, with what is known of each.
+    """Inputs in order, without noise, with their labels and names.
 
-    name     as a sentence calls them
-    batches  on the device, read as one goes along them, the same at each time
-    keys     (n,) their numbers in the split or the array, or the names of their files
-    bits     that one value takes as it was given: 8 of a pixel, 1 of a binarized one
+    name     for messages
+    batches  on the device, read when needed; each iteration gives the same
+    keys     (n,) their indices in the split or the array, or the names of their files
+    bits     of one value in its original form: 8 for a pixel, 1 for a binarized one
     labels   (n,) int64, or None
     """
 
@@ -40,7 +40,7 @@ class Inputs:
 
 
 class Reiterable:
-    """What a function yields, the same at each time: what it draws, it draws from where the generator stands now."""
+    """The items of a generator function; each iteration gives the same, with the same random numbers."""
 
     def __init__(self, read: Callable[[], Iterator[Batch]], generator: torch.Generator) -> None:
         self.read, self.generator, self.state = read, generator, generator.get_state()
@@ -51,7 +51,7 @@ class Reiterable:
 
 
 def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator) -> Inputs:
-    """A split; `generator` draws its bits where they are drawn at each reading."""
+    """Inputs from a split; `generator` draws the bits if they are drawn at each reading."""
     labels, feed = split.labels(split.rows), BatchBuilder(split)
     batches = Reiterable(lambda: feed.sequential(generator), generator)
     known = None if labels is None else labels.cpu().numpy()
@@ -60,20 +60,20 @@ def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator
 
 
 def spread(n: int, most: int | None) -> np.ndarray:
-    """At most so many of 0 … n − 1, int64, at even distances, as `Split.spread` has them; all of them if None."""
+    """At most this many of 0 … n − 1, int64, evenly spaced, as in `Split.spread`; None: all."""
     return evenly_spaced(n, n if most is None else most).numpy()
 
 
 def together(spec: DataSpec) -> int:
-    """How many are looked at together, as `eval_batch_size` has it."""
+    """The batch size, as `eval_batch_size`."""
     return max(1, min(1000, 2**22 // spec.features))
 
 
 @dataclass
 class Reader:
-    """Values from a file → a batch of what a model has learned to read.
+    """Converts values from a file to a batch for a model.
 
-    binarize   how the images it learned from were binarized, if they were (`data.binarize`)
+    binarize   `data.binarize` of the model's training
     generator  draws the bits
     """
 
@@ -84,17 +84,17 @@ class Reader:
 
     @property
     def chunk(self) -> int:
-        """How many are read together."""
+        """The number of rows that are read together."""
         return together(self.spec)
 
     def bits(self, stored: int) -> int:
-        """What one value takes, of those stored with so many bits."""
+        """Bits per value, if a value is stored with this many."""
         return 1 if self.binarize else stored
 
     def batch(self, stored: Tensor, scale: float, place: str, rows: Sequence[int] | np.ndarray = ()) -> Batch:
-        """(n, *shape) as stored, these rows (n,) of the array at `place`; of image files there is no need to say which.
+        """(n, *shape) as stored, with the rows (n,) of the array at `place`; not needed for image files.
 
-        Raises BadInput if values are not finite, or beyond the limits that the model knows.
+        Raises BadInput if values are not finite, or out of the model's range.
         """
         spec = self.spec
         if spec.mean:
@@ -107,7 +107,7 @@ class Reader:
         if spec.bounded and (x.min() < spec.low or x.max() > spec.high):
             raise BadInput(
                 f"{place} holds {x.min():g} … {x.max():g}, but the model learned from {spec.low:g} … {spec.high:g}; "
-                "bytes stand for 0 … 1, all other numbers for themselves"
+                "bytes become 0 … 1, other numbers are not scaled"
             )
         x = x.to(self.device)
         if self.binarize:

@@ -1,4 +1,4 @@
-"""A user's own files as inputs of a trained model: a folder of images, or an .npz, read as the model's data were."""
+"""A user's own files as inputs of a trained model: a folder of images, or an .npz, read like the model's data."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from nnlab.data.readings import BITS, BYTES, Reading, axis_of, channels_first, r
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import BadInput, one_line, printable
 
-ARRAYS = {"x": "y", "x_train": "y_train"}  # of an .npz: the inputs, and where there are any their labels
+ARRAYS = {"x": "y", "x_train": "y_train"}  # of an .npz: the inputs, and optionally their labels
 
 
 def of_path(path: Path, reader: Reader, most: int | None = None) -> Inputs:
-    """A folder of images, one image, or an .npz; at most so many of them, at even distances.
+    """Inputs from a folder of images, one image, or an .npz; at most `limit` of them, evenly spaced.
 
     Raises BadInput if it is none of these, or does not fit the model.
     """
@@ -51,7 +51,7 @@ def of_path(path: Path, reader: Reader, most: int | None = None) -> Inputs:
 
 
 def check_images_fit(path: Path, spec: DataSpec) -> None:
-    """Raise BadInput unless what a model takes can come from an image file."""
+    """Raise BadInput unless the model takes images."""
     if spec.kind != "image" or not spec.in_unit_interval:
         kind = f"rows of {spec.features} columns" if spec.kind == "table" else f"images of values {spec.low:g} … {spec.high:g}"
         files = "a folder of image files" if path.is_dir() else "an image file"
@@ -59,15 +59,15 @@ def check_images_fit(path: Path, spec: DataSpec) -> None:
 
 
 def of_images(folder: Path, names: list[str], reader: Reader) -> Inputs:
-    """Images under a folder, resized to the model's; their labels where each lies in a subfolder, its class.
+    """Images of a folder, resized to the model's size; the subfolders are their classes.
 
-    They are decoded a chunk at a time: nothing grows with their number but the list of their names.
+    They are decoded chunk by chunk, so memory grows only with the list of names.
     """
     spec = reader.spec
     read = partial(read_image, size=spec.shape[1:], grayscale=spec.shape[0] == 1)
 
     def batches() -> Iterator[Batch]:
-        with ThreadPoolExecutor() as pool:  # PIL decodes without holding the interpreter's lock
+        with ThreadPoolExecutor() as pool:  # PIL releases Python's lock while it decodes
             for start in range(0, len(names), reader.chunk):
                 files = [folder / name for name in names[start : start + reader.chunk]]
                 pixels = np.stack(list(pool.map(read, files)))
@@ -81,7 +81,7 @@ def of_images(folder: Path, names: list[str], reader: Reader) -> Inputs:
 
 
 def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str, ...]]:
-    """(n,) labels of any kind as numbers (n,) int64 with their names: the model's own classes where all are among them."""
+    """(n,) labels of any kind as numbers (n,) int64 with their names; the model's classes if all labels are among them."""
     y, classes = classes_of(labels)
     if not set(classes) <= set(spec.classes):
         return y.numpy(), classes
@@ -92,14 +92,14 @@ def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str,
 
 
 def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
-    """The array `x` or `x_train` of an .npz, read a chunk at a time, with its labels `y` or `y_train`; at most so many."""
+    """The array `x` or `x_train` of an .npz, read chunk by chunk, with its labels `y` or `y_train`; at most `limit` rows."""
     with readable(path), np.load(path, allow_pickle=False) as archive:  # a pickle would run code
         name = next((name for name in ARRAYS if name in archive.files), None)
         if name is None:
             raise BadInput(f"{path}: no array 'x' or 'x_train'; it holds {', '.join(archive.files) or 'nothing'}")
         given = None
         if ARRAYS[name] in archive.files:
-            with opened(path, ARRAYS[name]):  # its header is true
+            with opened(path, ARRAYS[name]):  # the header is right
                 given = archive[ARRAYS[name]]
     with readable(path), opened(path, name) as (_, shape, dtype, _):
         check_fits(path, name, shape, dtype, reader.spec)
@@ -123,7 +123,7 @@ def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what reading a damaged .npz raises inside into a BadInput that names the file."""
+    """Turn errors of a damaged .npz into a BadInput that names the file."""
     try:
         yield
     except DAMAGED as error:
@@ -131,7 +131,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def chunks(path: Path, name: str, count: int) -> Iterator[np.ndarray]:
-    """(count, …) rows of an array inside an .npz, one chunk in memory at a time; all, if it is stored column by column."""
+    """(count, …) rows of an array inside an .npz, one chunk in memory at a time; all of it if it is stored by columns."""
     with readable(path), opened(path, name) as (file, shape, dtype, by_column):
         if by_column:
             whole = np.frombuffer(bytearray(file.read()), dtype).reshape(shape, order="F")
@@ -144,10 +144,10 @@ def chunks(path: Path, name: str, count: int) -> Iterator[np.ndarray]:
 
 
 def as_the_data(x: np.ndarray, spec: DataSpec) -> tuple[Tensor, float]:
-    """Rows of an array as the model's data were read: (n, *shape), and what they are multiplied by.
+    """Rows of an array in the form of the model's data: (n, *shape), and their scale.
 
-    Whole numbers of an image stand for what they stood for in those data; real numbers for themselves. Where the channels
-    could be either axis, it is the one that gives the model's shape.
+    Integers of an image are scaled as in the model's data; real numbers are not scaled. If the channels could be either
+    axis, the axis is used that gives the model's shape.
     """
     if x.ndim <= 2:
         return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)), 1.0
@@ -158,7 +158,7 @@ def as_the_data(x: np.ndarray, spec: DataSpec) -> tuple[Tensor, float]:
 
 
 def check_fits(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype, spec: DataSpec) -> None:
-    """Raise BadInput unless an array holds what the model takes."""
+    """Raise BadInput unless an array fits the model."""
     if dtype.kind not in "buif":
         raise BadInput(f"{path}: {name} holds {dtype}; expected numbers")
     if not shape or not shape[0]:
@@ -169,7 +169,7 @@ def check_fits(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype, s
         raise BadInput(f"{path}: {name} has shape {shape}; this model takes {shapes(spec)}")
     if scale != 1 and not spec.in_unit_interval:
         raise BadInput(
-            f"{path}: {name} holds bytes, which stand for 0 … 1, but the model learned from values {spec.low:g} … {spec.high:g}"
+            f"{path}: {name} holds bytes, which become 0 … 1, but the model learned from values {spec.low:g} … {spec.high:g}"
         )
 
 

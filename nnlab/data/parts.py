@@ -1,4 +1,4 @@
-"""What the sets of a user's own files have in common: classes from labels, and a test from a share of the rows."""
+"""Shared by the datasets of a user's own files: classes from labels, and a test split from a share of the rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def classes_of(labels: np.ndarray) -> tuple[Tensor, tuple[str, ...]]:
 
 
 def to_dict(labels: np.ndarray) -> np.ndarray:
-    """(N,) or (N, 1) labels as (N,): whole numbers that are stored as floats are the same classes as those that are not."""
+    """(N,) or (N, 1) labels as (N,): integers stored as floats give the same classes as integers."""
     labels = labels.reshape(-1)
     return labels.astype(np.int64) if labels.dtype.kind == "f" and (labels == np.floor(labels)).all() else labels
 
@@ -26,7 +26,7 @@ def to_dict(labels: np.ndarray) -> np.ndarray:
 def with_test(
     x: Tensor, y: Tensor | None, share: float, classes: tuple[str, ...] = (), scale: float = 1.0, columns: tuple[str, ...] = ()
 ) -> Arrays:
-    """One array as two: a share of each class is set aside for the test. Raises BadInput if that leaves none."""
+    """Split an array in two: a share of each class is the test split. Raises BadInput if a part is empty."""
     train, test = set_aside(y, len(x), share)
     if not len(test):
         alone = (

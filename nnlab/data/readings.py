@@ -1,4 +1,4 @@
-"""How the numbers of an array become the values that a model sees, where more than one reading is possible."""
+"""How the numbers of an array become the values of a model, if there is more than one way."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ WORDS = (0.0, 65535.0)
 
 @dataclass(frozen=True)
 class Reading:
-    """A reading of images: `low` … `high` of the file become 0 … 1, None leaves the numbers as they are.
+    """A reading of images: `low` … `high` of the file become 0 … 1; None does not scale.
 
-    remark  one sentence for the user, where another reading was possible
+    remark  a message for the user, if another reading was possible
     """
 
     low_high: tuple[float, float] | None
     remark: str = ""
 
 
-def reading_of(arrays: Sequence[np.ndarray], asked: Range, key: str = "data.range") -> Reading:
-    """The reading of images (N, …) of one file, by their type and the values that occur, or as asked for by `key`.
+def reading_of(arrays: Sequence[np.ndarray], setting: Range, key: str = "data.range") -> Reading:
+    """The reading of images (N, …) of one file, by their type and values, or by the value of `key`.
 
-    Bytes are 0 … 255, unless 0 and 1 alone occur: then they are bits. Other whole numbers, also those stored as floats, are
-    0 … 255 or 0 … 65535, whichever holds them. All other floats are as they are. Raises BadInput if values lie beyond the
-    range that was asked for.
+    Bytes are 0 … 255; if there are only 0 and 1, they are bits. Other integers, also stored as floats, are 0 … 255 or
+    0 … 65535, the smaller that fits. All other floats are not scaled. Raises BadInput if values are out of the range of
+    `key`.
     """
-    if asked != "auto":
-        return _asked(arrays, asked, key)
+    if setting != "auto":
+        return _asked(arrays, setting, key)
     kind = arrays[0].dtype
     if kind == np.bool_:
         return Reading(BITS)
@@ -46,20 +46,20 @@ def reading_of(arrays: Sequence[np.ndarray], asked: Range, key: str = "data.rang
     whole = kind.kind in "ui" or all(bool((x == np.floor(x)).all()) for x in arrays)
     if not whole or low < 0 or high > WORDS[1]:
         within = low >= 0 and high <= 1
-        told = f"images of {kind} with {low:g} … {high:g} are taken as they are; {key}=[{low:g},{high:g}] scales them to 0 … 1"
-        return Reading(None, "" if within else told)
+        note = f"images of {kind} with {low:g} … {high:g} are taken as they are; {key}=[{low:g},{high:g}] scales them to 0 … 1"
+        return Reading(None, "" if within else note)
     if high <= 1:
-        told = f"images of {kind} that hold 0 and 1 alone are taken as bits; {key}=[0,255] takes them as gray levels"
-        return Reading(BITS, "" if kind.kind == "f" else told)
+        note = f"images of {kind} with only 0 and 1 are taken as bits; {key}=[0,255] takes them as gray levels"
+        return Reading(BITS, "" if kind.kind == "f" else note)
     taken = BYTES if high <= BYTES[1] else WORDS
-    told = f"images of {kind} are taken as levels of 0 … {taken[1]:g}; {key}=none takes the numbers as they are"
-    return Reading(taken, "" if kind == np.uint8 else told)
+    note = f"images of {kind} are taken as levels of 0 … {taken[1]:g}; {key}=none takes the numbers as they are"
+    return Reading(taken, "" if kind == np.uint8 else note)
 
 
-def _asked(arrays: Sequence[np.ndarray], asked: tuple[float, float] | None, key: str) -> Reading:
-    if asked is None:
+def _asked(arrays: Sequence[np.ndarray], bounds: tuple[float, float] | None, key: str) -> Reading:
+    if bounds is None:
         return Reading(None)
-    low, high = asked
+    low, high = bounds
     if not low < high:
         raise BadInput(f"{key}: expected [low,high] with low below high, got [{low:g},{high:g}]")
     least, most = min(float(x.min()) for x in arrays), max(float(x.max()) for x in arrays)
@@ -69,7 +69,7 @@ def _asked(arrays: Sequence[np.ndarray], asked: tuple[float, float] | None, key:
 
 
 def read(x: np.ndarray, reading: Reading) -> tuple[Tensor, float]:
-    """(N, C, H, W) as they are kept, and what a kept value is multiplied by: bytes and bits stay bytes, all else is float32."""
+    """(N, C, H, W) as they are stored, and their scale: bytes and bits stay bytes, the rest is float32."""
     whole = x.dtype.kind in "bui"
     if whole and reading.low_high in (BITS, BYTES):
         return torch.from_numpy(np.ascontiguousarray(x, dtype=np.uint8)), 1 / reading.low_high[1]
@@ -81,13 +81,13 @@ def read(x: np.ndarray, reading: Reading) -> tuple[Tensor, float]:
 
 
 def axis_of(shape: tuple[int, ...], channels: Channels) -> int | None:
-    """Which axis of (N, …, …, …) holds 1 or 3 channels: 3 (last) or 1 (first); the last where both do. None if neither."""
+    """The axis of (N, …, …, …) with 1 or 3 channels: 3 (last) or 1 (first); the last if both fit, None if neither."""
     axes = {"auto": (3, 1), "last": (3,), "first": (1,)}[channels]
     return next((axis for axis in axes if shape[axis] in (1, 3)), None)
 
 
 def channels_remark(shape: tuple[int, ...], channels: Channels) -> str:
-    """What to say where the channels could be the first axis or the last."""
+    """A message if the channels could be the first or the last axis."""
     if channels != "auto" or len(shape) != 4 or not (shape[1] in (1, 3) and shape[3] in (1, 3)):
         return ""
     return f"arrays of shape {shape} are taken as (N, H, W, C); data.channels=first takes them as (N, C, H, W)"

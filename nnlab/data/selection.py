@@ -1,4 +1,4 @@
-"""Examples that a user picks out of a split: those of some classes, or those that a file lists."""
+"""Examples that a user selects from a split: by classes, or by a file of indices."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nnlab.errors import BadInput, one_line
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for: numbers of classes, or the places that a file lists.
+    """A selection: numbers of classes, or indices from a file.
 
     typed    as the user typed it
-    option   under which
+    option   the option it was given for
     classes  their numbers; None if a file lists the examples
-    places   (n,) int64, ascending, in the split; None if classes are asked for
-    name     as a picture or a sentence calls it
+    places   (n,) int64, ascending, in the split; None for classes
+    name     for pictures and messages
     """
 
     typed: str
@@ -34,7 +34,7 @@ class Selection:
     name: str
 
     def rows(self, split: Split, split_name: str) -> Tensor:
-        """(n,) rows of the split's array. Raises BadInput if there are none, or a place lies beyond the split."""
+        """(n,) rows of the split's array. Raises BadInput if there are none, or if an index is out of range."""
         if self.classes is None:
             return split.rows[torch.from_numpy(self._inside(len(split), split_name)).to(split.rows.device)]
         labels = split.labels(split.rows)
@@ -55,7 +55,7 @@ class Selection:
 def selection(typed: str, option: str, spec: DataSpec) -> Selection:
     """Classes by name, or else by number, as in `3,5` or `sneaker`; or a file of indices. Raises BadInput if it is neither.
 
-    A name may be written in small letters. A file holds a whole number a line, or is an array of them as numpy.save writes it.
+    A name may be written in small letters. A file has one integer per line, or is an array of integers from numpy.save.
     """
     path = Path(typed)
     if path.suffix.lower() in (".npy", ".txt") or path.is_file():
@@ -63,40 +63,40 @@ def selection(typed: str, option: str, spec: DataSpec) -> Selection:
         return Selection(typed, option, None, places, path.stem)
     if not spec.classes:
         raise BadInput(f"{option} {typed}: {spec.name} has no labels to choose by; give a file of indices")
-    # a name may hold a comma itself
+    # a name may have a comma in it
     parts = [typed] if typed.lower() in (name.lower() for name in spec.classes) else typed.split(",")
     numbers = dict.fromkeys(class_index(part.strip(), spec.classes, spec.name, f"{option} {typed}") for part in parts)
     return Selection(typed, option, tuple(numbers), None, ", ".join(spec.classes[number] for number in numbers))
 
 
 def listed(path: Path, option: str) -> np.ndarray:
-    """(n,) int64 the indices of a file, each once, ascending. Raises BadInput if there are none, or something else."""
+    """(n,) int64 the indices of a file, each once, ascending. Raises BadInput if there are none, or other values."""
     if not path.is_file():
         raise BadInput(f"{option} {path}: no such file")
     try:
         indices = of_array(path) if path.suffix.lower() == ".npy" else of_lines(path, option)
     except (*DAMAGED, OverflowError) as error:
-        raise BadInput(f"{option} {path}: cannot be read as indices ({one_line(error)}); write one a line") from error
+        raise BadInput(f"{option} {path}: cannot be read as indices ({one_line(error)}); write one per line") from error
     if not isinstance(indices, np.ndarray) or indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
         shown = f"{indices.dtype} of shape {indices.shape}" if isinstance(indices, np.ndarray) else "several arrays"
         raise BadInput(f"{option} {path}: holds {shown}; expected indices, whole numbers of shape (n,)")
     if not indices.size:
-        raise BadInput(f"{option} {path}: holds no index; expected one a line")
+        raise BadInput(f"{option} {path}: holds no index; expected one per line")
     return np.unique(indices.astype(np.int64))
 
 
 def of_array(path: Path) -> np.ndarray:
-    """What a .npy holds. It is mapped first, which fails where its header announces more than there is."""
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
-    return np.array(found) if isinstance(found, np.ndarray) else found
+    """The array of a .npy. It is mapped first, which fails if the file is shorter than its header says."""
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return np.array(array) if isinstance(array, np.ndarray) else array
 
 
 def of_lines(path: Path, option: str) -> np.ndarray:
-    """The whole numbers of a text file, one per line, (n,) int64. Raises BadInput with the line that holds none."""
-    found = []
+    """The integers of a text file, one per line, (n,) int64. Raises BadInput with a line that is not an integer."""
+    numbers = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            found += [int(line)] if line.strip() else []
+            numbers += [int(line)] if line.strip() else []
         except ValueError:
             raise BadInput(f"{option} {path}, line {number}: expected a whole number, got '{line.strip()[:40]}'") from None
-    return np.array(found, np.int64)
+    return np.array(numbers, np.int64)

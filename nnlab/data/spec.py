@@ -1,4 +1,4 @@
-"""What a model is told of its data, and what it is fed."""
+"""The description of data for a model, and a batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from nnlab.config.stored import restored
 from nnlab.errors import shortened
 
-MOST = 2**28  # values of an example: a gigabyte as float32
+MOST = 2**28  # largest number of values per example: a gigabyte as float32
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,13 @@ class DataSpec:
 
     shape    (C, H, W) of an image, (D,) of a row of a table
     classes  names of the classes; empty without labels
-    low, high  the values that occur: of an image that is stored as bytes 0 and 1
-    bounded  whether low and high are limits (images) or merely the extremes seen in training (tables)
-    columns  names of a table's columns, where it has any
-    range    the whole numbers of an image's file that are 0 and 1 to a model; empty where they are as they are
-    digest   of the values and labels as they were loaded, so that a set is told from another of the same name
-    splits   of which examples are in which split
-    mean, std  (D,) what a standardised table was shifted and divided by, in the file's units; empty if it was not
+    low, high  smallest and largest value; 0 and 1 for an image that is stored as bytes
+    bounded  whether low and high are limits (images), or only the extremes of the training data (tables)
+    columns  names of a table's columns, if it has any
+    range    the integers of an image's file that become 0 and 1; empty if they are not scaled
+    digest   of the values and labels as they were loaded, to recognize another dataset of the same name
+    splits   digest of the splits
+    mean, std  (D,) of a standardised table, in the file's units; else empty
     """
 
     name: str
@@ -47,35 +47,35 @@ class DataSpec:
 
     @property
     def features(self) -> int:
-        """How many values an example has: the product of `shape`."""
+        """The number of values per example: the product of `shape`."""
         return prod(self.shape)
 
     @property
     def value_range(self) -> float:
-        """high − low, or 1 where all values are the same: what errors and noises are measured in."""
+        """high − low, or 1 if all values are equal: the unit of errors and noises."""
         return (self.high - self.low) or 1.0
 
     @property
     def in_unit_interval(self) -> bool:
-        """Whether all values lie within [0, 1] by their nature, and not merely in training."""
+        """Whether all values must lie within [0, 1], and not only those of the training data."""
         return self.bounded and self.low >= 0 and self.high <= 1
 
     @property
     def beyond_unit_interval(self) -> str:
-        """What to say to whoever needs values within [0, 1] and has none that are sure to be."""
+        """The end of a message for a model that needs values within [0, 1]."""
         if not self.bounded and self.low >= 0 and self.high <= 1:
             return f"values that cannot leave [0, 1], and those of {self.name} only happen to lie there"
         return f"values within [0, 1], {self.name} has {self.low:g} … {self.high:g}"
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """(D,) of a table: its columns' names, or their numbers where they have none."""
+        """(D,) of a table: its columns' names, or their numbers without names."""
         return self.columns or tuple(f"column {i}" for i in range(self.features))
 
     def original(self, x: Tensor) -> Tensor:
-        """(N, *shape) what a model sees or makes → the same in the file's units: mean + std · x.
+        """(N, *shape) values of a model → the file's units: mean + std · x.
 
-        In float64 where the device has it; data that were not standardised come back as they are.
+        In float64 if the device has it; data that were not standardised do not change.
         """
         if not self.mean:
             return x
@@ -89,7 +89,7 @@ class DataSpec:
 
     @classmethod
     def from_state(cls, state: dict) -> DataSpec:
-        """The inverse of `state`; what an older checkpoint does not say keeps its default. Raises ValueError."""
+        """The inverse of `state`; fields that an older checkpoint lacks get their defaults. Raises ValueError."""
         spec = restored(cls, state)
         if not spec.shape or not 0 < spec.features <= MOST or not all(map(math.isfinite, (spec.low, spec.high))):
             raise ValueError(f"its data have the shape {shortened(spec.shape)} and values {spec.low} … {spec.high}")
@@ -102,10 +102,10 @@ class Batch:
 
     input   (N, *shape) what the model sees: the clean data, corrupted by the noise
     target  (N, *shape) the clean data; the same tensor as `input` without noise
-    mask    (N, *shape) bool, true where the noise touched the input; None without noise
+    mask    (N, *shape) bool, true where the noise changed the input; None without noise
     label   (N,) int64; None without labels
-    erased  whether the input holds nothing more of a value where the mask is true, as in a hole
-    scale   what a stored value is multiplied by: 1, but where a model asked for images as the bytes that are stored
+    erased  whether the values under the mask are lost completely, as in a hole
+    scale   factor of the stored values: 1, except if a model reads images as stored bytes
     """
 
     input: Tensor

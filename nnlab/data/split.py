@@ -13,15 +13,15 @@ from nnlab.nn.spaced import evenly_spaced
 
 @dataclass
 class Arrays:
-    """What a dataset's files hold, on the CPU.
+    """The contents of a dataset's files, on the CPU.
 
-    x        (N, *shape) uint8, or float32 where the values are real; a table as loaded may be float64
+    x        (N, *shape) uint8, or float32 for real values; a table as loaded may be float64
     y        (N,) int64 class numbers, or None
-    scale    a stored value times `scale` is the value a model sees
+    scale    the value for a model is the stored value times `scale`
     columns  names of a table's columns
-    mean, std  (D,) what the columns of a table were standardised by
-    dynamic_binarization  whether that value is but the probability of a 1, drawn at each reading
-    range    the numbers of the file that are 0 and 1 to a model, where the scale does not say it
+    mean, std  (D,) of the columns of a standardised table
+    dynamic_binarization  whether the value is the probability of a 1, which is drawn at each reading
+    range    the numbers of the file that become 0 and 1, if the scale does not say it
     """
 
     x_train: Tensor
@@ -39,10 +39,10 @@ class Arrays:
 
 @dataclass
 class Split:
-    """Rows of an array on the device. Training and validation share one array: a split copies no image.
+    """Rows of an array on the device. Training and validation share one array: a split does not copy images.
 
-    dynamic_binarization  a value is the probability of a 1: `values` gives the probabilities, and each reading of a batch
-                          draws from them
+    dynamic_binarization  a value is the probability of a 1: `values` returns the probabilities, and each reading of a batch
+                          draws bits from them
     """
 
     x: Tensor
@@ -56,11 +56,11 @@ class Split:
 
     @property
     def is_binary(self) -> bool:
-        """Whether the values are 0 and 1 alone."""
+        """Whether all values are 0 or 1."""
         return self.x.dtype == torch.uint8 and self.scale == 1
 
     def spread(self, n: int) -> Tensor:
-        """(n,) rows at even distances, fewer if there are no more: files often come sorted by class."""
+        """(n,) evenly spaced rows (all if there are fewer), since files are often sorted by class."""
         return self.rows[evenly_spaced(len(self), n).to(self.rows.device)]
 
     def values(self, rows: Tensor) -> Tensor:
@@ -75,10 +75,10 @@ class Split:
 
 @dataclass
 class Data:
-    """A dataset on the device that trains.
+    """A dataset on the device.
 
-    held_out  the test examples of the classes that `data.classes` keeps out; their labels number `held_out_classes`
-    remarks how the files were read, where another reading was possible; a sentence each, told when a run begins
+    held_out  the test examples of the classes that `data.classes` excludes; their labels index `held_out_classes`
+    remarks messages about how the files were read, shown at the start of a run
     """
 
     spec: DataSpec

@@ -15,8 +15,8 @@ from nnlab.errors import BadInput
 class Table(Dataset):
     """Base of the tables (N, D).
 
-    standardize  a model sees (x − mean)/std of each column, with the mean and the population's std of the training split
-                 alone; `DataSpec.original` undoes it
+    standardize  a model gets (x − mean)/std of each column, with the mean and the population std of the training split;
+                 `DataSpec.original` undoes it
     """
 
     def __init__(self, *, standardize: bool = True, **common) -> None:
@@ -24,11 +24,11 @@ class Table(Dataset):
         self.standardize = standardize
 
     def prepare(self, arrays: Arrays, train: Tensor) -> Arrays:
-        """The table as float32. Raises BadInput if images are to be standardised."""
+        """The table as float32. Raises BadInput for images."""
         x, x_test = arrays.x_train, arrays.x_test
         if x.ndim == 4:
             if self.standardize:
-                raise BadInput(f"data.standardize: {self.name} holds images, and only tables can be standardised")
+                raise BadInput(f"data.standardize: {self.name} holds images, but only tables can be standardised")
             return super().prepare(arrays, train)
         if not self.standardize:
             return super().prepare(replace(arrays, x_train=x.float(), x_test=x_test.float()), train)
@@ -39,8 +39,8 @@ class Table(Dataset):
 
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and population standard deviation of each column, (D,) float64 each; 1 for a column that never changes."""
+    """Mean and population standard deviation of each column, (D,) float64 each; deviation 1 for a constant column."""
     x = x.double()
     mean, std = x.mean(0), x.std(0, correction=0)
-    constant = (x == x[0]).all(0) | (std == 0)  # a sum's rounding may leave a constant column with a tiny deviation
+    constant = (x == x[0]).all(0) | (std == 0)  # rounding may give a constant column a tiny deviation
     return torch.where(constant, x[0], mean), std.masked_fill(constant, 1.0)

@@ -43,11 +43,11 @@ def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) 
 
 def refuse_other_data(known: RunReference, spec: DataSpec, data: Mapping) -> None:
     """Raise BadInput unless a judge's run learned from the data that it is to judge, naming the keys that differ."""
-    mine, other = identity(data), identity(known.data)
+    mine, theirs = identity(data), identity(known.data)
     same = (known.spec.kind, known.spec.shape, known.spec.classes) == (spec.kind, spec.shape, spec.classes)
-    if mine == other and same and known.spec.digest == spec.digest:
+    if mine == theirs and same and known.spec.digest == spec.digest:
         return
-    differs = [key for key in {**mine, **other} if mine.get(key) != other.get(key) and key != "_target_"]
+    differs = [key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key) and key != "_target_"]
     how = f" ({', '.join(f'data.{key}' for key in differs)})" if differs else ""
     raise BadInput(
         f"judge: {known.run} was trained on other data than {spec.name}{how}; "

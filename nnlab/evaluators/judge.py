@@ -133,8 +133,8 @@ class Judge:
         n, size = len(rows), eval_batch_size(feed.split)
         real = self.real(feed.split, rows)
         by_class = can(model, SamplesClasses) and can(self.model, Classifies)
-        asked = feed.split.labels(rows) if by_class else None
-        fake = self.extract(samples(model, n, size, generator, asked), -(-n // PAIRS))
+        labels = feed.split.labels(rows) if by_class else None
+        fake = self.extract(samples(model, n, size, generator, labels), -(-n // PAIRS))
         if not fake.finite:
             return {"frechet_distance": float("nan")}
         figures = {
@@ -146,8 +146,8 @@ class Judge:
             said, shares = torch.cat(fake.probabilities), class_shares(torch.cat(real.probabilities))
             figures["mode_coverage"] = float(mode_coverage(said, shares))
             figures["min_class_share"] = class_shares(said)[shares > 0].min().item()
-            if asked is not None:
-                figures["conditional_accuracy"] = class_agreement(said, asked)
+            if labels is not None:
+                figures["conditional_accuracy"] = class_agreement(said, labels)
             if (shares > 0).all():  # a split so small that it lacks a class has no finite one
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
@@ -171,10 +171,10 @@ class Judge:
         }
 
 
-def samples(model: Samples, n: int, size: int, generator: torch.Generator, asked: Tensor | None = None) -> Iterator[Tensor]:
+def samples(model: Samples, n: int, size: int, generator: torch.Generator, labels: Tensor | None = None) -> Iterator[Tensor]:
     """n examples (…, *shape) in batches of `size`; of the classes (n,) that are asked for, if any are."""
     for start in range(0, n, size):
-        if asked is None:
+        if labels is None:
             yield model.sample(min(size, n - start), generator)
         else:
-            yield model.sample_class(asked[start : start + size], generator)
+            yield model.sample_class(labels[start : start + size], generator)

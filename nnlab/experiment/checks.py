@@ -46,9 +46,9 @@ def check_optimizer(cls: type, node: Mapping, place: str) -> list[str]:
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.ones(1)
 
-    def complaint_of(some: Mapping) -> str | None:
+    def complaint_of(arguments: Mapping) -> str | None:
         try:
-            optimizer = cls([weight], **some)
+            optimizer = cls([weight], **arguments)
         except (ValueError, TypeError, RuntimeError) as error:
             return one_line(error)
         try:

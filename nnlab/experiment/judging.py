@@ -91,12 +91,12 @@ def completed(folder: RunFolder) -> bool:
 def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
     """A classifier of a dataset, of all its training examples."""
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
-    chosen = names.to_dict(names.compose_config(CONVOLUTIONAL if halves else ["model=fcnn"]))
-    chosen["trainer"] |= {"epochs": "none", "steps": LEAST_STEPS, "show_every": "never"}
-    experiment = build_experiment({**chosen, "data": config["data"], "device": config["device"]})
+    recipe = names.to_dict(names.compose_config(CONVOLUTIONAL if halves else ["model=fcnn"]))
+    recipe["trainer"] |= {"epochs": "none", "steps": LEAST_STEPS, "show_every": "never"}
+    experiment = build_experiment({**recipe, "data": config["data"], "device": config["device"]})
     epochs = max(EPOCHS, -(-LEAST_STEPS // experiment.trainer.steps_per_epoch))
-    chosen["trainer"] |= {"epochs": epochs, "steps": "none"}
+    recipe["trainer"] |= {"epochs": epochs, "steps": "none"}
     del experiment  # its data: a set is on the device once
-    whole = build_experiment({**chosen, "data": config["data"], "device": config["device"]})
+    whole = build_experiment({**recipe, "data": config["data"], "device": config["device"]})
     with closing(Console(folder.log, quiet=True)) as console:
         run_experiment(whole, folder, console, choices={}, model="judge", data=spec.name, tags=[])

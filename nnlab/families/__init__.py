@@ -1,1 +1,1 @@
-"""The models, a folder per family: `model=NAME` is FAMILY/NAME.py and configs/model/NAME.yaml."""
+"""The models, one folder per family: `model=NAME` is FAMILY/NAME.py and configs/model/NAME.yaml."""

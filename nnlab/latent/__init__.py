@@ -1,4 +1,4 @@
-"""What is computed in a trained model's latent space; `plotting` draws it.
+"""Computations in a trained model's latent space; `plotting` draws the results.
 
 traversal.traverse        motion along the coordinates
 interpolation.about        the way from one code to another

@@ -1,4 +1,4 @@
-"""A file of codes: a set of examples as an autoencoder remembers them, in a few bytes each.
+"""A file of codes: examples as codes of an autoencoder, in a few bytes each.
 
 An .npz that numpy.load reads:
 
@@ -134,12 +134,12 @@ def read(path: Path) -> CodeFile:
             spoilt = whole.testzip()  # of every byte, so that nothing is written of a file that ends too soon
         if spoilt:
             raise zipfile.BadZipFile(f"wrong checksum of {spoilt}")
-        with np.load(path, allow_pickle=False) as found:  # a pickle would run code
-            for name in found.files:
+        with np.load(path, allow_pickle=False) as stored:  # a pickle would run code
+            for name in stored.files:
                 with opened(path, name):  # its header is true
                     pass
-            absent = [name for name in ("codes", "shape", "fingerprint") if name not in found.files]
-            known = {name: found[name] for name in found.files if name in KNOWN}
+            absent = [name for name in ("codes", "shape", "fingerprint") if name not in stored.files]
+            known = {name: stored[name] for name in stored.files if name in KNOWN}
         if absent:
             raise BadInput(f"{path}: holds no {absent[0]}; expected a file that nnlab compress wrote")
         with opened(path, "codes") as (_, (count, width), dtype, _):

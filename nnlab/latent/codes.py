@@ -1,4 +1,4 @@
-"""Codes by themselves: where they lie, what lies near one, and what leads from some to others."""
+"""Statistics of codes, codes near a code, and differences of codes."""
 
 from __future__ import annotations
 

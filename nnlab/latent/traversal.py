@@ -14,10 +14,10 @@ def traverse(model: Decodes, base: Tensor, latent: Latent, coordinates: list[int
     base    (d,) the code that moves
     values  (k,) where coordinate i goes: to mean_i + value · std_i, so 3 means three standard deviations
     """
-    chosen = torch.as_tensor(coordinates, device=base.device)
+    axes = torch.as_tensor(coordinates, device=base.device)
     codes = base.repeat(len(coordinates), len(values), 1)
-    moved = latent.mean[chosen, None] + values[None, :] * latent.std[chosen, None]
-    codes[torch.arange(len(coordinates)), :, chosen] = moved
+    moved = latent.mean[axes, None] + values[None, :] * latent.std[axes, None]
+    codes[torch.arange(len(coordinates)), :, axes] = moved
     return model.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
 
 

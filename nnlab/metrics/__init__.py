@@ -6,5 +6,5 @@ partition.ais                          log Z by annealed importance sampling
 frechet.frechet_distance               between two sets of features
 clustering.agreement                   of clusters with classes
 probe.accuracy                         of logistic regression on features
-main.main_figures                      which metrics one looks at first
+main.main_figures                      the most important metrics
 """

@@ -1,4 +1,4 @@
-"""Whether a classifier is right as often as it is sure."""
+"""Calibration: whether a classifier's confidence is equal to its accuracy."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nnlab.nn.float64 import to_float64
 
 
 class Reliability(NamedTuple):
-    """Confidence and accuracy, bin by bin of the confidence: what a reliability diagram shows (Guo et al. 2017)."""
+    """Confidence and accuracy per bin of confidence: the data of a reliability diagram (Guo et al. 2017)."""
 
     confidence: Tensor  # (bins,) mean confidence of a bin's examples; NaN in an empty bin
-    accuracy: Tensor  # (bins,) share of them that is classified right; NaN in an empty bin
-    count: Tensor  # (bins,) how many they are, int64
+    accuracy: Tensor  # (bins,) share of right answers in the bin; NaN in an empty bin
+    count: Tensor  # (bins,) number of examples, int64
 
 
 def reliability(probabilities: Tensor, labels: Tensor, bins: int = 15) -> Reliability:
@@ -39,8 +39,8 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int = 15) -> Reliab
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
     """Σ_b n_b/N |accuracy_b − confidence_b| over the bins of `reliability`, 0 … 1 (Guo et al. 2017, with 15 bins).
 
-    "On Calibration of Modern Neural Networks". Biased upwards: of a perfectly calibrated
-    classifier its expectation is at most ½ √(B/N), rather than 0.
+    "On Calibration of Modern Neural Networks". The estimate is too high: for a perfectly
+    calibrated classifier its expectation is up to ½ √(B/N), not 0.
     """
     confidence, accuracy, count = reliability(probabilities, labels, bins)
     gap = (accuracy - confidence).abs().nan_to_num(0.0)  # an empty bin has no weight
@@ -48,12 +48,12 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int 
 
 
 def check_distributions(probabilities: Tensor, labels: Tensor) -> None:
-    """Raise ValueError unless rows (N, classes) are distributions and labels (N,) number their classes."""
+    """Raise ValueError unless rows (N, classes) are distributions and labels (N,) are class numbers."""
     n, classes = class_scores(probabilities).shape
     # sums of half-precision probabilities are 1 within a few 1e-3
     if (probabilities < 0).any() or (probabilities.float().sum(1) - 1).abs().max() > 0.01:
         raise ValueError("expected probabilities that sum to 1 in each row; give softmax(logits), not logits")
     if labels.shape != (n,):
-        raise ValueError(f"labels: expected ({n},), one an example, got {tuple(labels.shape)}")
+        raise ValueError(f"labels: expected ({n},), one per example, got {tuple(labels.shape)}")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"labels: expected 0 … {classes - 1}, got {labels.min().item()} … {labels.max().item()}")

@@ -1,4 +1,4 @@
-"""What the judges of generated examples take, and refuse."""
+"""Checks of the inputs of metrics for generated examples."""
 
 from __future__ import annotations
 

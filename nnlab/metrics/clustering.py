@@ -1,4 +1,4 @@
-"""How clusters agree with classes, how well they are parted, and what they save."""
+"""Metrics of clusters: agreement with classes, separation, and saved volume."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 
 from nnlab.nn.float64 import to_float64
 
-SILHOUETTES = 1000  # points that the silhouette is measured on: it takes the distances of all pairs
+SILHOUETTES = 1000  # points for the silhouette, which needs the distances of all pairs
 
 
 def agreement(clusters: Tensor, labels: Tensor) -> dict[str, float]:
-    """How clusters (N,) and classes (N,) agree, by scikit-learn.
+    """The agreement of clusters (N,) and classes (N,), by scikit-learn.
 
     Figures:
     nmi  normalised mutual information of clusters and classes (arithmetic mean), 0 … 1; higher is better
@@ -23,7 +23,7 @@ def agreement(clusters: Tensor, labels: Tensor) -> dict[str, float]:
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     a, b = labels.cpu().numpy(), clusters.cpu().numpy()
-    with warnings.catch_warnings():  # sklearn warns of few clusters, which is no matter here
+    with warnings.catch_warnings():  # sklearn warns about few clusters, which is fine here
         warnings.simplefilter("ignore")
         return {"nmi": float(normalized_mutual_info_score(a, b)), "ari": float(adjusted_rand_score(a, b))}
 
@@ -31,11 +31,11 @@ def agreement(clusters: Tensor, labels: Tensor) -> dict[str, float]:
 def silhouette(x: Tensor, clusters: Tensor) -> dict[str, float]:
     """The mean of (b − a)/max(a, b) over points (N, D) with clusters (N,) (Rousseeuw 1987).
 
-    a  a point's mean distance to the others of its cluster, b to those of the nearest other cluster; 0 where it is alone
-    Nothing where the points are all of one cluster.
+    a  a point's mean distance to the others of its cluster, b to those of the nearest other cluster; 0 for a single point
+    No value if all points are in one cluster.
 
     Figures:
-    silhouette  how well the clusters are parted, −1 … 1: mean (b − a)/max(a, b) with the mean distance a to the own cluster
+    silhouette  separation of the clusters, −1 … 1: mean (b − a)/max(a, b) with the mean distance a to the own cluster
                 and b to the nearest other one, over at most 1,000 points; higher is better
     """
     names, own = clusters.unique(return_inverse=True)
@@ -53,7 +53,7 @@ def silhouette(x: Tensor, clusters: Tensor) -> dict[str, float]:
 
 
 def criteria(log_likelihood: float, n: int, free: int) -> dict[str, float]:
-    """Of a log-likelihood over n examples in all, nats, with so many free numbers.
+    """The criteria of a total log-likelihood over n examples, nats, with this many free parameters.
 
     Figures:
     aic  Akaike's criterion 2·(free numbers) − 2·log-likelihood of the whole split; lower is better
@@ -63,9 +63,9 @@ def criteria(log_likelihood: float, n: int, free: int) -> dict[str, float]:
 
 
 def saved(n: int, features: int, clusters: int) -> float:
-    """The share of the volume that an archive saves which keeps of each example the number of its prototype alone.
+    """The share of the volume that is saved if each example is stored as the number of its prototype.
 
-    Of n examples of so many values of one size each, the prototypes themselves counted in; less than 0 where they are more.
+    The prototypes count too, so it is below 0 if there are more prototypes than examples.
     """
-    number = math.ceil(math.log2(max(clusters, 2))) / 8  # bytes of a cluster's number, and a byte a value
+    number = math.ceil(math.log2(max(clusters, 2))) / 8  # bytes of a cluster's number; one byte per value
     return 1 - (n * number + clusters * features) / (n * features)

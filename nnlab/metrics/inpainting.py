@@ -1,4 +1,4 @@
-"""What a lost part of an image is filled with by those who have learned nothing of images."""
+"""Filling a lost part of an image without learning, as a baseline."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from torch import Tensor
 def interpolated(x: Tensor, lost: Tensor) -> Tensor:
     """x (N, C, H, W) with the lost values (N, C, H, W) bool linearly interpolated from the nearest known ones.
 
-    Along its row a lost value is a/(a + b) of the way from the known one at a distance a on one side to that at b on the other,
-    and along its column likewise; where only one side holds a known value, it is that. The two are weighted by the inverse of
-    their variances ab/(a + b), a where there is but one: what a random walk pinned to the known values has, so that the
-    nearer pair counts for more. With no known value in its row and column it stays as it is.
+    Along its row a lost value is a/(a + b) of the way from the known value at distance a to the known value at distance b
+    on the other side; the same along its column. If only one side has a known value, it is that value. The row's and the
+    column's values are weighted by the inverse of their variances: ab/(a + b), or a if there is only one known value. These
+    are the variances of a random walk through the known values, so the nearer pair has more weight. A value without a known
+    value in its row and column does not change.
     """
-    known = x.masked_fill(lost, 0)  # what lies below the mask has no bearing, whatever it is
+    known = x.masked_fill(lost, 0)  # the values under the mask have no effect
     row, row_weight = along(known, lost)
     column, column_weight = (part.mT for part in along(known.mT, lost.mT))
     weight = row_weight + column_weight
@@ -33,7 +34,7 @@ def along(x: Tensor, lost: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def nearest_before(x: Tensor, lost: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest known value to the left of each, and how far away it is: infinitely, where there is none."""
+    """The nearest known value to the left of each, and its distance; infinite if there is none."""
     places = torch.arange(x.shape[-1], device=x.device).expand_as(x)
     last = torch.where(lost, -1, places).cummax(-1).values
     distance = torch.where(last < 0, torch.inf, (places - last).to(x.dtype))

@@ -1,4 +1,4 @@
-"""How much a code changes where its input does."""
+"""How much a code changes when its input changes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-TOGETHER = 16  # rows of the Jacobian at once: the memory of so many gradients of a batch
+TOGETHER = 16  # rows of the Jacobian at once; each needs the memory of a gradient of the batch
 
 
 def squared_jacobian(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """‖∂f/∂x‖², (N,), the sum of the squares of each example's Jacobian, exact; of f: (N, *shape) → (N, d), example by example.
 
-    Its rows, one way back for each of the d numbers, since no example bears on another's code.
+    Row by row: one backward pass per number of the code, since the codes of examples are independent.
     """
-    with torch.inference_mode(False):  # whose tensors keep nothing that one could go back by
+    with torch.inference_mode(False):  # inference tensors have no gradient
         codes, pull = torch.func.vjp(function, x.clone())
 
         def row(direction: Tensor) -> Tensor:

@@ -2,9 +2,9 @@
 
     p(x) = E_q [p(x, z)/q(z|x)],   so log p(x) ≈ log 1/k Σᵢ wᵢ of k codes from q
 
-The estimate of an image errs downwards: by about half the square of its standard error where that is small, by more where few
-codes carry the weight. The mean over images keeps this error, however small its own standard error: `effective_samples` says
-how many codes carry it.
+The estimate of an image is too low on average: by about half the square of its standard error if that is small, by more if
+few codes have most of the weight. The mean over images has this error too, even if its own standard error is small:
+`effective_samples` says how many codes have the weight.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Proposes(Protocol):
     latent_dim: int
 
     def posterior(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """μ and log σ² of q(z|x), each (N, latent_dim); of q(z|x, y) where the model has labels."""
+        """μ and log σ² of q(z|x), each (N, latent_dim); of q(z|x, y) if the model has labels."""
         ...
 
     def draw(self, batch: Batch, posterior: tuple[Tensor, Tensor], noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,22 +41,22 @@ class Estimate(NamedTuple):
 
 
 def importance_sampled(model: Proposes, batch: Batch, samples: int, chunk: int, generator: torch.Generator) -> Estimate:
-    """log p(x) of a batch by so many codes an image, no more and no fewer, of which `chunk` are decoded together.
+    """log p(x) of a batch from exactly this many codes per image; `chunk` codes are decoded together.
 
-    Images are encoded once. Where an image has fewer codes than a chunk, a chunk holds several images.
+    Images are encoded once. If an image has fewer codes than a chunk, a chunk has several images.
     """
     posterior = model.posterior(batch.input, batch.label)
-    found = [
+    batches = [
         weighed(model, part_of(batch, rows), tuple(part[rows] for part in posterior), samples, chunk, generator)
         for rows in torch.arange(len(batch), device=batch.target.device).split(max(1, chunk // samples))
     ]
-    return Estimate(*map(torch.cat, zip(*found, strict=True)))
+    return Estimate(*map(torch.cat, zip(*batches, strict=True)))
 
 
 def weighed(
     model: Proposes, batch: Batch, posterior: tuple[Tensor, Tensor], samples: int, chunk: int, generator: torch.Generator
 ) -> Estimate:
-    """With Σw and Σw² kept as logarithms: var(log p̂) = var(w)/(k E[w]²), by the delta method."""
+    """From the logarithms of Σw and Σw²: var(log p̂) = var(w)/(k E[w]²), by the delta method."""
     sums, squares = [], []
     for start in range(0, samples, chunk):
         shape = (len(batch), min(chunk, samples - start), model.latent_dim)
@@ -79,10 +79,10 @@ def likelihood_figures(estimates: list[Estimate]) -> dict[str, float]:
     """Means over all images.
 
     Figures:
-    log_likelihood        mean log p(x) by importance sampling, nats per example; higher is better. Of a model of images given
+    log_likelihood        mean log p(x) by importance sampling, nats per example; higher is better. For a model of images given
                           their class it is log p(x|y)
     log_likelihood_error  its standard error as an estimate for these examples, nats
-    effective_samples     how many of the sampled codes count, from 1 to all of them: 1/Σ w² of their weights w
+    effective_samples     effective number of the sampled codes, from 1 to all of them: 1/Σ w² with their weights w
     """
     log_likelihood, error, effective = (torch.cat(parts) for parts in zip(*estimates, strict=True))
     return {
@@ -93,7 +93,7 @@ def likelihood_figures(estimates: list[Estimate]) -> dict[str, float]:
 
 
 def bits_per_dimension(log_likelihood: float, features: int) -> float:
-    """Of a log-likelihood in nats per image of so many values.
+    """Bits per value, from a log-likelihood in nats per image.
 
     Figures:
     bits_per_dimension  −log₂ p(x) divided by the number of values of an image; lower is better

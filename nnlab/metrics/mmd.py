@@ -12,9 +12,9 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
 
     Σ_{i≠j} k(a_i, a_j) / N(N−1)  +  Σ_{i≠j} k(b_i, b_j) / M(M−1)  −  2 Σ_{i,j} k(a_i, b_j) / NM,   k(x, y) = (x·y/d + 1)³
 
-    With Inception features it is the KID (Bińkowski et al. 2018, "Demystifying MMD GANs"); here over all pairs, where
-    others average over random subsets: the same expectation, the least variance. Its expectation does not depend on N
-    and M, and is 0 for one distribution, around which the estimate may be negative. Float64, in blocks of bounded memory.
+    With Inception features it is the KID (Bińkowski et al. 2018, "Demystifying MMD GANs"); here over all pairs,
+    while others average over random subsets: same expectation, smaller variance. Its expectation does not depend on N
+    and M, and is 0 for equal distributions; the estimate may be negative. Float64, in blocks of bounded memory.
     Raises ValueError unless both have at least 2 examples and one width.
     """
     a, b = feature_sets({"a": a, "b": b}, least=2)

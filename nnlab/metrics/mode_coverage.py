@@ -1,4 +1,4 @@
-"""Which classes generated examples hold, as a classifier sees them."""
+"""The classes of generated examples, by a classifier."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnlab.nn.float64 import to_float64
 
 
 def class_shares(probabilities: Tensor) -> Tensor:
-    """(C,) the share of the examples whose most probable class it is, of class probabilities (N, C); float64, sum 1.
+    """(C,) the share of examples per most probable class, from class probabilities (N, C); float64, sum 1.
 
     Raises ValueError unless N, C ≥ 1 and all are finite.
     """
@@ -19,10 +19,10 @@ def class_shares(probabilities: Tensor) -> Tensor:
 
 
 def mode_coverage(probabilities: Tensor, reference: Tensor | None = None, least: float = 0.1) -> int:
-    """How many of the reference's classes the examples hold, from their class probabilities (N, C); 0 … C.
+    """The number of the reference's classes that occur in the examples, from class probabilities (N, C); 0 … C.
 
     A class counts if its share is at least `least` times its share in the reference. A reference is (C,) shares or counts
-    of real examples, by default even; a class that it lacks does not count. The number of modes of Metz et al. 2017
+    of real examples, by default equal; a class that it lacks does not count. The number of modes of Metz et al. 2017
     ("Unrolled Generative Adversarial Networks") counts a class from one example on; as a share it does not grow with N.
     Below N = 1/(least · reference share) one example is enough. Raises ValueError for what `class_shares` refuses, a
     `least` outside (0, 1], and a reference that is not C values of at least 0 with a positive sum.
@@ -31,7 +31,7 @@ def mode_coverage(probabilities: Tensor, reference: Tensor | None = None, least:
         raise ValueError(f"least: expected a share in (0, 1], got {least}")
     shares = class_shares(probabilities)
     expected = reference_shares(reference, shares)
-    # a count of exactly the least would be lost to rounding: 0.3 of a tenth is 0.03 only nearly
+    # tolerance for rounding: 0.3 · 0.1 is not exactly 0.03
     enough = shares >= least * expected * (1 - 1e-12)
     return int((enough & (expected > 0)).sum())
 
@@ -39,8 +39,8 @@ def mode_coverage(probabilities: Tensor, reference: Tensor | None = None, least:
 def class_divergence(probabilities: Tensor, reference: Tensor | None = None) -> float:
     """KL(shares ‖ reference) = Σ_c s_c log(s_c / r_c), nats, of the classes of examples with probabilities (N, C).
 
-    0 where the classes are as frequent as in the reference, log(1/r_c) where all are of class c (log C of an even
-    reference), ∞ where one is of a class that the reference lacks. About (C − 1)/2N for N examples of the reference
+    0 if the classes are as frequent as in the reference, log(1/r_c) if all are of class c (log C for an equal
+    reference), ∞ if one has a class that the reference lacks. About (C − 1)/2N for N examples of the reference
     itself. As in Metz et al. 2017. The reference and the errors are those of `mode_coverage`.
     """
     shares = class_shares(probabilities)
@@ -50,7 +50,7 @@ def class_divergence(probabilities: Tensor, reference: Tensor | None = None) -> 
 
 
 def reference_shares(reference: Tensor | None, shares: Tensor) -> Tensor:
-    """(C,) the reference in shares, beside the shares that it is to be compared with."""
+    """(C,) the reference as shares."""
     if reference is None:
         return torch.full_like(shares, 1 / len(shares))
     if reference.shape != shares.shape:
@@ -64,11 +64,10 @@ def reference_shares(reference: Tensor | None, shares: Tensor) -> Tensor:
 def class_agreement(probabilities: Tensor, labels: Tensor) -> float:
     """The share of examples, 0 … 1, whose most probable class of (N, C) is their label (N,).
 
-    Of reconstructions with the labels of their inputs: how many are still seen as what they were. A perfect
-    reconstruction reaches the classifier's own accuracy, which belongs beside it. Raises ValueError unless there is a
-    label an example.
+    For reconstructions with the labels of their inputs: how many keep their class. A perfect reconstruction has the
+    classifier's own accuracy; compare with it. Raises ValueError unless there is one label per example.
     """
     predicted = class_scores(probabilities).argmax(1)
     if labels.shape != predicted.shape:
-        raise ValueError(f"labels: expected ({len(predicted)},), one an example, got {tuple(labels.shape)}")
+        raise ValueError(f"labels: expected ({len(predicted)},), one per example, got {tuple(labels.shape)}")
     return (predicted == labels.to(predicted.device)).sum().item() / len(predicted)

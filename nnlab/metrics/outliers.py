@@ -19,11 +19,11 @@ from nnlab.model import Scores
 class Scored:
     """Examples of one set with their scores, in the order of the file.
 
-    name     what the set is called: train, validation, test, or others for what data.classes keeps out
-    score    (N,) float64, the larger, the more unusual
+    name     name of the set: train, validation, test, or others for the classes that data.classes excludes
+    score    (N,) float64, larger is more unusual
     label    (N,) int64 numbers in `classes`, or None
-    places   (k,) int64: where its k most unusual are, the most unusual first
-    worst    (k, *shape) these examples, as the model saw them
+    places   (k,) int64: the indices of the k most unusual examples, the most unusual first
+    worst    (k, *shape) these examples, as inputs of the model
     """
 
     name: str
@@ -35,11 +35,11 @@ class Scored:
 
     @property
     def kept_out(self) -> bool:
-        """Whether these are the examples of the classes that data.classes keeps out."""
+        """Whether these are examples of the classes that data.classes excludes."""
         return self.name == "others"
 
     def rank(self, place: int) -> int:
-        """Where in `worst` the example of a place is. Raises ValueError if it is none of them."""
+        """The position in `worst` of the example at a place. Raises ValueError if it is not there."""
         return self.places.tolist().index(place)
 
     def class_of(self, place: int) -> str:
@@ -48,9 +48,9 @@ class Scored:
 
 
 def scored(model: Scores, name: str, batches: Iterable[Batch], classes: tuple[str, ...], most: int) -> Scored:
-    """The scores of batches, read once; of the examples none but the `most` worst are kept.
+    """The scores of batches, read once; only the `most` most unusual examples are kept.
 
-    Of equal scores the earlier example comes first. Raises BadInput if a score is not finite.
+    For equal scores the earlier example comes first. Raises BadInput if a score is not finite.
     """
     scores, labels = [], []
     best, places, kept, start = None, None, None, 0  # the scores, places and examples of the worst so far
@@ -72,10 +72,10 @@ def scored(model: Scores, name: str, batches: Iterable[Batch], classes: tuple[st
 
 
 def ranked(sets: list[Scored]) -> Iterator[tuple[Scored, int]]:
-    """Every example of the sets as (its set, its place there), the largest score first."""
-    number = np.concatenate([np.full(len(one.score), i) for i, one in enumerate(sets)])
-    place = np.concatenate([np.arange(len(one.score)) for one in sets])
-    for i in np.argsort(-np.concatenate([one.score for one in sets]), kind="stable"):
+    """All examples of the sets as (set, place in the set), the largest score first."""
+    number = np.concatenate([np.full(len(each.score), i) for i, each in enumerate(sets)])
+    place = np.concatenate([np.arange(len(each.score)) for each in sets])
+    for i in np.argsort(-np.concatenate([each.score for each in sets]), kind="stable"):
         yield sets[number[i]], int(place[i])
 
 
@@ -88,6 +88,6 @@ def auc(inside: np.ndarray, outside: np.ndarray) -> float:
 
 
 def meaning(model: Scores) -> str:
-    """What the model's score is, as its docstring says, without the shape."""
+    """The meaning of the model's score, from its docstring, without the shape."""
     text = inspect.getdoc(type(model).score) or inspect.getdoc(Scores.score) or ""
     return " ".join(text.split("\n\n")[0].split()).replace(", (N,)", "").removesuffix(".")

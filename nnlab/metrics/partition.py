@@ -1,4 +1,4 @@
-"""log Z of a machine of two layers, and so its likelihoods: exactly where one layer is small, else by annealing.
+"""log Z of a machine of two layers, and so its likelihoods: exact if one layer is small, else by annealing.
 
 p(v) = f(v)/Z with f(v) = Σ_h exp(−E(v, h)) = exp(−F(v)). All of it in nats.
 """
@@ -21,7 +21,7 @@ BLOCK = 2**22  # values of float64 that are held at once
 
 
 class Units(Protocol):
-    """What stands on the visible side: see nnlab/families/rbm/units.py."""
+    """The visible units: see nnlab/families/rbm/units.py."""
 
     binary: bool
 
@@ -39,12 +39,12 @@ class Units(Protocol):
 
 
 class Machine(Protocol):
-    """E(v, h) = q(v) − a′ṽ − b′h − ṽ′Wh, where q and ṽ are the visible units' own; see nnlab/families/rbm/rbm.py."""
+    """E(v, h) = q(v) − a′ṽ − b′h − ṽ′Wh, where q and ṽ depend on the visible units; see nnlab/families/rbm/rbm.py."""
 
     weight: Tensor  # W (D, H)
     visible_bias: Tensor  # a (D,)
     hidden_bias: Tensor  # b (H,)
-    base_bias: Tensor  # (D,) the visible bias of the machine without weights that annealing starts from
+    base_bias: Tensor  # (D,) the visible bias of the machine without weights, the start of annealing
     units: Units
 
     def hidden_field(self, v: Tensor) -> Tensor:
@@ -68,13 +68,13 @@ class Estimate(NamedTuple):
 
 
 def states(count: int, first: int = 0, last: int | None = None, **like) -> Tensor:
-    """(last − first, count) the states of so many bits from number `first` on, by default all 2^count."""
+    """(last − first, count) the states of `count` bits from number `first` on, by default all 2^count."""
     numbers = torch.arange(first, 2**count if last is None else last, device=like.get("device"))
     return (numbers[:, None] >> torch.arange(count, device=numbers.device) & 1).to(**like)
 
 
 def countable(machine: Machine) -> int | None:
-    """How many units the smaller side has that can be enumerated; None if both sides have more than 20."""
+    """The number of units of the smaller layer; None if both layers have more than 20, too many to enumerate."""
     visible, hidden = machine.weight.shape
     smaller = min(visible, hidden) if machine.units.binary else hidden
     return smaller if smaller <= MOST else None
@@ -85,7 +85,7 @@ def refuse_too_many(machine: Machine) -> None:
     if countable(machine) is None:
         visible, hidden = machine.weight.shape
         raise BadInput(
-            f"trainer.likelihood.method: exact counts the states of the smaller side, of {min(visible, hidden)} units of "
+            f"trainer.likelihood.method: exact sums over the states of the smaller layer, of {min(visible, hidden)} units of "
             f"{visible} visible and {hidden} hidden ones; at most {MOST} can be counted. Use ais"
         )
 
@@ -98,8 +98,8 @@ def exact_log_z(machine: Machine) -> float:
     refuse_too_many(machine)
     a, b, w = (to_float64(p.detach()) for p in (machine.visible_bias, machine.hidden_bias, machine.weight))
     by_hidden = w.shape[1] == countable(machine)
-    few, bias, other = (w.shape[1], b, w.shape[0]) if by_hidden else (w.shape[0], a, w.shape[1])
-    step, terms = max(1, BLOCK // other), []
+    few, bias, many = (w.shape[1], b, w.shape[0]) if by_hidden else (w.shape[0], a, w.shape[1])
+    step, terms = max(1, BLOCK // many), []
     for first in range(0, 2**few, step):
         s = states(few, first, min(first + step, 2**few), dtype=a.dtype, device=a.device)
         rest = machine.units.log_partition(a + s @ w.T) if by_hidden else functional.softplus(b + s @ w).sum(1)
@@ -140,7 +140,7 @@ def drawn_from_base(machine: Machine, chains: int, generator: torch.Generator) -
 def ais(machine: Machine, chains: int, temperatures: int, generator: torch.Generator) -> Estimate:
     """Annealed importance sampling (Neal 2001; Salakhutdinov & Murray 2008): log Z_base + log mean w, w = exp(Σ …).
 
-    The mean of w is unbiased, so log Z is underestimated if anything, and a likelihood overestimated.
+    The mean of w is unbiased, so log Z is too low on average, and a likelihood is too high.
     """
     path = torch.linspace(0, 1, temperatures + 1, dtype=torch.float64)
     weights = anneal(machine, drawn_from_base(machine, chains, generator), path, generator)
@@ -150,7 +150,7 @@ def ais(machine: Machine, chains: int, temperatures: int, generator: torch.Gener
 def reverse_ais(machine: Machine, v: Tensor, temperatures: int, generator: torch.Generator) -> Estimate:
     """The same way back, from states v (N, D) of the machine itself: log Z_base − log mean w.
 
-    If v are its samples, the mean of w = exp(Σ …) is Z_base/Z, so log Z is overestimated if anything: with `ais` a bracket.
+    If v are its samples, the mean of w = exp(Σ …) is Z_base/Z, so log Z is too high on average; with `ais` a bracket.
     """
     path = torch.linspace(1, 0, temperatures + 1, dtype=torch.float64)
     weights = anneal(machine, v, path, generator)
@@ -158,7 +158,7 @@ def reverse_ais(machine: Machine, v: Tensor, temperatures: int, generator: torch
 
 
 def reverse_from_data(machine: Machine, v: Tensor, temperatures: int, generator: torch.Generator) -> Estimate:
-    """Reverse AIS from the examples whose likelihood is asked for (RAISE, Burda, Grosse & Salakhutdinov 2015).
+    """Reverse AIS from the examples whose likelihood is estimated (RAISE, Burda, Grosse & Salakhutdinov 2015).
 
     exp(−F(v) − log Z_base + Σ …) is unbiased for the likelihood of v under what the annealing generates, which comes near the
     machine with many temperatures. By Jensen's inequality −F(v) less the returned log Z, a mean over the examples, is a

@@ -11,13 +11,13 @@ from nnlab.metrics.checks import feature_sets, row_blocks
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> dict[str, float]:
     """`precision` and `recall` of features fake (M, d) against real (N, d), each a share in 0 … 1.
 
-    A set's manifold is the union of balls, one about each of its points, with the distance to its k-th nearest neighbour
-    in the set, itself excluded, as radius; the sphere belongs to the ball.
+    A set's manifold is the union of closed balls, one around each of its points. The radius is the distance to the k-th
+    nearest other point of the set.
 
     precision = the share of fakes within the reals' manifold;  recall = the share of reals within the fakes'
 
-    Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric for Assessing Generative Models", with k = 3. Both move
-    with N and M: compare figures of equal counts only. Blocks of bounded memory. Raises ValueError unless k ≥ 1, both have
+    Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric for Assessing Generative Models", with k = 3. Both depend
+    on N and M: compare only values of equal counts. Blocks of bounded memory. Raises ValueError unless k ≥ 1, both have
     at least k + 1 examples, and one width.
     """
     if k < 1:
@@ -25,12 +25,12 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> dict[str, float]
     real, fake = feature_sets({"real": real, "fake": fake}, least=k + 1)
     real_radii, fake_radii = radii(real, k), radii(fake, k)
     good = 0
-    found = torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     for rows in row_blocks(fake, len(real)):
         between = distances(fake[rows], real)
         good += (between <= real_radii).any(1).sum()
-        found |= (between <= fake_radii[rows, None]).any(0)
-    return {"precision": good.item() / len(fake), "recall": found.sum().item() / len(real)}
+        recalled |= (between <= fake_radii[rows, None]).any(0)
+    return {"precision": good.item() / len(fake), "recall": recalled.sum().item() / len(real)}
 
 
 def radii(x: Tensor, k: int) -> Tensor:
@@ -38,7 +38,7 @@ def radii(x: Tensor, k: int) -> Tensor:
     parts = []
     for rows in row_blocks(x, len(x)):
         others = distances(x[rows], x)
-        others.diagonal(rows.start).fill_(torch.inf)  # a point is no neighbour of its own; its duplicates are
+        others.diagonal(rows.start).fill_(torch.inf)  # a point is not its own neighbour; its duplicates are
         parts.append(others.topk(k, dim=1, largest=False).values[:, -1])
     return torch.cat(parts)
 

@@ -1,4 +1,4 @@
-"""How much of the classes a linear classifier finds in features, by few labels: the probe of a representation.
+"""Linear probe: the accuracy of a linear classifier on features, trained with few labels.
 
 Multinomial logistic regression (Alain & Bengio 2017, "Understanding intermediate layers using linear classifier probes"):
 
@@ -29,7 +29,7 @@ from nnlab.data.feed import BatchBuilder
 from nnlab.errors import BadInput
 
 C = 1.0  # the weight of the labels against the prior
-TOLERANCE = 1e-3  # largest entry of the gradient of the mean loss at which lbfgs ends
+TOLERANCE = 1e-3  # lbfgs stops when no entry of the gradient of the mean loss is larger
 MOST_STEPS = 1000  # of lbfgs
 
 Encoder = Callable[[Tensor], Tensor]  # (N, *shape) → (N, d)
@@ -37,9 +37,9 @@ Encoder = Callable[[Tensor], Tensor]  # (N, *shape) → (N, d)
 
 @dataclass
 class Features:
-    """What an encoder makes of a split.
+    """The features of a split by an encoder.
 
-    values  (m, d) float32 of the examples asked for
+    values  (m, d) float32 of the wanted examples
     mean    (d,) over the whole split
     scale   root of the mean of the d variances over the whole split, the same unit as the values
     """
@@ -49,15 +49,15 @@ class Features:
     scale: float
 
     def scaled(self, values: np.ndarray) -> np.ndarray:
-        """(n, d) features of this encoder as the classifier is given them; features that never vary become zeros."""
+        """(n, d) features of this encoder as inputs of the classifier; features that never vary become zeros."""
         return ((values - self.mean) / (self.scale or 1.0)).astype(np.float32)
 
 
 def draw(labels: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """(n,) places of (N,) labels: a random subset that is balanced, in ascending order.
 
-    The classes differ by at most one example, as long as none is used up; from then on the others fill its place. The
-    subsets that generators of one seed draw are nested: that of 100 holds that of 10. Raises ValueError unless 1 ≤ n ≤ N.
+    The classes differ by at most one example; if a class has too few, the others replace it. Subsets from the same seed
+    are nested: the subset of 100 contains the subset of 10. Raises ValueError unless 1 ≤ n ≤ N.
     """
     if not 1 <= n <= len(labels):
         raise ValueError(f"n: expected 1 … {len(labels)}, got {n}")
@@ -71,7 +71,7 @@ def draw(labels: Tensor, n: int, generator: torch.Generator) -> Tensor:
 
 
 def features(encoders: dict[str, Encoder], feed: BatchBuilder, wanted: Tensor, seed: int = 0) -> dict[str, Features]:
-    """Of each encoder what it makes of a split, in one pass: all see the same, whatever the feed draws.
+    """The features of each encoder for a split, in one pass: all encoders get the same batches.
 
     wanted  (N,) bool, which of the split's examples to keep. Raises BadInput if a feature is not finite.
     """
@@ -116,7 +116,7 @@ def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.
 
 @dataclass
 class Result:
-    """Of one encoder and one number of labels: accuracies 0 … 1, one a draw, and whether each fit converged."""
+    """Results of one encoder and one number of labels: accuracies 0 … 1, one per draw, and whether each fit converged."""
 
     accuracies: list[float]
     converged: list[bool]
@@ -128,7 +128,7 @@ class Result:
 
     @property
     def std(self) -> float | None:
-        """Over the draws, with n − 1; None of a single one."""
+        """The standard deviation over the draws, with n − 1; None for a single draw."""
         return stdev(self.accuracies) if len(self.accuracies) > 1 else None
 
     @property

@@ -1,4 +1,4 @@
-"""How near an output is to the clean example, one figure an image."""
+"""The error between an output and the clean example, one value per image."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nnlab.metrics.structure import ssim
 from nnlab.model import Reconstructs
 
 HIGHER = frozenset({"psnr", "ssim", "psnr_gain", "hole_psnr"})
-"""Figures of which more is better."""
+"""Metrics of which higher is better."""
 
 
 def mse(output: Tensor, target: Tensor, where: Tensor | None = None) -> Tensor:
-    """(N,) mean squared error per pixel; with `where` (N, *shape) bool of the pixels where it is true, NaN without any."""
+    """(N,) mean squared error per pixel; with `where` (N, *shape) bool only of these pixels; NaN if there are none."""
     error = (output - target).square().flatten(1)
     if where is None:
         return error.mean(1)
@@ -26,14 +26,14 @@ def mse(output: Tensor, target: Tensor, where: Tensor | None = None) -> Tensor:
 def psnr(error: Tensor, spec: DataSpec) -> Tensor:
     """(N,) peak signal-to-noise ratio 10 log₁₀((high − low)²/mse), dB, of mean squared errors (N,).
 
-    An error under 1e-10 of the range squared counts as that (100 dB), so that a perfect image leaves the mean finite.
+    An error below 1e-10 of the squared range counts as 1e-10 (100 dB), so that the mean is finite even with a perfect image.
     """
     relative = error / spec.value_range**2
     return -10 * torch.log10(relative.clamp(min=1e-10))
 
 
 def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
-    """The figures of `output_figures` of the reconstruction.
+    """The metrics of `output_figures` for the reconstruction.
 
     mean  (*shape) of the training set
     """
@@ -41,7 +41,7 @@ def reconstruction_figures(model: Reconstructs, batch: Batch, spec: DataSpec, me
 
 
 def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None = None) -> dict[str, Tensor]:
-    """The same of an output (N, *shape) that is there already.
+    """The metrics of an output (N, *shape).
 
     Figures:
     mse   mean squared error per value between the output and the clean example
@@ -59,25 +59,25 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
     return figures
 
 
-def gain(found: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
-    """How an output with this PSNR compares with the corrupted input, left as it is.
+def gain(restored: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
+    """Compare an output of this PSNR with the corrupted input.
 
     Figures:
-    input_psnr  PSNR of the corrupted input, dB: what a model reaches that passes its input on
+    input_psnr  PSNR of the corrupted input, dB: the result of a model that copies its input
     input_ssim  structural similarity of the corrupted input
-    psnr_gain   psnr − input_psnr, dB: what the model adds; higher is better
+    psnr_gain   psnr − input_psnr, dB; higher is better
     """
     given = psnr(mse(batch.input, batch.target), spec)
-    figures = {"input_psnr": given, "psnr_gain": found - given}
+    figures = {"input_psnr": given, "psnr_gain": restored - given}
     if spec.kind == "image":
         figures["input_ssim"] = ssim(batch.input, batch.target, spec)
     return figures
 
 
 def within(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | None) -> dict[str, Tensor]:
-    """PSNR of the lost values alone, of the output and of what fills them without learning.
+    """PSNR of only the lost values, for the output and for fillings without learning.
 
-    Each has one value per example that lost something: an example that lost nothing has no error to speak of.
+    Each has one value per example that lost values; the others have no error.
 
     Figures:
     hole_psnr                PSNR of the values that the noise removed, dB; higher is better

@@ -1,4 +1,4 @@
-"""How well a map keeps what is near near, by distances d (N, U) of examples to units under the metric that trained it."""
+"""How well a map keeps neighbours together, from distances d (N, U) of examples to units, by the map's metric."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def topographic_error(d: Tensor, around: Tensor) -> Tensor:
-    """(N,) 1 where of an example's two nearest units one is not around the other, (U, U) bool (Kiviluoto 1996).
+    """(N,) 1 if an example's two nearest units are not neighbours; `around` is (U, U) bool (Kiviluoto 1996).
 
-    On a rectangular lattice a unit has eight around it, as MiniSom counts them, too.
+    On a rectangular lattice a unit has eight neighbours, as in MiniSom.
     """
     first, second = d.topk(2, dim=1, largest=False).indices.unbind(1)
     return (~around[first, second]).to(d)

@@ -1,4 +1,4 @@
-"""Structural similarity: how alike two images are in brightness, contrast and structure, window by window."""
+"""Structural similarity: similarity of two images in brightness, contrast and structure, per window."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 from nnlab.data.spec import DataSpec
 
 RADIUS, SIGMA = 5, 1.5  # of the window, in pixels
-C1, C2 = 0.01**2, 0.03**2  # keep the quotients finite where windows are dark or plain
+C1, C2 = 0.01**2, 0.03**2  # keep the quotients finite for dark or uniform windows
 
 
 def ssim(output: Tensor, target: Tensor, spec: DataSpec) -> Tensor:
-    """(N,) structural similarity of images (N, C, H, W) (Wang et al. 2004, "Image quality assessment: …"); 1 for the same.
+    """(N,) structural similarity of images (N, C, H, W) (Wang et al. 2004, "Image quality assessment: …"); 1 for equal images.
 
     SSIM = (2μ_x μ_y + C₁)(2σ_xy + C₂) / ((μ_x² + μ_y² + C₁)(σ_x² + σ_y² + C₂)), the mean over pixels and channels
 
@@ -37,6 +37,6 @@ def windows(side: int) -> Tensor:
     offsets = torch.arange(-RADIUS, RADIUS + 1)
     kernel = torch.exp(-0.5 * (offsets / SIGMA) ** 2)
     period = max(2 * (side - 1), 1)
-    places = (torch.arange(side)[:, None] + offsets) % period  # there and back again
+    places = (torch.arange(side)[:, None] + offsets) % period  # forwards and backwards
     mirrored = torch.where(places < side, places, period - places)
     return torch.zeros(side, side).scatter_add_(1, mirrored, (kernel / kernel.sum()).expand(side, -1))

@@ -1,4 +1,4 @@
-"""How far apart two subspaces are."""
+"""The angle between two subspaces."""
 
 from __future__ import annotations
 

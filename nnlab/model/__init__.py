@@ -1,4 +1,4 @@
-"""What a model is and what it can do, apart from how it is trained."""
+"""What a model is and what it can do, without its training."""
 
 from nnlab.model.base import Model
 from nnlab.model.capabilities import (

@@ -1,7 +1,7 @@
 """What a model is.
 
-A model owns mathematics alone: its loss in named terms, and capabilities. Who trains it is said by its family's
-base class (`trainer`); a verb asks for a capability, never for a family.
+A model has only the mathematics: its loss in named terms, and capabilities. The family's base class names its trainer
+(`trainer`); a verb needs a capability, not a family.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Model(nn.Module):
     """Base of every model; built from the data's spec and the keys of its YAML (keyword-only parameters)."""
 
     trainer: ClassVar[str]
-    """Who trains it, as "module:class": a family's base class says so. A name, since trainers know models, not the reverse."""
+    """The trainer, as "module:class"; a family's base class sets it. It is text, since models do not import trainers."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Model(nn.Module):
 
     @property
     def size(self) -> int:
-        """How many numbers it learns."""
+        """The number of learned parameters."""
         return sum(p.numel() for p in self.parameters())
 
     def check(self, x: Tensor) -> Tensor:
@@ -41,14 +41,14 @@ class Model(nn.Module):
         return x
 
     def init_from_data(self, split: Split) -> None:
-        """Set what is read off the training data once, before the first step. Nothing, unless a model says otherwise."""
+        """Initialize from the training data, once, before the first step. By default nothing."""
 
     def remarks(self, split: Split) -> list[str]:
-        """What should be known of these training data and this model, a sentence each; said once when a run begins."""
+        """Messages about these training data and this model; shown once at the start of a run."""
         return []
 
     def metrics(self) -> list[Metric]:
-        """Figures of the model's own, beside those of its family; new objects at each call.
+        """The model's own metrics, besides those of its family; new objects at each call.
 
         Each is explained in the docstring of the model's class, under `Figures:`.
         """
@@ -58,12 +58,12 @@ class Model(nn.Module):
         """Pictures of the model's own, each (H, W, 3) uint8 by its name.
 
         few      a few examples to show
-        batches  a thousand examples or so to measure on
+        batches  about a thousand examples for statistics
         """
         return {}
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the model makes of inputs (N, *shape): reconstructions, else class probabilities (N, C), else codes (N, d).
+        """The output for inputs (N, *shape): reconstructions, else class probabilities (N, C), else codes (N, d).
 
         Raises TypeError if it can do none of it, as a GAN without an encoder.
         """
@@ -73,5 +73,5 @@ class Model(nn.Module):
         raise TypeError(f"{type(self).__name__} takes no input; it draws new examples: model.sample(16)")
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named terms, each (N,) float32, one value an image; the mean of `loss` is what is minimised."""
+        """Named terms, each (N,) float32, one value per image; training minimises the mean of `loss`."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What a model can do. A verb asks for a capability, never for a family."""
+"""What a model can do. A verb needs a capability, not a family."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Decodes(Protocol):
         """Outputs (N, *shape) of codes (N, d)."""
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
-        """Where codes lie, measured on batches."""
+        """The mean and spread of codes, from batches."""
 
 
 @runtime_checkable
@@ -38,15 +38,15 @@ class Tokenizes(Protocol):
     """write its codes in symbols"""
 
     alphabet: int
-    """How many symbols there are."""
+    """The number of symbols."""
     places: int
-    """T, how many a code takes."""
+    """T, the number of symbols per code."""
 
     def encode_indices(self, x: Tensor) -> Tensor:
         """(N, T) int64, from 0 to the alphabet's size, of inputs (N, *shape)."""
 
     def decode_indices(self, symbols: Tensor) -> Tensor:
-        """The codes (N, d) that symbols (N, T) stand for; of its own inputs' symbols what `encode` gives."""
+        """The codes (N, d) of symbols (N, T); for the symbols of inputs these are the codes of `encode`."""
 
 
 @runtime_checkable
@@ -70,7 +70,7 @@ class Classifies(Protocol):
     """tell classes apart"""
 
     def features(self, x: Tensor) -> Tensor:
-        """What it decides by, (N, d), of inputs (N, *shape)."""
+        """The features of the decision, (N, d), of inputs (N, *shape)."""
 
     def decide(self, features: Tensor) -> Tensor:
         """Class probabilities (N, classes) of features (N, d)."""
@@ -84,7 +84,7 @@ class Scores(Protocol):
     """tell how unusual an example is"""
 
     def score(self, x: Tensor) -> Tensor:
-        """(N,) of inputs (N, *shape): the larger, the more unusual."""
+        """(N,) of inputs (N, *shape): larger is more unusual."""
 
 
 @runtime_checkable
@@ -92,7 +92,7 @@ class Reconstructs(Protocol):
     """reconstruct"""
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """What the model makes of inputs (N, *shape)."""
+        """The reconstructions of inputs (N, *shape)."""
 
 
 @runtime_checkable

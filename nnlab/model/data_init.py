@@ -1,4 +1,4 @@
-"""What networks read off the data before training."""
+"""Initialization of networks from the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the codes of a latent space lie."""
+"""The mean and spread of the codes of a latent space."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nnlab.nn.float64 import to_float64
 class Latent:
     """A latent space measured along its coordinates.
 
-    mean, std  (d,) where the codes lie
-    kl         (d,) nats that each coordinate carries, where the model is variational
+    mean, std  (d,) of the codes
+    kl         (d,) KL of each coordinate, nats, if the model is variational
     """
 
     mean: Tensor

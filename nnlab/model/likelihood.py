@@ -1,4 +1,4 @@
-"""Which likelihood a model gives the values of its data, and whether log p of those values means anything."""
+"""The likelihood of a model's data, and whether log p of the data is defined."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHOICES = {
 def likelihood_for(spec: DataSpec, choice: Choice = "auto", sigma: Sigma = "learned") -> Likelihood:
     """The likelihood of data; `auto` is Bernoulli for images within [0, 1] and Gaussian for everything else.
 
-    Raises ArgumentError where the data have values to which the choice gives no probability, and for a sigma without effect.
+    Raises ArgumentError if the likelihood does not fit the data, or if sigma has no effect.
     """
     if choice == "auto":
         choice = "bernoulli" if spec.in_unit_interval and spec.kind == "image" else "gaussian"

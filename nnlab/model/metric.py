@@ -1,4 +1,4 @@
-"""A metric as an object: what a model brings to be measured by, without a trainer of its own."""
+"""A metric as an object: a model can have its own metrics without its own trainer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nnlab.data.spec import Batch
 
 
 class Metric(ABC):
-    """A figure of a split, gathered batch by batch; made anew for each evaluation.
+    """A metric of a split, computed batch by batch; a new object for each evaluation.
 
     name       as metrics.jsonl and TensorBoard have it
     unit       such as "nats per example"; empty for a share, an angle or a count without one
-    direction  which is better, "lower" or "higher"; None where neither is
-    estimator  how it is found, where that is not exactly and from all examples; the record has it as NAME_by
+    direction  which is better, "lower" or "higher"; None if neither
+    estimator  how it is estimated, if it is not exact or not from all examples; the record has it as NAME_by
     """
 
     def __init__(
@@ -28,11 +28,11 @@ class Metric(ABC):
 
     @abstractmethod
     def update(self, batch: Batch, generator: torch.Generator) -> None:
-        """Take in a batch. The model is in evaluation mode and makes no gradients."""
+        """Add a batch. The model is in evaluation mode, without gradients."""
 
     @abstractmethod
     def compute(self) -> float:
-        """The figure of all batches so far."""
+        """The metric of all batches so far."""
 
 
 class Mean(Metric):

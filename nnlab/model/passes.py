@@ -1,4 +1,4 @@
-"""What learns by passes over the whole set: statistics are gathered, then the model is updated. EM, k-means, closed forms."""
+"""Models that learn by passes: statistics are summed over the dataset, then the model is updated. EM, k-means, closed forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Statistics = dict[str, Tensor]
 
 
 class PassModel(Model):
-    """Base of the models that learn from statistics of the whole set, which add up over its parts.
+    """Base of the models that learn from sums of statistics over the whole dataset.
 
     So a set larger than memory, or several processes, need no other algorithm.
     """
@@ -29,7 +29,7 @@ class PassModel(Model):
 
     @abstractmethod
     def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
-        """The statistics of the batches before, with this batch's added; sums in float64."""
+        """The statistics so far plus those of this batch; sums in float64."""
 
     @abstractmethod
     def m_step(self, sums: Statistics) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Layers and formulas that several models share; they know tensors, not data and not configs.
+"""Layers and formulas that several models use; they work on tensors, without data and configs.
 
 mlp.mlp_encoder           fully connected networks
 conv.conv_encoder         convolutional networks
@@ -7,7 +7,7 @@ attention.SelfAttention   attention over the places of an image
 causal.CausalTransformer  an autoregressive model of sequences
 codebook.Codebook         vector quantisation
 likelihoods.Likelihood    how an output becomes a distribution over values
-scheduled.Scheduled       a number that changes in the course of training
+scheduled.Scheduled       a number that changes during training
 schedules.Schedule        how it changes; learning rates, too
 ema.ExponentialMovingAverage              a running average of weights
 """

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 NARROWER, HALVED = 8, 2  # channels of queries and keys against the map's; of values
-POOLED = 2  # keys and values are maxima over so many places a side, as in the authors' code: a quarter of the products
+POOLED = 2  # keys and values are max-pooled by this factor per side, as in the authors' code: a quarter of the products
 
 
 class SelfAttention(nn.Module):
     """y = x + γ W_o o,  o_j = Σ_i β_ji W_h x_i,  β_ji = softmax_i (⟨W_f x_i, W_g x_j⟩) (Zhang et al. 2019, equations 1 to 3).
 
-    x (N, C, H, W); j are its places, i those of the map pooled by 2. γ begins at 0, with the map as it is.
+    x (N, C, H, W); j are its places, i those of the map pooled by 2. γ starts at 0, so y = x at first.
     """
 
     def __init__(self, channels: int) -> None:
@@ -31,7 +31,7 @@ class SelfAttention(nn.Module):
         return (query.mT @ key).softmax(-1)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """(N, C, h, w); a map of a single row or column stays whole."""
+        """(N, C, h, w); a map of a single row or column is not pooled."""
         return functional.max_pool2d(x, POOLED) if min(x.shape[2:]) >= POOLED else x
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,12 +1,12 @@
-"""Matrix products of bytes, as integers: exact, and on CPUs that multiply bytes several times as fast as float32's.
+"""Matrix products of bytes, as integers: exact, and several times as fast as float32 on CPUs that multiply bytes.
 
-Images are stored as bytes b. About the middle of their range, b − 128 is a signed byte, and numbers c are written in fixed
-point as three of them, with one step s for all, the largest |c| / 127:
+Images are stored as bytes b; b − 128 is a signed byte. Numbers c are written in fixed point as three signed bytes, with one
+step s for all, the largest |c| / 127:
 
     c = s (q₁ + q₂/254 + q₃/254² + e),   q_i ∈ −127 … 127,   |e| ≤ ½·254⁻²,
 
-an error of 2⁻²⁴ of the largest: what float32 has itself. Sums of bytes have no error at all, so they are the same whatever the
-number of threads and the size of the batches.
+an error of 2⁻²⁴ of the largest, the same as float32. Sums of bytes have no error, so they are the same for any number of
+threads and any batch size.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def quick() -> bool:
     """Whether this CPU multiplies bytes natively (AVX-512 VNNI, AMX)."""
     try:
         return torch.cpu._is_vnni_supported() and hasattr(torch, "_int_mm")
-    except AttributeError:  # another torch
+    except AttributeError:  # an older torch
         return False
 
 

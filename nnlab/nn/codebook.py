@@ -1,4 +1,4 @@
-"""Vectors that stand for others: each place of a feature map is replaced by the nearest of a codebook."""
+"""Vector quantisation: each place of a feature map is replaced by the nearest vector of a codebook."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from torch import Tensor, nn
 
 from nnlab.nn.distances import squared_euclidean
 
-RARE = 1e-6  # images' places; a count below that has faded, and a mean over it would be rounding alone
+RARE = 1e-6  # a code with a smaller count is unused, and its mean would be only rounding
 
 
 class Codebook(nn.Module):
-    """K vectors e_i of D numbers that follow what is assigned to them (van den Oord et al. 2017, appendix A.1).
+    """K vectors e_i of D numbers; each is a moving average of its inputs (van den Oord et al. 2017, appendix A.1).
 
     k(z) = argmin_i ‖z − e_i‖²
     N_i ← γ N_i + (1 − γ) n_i,   m_i ← γ m_i + (1 − γ) Σ_{k(z)=i} z,   e_i = m_i / N_i,   n_i = |{z : k(z) = i}|
 
     A code is dead when N_i < restart · (1/K) Σ_j N_j: it starts again from a z of the batch, with the mean count (as in
-    Dhariwal et al. 2020, "Jukebox"). restart = 0 leaves dead codes where they are. Both averages begin at 0, which the
-    quotient e_i cancels, and a code that no z chooses is dead at once, not after as many updates as an average forgets in.
+    Dhariwal et al. 2020, "Jukebox"). restart = 0 never restarts codes. Both averages start at 0, which cancels in
+    the quotient e_i; so a code that no z chooses is dead at once.
 
-    vectors (K, D), counts N (K,), sums m (K, D); all that follows is float32, whatever the precision of the networks
+    vectors (K, D), counts N (K,), sums m (K, D); all in float32, for any precision of the networks
     """
 
     def __init__(self, codes: int, dim: int, *, decay: float, restart: float) -> None:
         super().__init__()
         self.decay, self.restart = decay, restart
-        self.vectors = nn.Parameter(torch.randn(codes, dim), requires_grad=False)  # learned, though not by gradient
+        self.vectors = nn.Parameter(torch.randn(codes, dim), requires_grad=False)  # learned, but not by gradient
         self.register_buffer("counts", torch.zeros(codes))
         self.register_buffer("sums", torch.zeros(codes, dim))
 
@@ -69,6 +69,6 @@ class Codebook(nn.Module):
 
 
 def perplexity(counts: Tensor) -> Tensor:
-    """exp(−Σ p_i log p_i) of counts (K,): how many codes would carry as much if all were used alike; 1 … K."""
+    """exp(−Σ p_i log p_i) of counts (K,): the effective number of codes; 1 … K."""
     share = counts.float() / counts.sum()
     return (-torch.xlogy(share, share).sum()).exp()

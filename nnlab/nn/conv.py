@@ -20,13 +20,13 @@ def spatial_sizes(shape: Shape, layers: int) -> list[tuple[int, int]]:
     """
     if len(shape) != 3:
         raise ArgumentError("", "convolutions need images, but the data are a table; use a fully connected model")
-    found = [shape[1:]]
+    sizes = [shape[1:]]
     for _ in range(layers):
-        found.append(tuple(side // STRIDE for side in found[-1]))
-    if 0 in found[-1]:
+        sizes.append(tuple(side // STRIDE for side in sizes[-1]))
+    if 0 in sizes[-1]:
         h, w = shape[1:]
         raise ArgumentError("channels", f"{layers} layers halve {h}×{w} to nothing; give fewer, e.g. [32]")
-    return found
+    return sizes
 
 
 def downsampling(widths: list[int], activation: Activation) -> list[nn.Module]:
@@ -44,7 +44,7 @@ def upsampling(widths: list[int], size: list[tuple[int, int]], activation: Activ
     """
     layers: list[nn.Module] = []
     for (inputs, width), larger in zip(pairwise(widths), reversed(size[:-1]), strict=True):
-        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that was lost by halving an odd side
         layers += [ACTIVATIONS[activation](), nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd)]
     return layers
 

@@ -1,6 +1,6 @@
 """Distances of points to units: (N, D) and (U, D) → (N, U), in the type of the points.
 
-euclidean  (Σ_j (x_j − w_j)²)^½                cosine     1 − ⟨x, w⟩/(‖x‖ ‖w‖); 1 where one of them is zero
+euclidean  (Σ_j (x_j − w_j)²)^½                cosine     1 − ⟨x, w⟩/(‖x‖ ‖w‖); 1 if one of them is zero
 manhattan  Σ_j |x_j − w_j|                     dot        1 − ⟨x, w⟩, the raw product
 supremum   max_j |x_j − w_j|                   minkowski  (Σ_j v_j |x_j − w_j|^p)^(1/p), weights v ≥ 0
 """
@@ -19,14 +19,14 @@ Name = Literal["euclidean", "dot", "cosine", "manhattan", "supremum", "minkowski
 def squared_euclidean(x: Tensor, w: Tensor) -> Tensor:
     """Σ_j (x_j − w_j)² by one matrix product, ‖x‖² − 2⟨x, w⟩ + ‖w‖².
 
-    Its error is that of a number as large as ‖x‖² and ‖w‖²: let both be taken about a point near the mean.
+    Its error is relative to ‖x‖² and ‖w‖²: subtract a point near the mean from both before.
     """
     products = torch.addmm(w.square().sum(1), x, w.T, alpha=-2)
     return products.add_(x.square().sum(1, keepdim=True)).clamp_(min=0)
 
 
 def euclidean(x: Tensor, w: Tensor) -> Tensor:
-    """Of points about the mean of the units, where the product above loses least."""
+    """The mean of the units is subtracted first, so that the product above is exact."""
     middle = w.mean(0)
     return squared_euclidean(x - middle, w - middle).sqrt_()
 

@@ -8,14 +8,14 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-WARM_UP = 10  # the average of the first updates forgets faster: after t of them its decay is at most (1 + t)/(WARM_UP + t)
-EXCLUDED_SUFFIXES = ("_u", "_v")  # singular vectors that spectral normalisation keeps: an average of them would be none
+WARM_UP = 10  # the average of the first updates is faster: after t updates its decay is at most (1 + t)/(WARM_UP + t)
+EXCLUDED_SUFFIXES = ("_u", "_v")  # singular vectors of spectral normalisation, which cannot be averaged
 
 
 class ExponentialMovingAverage(nn.ModuleDict):
     """Copies of modules whose weights follow theirs, θ̄ ← d θ̄ + (1 − d) θ (Polyak & Juditsky 1992; Yazıcı et al. 2019).
 
-    So do the means and variances that batch normalisation has seen. The copies learn nothing and are always in evaluation mode.
+    The statistics of batch normalisation are averaged too. The copies do not learn and are always in evaluation mode.
     """
 
     updates: Tensor
@@ -27,7 +27,7 @@ class ExponentialMovingAverage(nn.ModuleDict):
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
 
     def train(self, mode: bool = True) -> ExponentialMovingAverage:
-        """Stay in evaluation mode, whatever `mode` is. Returns itself."""
+        """Stay in evaluation mode for any `mode`. Returns itself."""
         return super().train(False)
 
     def _apply(self, fn: Callable, recurse: bool = True) -> ExponentialMovingAverage:

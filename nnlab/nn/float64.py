@@ -1,4 +1,4 @@
-"""float64 where sums must not lose digits."""
+"""float64 for sums that must not lose digits."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def to_float64(x: Tensor) -> Tensor:
-    """In float64, on its device; on the CPU where the device (Metal) has none."""
+    """In float64, on the same device; on the CPU if the device (Metal) has no float64."""
     return (x.cpu() if x.device.type == "mps" else x).double()

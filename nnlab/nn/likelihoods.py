@@ -15,21 +15,21 @@ from nnlab.nn.float64 import to_float64
 Choice = Literal["auto", "bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic"]
 Sigma = Annotated[float, AtLeast(1e-4)] | Literal["learned"]
 LEVELS = 256  # of a pixel that is stored as a byte
-START = 0.3  # of the range of the values: what a scale that is learned begins with
+START = 0.3  # share of the range: the initial value of a learned scale
 
 
 class Likelihood(nn.Module):
     """Values (N, *shape) given outputs (N, n_params · C, …), where C, … is the values' shape.
 
-    n_params  how many numbers of the output say how one value is distributed
-    discrete   whether it gives probabilities to the values that occur, so that bits a dimension mean something
+    n_params  number of outputs for the distribution of one value
+    discrete   whether it gives probabilities to the values, so that bits per dimension have a meaning
     """
 
     n_params: int = 1
     discrete: bool = False
 
     def log_prob(self, output: Tensor, x: Tensor) -> Tensor:
-        """(N,) nats an image."""
+        """(N,) nats per image."""
         raise NotImplementedError
 
     def mean(self, output: Tensor) -> Tensor:
@@ -37,14 +37,14 @@ class Likelihood(nn.Module):
         raise NotImplementedError
 
     def output_for(self, mean: Tensor) -> Tensor:
-        """The output whose mean this is, both of one example (C, …); kept away from certainty, which no gradient leaves."""
+        """The output whose mean this is, both of one example (C, …); kept away from 0 and 1, where the gradient is 0."""
         raise NotImplementedError
 
 
 class Bernoulli(Likelihood):
     """log p(x|l) = Σ x log σ(l) + (1−x) log(1−σ(l)), with a logit l for each value.
 
-    For gray values in [0, 1] this is the usual cross-entropy: a bound's worth, not a normalised density.
+    For gray values in [0, 1] this is the usual cross-entropy, not a normalised density.
     """
 
     discrete = True
@@ -63,14 +63,14 @@ class Bernoulli(Likelihood):
 
 
 class Density(Likelihood):
-    """Of values from a continuum. On bits it would grow without bound, as a density does on points."""
+    """For continuous values. On bits a density can grow without bound."""
 
 
 class ContinuousBernoulli(Density):
     """p(x|l) = eˡˣ / ∫₀¹ eˡᵗ dt for gray values in [0, 1] (Loaiza-Ganem & Cunningham 2019, "The continuous Bernoulli").
 
     With a = l/2 the integral is eᵃ sinh(a)/a, so log p(x|l) = Σ (2x−1) a − log(sinh(a)/a) and E[x|l] = ½ (1 + coth a − 1/a):
-    the paper's C(λ)·λˣ(1−λ)¹⁻ˣ with λ = σ(l), written so that λ = ½ is no special case.
+    the paper's C(λ)·λˣ(1−λ)¹⁻ˣ with λ = σ(l), in a form without a special case at λ = ½.
     """
 
     def log_prob(self, logits: Tensor, x: Tensor) -> Tensor:
@@ -122,9 +122,9 @@ class Gaussian(Density):
     """log p(x|m) = −½ Σ ((x−m)²/σ² + log 2πσ²), with a mean m for each value.
 
     value_range  high − low of the values that occur
-    sigmas       how many σ are learned: 1 for an image; D for a table of D columns, one per column
-    sigma        σ, in the units that a model sees; or learned, and then at least 0.001 of the range, so that a value that
-                 never changes cannot make the likelihood infinite
+    sigmas       number of learned σ: 1 for an image; D for a table of D columns
+    sigma        σ, in the units of the model's values; or learned, and then at least 0.001 of the range, so that a
+                 constant value cannot make the likelihood infinite
     """
 
     log_sigma: Tensor
@@ -157,9 +157,9 @@ class Gaussian(Density):
 class DiscretizedLogistic(Likelihood):
     """P(x|m, s) = σ((x + h − m)/s) − σ((x − h − m)/s): a logistic density over one of 256 levels, h = 1/510 to each side.
 
-    What lies beyond 0 and 1 counts for the first and the last level (Kingma et al. 2016, "Improved variational inference with
-    inverse autoregressive flow"; Salimans et al. 2017, "PixelCNN++"). For each value the output has a location m and log s. Of
-    images within [0, 1]; a value between two levels counts as the nearer one.
+    The tails beyond 0 and 1 belong to the first and the last level (Kingma et al. 2016, "Improved variational inference with
+    inverse autoregressive flow"; Salimans et al. 2017, "PixelCNN++"). For each value the output has a location m and log s. For
+    images within [0, 1]; a value between two levels counts as the nearer level.
 
     With b − a = 2h/s, log(σ(b) − σ(a)) = log σ(b) + log σ(−a) + log(1 − e⁻²ʰᐟˢ), which does not cancel in the tails.
     """
@@ -182,8 +182,8 @@ class DiscretizedLogistic(Likelihood):
         above = F.logsigmoid((location - x + width / 2) * per_scale)
         inside = torch.log(-torch.expm1(-width * per_scale))
         first, last = x < width / 2, x > 1 - width / 2
-        found = below.masked_fill(last, 0) + above.masked_fill(first, 0) + inside.masked_fill(first | last, 0)
-        return found.flatten(1).sum(1)
+        log_p = below.masked_fill(last, 0) + above.masked_fill(first, 0) + inside.masked_fill(first | last, 0)
+        return log_p.flatten(1).sum(1)
 
     def mean(self, output: Tensor) -> Tensor:
         """∫₀¹ P(X > t) dt = s (log(1 + e^(m/s)) − log(1 + e^((m−1)/s))), which is E[x] to half a level."""

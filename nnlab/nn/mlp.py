@@ -25,7 +25,7 @@ ACTIVATIONS = {
 
 
 def mlp(widths: list[int], activation: Activation) -> list[nn.Module]:
-    """Linear layers of these widths with an activation between them, none after the last."""
+    """Linear layers of these widths, with an activation between them and none after the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]

@@ -1,4 +1,4 @@
-"""Numbers of a model that change in the course of training."""
+"""Numbers of a model that change during training."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nnlab.nn.schedules import Schedule, StageLength
 class Scheduled(nn.Module):
     """base · schedule(t): the weight of a term that warms up, a temperature that falls.
 
-    A model's formula uses `value`, a scalar tensor on the device that the trainer sets before each update. It is kept with
-    the weights, so that figures are computed with what the model was trained with.
+    A model's formula uses `value`, a scalar tensor on the device that the trainer sets before each update. It is saved
+    with the weights, so that metrics use the same value as training.
     """
 
     value: Tensor

@@ -1,6 +1,6 @@
 """Schedules of the learning rate: a factor on the optimizer's rate as a function of time. No torch.
 
-Time is counted in updates, so that a schedule is the same whatever the cadences; its options are in epochs.
+Time is counted in updates; the options are in epochs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nnlab.config.constraints import AtLeast, Between, MoreThan, NonEmpty
 
 @dataclass(frozen=True)
 class StageLength:
-    """How long a stage is: in updates, and updates an epoch."""
+    """The length of a stage in updates, and the updates per epoch."""
 
     total: int
     per_epoch: int

@@ -1,4 +1,4 @@
-"""U-Nets: an encoder and a decoder of images, joined level by level."""
+"""U-Nets: an encoder and a decoder of images, with connections at each level."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UNetBackbone(nn.Module):
 
     def __init__(self, shape: Shape, channels: list[int], activation: Activation) -> None:
         super().__init__()
-        spatial_sizes(shape, len(channels) - 1)  # refuses tables, and images that have not so many halves
+        spatial_sizes(shape, len(channels) - 1)  # raises for tables, and for images that cannot be halved this often
         self.down = nn.ModuleList(Convolutions(i, o, activation) for i, o in pairwise([shape[0], *channels]))
         upwards = list(pairwise(reversed(channels)))
         self.narrow = nn.ModuleList(nn.Conv2d(below, level, 1) for below, level in upwards)

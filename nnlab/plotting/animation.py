@@ -1,4 +1,4 @@
-"""Pictures of a model as it learns, one after the other: an animated PNG that shows how it came to be what it is."""
+"""Pictures of a model as it learns, one after the other: an animated PNG of its training."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 from nnlab.model import Model
 from nnlab.plotting.images import Animation, tiled
 
-EPOCH = "look/epoch"  # of a look, beside the model's state
-MOST = 48  # pictures; where there are more, every second is left out
+EPOCH = "look/epoch"  # name of the epoch next to a model's state
+MOST = 48  # largest number of frames; if there are more, every second is removed
 
 
 class ModelHistory:
-    """What a model was each time one looked; the film is drawn from that, so that a resumed run goes on with the same.
+    """The states of a model during training; the animation is drawn from them, also in a resumed run.
 
-    draw   the model as it is → a picture (H, W, 3), always of one size
-    epoch  the epoch of a look, which stands above its frame
-    For small models alone: every look keeps their whole state.
+    draw   the current model → a picture (H, W, 3), always of the same size
+    epoch  the epoch of a frame, written above it
+    Only for small models: each frame keeps the whole state.
     """
 
     def __init__(self, model: Model, draw: Callable[[], np.ndarray], epoch: Callable[[], float]) -> None:
@@ -29,11 +29,11 @@ class ModelHistory:
         self.frames: list[np.ndarray] = []
 
     def note(self) -> None:
-        """Keep what the model is now, to be drawn at the next look."""
+        """Keep the current model, for the next call of `look`."""
         self.looks.append(self._now())
 
     def look(self) -> Animation:
-        """Keep what the model is now, and return the film so far."""
+        """Keep the current model, and return the animation so far."""
         now = self._now()
         for look in self.looks[len(self.frames) :]:  # of a run that was resumed
             self.model.load_state_dict({name: value for name, value in look.items() if name != EPOCH})
@@ -52,7 +52,7 @@ class ModelHistory:
         return {**now, EPOCH: torch.tensor(self.epoch())}
 
     def state(self) -> list[dict[str, Tensor]]:
-        """The looks so far, which a checkpoint keeps; the frames are drawn anew from them."""
+        """The kept models, for a checkpoint; frames are drawn again from them."""
         return list(self.looks)
 
     def restore(self, looks: list[dict[str, Tensor]]) -> None:
@@ -61,7 +61,7 @@ class ModelHistory:
 
 
 class ImageHistory:
-    """The same images each time one looked, as they were then: a film of a model whose own states are too large to keep."""
+    """The same images during training: an animation of a model whose states are too large to keep."""
 
     def __init__(self) -> None:
         self.looks: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Points of the plane → plots with axes and a legend, as a slide would show them.
+"""Points of the plane → plots with axes and a legend, large enough for a slide.
 
 A plot is made with matplotlib's objects and its Agg renderer, without pyplot, whose state belongs to a notebook.
 """
@@ -22,18 +22,23 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 WIDTH, DPI = 8.0, 120  # inches, and 960 pixels: a slide
-HEIGHT, LOWEST, HIGHEST = 6.0, 4.2, 6.6  # inches: without a common scale, and what one may ask for
+HEIGHT, LOWEST, HIGHEST = 6.0, 4.2, 6.6  # inches: without a common scale, and the limits
 AROUND = 1.3  # inches that names, numbers and the legend take
 FONT = 15  # points at that size, legible from the last row
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # 2008, but for black
-PALETTE = (*OKABE_ITO, "#332288", "#882255", "#8B5A2B")  # and three dark ones: most sets of images have ten classes
+PALETTE = (
+    *OKABE_ITO,
+    "#332288",
+    "#882255",
+    "#8B5A2B",
+)  # and three dark colours, since most datasets of images have ten classes
 INK, FAINT = "#222222", "#8C8C8C"
 NAMED = 20  # classes that a legend names
-MARGIN = 0.12  # of the span of what a frame shows, on each side
-TINT = 0.28  # how much of a colour a tinted ground shows, so that points of the same colour stand out
+MARGIN = 0.12  # margin on each side, as a share of the span
+TINT = 0.28  # opacity of a tinted background, so that points of the same colour are visible
 TITLE = 80  # letters of a line of a title
-ABOUT = {"pdf": "Subject", "svg": "Description"}  # where a file tells of itself
-ALIKE = 4.0  # spans that differ by less are drawn to one scale
+ABOUT = {"pdf": "Subject", "svg": "Description"}  # fields of a file's metadata
+ALIKE = 4.0  # spans whose ratio is smaller get the same scale
 
 
 class Points(NamedTuple):
@@ -48,9 +53,9 @@ class Points(NamedTuple):
 
 
 class Chart(np.ndarray):
-    """The pixels (H, W, 3) uint8 of a plot, and the figure behind them: as PDF or SVG it is drawn anew, in lines and letters.
+    """The pixels (H, W, 3) uint8 of a plot, and its figure: PDF and SVG are drawn from it as vector graphics.
 
-    title  what stands above the pixels, and is no part of the figure
+    title  the title above the pixels, not part of the figure
     """
 
     figure: Figure | None = None
@@ -66,7 +71,7 @@ class Chart(np.ndarray):
     def vector(self, kind: Literal["pdf", "svg"], metadata: Mapping[str, str]) -> bytes:
         """The bytes of such a file.
 
-        facts  what the file says of itself
+        facts  the metadata of the file
         """
         from matplotlib import rc_context
 
@@ -92,7 +97,7 @@ class Canvas:
 
 @contextmanager
 def blank(names: tuple[str, str], height: float = HEIGHT) -> Iterator[Canvas]:
-    """Empty axes with their names; what is drawn with a label stands in a legend above them."""
+    """Empty axes with their names; items with a label are in a legend above them."""
     from matplotlib import rc_context  # half a second to import
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -121,7 +126,7 @@ class Panels:
 
 @contextmanager
 def panels(names: list[tuple[str, str]], title: str = "", height: float = 4.6) -> Iterator[Panels]:
-    """Axes side by side with their names; what is drawn with a label in the first stands in a legend above them all."""
+    """Axes side by side with their names; items of the first with a label are in a legend above all."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -150,7 +155,7 @@ def panels(names: list[tuple[str, str]], title: str = "", height: float = 4.6) -
 
 @contextmanager
 def canvas(names: tuple[str, str], frame: np.ndarray) -> Iterator[Canvas]:
-    """Empty axes around the points `frame` (N, 2), to one scale where the two spans are alike."""
+    """Empty axes around the points `frame` (N, 2), to one scale if the two spans are similar."""
     with blank(names) as made:
         span = set_frame(made.axes, frame)
         if span.max() < ALIKE * span.min():
@@ -170,14 +175,14 @@ def set_frame(axes: Axes, frame: np.ndarray) -> np.ndarray:
 
 
 def percent_bar(axes: Axes, image, name: str) -> None:
-    """A bar that says what the colours of an image mean."""
+    """A colour bar in %."""
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
     bar.set_label(name)
     bar.outline.set_visible(False)
 
 
 def colours(count: int) -> list[str]:
-    """(count,) one colour a class: the palette, or for more classes the hues of a circle."""
+    """(count,) one colour per class: the palette, or for more classes the hues of a circle."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
@@ -198,7 +203,7 @@ def scatter(axes: Axes, points: Points, classes: tuple[str, ...], name: str = "d
 
 
 def dots(axes: Axes, xy: np.ndarray, name: str) -> None:
-    """(N, 2) what a model made: small dark points; how many lie beyond the frame stands in the legend."""
+    """(N, 2) samples as small dark points; the legend has the number of points outside the frame."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     x, y = xy.T
     beyond = int(((x < left) | (x > right) | (y < bottom) | (y > top)).sum())
@@ -213,7 +218,7 @@ def joined(axes: Axes, start: np.ndarray, end: np.ndarray) -> None:
 
 
 def marks(axes: Axes, xy: np.ndarray, name: str) -> None:
-    """(K, 2) points that stand for others: large dark crosses with a light rim, above everything."""
+    """(K, 2) centres as large dark crosses with a light border, above everything."""
     axes.scatter(*xy.T, marker="X", s=110, color=INK, edgecolors="white", linewidths=1.2, label=name, zorder=4)
 
 

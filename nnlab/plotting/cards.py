@@ -19,16 +19,19 @@ LONGEST = 12  # letters of a class's name
 
 
 def outlier_cards(model: Model, worst: list[tuple[Scored, int]]) -> np.ndarray:
-    """Images, the most unusual first, each with its rank, score and class; below it what the model makes of it, if it can.
+    """Images, the most unusual first, each with its rank, score and class; below it the reconstruction, if there is one.
 
-    A frame marks those of the classes that were kept out of training.
+    A frame marks images of classes that were not in the training.
     """
-    rows = {"input": torch.stack([one.worst[one.rank(place)] for one, place in worst])}
+    rows = {"input": torch.stack([scored.worst[scored.rank(place)] for scored, place in worst])}
     if can(model, Reconstructs):
         rows["output"] = torch.cat([model.reconstruct(part) for part in rows["input"].split(100)])
     pixels = np.stack([enlarged(to_pixels(images, model.spec)) for images in rows.values()])
-    titles = [f"{i + 1}:  {figure(one.score[place])}\n{shortened(one.class_of(place))}" for i, (one, place) in enumerate(worst)]
-    framed = [one.kept_out for one, _ in worst]
+    titles = [
+        f"{i + 1}:  {figure(scored.score[place])}\n{shortened(scored.class_of(place))}"
+        for i, (scored, place) in enumerate(worst)
+    ]
+    framed = [scored.kept_out for scored, _ in worst]
     for i in np.flatnonzero(framed):
         edge = pixels[0, i].copy()
         pixels[0, i] = FRAME

@@ -10,21 +10,21 @@ from nnlab.data.spec import DataSpec
 from nnlab.metrics.calibration import Reliability
 from nnlab.plotting.axes import FAINT, INK, PALETTE, Points, blank, canvas, dots, percent_bar, scatter
 
-WRITTEN = 20  # classes up to which a confusion matrix holds its numbers and names
+WRITTEN = 20  # with at most this many classes a confusion matrix shows numbers and names
 LONGEST = 12  # letters of a class's name in a margin
-IDLE = 0.01  # nats: a coordinate that carries less is not used
+IDLE = 0.01  # nats: a coordinate with less is unused
 MARKED = 40  # coordinates whose names an axis can hold
 BINS = 60  # of a histogram, at the most
-NEAR = 0.1  # of the width of a logarithmic axis: numbers nearer than that would run into each other
+NEAR = 0.1  # share of a logarithmic axis: numbers that are closer would overlap
 
 
 def confusion_matrix(predicted: Tensor, label: Tensor, classes: int) -> Tensor:
-    """(classes, classes) int64: how many of each true class (row) were taken for each class (column), of (N,) and (N,)."""
+    """(classes, classes) int64: counts per true class (row) and predicted class (column), from (N,) and (N,)."""
     return torch.bincount(label * classes + predicted, minlength=classes**2).view(classes, classes)
 
 
 def confusion_chart(predicted: Tensor, label: Tensor, classes: tuple[str, ...]) -> np.ndarray:
-    """The confusion matrix in per cent of each true class, darker where there is more."""
+    """The confusion matrix in % of each true class; darker is more."""
     counts = confusion_matrix(predicted, label, len(classes)).cpu().numpy()
     share = 100 * counts / counts.sum(1, keepdims=True).clip(min=1)
     with blank(("predicted class", "true class"), height=7.0) as drawn:
@@ -46,7 +46,7 @@ def confusion_chart(predicted: Tensor, label: Tensor, classes: tuple[str, ...]) 
 
 
 def reliability_chart(bins: Reliability) -> np.ndarray:
-    """How often a classifier is right against how sure it is; the area of a point is the share of the examples."""
+    """Accuracy against confidence of a classifier; the area of a point is its share of the examples."""
     confidence, accuracy, count = (part.cpu().numpy() for part in bins)
     held = count > 0
     area = 30 + 1500 * count[held] / count.sum()
@@ -64,7 +64,7 @@ def reliability_chart(bins: Reliability) -> np.ndarray:
 
 
 def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: str) -> np.ndarray:
-    """Test accuracy against the number of labels, a line an encoder: of each number (labels, mean, s.d. or None), 0 … 1."""
+    """Test accuracy against the number of labels, one line per encoder: points (labels, mean, s.d. or None), 0 … 1."""
     drawn_anew = any(std is not None for points in lines.values() for _, _, std in points)
     with blank(("labelled examples", f"test accuracy in %{', ± s.d. over draws' * drawn_anew}")) as drawn:
         axes = drawn.axes
@@ -79,8 +79,8 @@ def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: s
         ticks = sorted({n for points in lines.values() for n, _, _ in points})
         low, high = ticks[0] / 1.6, ticks[-1] * 1.6
         reach = NEAR * np.log(high / low)
-        told = [n for n, after in zip(ticks, [*ticks[1:], np.inf], strict=True) if np.log(after / n) > reach]
-        axes.set_xticks(told, [f"{n:,}" for n in told])
+        labelled = [n for n, after in zip(ticks, [*ticks[1:], np.inf], strict=True) if np.log(after / n) > reach]
+        axes.set_xticks(labelled, [f"{n:,}" for n in labelled])
         axes.set_xticks([], minor=True)
         axes.set_xlim(low, high)
         axes.grid(axis="y", color=FAINT, alpha=0.3)
@@ -89,9 +89,9 @@ def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: s
 
 
 def kl_chart(kl: Tensor) -> np.ndarray:
-    """What each coordinate of a variational code carries, (d,) nats, the most informative first.
+    """The KL of each coordinate of a variational code, (d,) nats, the largest first.
 
-    Coordinates that carry less than a hundredth of a nat are pale: the model does without them.
+    Coordinates with less than a hundredth of a nat are pale: the model does not use them.
     """
     order = kl.argsort(descending=True)
     values = kl[order].cpu().numpy()
@@ -110,7 +110,7 @@ def kl_chart(kl: Tensor) -> np.ndarray:
 
 
 def outlier_plot(spec: DataSpec, sets: list[tuple[str, Points]], worst: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
-    """The points of a plane in the colours of their classes, those of classes kept out dark, rings (K, 2) around the worst."""
+    """The points of a plane in the colours of their classes, held-out ones dark, rings (K, 2) around the worst."""
     (_, data), *others = sets
     with canvas(spec.column_names, np.concatenate([points.xy for _, points in sets])) as drawn:
         scatter(drawn.axes, data, classes)
@@ -122,7 +122,7 @@ def outlier_plot(spec: DataSpec, sets: list[tuple[str, Points]], worst: np.ndarr
 
 
 def score_chart(inside: np.ndarray, outside: np.ndarray, auc: float, meaning: str) -> np.ndarray:
-    """How the scores (N,) of classes that were learned and (M,) of classes kept out are distributed, each to an area of 1.
+    """Histograms of the scores (N,) of learned classes and (M,) of held-out classes, each with area 1.
 
     Positive scores that span two decades stand on a logarithmic axis. On a plain one the last bin also holds what lies far
     beyond the others.
@@ -134,7 +134,7 @@ def score_chart(inside: np.ndarray, outside: np.ndarray, auc: float, meaning: st
         high = usual
     if high - low <= 1e-9 * abs(high):  # all the same
         low, high = low - 0.5, high + 0.5
-    bins = int(np.clip(3 * min(len(inside), len(outside)) ** (1 / 3), 8, BINS))  # of few scores many bins would make a comb
+    bins = int(np.clip(3 * min(len(inside), len(outside)) ** (1 / 3), 8, BINS))  # few scores need few bins
     edges = np.geomspace(low, high, bins + 1) if wide else np.linspace(low, high, bins + 1)
     with blank((shorter(meaning), "density")) as drawn:
         axes = drawn.axes

@@ -1,7 +1,7 @@
 """Learning curves: the records of metrics.jsonl as a picture. No torch.
 
-A run's own picture has a panel per figure: what is minimised, and the monitored figure where that is another; of a game the
-loss of each player. Several runs are laid over each other in the same panels.
+The picture of one run has a panel for the loss and one for the monitored metric, or for the loss of each player of a game.
+Several runs are drawn in the same panels.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from nnlab.metrics.main import main_figures
 from nnlab.plotting.axes import FAINT, INK, PALETTE, panels
 
 MOST = 3  # panels
-APART = 3.0  # a training and a validation line that differ by a larger factor get panels of their own
+APART = 3.0  # training and validation lines that differ by a larger factor get separate panels
 STYLES = {"train": "--", "validation": "-"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A figure of a split over a run.
+    """A metric of a split over a run.
 
     epoch, value  (N,)
     ends          epochs at which a stage ended
@@ -37,7 +37,7 @@ class Line:
 
 
 def line_of(records: list[dict[str, Any]], split: str, name: str, best: float | None = None) -> Line | None:
-    """A figure of a split from the records of a run; None where fewer than two hold it."""
+    """A metric of a split from the records of a run; None if fewer than two records have it."""
     mine = [r for r in records if r.get("split") == split and isinstance(r.get(name), int | float)]
     if len(mine) < 2:
         return None
@@ -49,7 +49,7 @@ def line_of(records: list[dict[str, Any]], split: str, name: str, best: float | 
 
 
 def shown(records: list[dict[str, Any]], monitored: str | None) -> list[str]:
-    """The names of the figures that a run's curves show, one per panel."""
+    """The names of the metrics in a run's curves, one per panel."""
     names = list(dict.fromkeys(key for r in records if r.get("split") == "train" for key in r))
     return main_figures(names, [monitored] if monitored else [])[:MOST]
 
@@ -57,7 +57,7 @@ def shown(records: list[dict[str, Any]], monitored: str | None) -> list[str]:
 def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], title: str = "") -> np.ndarray | None:
     """(H, W, 3) uint8: the curves of runs, each given by its name with the records of its metrics.jsonl and its status.json.
 
-    None where no figure was recorded more than once, as in a closed form.
+    None if no metric was recorded more than once, as for a closed form.
     """
     names = dict.fromkeys(name for records, status in runs.values() for name in shown(records, monitored(status)))
     drawn = {}
@@ -68,7 +68,7 @@ def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], t
             for split in STYLES
             if (line := line_of(records, split, name, best_of(status, split, name)))
         }
-        drawn |= {label: some for label, some in apart(name, lines).items() if some}
+        drawn |= {label: series for label, series in apart(name, lines).items() if series}
     drawn = dict(list(drawn.items())[:MOST])
     if not drawn:
         return None
@@ -90,11 +90,11 @@ def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], t
 
 
 def apart(name: str, lines: dict[tuple[str, str], Line]) -> dict[str, dict[tuple[str, str], Line]]:
-    """The lines of a panel; in two where those of the splits are of different sizes, as sums over splits are."""
+    """The lines of a panel; two panels if the splits have values of different sizes, e.g. sums over splits."""
     by = {split: {key: line for key, line in lines.items() if key[1] == split} for split in STYLES}
-    middle = [np.median(np.abs(np.concatenate([line.value for line in some.values()]))) for some in by.values() if some]
+    middle = [np.median(np.abs(np.concatenate([line.value for line in series.values()]))) for series in by.values() if series]
     if len(middle) == 2 and max(middle) > APART * min(middle) > 0:
-        return {f"{name} ({split})": some for split, some in by.items()}
+        return {f"{name} ({split})": series for split, series in by.items()}
     return {name: lines}
 
 

@@ -1,4 +1,4 @@
-"""The codes of many inputs as a picture: along their principal components, by t-SNE, or as they are where two or one."""
+"""The codes of many inputs as a picture: along their principal components, by t-SNE, or directly if they have at most two."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PERPLEXITY = 30  # neighbours of a point, about: van der Maaten & Hinton recommend 5 to 50
-FEWEST = 10  # points that t-SNE has something to say of
+FEWEST = 10  # smallest number of points for t-SNE
 BINS = 60
 
 
 @dataclass
 class Sample:
-    """Some of the inputs, at even distances, with their codes; `encoded` fills it in passing.
+    """Some of the inputs, evenly spaced, with their codes; `encoded` fills it.
 
     places      (m,) int64, in ascending order: their places among the inputs
     codes       (m, d) float32
@@ -72,7 +72,7 @@ def encoded(model: Encodes, inputs: Inputs, sample: Sample) -> Iterator[np.ndarr
 def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N, 2) coordinates of codes (N, d) along their first two principal components, and the shares of the variance (2,).
 
-    A component points to where its largest entry is positive.
+    The largest entry of a component is positive.
     """
     centred = codes.astype(np.float64) - codes.mean(0, dtype=np.float64)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(codes))
@@ -82,7 +82,7 @@ def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def code_plot(codes: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...]) -> np.ndarray:
-    """Codes (N, d) in the colours of their classes: of one or two coordinates as they are, else on their principal plane."""
+    """Codes (N, d) in the colours of their classes: directly for one or two coordinates, else on their principal plane."""
     if codes.shape[1] == 1:
         return line_plot(codes[:, 0], labels, classes)
     if codes.shape[1] == 2:
@@ -96,7 +96,7 @@ def code_plot(codes: np.ndarray, labels: np.ndarray | None, classes: tuple[str, 
 
 
 def line_plot(codes: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...]) -> np.ndarray:
-    """Codes (N,) of one coordinate: how many lie where, class upon class."""
+    """Codes (N,) of one coordinate: a histogram, with the classes stacked."""
     groups = [codes] if labels is None else [codes[labels == i] for i in range(len(classes))]
     names = list(classes) if labels is not None and len(classes) <= NAMED else None
     with blank(("z0", "codes")) as drawn:

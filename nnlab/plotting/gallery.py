@@ -6,9 +6,9 @@ from pathlib import Path
 
 from nnlab.runs.files import own, replacing
 
-MOST = 16  # runs: of more one would see too little
+MOST = 16  # at most this many runs side by side
 GAP = 12  # pixels between two
-TITLE = 22  # a title's share of a picture's height is one in so many
+TITLE = 22  # a title's height is the picture's height divided by this
 
 
 def side_by_side(runs: dict[str, Path], into: Path) -> list[Path]:
@@ -32,7 +32,7 @@ def side_by_side(runs: dict[str, Path], into: Path) -> list[Path]:
 
 
 def beside(pictures: dict[str, Path]):
-    """title → file, as one picture: all to one scale, as they are, and below each other where their sizes differ."""
+    """title → file, as one picture: all to one scale, and below each other if their sizes differ."""
     from PIL import Image, ImageDraw
 
     from nnlab.plotting.axes import font

@@ -1,4 +1,4 @@
-"""Tensors → pictures: sheets of images with labels in the margin, as a slide would show them."""
+"""Tensors → pictures: sheets of images with labels in the margin, large enough for a slide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnlab.data.spec import DataSpec
 from nnlab.plotting.axes import Chart, font
 from nnlab.runs.files import write_whole
 
-TILE = 48  # a smaller image is enlarged to about so many pixels, each pixel a square
+TILE = 48  # a smaller image is enlarged to about this many pixels; each pixel becomes a square
 GAP = 2
 BACKGROUND, INK = 255, 40
 FONT_SIZE = 13
@@ -86,16 +86,16 @@ def titled(pixels: np.ndarray, titles: list[str], columns: int) -> np.ndarray:
 
 
 def directions(weights: Tensor) -> np.ndarray:
-    """(N, C, H, W) weights → (N, H, W, 3) uint8: gray is zero, each is scaled to its own largest entry."""
+    """(N, C, H, W) weights → (N, H, W, 3) uint8: gray is zero, and each has its own scale."""
     largest = weights.abs().flatten(1).amax(1).clamp(min=1e-12).view(-1, 1, 1, 1)
     pixels = (0.5 + 0.5 * weights.detach().float() / largest).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
 
 
 class Animation(np.ndarray):
-    """A picture (H, W, 3) with those that came before it: where a picture is written, a film is written as an animation.
+    """A picture (H, W, 3) with those that came before it: it is saved as an animation.
 
-    captions  what each frame is of ("epoch 3"), under the title; none where frames need none
+    captions  one per frame ("epoch 3"), under the title; empty if not needed
     """
 
     frames: list[np.ndarray]
@@ -104,21 +104,21 @@ class Animation(np.ndarray):
 
     @classmethod
     def of(cls, frames: list[np.ndarray], rest: bool = True, captions: list[str] | None = None) -> Animation:
-        """rest  whether it shows how something came to be, and rests on the last; else it moves on, round and round"""
+        """rest  whether it stops for a while at the last frame; else it is a loop"""
         film = frames[-1].view(cls)
         film.frames, film.captions = list(frames), captions or []
         film.durations = [*[FRAME] * (len(frames) - 1), REST] if rest else [MOVING] * len(frames)
         return film
 
     def with_frames(self, frames: list[np.ndarray]) -> Animation:
-        """The same film of other frames, as many."""
+        """The same animation with other frames, equally many."""
         film = Animation.of(frames, captions=self.captions)
         film.durations = self.durations
         return film
 
 
 def headed(picture: np.ndarray, title: str, when: str = "") -> np.ndarray:
-    """A picture under its title and when it was; a film under its title, each frame with its own caption."""
+    """A picture with a title and a caption; in an animation each frame has its own caption."""
     frames = getattr(picture, "frames", None)
     if not frames:
         text = ", ".join(filter(None, (title, when)))
@@ -129,13 +129,13 @@ def headed(picture: np.ndarray, title: str, when: str = "") -> np.ndarray:
 
 
 def with_figure(pixels: np.ndarray, picture: np.ndarray, title: str = "") -> np.ndarray:
-    """Other pixels of a picture, with the figure behind it where it is a chart."""
+    """The same picture with other pixels; a chart keeps its figure."""
     figure = getattr(picture, "figure", None)
     return pixels if figure is None else Chart.of(pixels, figure, title or picture.title)
 
 
 def under(pixels: np.ndarray, title: str) -> np.ndarray:
-    """(H, W, 3) uint8 with a title above it, in as many lines as it takes; wider where a word is."""
+    """(H, W, 3) uint8 with a title above it, in as many lines as needed; wider if a word is wider."""
     size = int(np.clip(pixels.shape[1] / 36, FONT_SIZE, 22))
     letters, lines = font(size), [""]
     for word in title.split():
@@ -155,12 +155,12 @@ DPI = 120  # as plots have it
 
 
 def png(picture: np.ndarray, dpi: int = DPI, metadata: Mapping[str, str] | None = None) -> bytes:
-    """The picture as the bytes of a PNG file; of a film an animated one.
+    """The picture as the bytes of a PNG file; an animation as an animated PNG.
 
-    Where animations do not move, its last frame is what is seen.
+    Viewers without animations show its last frame.
 
     dpi    pixels per inch that the file states: how large it is on paper
-    facts  what the file says of itself: the run, the step, …
+    facts  the metadata of the file: the run, the step, …
     """
     frames, moving = frames_of(picture)
     about = PngImagePlugin.PngInfo()
@@ -173,14 +173,14 @@ def png(picture: np.ndarray, dpi: int = DPI, metadata: Mapping[str, str] | None 
 
 
 def frames_of(picture: np.ndarray) -> tuple[list[Image.Image], dict]:
-    """The frames of a picture, and what makes them move in a file; nothing for a single one."""
+    """The frames of a picture and the options of an animated file; empty for a single frame."""
     frames = [Image.fromarray(np.asarray(frame)) for frame in getattr(picture, "frames", [picture])]
     moving = {"save_all": True, "append_images": frames[1:], "duration": getattr(picture, "durations", []), "loop": 0}
     return frames, moving if len(frames) > 1 else {}
 
 
 def gif(picture: np.ndarray) -> bytes:
-    """The picture as the bytes of a GIF file, which moves where an animated PNG does not: in most slides."""
+    """The picture as the bytes of a GIF file; most slides can show a GIF, but not an animated PNG."""
     frames, moving = frames_of(picture)
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", **moving)

@@ -1,4 +1,4 @@
-"""Pictures of what a model does with images: reconstructions, samples, motion in the latent space."""
+"""Pictures of a model of images: reconstructions, samples, motion in the latent space."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from nnlab.plotting.images import BACKGROUND, GAP, directions, grid, sheet, titl
 
 PER_ROW = 12
 COMPONENTS_PER_ROW = 9
-ROWS = 16  # coordinates that move in one picture: of more a slide shows too little
+ROWS = 16  # at most this many coordinates in one picture
 
 
 def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | None = None) -> np.ndarray:
-    """Rows of inputs over their outputs; with a noise, the clean images, what the model was given, and its outputs.
+    """Rows of inputs over their outputs; with a noise: clean images, corrupted images and outputs.
 
     output  (N, *shape), by default the reconstructions
     """
@@ -41,9 +41,9 @@ def sample_picture(model: Samples, n: int, generator: torch.Generator) -> np.nda
 
 
 def class_picture(model: SamplesClasses, each: int, generator: torch.Generator, classes: list[int] | None = None) -> np.ndarray:
-    """A row a class, its name in the margin, with so many new examples each; of all classes, unless some are given.
+    """One row per class, its name in the margin, with `n` new examples each; by default of all classes.
 
-    Of one class alone the examples make a sheet, nearly square.
+    The examples of a single class make a sheet, nearly square.
     """
     spec = model.spec
     classes = list(range(len(spec.classes))) if classes is None else classes
@@ -62,12 +62,12 @@ def traversal_picture(
     values: Tensor | None = None,
     image: Tensor | None = None,
 ) -> np.ndarray:
-    """A row a coordinate, the most informative first, its name and what it carries in the margin.
+    """One row per coordinate, the most informative first; its name and its KL are in the margin.
 
-    At most the 16 most informative coordinates, around the middle of the latent space and ±3 standard deviations, unless
-    told otherwise.
+    At most the 16 most informative coordinates, by default around the middle of the latent space and
+    with ±3 standard deviations.
 
-    image  (*shape) of which the base is the code, shown beside the rows with its output
+    image  (*shape) whose code is the base; it is shown next to the rows, with its output
     """
     base = latent.mean if base is None else base
     coordinates = latent.order()[:ROWS] if coordinates is None else coordinates
@@ -77,8 +77,8 @@ def traversal_picture(
         [f"s.d. {s:.2f}" for s in latent.std.tolist()] if latent.kl is None else [f"{k:.2f} nats" for k in latent.kl.tolist()]
     )
     rows = [f"z{i}\n{carried[i]}" for i in coordinates]
-    some = f", {len(rows)} of {len(latent.mean)} coordinates" if len(rows) < len(latent.mean) else ""
-    caption = f"standard deviations of the coordinate{some}"
+    count = f", {len(rows)} of {len(latent.mean)} coordinates" if len(rows) < len(latent.mean) else ""
+    caption = f"standard deviations of the coordinate{count}"
     motion = sheet(to_pixels(images, model.spec), rows, signed(values), caption)
     return motion if image is None else beside(given(model, image, model.decode(base[None])[0], len(rows), " "), motion)
 
@@ -98,12 +98,12 @@ def signed(values: Tensor) -> list[str]:
 def manifold_picture(model: Decodes, latent: Latent, side: int = 20) -> np.ndarray:
     """The plane of a code of two coordinates, with the values of both in the margins: z0 grows to the right, z1 upwards."""
     across, up = ([f"{v:+.1f}" for v in axis.tolist()] for axis in axes(latent, side))
-    told = [text if i % 2 == 0 else "" for i, text in enumerate(across)]  # each would run into the next
-    return sheet(to_pixels(manifold(model, latent, side), model.spec), [f"z1 {text}" for text in up], told, "z0")
+    labels = [text if i % 2 == 0 else "" for i, text in enumerate(across)]  # each would run into the next
+    return sheet(to_pixels(manifold(model, latent, side), model.spec), [f"z1 {text}" for text in up], labels, "z0")
 
 
 def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:
-    """The pictures of a latent space: every coordinate's motion, what it carries, and the plane where there are just two."""
+    """The pictures of a latent space: the motion and the KL of every coordinate, and the plane if there are two."""
     pictures = {"traversal": traversal_picture(model, latent)}
     if latent.kl is not None:
         pictures["kl"] = kl_chart(latent.kl)
@@ -113,9 +113,9 @@ def motion(model: Model, latent: Latent) -> dict[str, np.ndarray]:
 
 
 def components_picture(model: Model) -> np.ndarray:
-    """The mean and the principal components as images, each with the share of the variance that it carries.
+    """The mean and the principal components as images, each with its share of the variance.
 
-    A component is a direction: gray is zero, and each is scaled to its own largest entry.
+    A component is a direction: gray is zero, and each has its own scale.
     """
     spec, shown = model.spec, min(model.latent_dim, 5 * COMPONENTS_PER_ROW - 1)
     tiles = [to_pixels(model.mean[None].unflatten(1, spec.shape), spec)]
@@ -133,7 +133,7 @@ def interpolation_picture(
     blended: bool = False,
     path: Path = between,
 ) -> np.ndarray:
-    """A row a pair: the image A, what the codes from its own to B's decode to under each α, and the image B.
+    """One row per pair: the image A, decoded codes from A's to B's for each α, and the image B.
 
     start, end  (N, *shape), as many as there are names of rows
     path        from code to code, by default the straight one
@@ -151,7 +151,7 @@ def interpolation_picture(
 
 
 def variation_picture(model: Model, image: Tensor, output: Tensor, varied: Tensor, scales: list[float]) -> np.ndarray:
-    """The image X and its output beside a row of variations for each scale.
+    """The image X and its output next to a row of variations for each scale.
 
     image, output  (*shape)
     varied         (k, n, *shape), as `codes.vary` makes them
@@ -161,13 +161,13 @@ def variation_picture(model: Model, image: Tensor, output: Tensor, varied: Tenso
 
 
 def attribute_picture(model: Model, images: Tensor, shifted: Tensor, strengths: list[float], names: list[str]) -> np.ndarray:
-    """A row an image: itself (N, *shape), and what its code decodes to, shifted (N, k, *shape) by every strength."""
+    """One row per image (N, *shape): the image, then the decoded shifted codes (N, k, *shape) for each strength."""
     made = sheet(to_pixels(shifted, model.spec), None, [f"{strength:g} S" if strength else "0" for strength in strengths])
     return beside(sheet(to_pixels(images[:, None], model.spec), names, ["input"]), made)
 
 
 def beside(*parts: np.ndarray) -> np.ndarray:
-    """Sheets of the same height in a row: what is given stands apart from what is made."""
+    """Sheets of the same height side by side: inputs are separated from outputs."""
     gap = np.full((len(parts[0]), 4 * GAP, 3), BACKGROUND, np.uint8)
     return np.concatenate([part for each in parts for part in (each, gap)][:-1], axis=1)
 

@@ -1,4 +1,4 @@
-"""Pictures of what a model does with points of the plane, in the units of the file."""
+"""Pictures of a model of points of the plane, in the units of the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nnlab.model import Model, Reconstructs, Samples, can
 from nnlab.nn.spaced import evenly_spaced
 from nnlab.plotting.axes import Points, canvas, dots, joined, scatter
 
-PAIRS = 300  # inputs that are joined with their outputs: more would hide each other
+PAIRS = 300  # at most this many inputs with lines to their outputs
 
 
 def is_2d(spec: DataSpec) -> bool:
@@ -20,7 +20,7 @@ def is_2d(spec: DataSpec) -> bool:
 
 
 def plane_pictures(model: Model, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
-    """What a table of two columns shows of a model; nothing of a table with others."""
+    """The pictures of a model of a table with two columns; none for other tables."""
     if not is_2d(model.spec):
         return {}
     pictures = {}
@@ -42,7 +42,7 @@ def concat_targets(batches: list[Batch]) -> Batch:
 
 
 def reconstruction_plot(model: Reconstructs, batch: Batch) -> np.ndarray:
-    """Inputs in the colours of their classes, each joined with its output; behind corrupted inputs the clean data in gray."""
+    """Inputs in the colours of their classes, each with a line to its output; clean data are gray, behind corrupted inputs."""
     spec = model.spec
     clean = points(batch.target, spec)
     few = evenly_spaced(len(batch), PAIRS).to(batch.input.device)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIDE = 300  # points of the grid along each axis: a region may hide between them if it is smaller than three pixels
-TOGETHER = 2**14  # points that are asked about at once
+TOGETHER = 2**14  # points per call
 HALVINGS = 7  # of a step of the grid, to find where a border crosses it to a hundredth of a pixel
 
 Answer = Callable[[np.ndarray], np.ndarray]
@@ -71,7 +71,7 @@ def in_units(labels_of: Callable[[Tensor], Tensor], spec: DataSpec, device: torc
 
 
 def numbers(values: np.ndarray) -> np.ndarray:
-    """Numbers of regions as they are; of probabilities (…, R) the likeliest region's."""
+    """Numbers of regions; for probabilities (…, R) the most likely region."""
     return values.argmax(-1) if values.dtype.kind == "f" else values
 
 
@@ -111,6 +111,6 @@ def crossings(here: np.ndarray, there: np.ndarray, start: np.ndarray, end: np.nd
         middle = (start + end) / 2
         same = (numbers(answer(middle)) == here)[:, None]
         start, end = np.where(same, middle, start), np.where(same, end, middle)
-    found = np.full((*differ.shape, 2), np.nan)
-    found[differ] = (start + end) / 2
-    return found
+    middles = np.full((*differ.shape, 2), np.nan)
+    middles[differ] = (start + end) / 2
+    return middles

@@ -1,4 +1,4 @@
-"""Thousands of small images as one picture: what TensorBoard's projector draws its points from."""
+"""Thousands of small images as one picture, for the points of TensorBoard's projector."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 import numpy as np
 from PIL import Image
 
-SPRITE = 8192  # pixels a side that a sprite may have: the largest texture that graphics cards are sure to hold
-THUMBNAIL = 64  # pixels a side of an image among thousands
+SPRITE = 8192  # largest side of a sprite in pixels: a texture size that every graphics card can hold
+THUMBNAIL = 64  # side of a small image in pixels
 
 
 def sprite(thumbnails: np.ndarray) -> np.ndarray:
-    """(N, h, w, 3) uint8 → one picture, row by row in a square of as many places a side as hold all, the last ones black."""
+    """(N, h, w, 3) uint8 → one picture, row by row in the smallest square for all; empty places are black."""
     n, h, w, channels = thumbnails.shape
     side = math.isqrt(n - 1) + 1
     places = np.zeros((side * side, h, w, channels), np.uint8)

@@ -1,4 +1,4 @@
-"""Pictures of what a model does with the rows of a table."""
+"""Pictures of a model of tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nnlab.plotting.plane import concat_targets, is_2d, plane_pictures
 
 
 def table_pictures(model: Model, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
-    """Of points of the plane what they become; of rows of more columns their codes, where a model has any."""
+    """For points of the plane their reconstructions; for more columns the codes, if the model has codes."""
     if is_2d(model.spec):
         return plane_pictures(model, batches, generator)
     return {"embedding": codes_picture(model, concat_targets(batches))} if can(model, Encodes) else {}

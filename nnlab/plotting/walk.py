@@ -10,7 +10,7 @@ from nnlab.plotting.images import Animation, grid
 
 
 def walk_film(model: Decodes, walks: Tensor) -> Animation:
-    """Films side by side of walks (W, T, d): a picture of each of T places, with an image a walk."""
+    """An animation of walks (W, T, d) side by side: T frames, each with one image per walk."""
     together = max(1, TOGETHER // len(walks))
     decoded = (model.decode(part.flatten(0, 1)).unflatten(0, part.shape[:2]) for part in walks.transpose(0, 1).split(together))
     return Animation.of([grid(frame, model.spec) for part in decoded for frame in part], rest=False)

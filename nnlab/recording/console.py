@@ -1,4 +1,4 @@
-"""What a person sees of a run: a bar on a terminal, plain lines in a pipe; train.log gets the lines in any case."""
+"""The output of a run: a progress bar on a terminal, plain lines in a pipe; train.log always gets the lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def figures(values: dict[str, float]) -> str:
 class Console:
     """Lines, and between them the state of the run.
 
-    Lines are never wrapped: a path in them can be copied. A quiet one writes into train.log alone.
+    Lines are never wrapped, so that paths can be copied. If quiet, it writes only into train.log.
     """
 
     def __init__(self, log: Path | None = None, terminal: bool | None = None, quiet: bool = False, stream=None) -> None:
@@ -40,13 +40,13 @@ class Console:
         self._terminal = sys.stdout.isatty() if terminal is None else terminal
 
     def log(self, text: str) -> None:
-        """Into train.log alone."""
+        """Write only into train.log."""
         if self._log:
             self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {printable(text)}\n".encode())
             self._log.flush()
 
     def line(self, text: str) -> None:
-        """One line; what would be more, or what a terminal would obey, is shown as it is written."""
+        """Print one line; line breaks and control characters are shown escaped."""
         self.log(text)
         self.say(text)
 
@@ -64,7 +64,7 @@ class Console:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def start(self, total: int, done: int) -> None:
-        """A bar of how far a run of `total` updates is."""
+        """Start the progress bar of a run of `total` updates."""
         if not self._terminal or self._quiet:
             return
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -75,13 +75,13 @@ class Console:
         self._bar.start()
 
     def progress(self, step: int, epoch: str, text: str) -> None:
-        """Move the bar to a step: before it the epoch, behind it how things stand."""
+        """Move the bar to a step: the epoch is before it, the metrics are after it."""
         if self._bar:
             self._bar.update(self._task, completed=step, description=f"epoch {epoch}", text=text)
 
     @contextmanager
     def waiting(self, text: str) -> Iterator[None]:
-        """Say what is being done, behind the bar at once, else as a line if it takes a while."""
+        """Show the current work: after the bar at once, else as a line if it takes long."""
         if self._bar:
             self._bar.update(self._task, text=f"{text} …")
             yield

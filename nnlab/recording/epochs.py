@@ -1,4 +1,4 @@
-"""A run as a table on the terminal: a row per epoch, in columns of fixed widths. No torch."""
+"""A run as a table on the terminal: one row per epoch, in columns of fixed widths. No torch."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ GAP = "  "
 
 @dataclass(frozen=True)
 class Row:
-    """What is told of an epoch.
+    """The values of an epoch.
 
-    epoch       such as 3/20
+    epoch       e.g. 3/20
     train       means of the training terms over the epoch
     validation  figures, if there was an evaluation
     best        whether the monitored figure is the best so far
-    rate        examples per second; None where no epoch has been timed yet
+    rate        examples per second; None before the first epoch
     left        until the run ends, as minutes and seconds
     """
 
@@ -32,7 +32,7 @@ class Row:
 
 
 class EpochTable:
-    """Rows under a header, which comes again where there are other figures, as in another stage.
+    """Rows under a header, which is repeated if the metrics change, as in another stage.
 
     unit       what a rate counts: images or examples
     watched    figures that have a column beside the losses
@@ -46,7 +46,7 @@ class EpochTable:
         self.begun = False
 
     def lines(self, row: Row) -> list[str]:
-        """A row, and before it the header if that has changed."""
+        """A row, after the header if that has changed."""
         train = main_figures(row.train) or [name for name in self.watched if name in row.train] or list(row.train)[:1]
         shown = [("train", name) for name in train]
         shown += [("validation", name) for name in main_figures(row.validation, self.watched if self.validated else ())]

@@ -67,16 +67,16 @@ class EventFile:
             self._add(summary, step)
 
     def flush(self) -> None:
-        """Hand what was written to the operating system."""
+        """Pass written data to the operating system."""
         self._file.flush()
 
     def length(self) -> int:
-        """The length of the file in bytes, all that was written included."""
+        """The length of the file in bytes, with everything written so far."""
         self._file.flush()
         return self._file.tell()
 
     def truncate_to(self, length: int) -> None:
-        """Forget what was written after `length` bytes."""
+        """Remove everything after `length` bytes."""
         self._file.flush()
         os.ftruncate(self._file.fileno(), min(length, os.fstat(self._file.fileno()).st_size))
         self._file.seek(0, os.SEEK_END)

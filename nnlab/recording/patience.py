@@ -1,4 +1,4 @@
-"""A line when something takes longer than a person waits without asking. No torch."""
+"""A message when something takes long. No torch."""
 
 from __future__ import annotations
 

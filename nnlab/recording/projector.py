@@ -15,11 +15,11 @@ from nnlab.errors import printable
 from nnlab.plotting.sprite import sprite
 from nnlab.runs.files import own, replacing, write_whole
 
-POINTS = 5000  # what a browser turns smoothly
+POINTS = 5000  # as many points as a browser can rotate smoothly
 
 
 def write(run: Path, name: str, codes: np.ndarray, columns: dict[str, list], thumbnails: np.ndarray | None = None) -> None:
-    """What the projector shows of a run; what it showed before is replaced.
+    """Write the projector's files of a run; earlier ones are replaced.
 
     name        of the tensor
     codes       (N, d); of fewer than three coordinates others are added, which are zero

@@ -38,7 +38,7 @@ def whole_lines(path: Path, length: int) -> int:
 
 
 class Recorder:
-    """Appends to the files of a run folder, in a thread and in the order asked for.
+    """Appends to the files of a run folder, in a thread and in order.
 
     `lengths` and `cut` let a resumed run go on where its checkpoint was.
     """
@@ -51,15 +51,15 @@ class Recorder:
         self._writer = BackgroundWriter()
 
     def post(self, job: Callable[[], None], replaces: str | None = None) -> None:
-        """Write something else when all before it is written; see `BackgroundWriter.post`."""
+        """Run a job after all earlier writes; see `BackgroundWriter.post`."""
         self._writer.post(job, replaces)
 
     def drain(self) -> None:
-        """Wait until everything is written. Raises what went wrong."""
+        """Wait until everything is written. Raises the error of a failed job."""
         self._writer.drain()
 
     def metrics(self, split: str, values: dict[str, float], *, stage: str = "", step: int, epoch: float, **metadata) -> None:
-        """A line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
+        """Write a line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
         own = {"stage": stage} if stage else {}
         record = {"step": step, "epoch": round(epoch, 4), "split": split, **own, **metadata, **values}
         line = (json.dumps(record, allow_nan=False) + "\n").encode()
@@ -105,7 +105,7 @@ class Recorder:
         return {"metrics": self._metrics.tell(), "events": self.events.length()}
 
     def truncate_to(self, lengths: dict[str, int]) -> list[str]:
-        """Forget what was written after a checkpoint that recorded these lengths. Returns the files that were shorter."""
+        """Remove everything after a checkpoint that recorded these lengths. Returns the files that were shorter."""
         now = self.file_offsets()
         os.ftruncate(self._metrics.fileno(), whole_lines(self.folder.metrics, lengths["metrics"]))
         self._metrics.seek(0, os.SEEK_END)

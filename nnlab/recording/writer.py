@@ -10,7 +10,7 @@ Job = Callable[[], None]
 
 
 class BackgroundWriter:
-    """Does what it is given, one job after the other and in the order given.
+    """Runs jobs one after another, in order.
 
     An error in a job is raised by the next call of any method, in the thread that calls it; jobs after it are not done.
     """
@@ -23,7 +23,7 @@ class BackgroundWriter:
         self._thread: threading.Thread | None = None
 
     def post(self, job: Job, replaces: str | None = None) -> None:
-        """Do this, later. A job that waits under the same name in `replaces` is dropped: of two states the newer one counts."""
+        """Add a job. A waiting job with the same name in `replaces` is dropped: only the newer state is written."""
         with self._changed:
             self._raise()
             if replaces is not None:
@@ -54,7 +54,7 @@ class BackgroundWriter:
                 self._thread = None
 
     def works_here(self) -> bool:
-        """Whether it is a job that asks."""
+        """Whether this is called from a job."""
         return threading.current_thread() is self._thread
 
     def _raise(self) -> None:

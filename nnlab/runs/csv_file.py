@@ -28,7 +28,7 @@ def is_number(text: str) -> bool:
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Rows of cells as UTF-8, a line each. Raises OSError."""
+    """Rows of cells as UTF-8, one per line. Raises OSError."""
     with replacing(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
         csv.writer(text, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)

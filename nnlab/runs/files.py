@@ -1,8 +1,8 @@
-"""Writing files: never through a link, and so that a reader (or a kill) never meets half a file. No torch.
+"""Writing files: never through a link, and never half a file, also after a kill. No torch.
 
-A run folder may come from a stranger, who may have put links there under the names that nnlab writes. Every file that
-nnlab writes is therefore either a new one (`creating`), mostly made beside and renamed (`replacing`, `write_whole`, `copy`),
-or one that was opened for appending without following a link (`appending`); and it lies in a folder that is no link (`own`).
+A run folder from somebody else may have links under the names that nnlab writes. So every file that nnlab writes is a new
+one (`creating`), usually under a temporary name and then renamed (`replacing`, `write_whole`, `copy`), or it is opened for
+appending without following a link (`appending`). Its folder must not be a link (`own`).
 """
 
 from __future__ import annotations
@@ -70,22 +70,22 @@ def appending(path: Path) -> IO[bytes]:
     A file that has a second name elsewhere (a hard link) is first replaced by a copy, so that only this name changes.
     """
     with suppress(FileNotFoundError):
-        found = os.lstat(path)
-        if not stat.S_ISREG(found.st_mode):
+        facts = os.lstat(path)
+        if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.ELOOP, "not a regular file: nnlab writes into no link, pipe or device", str(path))
-        if found.st_nlink > 1:
+        if facts.st_nlink > 1:
             write_whole(path, path.read_bytes())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW | NO_WAIT | BINARY, 0o666)
     return os.fdopen(descriptor, "ab")
 
 
 def read(path: Path, most: int) -> bytes:
-    """The content of a file of at most so many bytes. Raises OSError if it is longer, a link, a pipe or a device."""
+    """The content of a file of at most `most` bytes. Raises OSError if it is longer, a link, a pipe or a device."""
     with os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
-        if found.st_size > most:
+        if facts.st_size > most:
             raise OSError(errno.EFBIG, f"longer than {most:,} bytes", str(path))
         return file.read()
 

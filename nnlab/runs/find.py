@@ -47,14 +47,14 @@ def resolve(run: str, root: Path | None = None, before: float = math.inf) -> Run
 
     Raises BadInput if there is none, or if a link, a pipe or a device is among its files.
     """
-    found = named(run, root, before)
-    if any(os.path.lexists(path) for path in (found.config, found.status)):  # not a folder of runs
-        refuse(found.path)
-    return found
+    folder = named(run, root, before)
+    if any(os.path.lexists(path) for path in (folder.config, folder.status)):  # not a folder of runs
+        refuse(folder.path)
+    return folder
 
 
 def named(run: str, root: Path | None, before: float) -> RunFolder:
-    """What RUN names: a folder; `last`, `last~2` (two runs before); or the beginning of a run's short id."""
+    """The run of RUN: a folder; `last`, `last~2` (two runs before); or the start of a run's short id."""
     folder, root = RunFolder(Path(run)), root or outputs()
     if folder.path.is_dir():
         return folder
@@ -76,22 +76,22 @@ def named(run: str, root: Path | None, before: float) -> RunFolder:
 
 def by_id(run: str, runs: list[tuple[dict, RunFolder]]) -> RunFolder:
     """The run whose id begins so. Raises BadInput if there is none, or more than one."""
-    found = [folder for status, folder in runs if short_id(status).startswith(run)]
-    if not found:
+    matches = [folder for status, folder in runs if short_id(status).startswith(run)]
+    if not matches:
         raise BadInput(f"{run}: no such run folder or id; nnlab runs lists the runs, 'last' stands for the newest")
-    if len(found) > 1:
-        raise BadInput(f"{run}: the ids of {len(found)} runs begin so; type more of it, or the folder")
-    return found[0]
+    if len(matches) > 1:
+        raise BadInput(f"{run}: the ids of {len(matches)} runs start with this; type more of it, or the folder")
+    return matches[0]
 
 
 def short_id(status: dict) -> str:
-    """Six hexadecimal digits that a run keeps for ever, of when and as what process it began."""
+    """Six hexadecimal digits that never change, from the time and the process of the run's start."""
     process = status.get("process") or {}
-    told = f"{status.get('began')} {status.get('model')} {status.get('host')}" if "began" in status else str(process)
-    return f"{zlib.crc32(told.encode(errors='surrogateescape')):08x}"[:6]
+    key = f"{status.get('began')} {status.get('model')} {status.get('host')}" if "began" in status else str(process)
+    return f"{zlib.crc32(key.encode(errors='surrogateescape')):08x}"[:6]
 
 
 def as_typed(path: Path) -> Path:
-    """A path as a person would type it: relative where it lies under the current folder."""
+    """A path as a user would type it: relative if it is inside the current folder."""
     path = path.absolute()
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,7 +1,4 @@
-"""The run folder: what is where, and its two small files that are rewritten whole. No torch.
-
-config.yaml  status.json  metrics.jsonl  summary.json  checkpoints/  images/  events.out.tfevents…  train.log  .hydra/
-"""
+"""The run folder: its format, and reading and writing its small files. No torch."""
 
 from __future__ import annotations
 
@@ -30,34 +27,72 @@ except ImportError:  # Windows
 
 LONGEST_CONFIG, LONGEST_JSON, LONGEST_METRICS = 2**20, 2**24, 2**32  # bytes
 DEEPEST = 50  # levels of a config
-LARGEST = 1.7976931348623157e308  # a float; beyond lie infinity, and whole numbers that no float holds
+LARGEST = 1.7976931348623157e308  # the largest float; larger integers cannot become a float
 STATES = ("running", "completed", "interrupted", "diverged", "failed")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of a run: the paths of its files, and how they are read and written."""
+    """The folder of a run: the paths of its files, and how they are read and written.
+
+    `nnlab train` writes these files:
+
+    config.yaml     The whole config as YAML, without interpolations. Written once, at the start.
+    status.json     The state of the run, one JSON object. Written at the start, with each checkpoint and at the end.
+                    status        running, completed, interrupted, diverged or failed; `reason` for the last two
+                    model, data, choices, tags, command    what was chosen, and the command line
+                    process, host, device, precision, threads, versions, parameters    where it runs, and with what
+                    began, time   when the run started, and when the file was written: seconds since 1970
+                    step, epoch, stage, seconds    the progress
+                    best, higher_is_better         the best monitored metric so far, {"validation/loss": 26.7}
+    metrics.jsonl   One JSON object per line; new lines are appended at each record. Its fields:
+                    step, epoch   when
+                    split         train, validation or test; a record of test is written once, at the end
+                    n             number of examples of validation and test
+                    the other fields are metrics by name (`nnlab explain NAME`), and how they were estimated
+    summary.json    One JSON object, written at the end. `final` and `best` are metrics by SPLIT/NAME; also the seconds, the
+                    images per second, the number of parameters and the status.
+    checkpoints/    Files of torch.save, read with weights_only=True; written every trainer.save_every.
+                    last.pt           the newest checkpoint, for `nnlab resume`; previous.pt is the one before it
+                    best.pt           the best of the monitored metric; best-STAGE.pt is the best of an earlier stage
+                    step-000500.pt    every trainer.keep_checkpoint_every
+                    Their fields: format (1), trainer (weights, optimizer, memory and random states), progress,
+                    spec (the shape and range of the data), lengths (sizes of metrics.jsonl and events.out… in bytes)
+    judge.pt        The weights of the judge, if there is one. Written once.
+    images/         The newest picture of each kind, as .png; an animation is a .png, too. Written every trainer.show_every.
+    events.out.tfevents…    The same metrics and pictures over time, for TensorBoard.
+    train.log       The lines of the console, each with its time.
+    .hydra/         Hydra's copy of the config and of the overrides.
+    .lock           An empty file. A process that trains here locks it.
+
+    Other commands add:
+
+    codes.npz, projector/, projector_config.pbtxt    `nnlab embed`: codes, and the files of TensorBoard's projector
+    outliers.csv    `nnlab outliers`: one row per example with its score, sorted
+    probe.json      `nnlab probe`: all metrics
+    images/*.json   `nnlab perturb`, `attribute` and others: the metrics of the picture with the same name
+    """
 
     path: Path
 
     @property
     def config(self) -> Path:
-        """The config that the run was trained with, all values resolved."""
+        """The config of the run, without interpolations."""
         return self.path / "config.yaml"
 
     @property
     def status(self) -> Path:
-        """How the run stands: its state, its progress and what it was started with."""
+        """The state of the run, its progress, and how it was started."""
         return self.path / "status.json"
 
     @property
     def metrics(self) -> Path:
-        """The records of all figures, one per line."""
+        """All metrics, one record per line."""
         return self.path / "metrics.jsonl"
 
     @property
     def summary(self) -> Path:
-        """The final and the best figures of the run."""
+        """The final and the best metrics of the run."""
         return self.path / "summary.json"
 
     @property
@@ -76,7 +111,7 @@ class RunFolder:
         return self.path / "train.log"
 
     def read_status(self) -> dict[str, Any]:
-        """status.json, with `killed` for a run that is said to be running but whose process is gone. {} if there is none."""
+        """status.json; `killed` replaces `running` if the process does not exist. {} if there is no file."""
         status = well_formed(read_json(self.status))
         if status.get("best"):
             status["best"] = self._todays_metrics(status["best"])
@@ -85,14 +120,14 @@ class RunFolder:
         return status
 
     def write_status(self, status: str, **metadata: Any) -> None:
-        """Rewrite status.json: the facts are added to those that stand there."""
+        """Rewrite status.json: the facts are added to those in the file."""
         assert status in STATES
         known = {key: value for key, value in self.read_status().items() if key != "reason"}
         write_whole(self.status, as_json({**known, "status": status, **metadata, "time": time.time()}))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """For the time of a training: no two processes train in one folder. Raises BadInput if another does."""
+        """Lock the folder during training: two processes cannot train in it. Raises BadInput if another one does."""
         with appending(self.path / ".lock") as file:
             if fcntl:
                 try:
@@ -102,7 +137,7 @@ class RunFolder:
                         yield
                         return
                     raise BadInput(f"{self.path}: another process is training here; wait for it, or stop it first") from error
-            clear(self.checkpoints, at_once=True)  # where only the holder of the lock writes
+            clear(self.checkpoints, at_once=True)  # only the holder of the lock writes there
             clear(self.images)
             clear(self.path)
             yield
@@ -123,17 +158,17 @@ class RunFolder:
         return renamed.upgraded(config)
 
     def title(self) -> str:
-        """What a picture of this run is headed by: the model and the data."""
+        """The title of a picture of this run: the model and the data."""
         status = self.read_status()
         return printable(f"{status.get('model', '?')} on {status.get('data', '?')}")
 
     def epoch_of(self, step: int) -> float:
-        """The epoch of a step; 0 where status.json does not tell how many steps one has."""
+        """The epoch of a step; 0 if status.json does not have the steps per epoch."""
         status = self.read_status()
         return step * status.get("epoch", 0) / (status.get("step") or math.inf)
 
     def read_summary(self) -> dict[str, Any]:
-        """summary.json: `final` and `best` are figures by their names, whatever the file holds. {} if there is none."""
+        """summary.json: `final` and `best` are always metrics by name. {} if there is no file."""
         summary = read_json(self.summary)
         if not isinstance(summary, dict):
             return {}
@@ -143,7 +178,7 @@ class RunFolder:
         }
 
     def read_test_figures(self) -> dict[str, float]:
-        """The final figures of the test split, by their names. {} if there are none."""
+        """The final metrics of the test split, by name. {} if there are none."""
         final = self.read_summary().get("final", {})
         return {key.removeprefix("test/"): value for key, value in final.items() if key.startswith("test/")}
 
@@ -152,7 +187,7 @@ class RunFolder:
         write_whole(self.summary, as_json(summary))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The records of metrics.jsonl. A line that is damaged (cut by a crash of the machine, edited) is left out."""
+        """The records of metrics.jsonl. A damaged line (after a crash of the machine, or edited) is left out."""
         if not self.metrics.exists():
             return []
         try:
@@ -162,12 +197,12 @@ class RunFolder:
         return [self._todays_metrics(record) for line in lines if (record := as_record(line))]
 
     def _todays_metrics(self, record: dict[str, Any]) -> dict[str, Any]:
-        """A record of one of nnlab's own models with the metrics that were renamed under today's names."""
+        """A record with today's names of metrics, if the model is one of nnlab's."""
         old = any(name.rpartition("/")[2] in renamed.METRICS for name in record)
         return renamed.metrics(record) if old and self._model_is_nnlabs() else record
 
     def _model_is_nnlabs(self) -> bool:
-        """Whether the model is one of nnlab's; a model of the user's own may call its metrics as it likes."""
+        """Whether the model is one of nnlab's; a user's own model may use any names."""
         try:
             text = read(self.config, LONGEST_CONFIG).decode(errors="replace")
         except OSError:
@@ -186,7 +221,7 @@ def as_record(line: bytes) -> dict[str, Any] | None:
 
 
 def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
-    """What a picture's file says of itself: its title, the run and its command, the step, and what made it."""
+    """The metadata of a picture: its title, the run and its command, the step, and the version of nnlab."""
     from importlib.metadata import version
 
     typed = folder.read_status().get("command")
@@ -196,7 +231,7 @@ def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
 
 
 def well_formed(status: Any) -> dict[str, Any]:
-    """What of a status.json is as nnlab writes it; a stranger's file must not break a listing."""
+    """The fields of a status.json that have the right type; a file from somebody else must not break a listing."""
     if not isinstance(status, dict):
         return {}
     kinds = {
@@ -216,7 +251,7 @@ def well_formed(status: Any) -> dict[str, Any]:
 
 
 def is_json(value: Any) -> bool:
-    """Whether a value can be written as JSON, which knows no infinity."""
+    """Whether a value can be written as JSON, which has no infinity."""
     try:
         json.dumps(value, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
@@ -230,12 +265,12 @@ def is_number(value: Any) -> bool:
 
 
 def numbers(values: Any) -> dict[str, float]:
-    """The numbers among named values; {} of anything else."""
+    """The numbers among named values; {} for anything else."""
     return {key: value for key, value in values.items() if is_number(value)} if isinstance(values, dict) else {}
 
 
 def read_yaml(path: Path) -> tuple[Any, str]:
-    """What a small YAML file holds, interpolations as they stand there, and its text. Raises OSError or ValueError."""
+    """The values of a small YAML file, interpolations not resolved, and its text. Raises OSError or ValueError."""
     from omegaconf import OmegaConf  # reads 1e-3 as a number, which plain YAML does not
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
@@ -249,7 +284,7 @@ def read_yaml(path: Path) -> tuple[Any, str]:
 
 
 def refuse_bomb(text: str) -> None:
-    """Raise ValueError where a few lines of YAML would take for ever: by aliases of aliases, or thousands of levels."""
+    """Raise ValueError for YAML that would take for ever: aliases of aliases, or thousands of levels."""
     import yaml
 
     depth = 0
@@ -263,7 +298,7 @@ def refuse_bomb(text: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What a small JSON file holds; None if it cannot be read."""
+    """The value of a small JSON file; None if it cannot be read."""
     try:
         return json.loads(read(path, LONGEST_JSON))
     except (OSError, ValueError, RecursionError):
@@ -276,12 +311,12 @@ def as_json(value: Any) -> str:
 
 
 def legible(text: str) -> str:
-    """JSON with what a terminal would obey, or nobody sees, escaped as JSON escapes it; letters of every script stay."""
+    """JSON in which control and invisible characters are escaped; letters of every language stay."""
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def process_facts() -> dict[str, Any]:
-    """Which process this is, told apart from a later one of the same number by when it began."""
+    """This process: its number and its start, since a later process may have the same number."""
     pid = os.getpid()
     return {"process": {"pid": pid, "started": start_of(pid)}, "host": socket.gethostname()}
 
@@ -303,7 +338,7 @@ def start_of(pid: int) -> str | None:
 
 
 def is_alive(process: dict | None, host: str | None) -> bool:
-    """Whether a process still runs. One on another host is believed."""
+    """Whether a process still runs. On another host the answer is yes."""
     if not isinstance(process, dict) or not isinstance(process.get("pid"), int):
         return False
     if host != socket.gethostname():

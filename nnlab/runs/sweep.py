@@ -1,4 +1,4 @@
-"""A sweep: its jobs in a table that stays as sweep.csv and sweep.md, compared where they can be, the best one named."""
+"""A sweep: a table of its jobs, as sweep.csv and sweep.md; if the jobs can be compared, the best one is named."""
 
 from __future__ import annotations
 
@@ -141,17 +141,17 @@ def by_what_differs(folders: list[RunFolder]) -> dict[str, RunFolder]:
 
 
 def compared(jobs: dict[str, RunFolder]) -> list[tuple[str, ...]]:
-    """A line per job with its test metrics, its parameters and seconds, blank where it has none; empty for fewer than two."""
-    found = {name: {**folder.read_test_figures(), **beside(folder)} for name, folder in jobs.items()}
-    keys = list(dict.fromkeys(key for figures in found.values() for key in figures if key not in BESIDE))
-    if len(found) < 2 or not keys:
+    """One line per job with its test metrics, parameters and seconds; empty for fewer than two jobs."""
+    figures_of = {name: {**folder.read_test_figures(), **beside(folder)} for name, folder in jobs.items()}
+    keys = list(dict.fromkeys(key for figures in figures_of.values() for key in figures if key not in BESIDE))
+    if len(figures_of) < 2 or not keys:
         return []
     shown = [*keys, *BESIDE]
-    lines = [(name, *(f"{of[key]:.5g}" if key in of else "" for key in shown)) for name, of in found.items()]
+    lines = [(name, *(f"{of[key]:.5g}" if key in of else "" for key in shown)) for name, of in figures_of.items()]
     return [("test", *shown), *lines]
 
 
 def beside(folder: RunFolder) -> dict[str, float]:
-    """What a run took, besides its metrics."""
+    """The parameters and seconds of a run."""
     summary = folder.read_summary()
     return {key: summary[key] for key in BESIDE if isinstance(summary.get(key), int | float)}

@@ -1,4 +1,4 @@
-"""Whether a run folder holds files and folders alone. No torch.
+"""Checks that a run folder has only files and folders. No torch.
 
 A link, a pipe or a device among the files of a run that came from somebody else may lead anywhere, or never end.
 """
@@ -36,5 +36,5 @@ def trouble(folder: Path) -> str | None:
 
 def refuse(folder: Path) -> None:
     """Raise BadInput unless a run folder holds files and folders alone."""
-    if found := trouble(folder):
-        raise BadInput(found)
+    if problem := trouble(folder):
+        raise BadInput(problem)

@@ -2,10 +2,10 @@
 
 loop.Loop                    time: stages, epochs, steps and events
 trainer.Trainer              base of the trainers
-gradient.GradientTrainer     learning by the gradient of a batch
-passes.PassTrainer           learning by passes over the whole set
+gradient.GradientTrainer     gradient descent
+passes.PassTrainer           training by passes over the training set
 graph.CudaGraphRunner                the step as a CUDA graph
-memory.Memory                tensors that training changes beside the model
-player.OptimizerGroup                parameters with an optimizer of their own
+memory.Memory                tensors that training changes besides the model
+player.OptimizerGroup                parameters with their own optimizer
 options.Options              the `trainer` node of a config
 """

@@ -1,4 +1,4 @@
-"""Where a run computes."""
+"""The device of a run."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ def resolve(name: str) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            raise BadInput(
-                f"device: '{name}' asked for, but torch sees {count or 'no'} CUDA devices here; use device=auto or cpu"
-            )
+            raise BadInput(f"device: '{name}' is not there: torch sees {count or 'no'} CUDA devices; use device=auto or cpu")
         return torch.device("cuda", device.index or 0)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise BadInput("device: 'mps' asked for, but this is no Mac with Metal; use device=auto or cpu")
+        raise BadInput("device: 'mps' needs a Mac with Metal; use device=auto or cpu")
     return torch.device(device.type)
 
 

@@ -1,4 +1,4 @@
-"""Where a value that is not finite came from."""
+"""The origin of a value that is not finite."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def finite(tensors: Iterable[Tensor]) -> bool:
 
 def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | None:
     """The first layer, in the order of computation, with a weight or an output that is not finite; None if all are."""
-    found: list[str] = []
+    places: list[str] = []
 
     def look(name: str) -> Callable:
         def hook(module: nn.Module, inputs: tuple, output: object) -> None:
             spoilt = [key for key, p in module.named_parameters(recurse=False) if not p.isfinite().all()]
             if spoilt:
-                found.append(f"{name} ({type(module).__name__}): its {spoilt[0]}")
+                places.append(f"{name} ({type(module).__name__}): its {spoilt[0]}")
             elif isinstance(output, Tensor) and not output.isfinite().all():
-                found.append(f"{name} ({type(module).__name__}): its output")
+                places.append(f"{name} ({type(module).__name__}): its output")
 
         return hook
 
@@ -48,30 +48,30 @@ def first_not_finite(model: nn.Module, forward: Callable[[], object]) -> str | N
     finally:
         for hook in hooks:
             hook.remove()
-    return found[0] if found else None
+    return places[0] if places else None
 
 
 def divergence(trainer: Trainer, folder: RunFolder, progress: Progress, step: int, term: str, after: bool) -> Diverged:
-    """What to raise: where it showed, and the layer, found by living through the step again from the last good checkpoint.
+    """The error for a value that is not finite. The layer is found by repeating the steps from the last good checkpoint.
 
-    step   the number of the run's step (from 0) in which it showed; with `after`, the number of steps before it showed
+    step   the run's step (from 0) in which the value appeared; with `after`, the number of steps before it
     """
-    found, kept = "", "No checkpoint was saved before it"
+    where, kept = "", "No checkpoint was saved before it"
     if checkpoint.available(folder.checkpoints):
         state = checkpoint.load(folder.checkpoints, "last")
-        start, began = state["progress"]["step"], progress.stage_began  # a stage begins with a checkpoint, so it is of this one
+        start, began = state["progress"]["step"], progress.stage_began  # a checkpoint of this stage
         layer = replay(trainer, state["trainer"], start - began, step - began)
-        found = f"; first layer with a value that is not finite: {layer}" if layer else ""
+        where = f"; first layer with a value that is not finite: {layer}" if layer else ""
         kept = f"The checkpoint of step {start} is kept"
     when = f"after update {step}" if after else f"in update {step + 1}"
     return Diverged(
-        f"{term} is not finite {when} (epoch {max(step - after, 0) // trainer.steps_per_epoch + 1}){found}. "
+        f"{term} is not finite {when} (epoch {max(step - after, 0) // trainer.steps_per_epoch + 1}){where}. "
         f"{kept}. Try a smaller optimizer.lr, trainer.gradient_clip=1 or trainer.precision=float32"
     )
 
 
 def replay(trainer: Trainer, state: dict, start: int, step: int) -> str | None:
-    """The first layer that is not finite in update `step` of a stage, lived through again from a state at `start`."""
+    """The first layer that is not finite in update `step` of a stage, which is repeated from a state at `start`."""
     trainer.restore(state)
     while start < step:
         start += trainer.train(start, min(step - start, trainer.steps_per_epoch), lambda: False)

@@ -1,8 +1,8 @@
-"""torch's optimizers without torch's compiler, which takes two seconds to import.
+"""torch's optimizers without an import of torch's compiler, which takes two seconds.
 
-Several methods of an optimizer are decorated so that a compiled program leaves them alone, and the decorators import the
-compiler (`torch._dynamo`) at their first call. No program of nnlab's contains an optimizer's step: `trainer.compile` is of
-the losses alone. What is computed here is the same to the last bit.
+Some methods of an optimizer have a decorator that excludes them from compiled programs. It imports the compiler
+(`torch._dynamo`) at the first call. nnlab never compiles an optimizer's step: `trainer.compile` compiles only the losses.
+The results are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch.optim import Optimizer
 
 
 def spare_the_compiler() -> None:
-    """Tell torch's optimizers that they need no compiler to be left alone by it."""
+    """Remove the decorators of torch's optimizers that import the compiler."""
     for method in vars(Optimizer).values():
         plain = getattr(method, "__wrapped__", None)
         if plain is not None:
-            plain.__dynamo_disable = plain  # where `torch._disable_dynamo` keeps what the compiler made of it
+            plain.__dynamo_disable = plain  # `torch._disable_dynamo` stores the compiler's result here
 
 
 def stepper(optimizer: Optimizer) -> Callable[[], None]:

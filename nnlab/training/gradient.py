@@ -1,4 +1,4 @@
-"""Learning by the gradient of a batch's mean loss: one player, one optimizer. What learns by several begins here, too."""
+"""Gradient descent on a batch's mean loss, with one optimizer; also the base of trainers with several optimizers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nnlab.training.player import OptimizerGroup
 from nnlab.training.precision import Precision
 from nnlab.training.trainer import Trainer, TrainerContext
 
-STAGE_STRIDE = 2**32  # more epochs than a stage will ever have: each stage has orders of its own
+STAGE_STRIDE = 2**32  # more epochs than a stage has, so that each stage has its own orders
 
 
 class GradientTrainer(Trainer):
-    """One step: gather, cast, noise, forward, backward, clip, optimizer step, meter; nothing of it waits for the device.
+    """One step: gather, cast, noise, forward, backward, clip, optimizer step, meter; it never waits for the device.
 
     On a GPU the step is captured as a CUDA graph. So `update` is device code alone, and a number that changes from step to
     step is a tensor on the device (`Scheduled`): a Python number would stay what it was at the capture.
@@ -35,7 +35,7 @@ class GradientTrainer(Trainer):
     description = "by gradient"
     requires = frozenset({"optimizer", "noise", "augmentation"})
     autocasts: ClassVar[bool] = True
-    """Whether an update runs under autocast where `trainer.precision` is bfloat16."""
+    """Whether an update runs under autocast if `trainer.precision` is bfloat16."""
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
@@ -48,15 +48,15 @@ class GradientTrainer(Trainer):
         if compiles and self.device.type == "cuda":
             self.losses = torch.compile(self.losses)
         elif compiles:
-            self.notices.append(f"trainer.compile: nothing is compiled on {self.device.type}, where it was not seen to pay")
+            self.notices.append(f"trainer.compile: not used on {self.device.type}, where it is not faster")
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
 
     def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
-        """What learns in a stage, and the node of the optimizer that it learns by."""
+        """The parameters that a stage trains, and the config node of their optimizer."""
         return self.model.parameters(), self.optimizer_node
 
     def parameter_groups(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
-        """The same of each player by its name, in the order of their moves. One alone has no name."""
+        """The same for each player by name, in the order of their updates. A single player has no name."""
         return {"": self.stage_parameters(stage)}
 
     def start_stage(self, stage: int) -> None:
@@ -71,14 +71,14 @@ class GradientTrainer(Trainer):
 
     @property
     def player(self) -> OptimizerGroup:
-        """The only one."""
+        """The only player."""
         (player,) = self.players.values()
         return player
 
     # -- the order of the data, and what is scheduled -------------------------------------------------------------
 
     def order(self, epoch: int) -> Tensor:
-        """(n,) the rows in the order of an epoch of the stage."""
+        """(n,) the rows in the order for an epoch of the stage."""
         if self._order is None or self._order[0] != epoch:
             self._order = (epoch, self.feed.permutation(self.seed, epoch + self.stage * STAGE_STRIDE))
         return self._order[1]
@@ -89,12 +89,12 @@ class GradientTrainer(Trainer):
         return self.order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
 
     def rates(self, step: int) -> dict[str, float]:
-        """Each player's learning rate, and what is scheduled."""
+        """Each player's learning rate, and other scheduled numbers."""
         rates = {f"{name}_lr".lstrip("_"): player.rate(step) for name, player in self.players.items()}
         return {**rates, **{name: m.at(step, self.clock) for name, m in self.scheduled.items()}}
 
     def set_rates(self, values: Iterable[float | Tensor]) -> None:
-        """What `rates` gives, in its order, as numbers or as scalars on the device."""
+        """Set the values of `rates`, in its order, as numbers or as scalars on the device."""
         setters = [player.set_rate for player in self.players.values()] + [m.set for m in self.scheduled.values()]
         for setter, value in zip(setters, values, strict=True):
             setter(value)
@@ -108,7 +108,7 @@ class GradientTrainer(Trainer):
         return (self._graphed.train if self.graph else self.train_eagerly)(step, n, stop)
 
     def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        """Update after update, each launched from here."""
+        """Make one update after another, without a CUDA graph."""
         for i in range(step, step + n):
             if stop():
                 return i - step
@@ -131,7 +131,7 @@ class GradientTrainer(Trainer):
             return self.loss_terms(batch, self.generator)
 
     def optimizer_step(self) -> None:
-        """A step of the optimizer along the gradients, which are used up by it."""
+        """A step of the optimizer; it removes the gradients."""
         self.player.step(self.gradient_clip)
 
     def changes(self) -> Iterator[Tensor]:
@@ -151,10 +151,10 @@ class GradientTrainer(Trainer):
         return {**super().state(), "optimizer": {name: player.state() for name, player in self.players.items()}}
 
     def restore(self, state: dict) -> None:
-        """Take up what `state` returned, the optimizers' states included where the checkpoint has them."""
+        """Restore what `state` returned, with the optimizers' states if the checkpoint has them."""
         super().restore(state)
-        if not self.keep_optimizer and "optimizer" not in state:  # nothing goes on from this checkpoint
+        if not self.keep_optimizer and "optimizer" not in state:  # training cannot go on from this checkpoint
             return
         saved = state["optimizer"]
         for name, player in self.players.items():
-            player.restore(saved.get(name, saved))  # of an older run it is the only player's
+            player.restore(saved.get(name, saved))  # in an older run this is the only player's

@@ -1,7 +1,7 @@
-"""The step as a CUDA graph: captured once, launched again and again, so that the GPU never waits for Python.
+"""The step as a CUDA graph: captured once and launched many times, so that the GPU does not wait for Python.
 
-What a step reads lies on the device: the rows of the epoch's batches, the scheduled numbers of its steps, and the number of
-the step, which the step itself counts on.
+All inputs of a step are on the device: the rows of the epoch's batches, the scheduled numbers, and the number of the step,
+which the step increases.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from nnlab.errors import BadInput
 from nnlab.training import synchronisation
 from nnlab.training.meter import Meter
 
-PER_LAUNCH = 10  # updates: what is between two launches is then a tenth of what it is between two updates
-WARM_UP = 3  # updates before a capture, in which libraries take their workspaces (as torch's documentation has it)
-TOLERANCE = 1e-2  # of the change that an update makes, between the captured one and the eager one
+PER_LAUNCH = 10  # updates per launch: the time between launches is then a tenth per update
+WARM_UP = 3  # updates before a capture, in which libraries allocate their workspaces (see torch's documentation)
+TOLERANCE = 1e-2  # largest relative difference between a captured and an eager update
 
 Launch = Callable[[], None]
 
 
 class Capturable(Protocol):
-    """What a graph needs of a trainer: the update as device code, what it reads, and all that it changes."""
+    """The methods of a trainer that a graph needs: the update as device code, its inputs, and the tensors that it changes."""
 
     data: Any
     feed: Any
@@ -42,11 +42,11 @@ class Capturable(Protocol):
         ...
 
     def rates(self, step: int) -> dict[str, float]:
-        """What is scheduled, at a step of the stage (from 0), by name."""
+        """The scheduled numbers at a step of the stage (from 0), by name."""
         ...
 
     def set_rates(self, values: Iterable[float | Tensor]) -> None:
-        """Set what is scheduled to these values, which come in the order of `rates`."""
+        """Set the scheduled numbers, in the order of `rates`."""
         ...
 
     def update(self, batch: Any) -> dict[str, Tensor]:
@@ -54,7 +54,7 @@ class Capturable(Protocol):
         ...
 
     def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        """Make up to `n` updates from `step` on without a graph, until `stop` says so. Returns how many were made."""
+        """Make up to `n` updates from `step` on without a graph, until `stop()` is true. Returns how many were made."""
         ...
 
     def changes(self) -> Iterator[Tensor]:
@@ -68,18 +68,18 @@ def available(device: torch.device) -> bool:
 
 
 def capture(body: Callable[[], None], generators: Iterable[torch.Generator]) -> Launch:
-    """What the body does to the device, without doing it; called, the function given back does it."""
+    """Record the device operations of the body without running them; the returned function runs them."""
     graph = torch.cuda.CUDAGraph()
     for generator in generators:
         graph.register_generator_state(generator)
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # a thread may write files meanwhile
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # another thread may write files at the same time
         body()
     return graph.replay
 
 
 @contextmanager
 def side_stream() -> Iterator[None]:
-    """On a stream of its own, as what comes before a capture must be."""
+    """Run on another stream, as needed before a capture."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -88,18 +88,18 @@ def side_stream() -> Iterator[None]:
 
 
 class CudaGraphRunner:
-    """Updates of a gradient trainer, several a launch.
+    """Updates of a gradient trainer, several per launch.
 
-    The first update of a stage is an eager one: it makes the optimizer's state. All others come out of graphs, so that a
-    resumed run, too, makes each as it was made; what the capture itself tries is undone. A step that cannot be captured, or
-    that is not the same captured, runs eagerly, and `notices` of the trainer says why.
+    The first update of a stage is eager: it creates the optimizer's state. All others are graph launches, also in a resumed
+    run. The updates of the capture itself are undone. A step that cannot be captured, or whose capture gives other results,
+    runs eagerly, and the trainer's `notices` says why.
     """
 
     @staticmethod
     def wanted(choice: str, device: torch.device) -> bool:
-        """Whether to capture. Raises BadInput where a graph is asked for and cannot be."""
+        """Whether to capture. Raises BadInput if trainer.graph=always and there is no CUDA."""
         if choice == "always" and not available(device):
-            raise BadInput(f"trainer.graph: a CUDA graph needs a GPU of NVIDIA's, but the device is {device.type}; use auto")
+            raise BadInput(f"trainer.graph: a CUDA graph needs an NVIDIA GPU, but the device is {device.type}; use auto")
         return choice != "none" and available(device)
 
     def __init__(self, trainer: Capturable) -> None:
@@ -111,14 +111,14 @@ class CudaGraphRunner:
         self.position = torch.zeros(1, dtype=torch.int64, device=device)
         self.names: list[str] = []
         self.terms: Tensor | None = None  # (steps, terms)
-        self.launches: dict[tuple[int, int], Launch] = {}  # by updates and rows a batch
-        self.at: tuple[int, int] | None = None  # epoch and position that the device is ready for
-        self.eager = next((player.unfit for player in t.players.values() if player.unfit), None)  # why, if it is
+        self.launches: dict[tuple[int, int], Launch] = {}  # by number of updates and rows per batch
+        self.at: tuple[int, int] | None = None  # epoch and position of the data on the device
+        self.eager = next((player.unfit for player in t.players.values() if player.unfit), None)  # the reason for eager mode
         if self.eager:
             self.report()
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        """Make up to `n` updates from `step` on, until `stop` says so. Returns how many were made."""
+        """Make up to `n` updates from `step` on, until `stop()` is true. Returns how many were made."""
         done = 0
         while done < n and not stop():
             if self.eager or step + done == 0:
@@ -141,11 +141,11 @@ class CudaGraphRunner:
         taken = self.terms[position : position + updates].clone()
         self.trainer.meter.add_rows(self.names, taken, [size] * updates)
         if position + updates == self.trainer.steps_per_epoch:
-            self.trainer.order(epoch + 1)  # drawn while the device works
+            self.trainer.order(epoch + 1)  # computed while the device works
         return updates
 
     def make_ready(self, epoch: int, position: int) -> None:
-        """Bring an epoch's rows and numbers to the device, and set the number of the step."""
+        """Copy an epoch's rows and scheduled numbers to the device, and set the number of the step."""
         if self.at == (epoch, position):
             return
         t = self.trainer
@@ -159,7 +159,7 @@ class CudaGraphRunner:
         self.at = (epoch, position)
 
     def step(self, size: int) -> None:
-        """One update as the device sees it: nothing in it is a number of Python's that will change."""
+        """One update for the capture: it uses no Python number that changes."""
         t = self.trainer
         rows = self.rows.index_select(0, self.position).view(-1)[:size]
         t.set_rates(self.numbers.index_select(0, self.position).view(-1).unbind())
@@ -174,12 +174,12 @@ class CudaGraphRunner:
     # -- capturing ------------------------------------------------------------------------------------------------
 
     def prepare(self, updates: int, size: int) -> bool:
-        """Capture so many updates in a row. Returns whether that could be; if not, the trainer runs eagerly from here."""
+        """Capture this many updates. Returns whether it worked; if not, the trainer runs eagerly from here on."""
         position = int(self.position)
         before = self.save()
         try:
             self.launches[updates, size] = self.captured(updates, size)
-        except Exception as error:  # whatever torch raises: its type has changed from version to version
+        except Exception as error:  # any error of torch: its type depends on the version
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             self.eager = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -190,7 +190,7 @@ class CudaGraphRunner:
         return self.eager is None
 
     def captured(self, updates: int, size: int) -> Launch:
-        """Warmed up, captured, and compared with the eager step. Raises Unlike, Waits, or what torch raises."""
+        """Warm up, capture, and compare with the eager step. Raises CaptureMismatch, SyncError, or an error of torch."""
         start = self.save()
         with side_stream():
             for _ in range(WARM_UP):
@@ -215,13 +215,13 @@ class CudaGraphRunner:
         return launch
 
     def save(self) -> list[Tensor]:
-        """All that an update changes, copied; the random numbers last."""
+        """Copies of all tensors that an update changes; the random states are last."""
         t = self.trainer
         copies = [x.detach().clone() for x in (*t.changes(), self.position)]
         return [*copies, t.generator.get_state(), default_state(t.device)]
 
     def load(self, saved: list[Tensor]) -> None:
-        """Put back what a capture's trial changed: tensors, the number of the step and both states of randomness."""
+        """Undo the changes of a capture: tensors, the number of the step and both random states."""
         t = self.trainer
         *copies, own, default = saved
         with torch.no_grad():
@@ -231,16 +231,16 @@ class CudaGraphRunner:
         set_default_state(default, t.device)
 
     def report(self) -> None:
-        """Add to the trainer's notices why its steps run without a graph."""
+        """Add the reason for eager mode to the trainer's notices."""
         self.trainer.notices.append(f"the step runs without a CUDA graph: {self.eager}")
 
 
 class CaptureMismatch(Exception):
-    """A captured step that does something else than the eager one."""
+    """A captured step whose results differ from the eager step's."""
 
 
 def same_update(start: list[Tensor], eager: list[Tensor], captured: list[Tensor]) -> bool:
-    """Whether two updates from the same start made the same change, up to rounding, and drew as many random numbers."""
+    """Whether two updates from the same state made the same change, up to rounding, and drew equally many random numbers."""
     *_, own, default = zip(eager, captured, strict=True)
     drawn = all(torch.equal(a, b) for a, b in (own, default))
     change = difference(eager[:-2], start[:-2])
@@ -253,12 +253,12 @@ def difference(a: list[Tensor], b: list[Tensor]) -> float:
 
 
 def default_state(device: torch.device) -> Tensor:
-    """Of the generator that layers (dropout) draw from."""
+    """The state of the generator that layers (dropout) use."""
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
 def set_default_state(state: Tensor, device: torch.device) -> None:
-    """Set the state of torch's own generator of this device: of CUDA on a GPU, else of the CPU."""
+    """Set the state of torch's default generator of this device: CUDA on a GPU, else the CPU."""
     if device.type == "cuda":
         torch.cuda.set_rng_state(state, device)
     else:

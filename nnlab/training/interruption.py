@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: asked for at any moment, answered between two updates."""
+"""Ctrl-C, SIGTERM and a closed terminal: they may come at any moment, and the run stops between two updates."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ SIGNALS = [*ALWAYS, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]  # 
 
 
 class SignalHandler:
-    """While active, the first SIGINT, SIGTERM or SIGHUP is only noted; a second Ctrl-C stops at once.
+    """While active, the first SIGINT, SIGTERM or SIGHUP is only stored; a second Ctrl-C stops at once.
 
-    A SIGHUP that is ignored stays so: `nohup` ignores it, so that the run outlives its terminal.
+    An ignored SIGHUP stays ignored: `nohup` does that, so that the run goes on without its terminal.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class SignalHandler:
         self.requested = True
 
     def __enter__(self) -> SignalHandler:
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
+        if threading.current_thread() is threading.main_thread():  # Python allows handlers only there
             for number in SIGNALS:
                 if number in ALWAYS or signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._note)

@@ -1,7 +1,7 @@
-"""Time: stages, epochs and steps, when to log, evaluate, show and save, the best and the last, interruption and divergence.
+"""The training loop: stages, epochs and steps; when to log, evaluate, show and save; the best and the last checkpoint; errors.
 
-Written once for every trainer. Between two events the trainer is asked for all updates in one go. What is to be written is
-handed to the recorder's thread; a GPU goes on with the next updates while the record of the last ones is made.
+The loop is the same for every trainer. Between two events the trainer makes all updates in one call. The recorder's thread
+writes the files; a GPU goes on with the next updates while the record of the last ones is made.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nnlab.training.trainer import Stage, Trainer
 
 @dataclass(frozen=True)
 class PendingRecord:
-    """A record of updates that the device had not finished when it was due."""
+    """A record of updates that the device has not finished yet."""
 
     fetched: Fetched | None
     step: int
@@ -37,9 +37,9 @@ class PendingRecord:
 
 
 class Loop:
-    """Drives a trainer through its updates and leaves what happens in the run folder.
+    """Runs a trainer's updates and writes the results into the run folder.
 
-    stop  says whether the run is to be interrupted; asked between two updates
+    stop  returns whether to interrupt the run; called between two updates
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Loop:
         self.checkpoints = CheckpointManager(folder, recorder)
         self.every = Cadences(options, trainer.steps_per_epoch)
         self.report = TerminalReport(trainer, self.every, console)
-        self.runs_ahead = trainer.device.type == "cuda"  # whether updates go on while the record of the last ones is made
+        self.runs_ahead = trainer.device.type == "cuda"  # whether updates go on during the record of the last ones
         self._late: PendingRecord | None = None
         self._looked = 0  # the step up to which the meter has been read
         self._since = time.perf_counter()
-        self._updating: float | None = None  # since when the device makes updates that nobody has waited for
+        self._updating: float | None = None  # when the device started the updates that are not finished
 
-    # -- the walk -------------------------------------------------------------------------------------------------
+    # -- the loop -------------------------------------------------------------------------------------------------
 
     @property
     def epoch(self) -> float:
@@ -79,20 +79,20 @@ class Loop:
 
     @property
     def step(self) -> int:
-        """Of the stage; cadences, schedules and the order of the data count from its beginning."""
+        """The step of the stage; events, schedules and the order of the data count from the stage's start."""
         return self.progress.step - self.progress.stage_began
 
     def resume(self, state: dict) -> None:
-        """Go on where a checkpoint was. What was made after it, of which this run knows nothing, is forgotten.
+        """Go on from a checkpoint. Everything after it is removed.
 
-        First that checkpoint becomes last.pt: a kill at any moment leaves records and a last checkpoint that belong together.
+        First the checkpoint becomes last.pt: so records and checkpoint fit together even after a kill.
         """
         self.checkpoints.begin_from(state)
         self.trainer.restore(state["trainer"])
         self.progress = p = Progress.from_state(state["progress"])
         self._looked = p.step
         for name in self.recorder.truncate_to(state["lengths"]):
-            self.console.line(f"{name} is shorter than it was when the checkpoint was written: what is missing is lost")
+            self.console.line(f"{name} is shorter than at the time of the checkpoint: the missing part is lost")
         if state["trainer"]["random"]["kind"] != self.trainer.device.type:
             self.console.line(f"the random numbers of another kind of device cannot go on on {self.trainer.device}: new ones")
         self.checkpoints.delete_after(p.step, self.stage.name, p.best_step)
@@ -102,7 +102,7 @@ class Loop:
         self._since = time.perf_counter()
         if self.progress.step == 0:
             self.save()
-            self.recorder.drain()  # a kill in the first epoch, too, leaves something to resume
+            self.recorder.drain()  # so that a run killed in the first epoch can be resumed
         self.report.begin(self.progress.step)
         try:
             while not self.finished():
@@ -125,13 +125,13 @@ class Loop:
         return self.stage_finished() and self.progress.stage == len(self.trainer.stages) - 1
 
     def stage_finished(self) -> bool:
-        """Whether the stage is over: all its steps are made, the patience is exhausted, or the trainer has converged."""
+        """Whether the stage is over: all steps are made, early stopping applies, or the trainer has converged."""
         return self.step >= self.stage.steps or self.patience_exhausted() or self.trainer.converged
 
     def next_stage(self) -> None:
-        """Go on to the next stage from the best weights of this one, which stay as best-STAGE.pt.
+        """Start the next stage from the best weights of this one, which are kept as best-STAGE.pt.
 
-        A kill in between loses nothing: until the new stage has been saved, the run resumes at the end of the old one.
+        A kill in between loses nothing: until the new stage is saved, the run resumes at the end of the old one.
         """
         p = self.progress
         best = self.checkpoints.close_stage(self.stage.name) if p.best is not None else None
@@ -143,7 +143,7 @@ class Loop:
         self.save()
 
     def advance(self, n: int) -> int:
-        """Ask for `n` updates, fewer when asked to stop. Returns how many are made, or on a GPU are being made."""
+        """Make `n` updates, or fewer if `stop` says so. Returns how many are made, or are running on a GPU."""
         began = time.perf_counter()
         done = self.trainer.train(self.step, n, self.stop)
         if done and self._updating is None:
@@ -155,14 +155,14 @@ class Loop:
         return done
 
     def emit_notices(self, step: int) -> None:
-        """What the trainer wants to be known."""
+        """Show the trainer's notices."""
         while self.trainer.notices:
             text = self.trainer.notices.pop(0)
             self.console.line(text)
             self.recorder.text("remarks", text, step=step)
 
     def events(self) -> None:
-        """Do what is due after the last update: log, evaluate, print a row, draw pictures, save checkpoints."""
+        """Do the events of this step: log, evaluate, print a row, draw pictures, save checkpoints."""
         every, step, end = self.every, self.step, self.stage.steps
         ends_epoch = every.due(self.trainer.steps_per_epoch, step, end)
         if self.runs_ahead and every.only_log(step, end):
@@ -176,13 +176,13 @@ class Loop:
         evaluated = every.due(every.evaluate, step, end) and len(self.trainer.data.validation) > 0
         better = self.evaluate() if evaluated else False
         if self.stage_finished():
-            self.log()  # what a stage that ends early has gathered
+            self.log()  # the terms of a stage that stops early
         if evaluated or every.due(every.tell, step, end):
             means = self.trainer.meter.epoch.take() if step % self.trainer.steps_per_epoch == 0 else {}
             self.report.row(self.progress, means, evaluated, better)
         if ends_epoch:
             self.trainer.meter.epoch.take()
-        if every.due(every.show, step, end) and not self.finished():  # the last pictures are those of `finish`
+        if every.due(every.show, step, end) and not self.finished():  # `finish` makes the last pictures
             self.show(self.progress.step)
         if better:
             self.save("best")
@@ -214,7 +214,7 @@ class Loop:
         self._looked += len(fetched.weights) if fetched else 0
 
     def flush_pending(self) -> None:
-        """Make the record that is late; the device goes on meanwhile."""
+        """Make the pending record; the device goes on at the same time."""
         late, self._late = self._late, None
         if late:
             self.accumulate(late.fetched)
@@ -235,7 +235,7 @@ class Loop:
             self.report.bar(step, p, means, images / spent if images and spent else p.rates[-1])
 
     def evaluate(self) -> bool:
-        """Figures on the validation split. Returns whether the monitored one is the best so far."""
+        """Compute the metrics of the validation split. Returns whether the monitored metric is the best so far."""
         with self.console.waiting("evaluating on the validation split"):
             values = self.trainer.evaluate("validation", full=False)
         self.check_finite("validation", values)
@@ -254,26 +254,26 @@ class Loop:
         return False
 
     def show(self, step: int) -> None:
-        """The pictures of the weights of a step, which are those of now."""
+        """Draw the pictures of the current weights."""
         self.trainer.epoch = epoch = step / self.trainer.steps_per_epoch
         with self.console.waiting("drawing the pictures"):
             drawn = self.trainer.images()
         self.recorder.pictures(drawn, step=step, epoch=epoch, titles=self.options.titles)
 
     def patience_exhausted(self) -> bool:
-        """Whether early stopping has seen enough."""
+        """Whether early stopping applies."""
         patience = self.options.early_stopping.patience
         return patience > 0 and self.progress.since_best >= patience
 
     def record(self, split: str, values: dict[str, float], **metadata) -> None:
-        """Write the figures of a split into metrics.jsonl and TensorBoard, and keep them as the run's latest."""
+        """Write the metrics of a split into metrics.jsonl and TensorBoard, and keep them as the newest."""
         stage = self.stage.name
         now = {"step": self.progress.step, "epoch": self.epoch}
         self.recorder.metrics(split, values, stage=stage, **{**now, **metadata})
         self.progress.figures |= {named(split, stage) + name: value for name, value in values.items()}
 
     def save(self, name: str = "last") -> None:
-        """A checkpoint; refused to a model that is not finite, so that the last good one stays."""
+        """Save a checkpoint; not if the model is not finite, so that the last good one is kept."""
         self.synchronize()
         if not finite(self.trainer.model.state_dict().values()):
             self.diverged(self.progress.step, "a weight", after=True)
@@ -299,24 +299,24 @@ class Loop:
     # -- the ends -------------------------------------------------------------------------------------------------
 
     def check_finite(self, split: str, values: dict[str, float]) -> None:
-        """Raise Diverged if a figure of a split is not finite."""
+        """Raise Diverged if a metric of a split is not finite."""
         bad = next((name for name, value in values.items() if not math.isfinite(value)), None)
         if bad:
             self.diverged(self.progress.step, f"{split}/{bad}", after=True)
 
     def diverged(self, step: int, term: str, after: bool = False) -> None:
-        """Write what is still to be written, then raise Diverged, which names the term and the layer where it showed."""
+        """Write all pending files, then raise Diverged, which names the term and the layer."""
         self.recorder.drain()
         raise divergence(self.trainer, self.folder, self.progress, step, term, after)
 
     def finish(self) -> dict[str, float]:
-        """The test figures and the last pictures, of the best weights where there is a validation split.
+        """The test metrics and the last pictures, of the best weights if there is a validation split.
 
-        Returns the test figures.
+        Returns the test metrics.
 
         Figures:
-        n                how many examples of the split the figures are over
-        checkpoint_step  the step of the weights that the test figures are of
+        n                number of examples of the split
+        checkpoint_step  the step of the weights of the test metrics
         """
         used = {"checkpoint": "last", "checkpoint_step": self.progress.step}
         best = self.checkpoints.best() if self.progress.best is not None else None
@@ -332,7 +332,7 @@ class Loop:
         return values
 
     def summary(self, parameters: int, status: str) -> dict:
-        """What summary.json holds: final and best figures, seconds, images per second, parameters and the status."""
+        """The contents of summary.json: final and best metrics, seconds, images per second, parameters and the status."""
         p = self.progress
         return {
             "final": p.figures,

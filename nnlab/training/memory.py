@@ -1,4 +1,4 @@
-"""What training changes beside the model: Markov chains, running means, the sums of a pass."""
+"""Tensors that training changes besides the model: Markov chains, running means, the sums of a pass."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-OLD_NAMES = ("chains", "hidden_mean", "sums")  # checkpoints of before 2026-11-26 hold each beside the model
+OLD_NAMES = ("chains", "hidden_mean", "sums")  # checkpoints before 2026-11-26 have each of them next to the model
 
 
 class Memory(nn.Module):
     """A trainer's own tensors, each a buffer of this module.
 
-    They are registered here once. A checkpoint holds the `state_dict`, and a CUDA graph puts the `buffers` back after a trial.
+    They are registered here once. A checkpoint holds the `state_dict`, and a CUDA graph restores the `buffers` after a trial.
 
         memory = Memory()
         memory.register_buffer("chains", torch.zeros(100, 784))
@@ -22,10 +22,10 @@ class Memory(nn.Module):
     """
 
     def group(self, name: str) -> dict[str, Tensor] | None:
-        """The tensors of a group by their names; None if there are none."""
+        """The tensors of a group by name; None if there are none."""
         prefix = f"{name}/"
-        found = {key.removeprefix(prefix): value for key, value in self.named_buffers() if key.startswith(prefix)}
-        return found or None
+        buffers = {key.removeprefix(prefix): value for key, value in self.named_buffers() if key.startswith(prefix)}
+        return buffers or None
 
     def set_group(self, name: str, tensors: Mapping[str, Tensor] | None) -> None:
         """Replace a group of tensors; None removes it."""
@@ -35,10 +35,10 @@ class Memory(nn.Module):
             self.register_buffer(f"{name}/{key}", value)
 
     def restore(self, saved: Mapping[str, Tensor], device: torch.device) -> None:
-        """Take over the `state_dict` of another memory, on a device.
+        """Copy the `state_dict` of another memory to a device.
 
-        Tensors of float64 stay on the CPU where the device has none (Apple's Metal). Raises ValueError if a tensor that is
-        registered already has another shape.
+        Tensors of float64 stay on the CPU if the device has no float64 (Apple's Metal). Raises ValueError if a registered
+        tensor has another shape.
         """
         for name, value in saved.items():
             own = getattr(self, name, value)

@@ -1,4 +1,4 @@
-"""The training terms of each step, kept on the device until someone looks."""
+"""The training terms of each step; they stay on the device until they are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass
 class NotFinite:
-    """The first value that is no number: which step after the last look, and which term."""
+    """The first value that is not finite: the step after the last look, and the term."""
 
     offset: int
     term: str
@@ -19,8 +19,8 @@ class NotFinite:
 
 @dataclass
 class Mean:
-    """A weighted mean of several terms. Added up one value after the other in double precision, so that it does not depend
-    on when someone looked: a run that was interrupted in between logs the same bits."""
+    """A weighted mean of several terms. Values are added one by one in double precision, so that the result does not depend
+    on when it was read: an interrupted run logs the same bits."""
 
     sums: dict[str, float] = field(default_factory=dict)
     weight: float = 0.0
@@ -32,7 +32,7 @@ class Mean:
             self.sums[name] = self.sums.get(name, 0.0) + weight * value
 
     def take(self) -> dict[str, float]:
-        """The means, and start anew."""
+        """Return the means, and start again from zero."""
         means = {name: total / self.weight for name, total in self.sums.items()} if self.weight else {}
         self.sums, self.weight = {}, 0.0
         return means
@@ -40,9 +40,9 @@ class Mean:
 
 @dataclass
 class Fetched:
-    """Terms on their way to the host.
+    """Terms that are being copied to the host.
 
-    values   (steps, terms), on the host; whole once `arrived` has happened
+    values   (steps, terms), on the host; complete after the event `arrived`
     weights  the number of images of each step
     """
 
@@ -52,16 +52,16 @@ class Fetched:
     arrived: torch.cuda.Event | None = None
 
     def rows(self) -> list[list[float]]:
-        """The values, which this waits for."""
+        """The values; waits until they have arrived."""
         if self.arrived is not None:
             self.arrived.synchronize()
         return self.values.tolist()
 
 
 class Meter:
-    """Each step's terms as they lie on the device; gathering them waits for nothing.
+    """The terms of each step on the device; adding them does not wait.
 
-    `window` is the mean since the last record, `epoch` the mean since the epoch began.
+    `window` is the mean since the last record, `epoch` the mean since the start of the epoch.
     """
 
     def __init__(self) -> None:
@@ -70,8 +70,8 @@ class Meter:
         self._forget()
 
     def _forget(self) -> None:
-        self._terms: list[Tensor] = []  # step by step, in the order of the names
-        self._rows: list[Tensor] = []  # before them: (steps, terms) each
+        self._terms: list[Tensor] = []  # one per step, in the order of the names
+        self._rows: list[Tensor] = []  # earlier ones: (steps, terms) each
         self._weights: list[int] = []
 
     def add(self, terms: dict[str, Tensor], weight: int) -> None:
@@ -93,7 +93,7 @@ class Meter:
             self._terms = []
 
     def fetch(self) -> Fetched | None:
-        """Send what has gathered to the host, in one copy, without waiting for it. None if there is nothing."""
+        """Start one copy of all collected terms to the host, without waiting. None if there are no terms."""
         if not self._weights:
             return None
         self._gather()
@@ -107,20 +107,20 @@ class Meter:
         return fetched
 
     def accumulate(self, fetched: Fetched | None) -> NotFinite | None:
-        """Add what was fetched to the means. Tells of the first value that is not finite."""
+        """Add fetched terms to the means. Returns the first value that is not finite, if there is one."""
         if fetched is None:
             return None
         for offset, (row, weight) in enumerate(zip(fetched.rows(), fetched.weights, strict=True)):
             values = dict(zip(fetched.names, row, strict=True))
             bad = [name for name, value in values.items() if not math.isfinite(value)]
-            if bad:  # "loss" is the sum of the others: name the one that spoilt it
+            if bad:  # "loss" is the sum of the others: name the term that caused it
                 return NotFinite(offset, next((name for name in bad if name != "loss"), "loss"))
             self.window.add(values, weight)
             self.epoch.add(values, weight)
         return None
 
     def look(self) -> NotFinite | None:
-        """Fetch and take in at once, which waits for the device."""
+        """Fetch and accumulate; waits for the device."""
         return self.accumulate(self.fetch())
 
     def state(self) -> dict:
@@ -128,6 +128,6 @@ class Meter:
         return {kind: [dict(m.sums), m.weight] for kind, m in (("window", self.window), ("epoch", self.epoch))}
 
     def restore(self, saved: dict) -> None:
-        """Take up what `state` returned: the two means, without any terms that are still on the device."""
+        """Restore what `state` returned: the two means, without terms that are still on the device."""
         self._forget()
         self.window, self.epoch = (Mean(dict(saved[kind][0]), saved[kind][1]) for kind in ("window", "epoch"))

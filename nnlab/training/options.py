@@ -1,4 +1,4 @@
-"""What the `trainer` node of a config may say. No torch: these values are checked in an instant."""
+"""The options of the `trainer` node of a config. No torch, so that the check is fast."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATTERN = re.compile(r"(\d+)\s*(epoch|step)s?")
 
 @dataclass(frozen=True)
 class CadenceText:
-    """Completes an annotation: a text such as "5 epochs", "200 steps" or "never"."""
+    """For an annotation: a text such as "5 epochs", "200 steps" or "never"."""
 
     def allows(self, value: str) -> bool:
         """Whether the text is a cadence: a number above zero with its unit, or "never"."""
@@ -30,10 +30,10 @@ Cadence = Annotated[str, CadenceText()]
 Auto = Literal["auto"] | Cadence
 Epochs = Annotated[int, AtLeast(1)]
 Length = Epochs | Literal["auto"]
-USUAL_EPOCHS, LEAST_STEPS = 20, 2000  # of a length that is `auto`
-USUAL_SHOWS = 4  # in a run whose `show_every` is auto
-MOST_LOOKS = 100  # evaluations, checkpoints and rows of the table in a run, where they are auto
-AUTOMATIC = ("show_every", "evaluate_every", "save_every")  # cadences that may be auto
+USUAL_EPOCHS, LEAST_STEPS = 20, 2000  # for `auto`
+USUAL_SHOWS = 4  # pictures per run if `show_every` is auto
+MOST_LOOKS = 100  # evaluations, checkpoints and rows of the table per run, if they are auto
+AUTOMATIC = ("show_every", "evaluate_every", "save_every")  # options that may be auto
 
 
 def period(cadence: Cadence, steps_per_epoch: int) -> int | None:
@@ -45,7 +45,7 @@ def period(cadence: Cadence, steps_per_epoch: int) -> int | None:
 
 
 class Cadences:
-    """When there is something to do, in steps of a stage; None is never."""
+    """The number of steps between events of a stage; None is never."""
 
     def __init__(self, options: Options, steps_per_epoch: int) -> None:
         self.epoch = steps_per_epoch
@@ -66,46 +66,46 @@ class Cadences:
         return [self.epoch, self.evaluate, self.show, self.save, self.keep]
 
     def next(self, step: int, end: int) -> int:
-        """The next step after `step` that something is due on, of a stage that ends with `end`."""
+        """The next step after `step` with an event, in a stage that ends at `end`."""
         return min(end, *((step // every + 1) * every for every in [*self._beside_log, self.log] if every))
 
     def due(self, every: int | None, step: int, end: int) -> bool:
-        """Whether an event falls on this step; at the end of a stage each does that is not `never`."""
+        """Whether there is an event at this step; at the end of a stage there is each event that is not `never`."""
         return every is not None and (step % every == 0 or step == end)
 
     def only_log(self, step: int, end: int) -> bool:
-        """Whether nothing but a record of the training terms is due."""
+        """Whether the only event is a record of the training terms."""
         return not any(self.due(every, step, end) for every in self._beside_log)
 
 
 class EarlyStopping:
-    """Stop when the validation figure has not been better by `min_delta` for `patience` evaluations; 0 never stops."""
+    """Stop if the validation metric was not better by `min_delta` for `patience` evaluations; 0 never stops."""
 
     def __init__(self, *, patience: Annotated[int, AtLeast(0)] = 0, min_delta: Annotated[float, AtLeast(0)] = 0.0) -> None:
         self.patience, self.min_delta = patience, min_delta
 
 
 class Pretraining:
-    """Of the stages before the last.
+    """Options of the stages before the last.
 
     epochs     of each stage; or a list, one number per stage; auto is half of what auto is for the last stage
-    optimizer  a config's node: each stage has one of its own, with a schedule over its own length
+    optimizer  a config node: each stage has its own optimizer, with a schedule over the length of the stage
     """
 
     def __init__(self, *, epochs: Length | Annotated[list[Epochs], NonEmpty()] = "auto", optimizer: Mapping) -> None:
         self.epochs, self.optimizer = epochs, optimizer
 
     def settle(self, steps_per_epoch: int) -> None:
-        """Replace `auto` by half the usual number of epochs, rounded up, for an epoch of so many steps."""
+        """Replace `auto` by half the usual number of epochs, rounded up, if an epoch has this many steps."""
         if self.epochs == "auto":
             self.epochs = -(-usual_epochs(steps_per_epoch) // 2)
 
     def of(self, stages: int) -> list[int]:
-        """The epochs of each, once `auto` is settled. Raises BadInput if a list has another length."""
+        """The epochs of each stage, after `auto` was replaced. Raises BadInput if a list has another length."""
         if isinstance(self.epochs, int):
             return [self.epochs] * stages
         if len(self.epochs) != stages:
-            raise BadInput(f"trainer.pretraining.epochs: {len(self.epochs)} numbers for {stages} stages; one each, or just one")
+            raise BadInput(f"trainer.pretraining.epochs: {len(self.epochs)} numbers for {stages} stages; give one each, or one")
         return list(self.epochs)
 
 
@@ -115,12 +115,12 @@ def epochs_text(epochs: int) -> str:
 
 
 def usual_epochs(steps_per_epoch: int) -> int:
-    """USUAL_EPOCHS, or as many as LEAST_STEPS need if those are more."""
+    """USUAL_EPOCHS, or the epochs of LEAST_STEPS if those are more."""
     return max(USUAL_EPOCHS, -(-LEAST_STEPS // steps_per_epoch))
 
 
 class Options:
-    """How long a run is and how often one looks; configs/trainer/*.yaml say what each is for."""
+    """The length of a run, and how often it is evaluated, shown and saved; configs/trainer/*.yaml explains each option."""
 
     epochs: int | Literal["auto"] | None = None
     steps: int | None = None
@@ -145,15 +145,15 @@ class Options:
 
     @property
     def images_per_step(self) -> int:
-        """What a step learns from."""
+        """The number of examples per step."""
         return self.batch_size
 
     def settle(self, steps_per_epoch: int) -> None:
-        """What is `auto` becomes a number.
+        """Replace each `auto` by a number.
 
-        epochs          20, or as many as LEAST_STEPS need if those are more: a small set has few steps per epoch, and a net
-                        needs a certain number of them whatever the set
-        show_every      a quarter of the run, in whole epochs, but no more often than every 5
+        epochs          20, or the epochs of LEAST_STEPS if those are more: a small dataset has few steps per epoch, and a
+                        network needs a certain number of steps for any dataset
+        show_every      a quarter of the run, in whole epochs, but not more often than every 5
         evaluate_every  1 epoch; in a run of more than 100 epochs a hundredth of it
         save_every      the same
         """
@@ -169,19 +169,19 @@ class Options:
         self.save_every = looks if self.save_every == "auto" else self.save_every
 
     def epochs_between_looks(self, steps_per_epoch: int) -> int:
-        """1, and more in a run of hundreds of short epochs, where a look would take longer than the epoch."""
+        """1, or more in a run of hundreds of short epochs, where an evaluation would take longer than the epoch."""
         return -(-self.length(steps_per_epoch) // (MOST_LOOKS * steps_per_epoch))
 
     def length(self, steps_per_epoch: int) -> int:
-        """Steps of the last stage, which in most runs is the only one."""
+        """Steps of the last stage; most runs have only one stage."""
         return self.steps or self.epochs * steps_per_epoch
 
 
 class UpdateOptions(Options):
-    """Of learning update after update.
+    """Options of training by updates.
 
-    keep_optimizer  whether checkpoints from which nothing needs to go on hold the optimizer's state too: all but last.pt,
-                    and last.pt once the run is complete. Without it a complete run cannot be trained longer
+    keep_optimizer  whether all checkpoints have the optimizer's state. If not, only last.pt has it, until the run is complete;
+                    then a complete run cannot be trained longer
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class UpdateOptions(Options):
 
 
 class MonitoredOptions(UpdateOptions):
-    """Of updates that may stop early, by a figure of the validation split."""
+    """Options of training by updates that may stop early, by a validation metric."""
 
     def __init__(self, *, early_stopping: EarlyStopping, **updates) -> None:
         super().__init__(**updates)
@@ -210,7 +210,7 @@ class MonitoredOptions(UpdateOptions):
 
 
 class GradientOptions(MonitoredOptions):
-    """Of learning by the gradient of a batch."""
+    """Options of gradient descent."""
 
     def __init__(self, *, compile: Literal["none", "auto"] = "none", **monitored) -> None:
         super().__init__(**monitored)
@@ -218,7 +218,7 @@ class GradientOptions(MonitoredOptions):
 
 
 class StagedOptions(GradientOptions):
-    """Of learning by gradient in stages: `pretraining` of part after part, then of the whole."""
+    """Options of gradient descent in stages: `pretraining` of the parts one by one, then the whole model."""
 
     def __init__(self, *, pretraining: Pretraining, **gradient) -> None:
         super().__init__(**gradient)
@@ -226,7 +226,7 @@ class StagedOptions(GradientOptions):
 
 
 class PassOptions(Options):
-    """Of learning by passes over the whole set: EM and its kin."""
+    """Options of training by passes over the training set, e.g. EM."""
 
     def __init__(self, *, epochs: Epochs = 100, **cadences) -> None:
         super().__init__(**cadences)
@@ -234,6 +234,6 @@ class PassOptions(Options):
 
 
 class OnePassOptions(Options):
-    """Of what one pass over the set settles."""
+    """Options of training in one pass."""
 
     epochs = 1

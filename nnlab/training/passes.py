@@ -1,4 +1,4 @@
-"""Learning by passes: statistics gathered over the whole set, then an update of the model. EM, k-means, and closed forms."""
+"""Training by passes: sum statistics over the training set, then update the model. EM, k-means, and closed forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nnlab.training.trainer import Trainer, TrainerContext
 class PassTrainer(Trainer):
     """One step: the statistics of one batch; the last step of a pass also updates the model.
 
-    Rows are read in the order of the file: the order bears on nothing but rounding.
+    Rows are read in the order of the file: the order changes only the rounding.
     """
 
     options = PassOptions
@@ -54,7 +54,7 @@ class PassTrainer(Trainer):
         return n
 
     def batch(self, rows: Tensor) -> Batch:
-        """The batch of these rows (N,); as stored bytes where the model reads them and the data are stored so."""
+        """The batch of these rows (N,); as stored bytes if the model can read these and the data are bytes."""
         split = self.feed.split
         if self.model.reads_bytes and split.x.dtype == torch.uint8 and not split.dynamic_binarization:
             return self.feed.raw(rows)
@@ -64,13 +64,13 @@ class PassTrainer(Trainer):
         return {**super().state(), "converged": self._converged}
 
     def restore(self, state: dict) -> None:
-        """Take up what `state` returned, and whether the passes have converged."""
+        """Restore what `state` returned, and whether the passes have converged."""
         super().restore(state)
         self._converged = state["converged"]
 
 
 class OnePassTrainer(PassTrainer):
-    """A closed form: one pass, and the model is what it will be."""
+    """A closed form: after one pass the model is final."""
 
     options = OnePassOptions
     description = "in one pass over the set"

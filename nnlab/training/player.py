@@ -1,4 +1,4 @@
-"""What learns by one optimizer."""
+"""Parameters with one optimizer."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nnlab.config.build import build, target
 from nnlab.nn.schedules import Schedule, StageLength
 from nnlab.training.eager import spare_the_compiler, stepper
 
-OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # of an optimizer's groups: how it computes, not what it has learned
+OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # settings of an optimizer's groups that depend on the device
 
 
 class OptimizerGroup:
-    """Parameters, the optimizer of a config's node over those of them that learn, and the schedule of its rate.
+    """Parameters, their optimizer from a config node, and the schedule of its learning rate.
 
     on_device  whether the rate is a tensor on the device, and the count of steps too, as a CUDA graph needs it
     """
@@ -52,7 +52,7 @@ class OptimizerGroup:
                 group["lr"] = self._rate
 
     def rate(self, step: int) -> float:
-        """Of a step of the stage."""
+        """The learning rate of a step of the stage."""
         return self._base * self._schedule.factor(step, self._clock)
 
     def set_rate(self, rate: float | Tensor) -> None:
@@ -71,7 +71,7 @@ class OptimizerGroup:
         return torch.stack(norms).norm()
 
     def step(self, clip: float | None = None) -> None:
-        """A step along the gradients, which are used up by it.
+        """A step along the gradients; it removes them.
 
         clip  the largest norm of all gradients as one vector
         """
@@ -86,13 +86,13 @@ class OptimizerGroup:
             yield from (value for value in state.values() if isinstance(value, Tensor))
 
     def state(self) -> dict:
-        """For a checkpoint, which may be read on another kind of device."""
+        """The state for a checkpoint, which another kind of device can read, too."""
         state = self.optimizer.state_dict()
         groups = [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]
         return {**state, "param_groups": groups}
 
     def restore(self, state: dict) -> None:
-        """Take up an optimizer's `state_dict`, with this device's own settings in place of those that were saved."""
+        """Restore an optimizer's `state_dict`, but keep the settings of this device."""
         own = [{key: group[key] for key in OF_THE_DEVICE if key in group} for group in self.optimizer.param_groups]
         groups = [{**group, **how} for group, how in zip(state["param_groups"], own, strict=True)]
         self.optimizer.load_state_dict({**state, "param_groups": groups})

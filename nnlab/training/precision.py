@@ -1,4 +1,4 @@
-"""With which numbers matrix products are computed; weights, losses and statistics are float32 in any case."""
+"""The precision of matrix products; weights, losses and statistics are always float32."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cpu":
         try:
             return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        except AttributeError:  # an older torch without the two
+        except AttributeError:  # an older torch without these functions
             return False
     return False
 
 
 class Precision:
-    """float32, or bfloat16 in one of two ways.
+    """float32, or bfloat16 by autocast or by oneDNN.
 
-    Autocast casts weights and activations and multiplies those: on a GPU, and for convolutions, which also gain by moving
-    half the bytes. A fully connected network on a CPU gains more when oneDNN rounds the factors of a product as it reads
-    them: no tensor is cast, and sums and outputs are float32. It does so only where the hardware multiplies bfloat16.
+    Autocast casts weights and activations before it multiplies: it is used on a GPU, and for convolutions, which also read
+    half the bytes. A fully connected network on a CPU is faster if oneDNN rounds the factors while it reads them: no tensor
+    is cast, and sums and outputs are float32. oneDNN does this only if the hardware multiplies bfloat16.
 
-    float32 on a CPU goes through oneDNN, too, where that is faster than MKL and just as exact.
+    float32 on a CPU also uses oneDNN, if that is faster than MKL and as exact.
 
-    autocasts  whether the step may run under autocast. Differences of statistics may not: what is left of two large sums
-               needs more than bfloat16's three digits
-    Raises BadInput if bfloat16 is asked for where it could only be had by autocast, and the step may not.
+    autocasts  whether the step may run under autocast. Differences of statistics may not: the difference of two large
+               sums needs more than bfloat16's three digits
+    Raises BadInput for bfloat16 if it needs autocast but the step does not allow that.
     """
 
     def __init__(self, choice: Choice, device: torch.device, model: nn.Module, autocasts: bool = True) -> None:
@@ -66,21 +66,21 @@ class Precision:
         return str(self.dtype).removeprefix("torch.")
 
     def forward(self) -> AbstractContextManager:
-        """Around the forward pass."""
+        """The context of the forward pass."""
         if self.dtype == torch.float32 or self.within_onednn:
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
     def step(self) -> AbstractContextManager:
-        """Around the forward and the backward pass."""
+        """The context of the forward and the backward pass."""
         return onednn(self.products) if self.products else nullcontext()
 
 
 @contextlib.contextmanager
 def onednn(precision: Literal["bf16", "tf32"]) -> Iterator[None]:
-    """Products of float32 matrices by oneDNN, which may round their factors so far.
+    """Products of float32 matrices by oneDNN, with factors rounded to this precision.
 
-    The switch is global to the process, so it is set for one step and set back: evaluation is float32.
+    The setting is global, so it is set for one step and then reset: evaluation is float32.
     """
     matmul = torch.backends.mkldnn.matmul
     before = matmul.fp32_precision
@@ -93,11 +93,11 @@ def onednn(precision: Literal["bf16", "tf32"]) -> Iterator[None]:
 
 @cache
 def onednn_multiplies_float32_faster() -> bool:
-    """Whether this is a CPU that MKL, which is Intel's, does not serve well, and oneDNN's products are of float32's exactness.
+    """Whether oneDNN's float32 products are faster than those of Intel's MKL on this CPU, and as exact as float32.
 
-    Allowed to use TensorFloat-32, oneDNN takes the product over from MKL. On AMD it then computes in float32 all the same, at
-    twice MKL's rate; on a CPU that has a shorter format it would use that, which the error of one product betrays. On Intel's
-    CPUs the two were measured to be equally fast (benchmarks/products.py).
+    If TensorFloat-32 is allowed, torch uses oneDNN instead of MKL. On AMD it then still computes in float32, twice as fast as
+    MKL. On a CPU with a shorter format it would use that format, which the error of one product shows. On Intel's CPUs both
+    are equally fast (benchmarks/products.py).
     """
     if vendor() == "GenuineIntel" or not hasattr(torch.backends.mkldnn, "matmul"):
         return False
@@ -112,7 +112,7 @@ FLOAT32_ERROR = 1e-3  # of sums of 256 products of normal numbers: float32 makes
 
 
 def vendor() -> str:
-    """Of the CPU, as the kernel names it; "" where it does not."""
+    """The vendor of the CPU, as the kernel names it; "" if unknown."""
     try:
         with open("/proc/cpuinfo") as file:
             return next((line.partition(":")[2].strip() for line in file if line.startswith("vendor_id")), "")

@@ -1,4 +1,4 @@
-"""Everything random: where it comes from, and how it is kept and brought back."""
+"""Random numbers: the seeds, and how random states are saved and restored."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 
 from nnlab.data.feed import hash_seed
 
-TRAINING, EVALUATION = 1, 2  # streams of one seed
+TRAINING, EVALUATION = 1, 2  # independent streams of a seed
 
 
 def seed_everything(seed: int) -> None:
-    """The global generators: of torch's initialisations, and of whatever a layer (dropout) or a plugin draws."""
+    """Seed the global generators, which are used by torch's initialisations, by layers (dropout) and by plugins."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -35,15 +35,15 @@ def seed_device(seed: int, device: torch.device) -> None:
 
 
 def generator(seed: int, stream: int, device: torch.device) -> torch.Generator:
-    """A generator on the device, seeded by the run's seed and the number of a stream: streams do not depend on each other."""
+    """A generator on the device, seeded with the run's seed and the number of a stream: streams are independent."""
     return torch.Generator(device).manual_seed(hash_seed(seed, -stream))
 
 
 @contextlib.contextmanager
 def fork_rng(seed: int, device: torch.device) -> Iterator[torch.Generator]:
-    """A generator for evaluation and pictures: always the same, and without effect on the training's random numbers.
+    """A generator for evaluation and pictures: always the same, and without effect on the random numbers of training.
 
-    So the cadences of a run do not change its weights.
+    So the number of evaluations and pictures does not change the weights.
     """
     before = global_state(device)
     try:
@@ -54,7 +54,7 @@ def fork_rng(seed: int, device: torch.device) -> Iterator[torch.Generator]:
 
 
 def global_state(device: torch.device) -> dict:
-    """The generators that layers and plugins draw from, as tensors and plain values."""
+    """The states of the global generators, as tensors and plain values."""
     name, keys, *rest = np.random.get_state()
     version, internal, gauss = random.getstate()
     own = {"cuda": lambda: torch.cuda.get_rng_state(device), "mps": torch.mps.get_rng_state}
@@ -84,7 +84,7 @@ def state(training: torch.Generator, device: torch.device) -> dict:
 
 
 def restore(saved: dict, training: torch.Generator, device: torch.device) -> None:
-    """Go on with the same random numbers; on another kind of device, which has others, with new ones from the same state."""
+    """Restore all generators; another kind of device has other random numbers, seeded from the saved state."""
     if saved["kind"] == device.type:
         training.set_state(saved["training"])
         restore_global(saved, device)

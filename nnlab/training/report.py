@@ -1,4 +1,4 @@
-"""What a run says on the terminal while it trains: a row per epoch, the progress bar, the time that is left."""
+"""The output of a run on the terminal: one row per epoch, the progress bar, the time that is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nnlab.training.trainer import Stage, Trainer
 class TerminalReport:
     """Rows and progress of a run on its console.
 
-    Times count from `begin`: a resumed run goes on at another speed than the process before it.
+    Times count from `begin`: a resumed run may have another speed than before.
     """
 
     def __init__(self, trainer: Trainer, cadences: Cadences, console: Console) -> None:
@@ -28,7 +28,7 @@ class TerminalReport:
         self._first_step = 0
 
     def _table(self, validated: bool) -> EpochTable:
-        """Its columns: the losses, and the metric by which the best weights are chosen, or of a judge the distance."""
+        """The table's columns: the losses, and the metric that chooses the best weights, or the judge's distance."""
         trainer = self.trainer
         beside = [trainer.monitor.name] if trainer.monitor else ["frechet_distance"] if trainer.judge else []
         unit = "images" if trainer.model.spec.kind == "image" else "examples"
@@ -64,12 +64,12 @@ class TerminalReport:
         return f"{stage.steps / self.trainer.steps_per_epoch:.4g}"
 
     def _place(self, progress: Progress, epoch: float) -> str:
-        """An epoch of the stage, as 3/20."""
+        """The epoch of the stage, e.g. 3/20."""
         stage = self.trainer.stages[progress.stage]
         return f"{stage.name} {epoch:.4g}/{self._epochs(stage)}".lstrip()
 
     def _left(self, progress: Progress) -> str:
-        """Minutes and seconds until the end, if each step takes as long as those of this process did on average."""
+        """Minutes and seconds until the end, from the mean time per step of this process."""
         done = progress.step - self._first_step
         each = (time.perf_counter() - self._began) / done if done else 0.0
         return seconds(each * (self.trainer.total_steps - progress.step))

@@ -1,4 +1,4 @@
-"""Who makes the host wait for the device."""
+"""Detection of operations that make the host wait for the device."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "unique_dim", "_un
 
 
 class SyncError(Exception):
-    """An operation whose result, or whose shape, the host has to know before it can go on."""
+    """An operation whose result or shape the host needs before it can go on."""
 
 
 class Watch(TorchDispatchMode):
-    """Raises Waits at the first operation that waits, with the line that asked for it."""
+    """Raises SyncError at the first operation that waits, with the line that called it."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function.overloadpacket.__name__
@@ -46,7 +46,7 @@ def forbid_sync() -> Iterator[None]:
 
 
 def caller() -> str:
-    """file:line (function) of the innermost frame that is not torch's, nor this file's."""
+    """file:line (function) of the innermost frame outside torch and this file."""
     frame = sys._getframe(1)
     while frame.f_back and (frame.f_code.co_filename == __file__ or frame.f_code.co_filename.startswith(TORCH)):
         frame = frame.f_back

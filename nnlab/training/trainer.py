@@ -1,4 +1,4 @@
-"""What every family's trainer offers the loop, and what they share: figures over a split, and what pictures are made from."""
+"""The base of all trainers: its interface for the loop, metrics over a split, and the inputs of pictures."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from nnlab.training.memory import Memory, saved_memory
 from nnlab.training.meter import Meter
 from nnlab.training.options import Options
 
-SHOWN, MEASURED = 24, 1000  # images in a picture, and images that a latent space is measured on
-PLOTTED = 100  # rows of a table that a plot needs
+SHOWN, MEASURED = 24, 1000  # images per picture, and images for the statistics of a latent space
+PLOTTED = 100  # smallest number of rows for a plot of a table
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """The validation figure that means better."""
+    """The validation metric that chooses the best weights."""
 
     name: str
     higher_is_better: bool = False
@@ -46,10 +46,10 @@ class Monitor:
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a run with a length of its own: an optimizer, a schedule and early stopping begin anew with it.
+    """A part of a run with its own length: it starts with a new optimizer, schedule and early stopping.
 
-    name   stands before the names of its figures: train/layer_1/loss; the last stage has none
-    steps  at the most; it may converge or stop early
+    name   prefix of the names of its metrics: train/layer_1/loss; empty for the last stage
+    steps  at most this many; the stage may converge or stop early
     """
 
     name: str
@@ -58,7 +58,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class TrainerContext:
-    """What a trainer works with, all of it built; `optimizer` is a config's node."""
+    """The objects that a trainer works with; `optimizer` is a config node."""
 
     model: Model
     data: Data
@@ -72,7 +72,7 @@ class TrainerContext:
 
 
 class Preview(NamedTuple):
-    """For pictures: a few images to show, and batches to measure a latent space on."""
+    """For pictures: a few images to show, and batches for the statistics of a latent space."""
 
     generator: torch.Generator
     few: Batch
@@ -81,7 +81,7 @@ class Preview(NamedTuple):
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Without gradients, and without dropout and its like."""
+    """A context without gradients and in evaluation mode (no dropout)."""
     was = model.training
     model.eval()
     try:
@@ -92,31 +92,31 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 class EstimatesLikelihood(Protocol):
-    """A trainer whose figures hold a log-likelihood that is estimated by sampling."""
+    """A trainer that estimates a log-likelihood by sampling."""
 
     def estimate_by(self, samples: int) -> None:
-        """From now on by so many samples an example. Raises BadInput where the model has no likelihood."""
+        """Use this many samples per example from now on. Raises BadInput if the model has no likelihood."""
 
 
 class Trainer(ABC):
-    """What learning is. The loop owns time; a trainer owns one step, the figures, the pictures, and its whole state."""
+    """The base of the trainers. The loop does the timing; a trainer does one step, the metrics, the pictures, and its state."""
 
     options: ClassVar[type[Options]]
-    """The class of the `trainer` node that it understands; configs/trainer holds one by this name."""
+    """The class of the `trainer` node for this trainer; a file of configs/trainer names it."""
     description: ClassVar[str]
-    """How, as the end of a sentence: "… learns by gradient"."""
+    """The end of a message: "… learns by gradient"."""
     requires: ClassVar[frozenset[str]] = frozenset()
-    """Which of `optimizer`, `noise` and `augmentation` have an effect on learning; the others are refused."""
+    """Which of `optimizer`, `noise` and `augmentation` have an effect on training; the others are an error."""
     mandatory: ClassVar[frozenset[str]] = frozenset()
-    """Which of them it has no task without: `none` is taken there only if it was typed."""
+    """Which of them it needs: `none` is allowed there only if the user typed it."""
     monitor: ClassVar[Monitor | None] = None
     lower: ClassVar[frozenset[str]] = frozenset({"loss", "mse"})
     higher: ClassVar[frozenset[str]] = frozenset({"psnr"})
-    """Figures of which less is better, and more; a family adds its own. The summary keeps the best of each."""
+    """Metrics of which lower is better, and higher; a family adds its own. The summary has the best of each."""
     metadata: ClassVar[dict] = {}
-    """How the figures are estimated, for their records."""
+    """How the metrics are estimated, for their records."""
     drop_last: ClassVar[bool] = False
-    """Whether the examples that are left at the end of an epoch, too few for a batch, wait for another epoch."""
+    """Whether a last, smaller batch of an epoch is left out."""
     precision: object = "float32"
 
     def __init__(self, context: TrainerContext) -> None:
@@ -133,8 +133,8 @@ class Trainer(ABC):
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         self.meter = Meter()
         self.memory = Memory()
-        self.notices: list[str] = []  # what the user is to be told once
-        self.epoch = 0.0  # of the weights that `images` draws
+        self.notices: list[str] = []  # messages that the user sees once
+        self.epoch = 0.0  # step of the weights that `images` draws
         own = self.model.metrics()
         self.lower |= {metric.name for metric in own if metric.direction == "lower"}
         self.higher |= {metric.name for metric in own if metric.direction == "higher"}
@@ -147,33 +147,33 @@ class Trainer(ABC):
     # -- learning -------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Plan the stages and make ready for the first. Called once, after the constructor, which only assigns.
+        """Plan the stages and start the first. Called once, after the constructor, which only assigns.
 
-        Raises BadInput where the length of the run does not go with the model.
+        Raises BadInput if the length of the run does not fit the model.
         """
         self.stages = self.make_stages()
         self.start_stage(0)
 
     def make_stages(self) -> list[Stage]:
-        """The stages of the run, one after the other. One, unless a family says otherwise."""
+        """The stages of the run, in order; by default one."""
         return [Stage("", self.settings.length(self.steps_per_epoch))]
 
     def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """What a stage minimises, in named terms, each (N,)."""
+        """The loss of a stage, as named terms, each (N,)."""
         return self.model.loss(batch, generator)
 
     @property
     def total_steps(self) -> int:
-        """Of all stages, if none ends early."""
+        """The number of steps of all stages, if none stops early."""
         return sum(stage.steps for stage in self.stages)
 
     @property
     def images_per_epoch(self) -> int:
-        """How many training examples an epoch reads; fewer than there are where the last, smaller batch is left out."""
+        """The number of training examples per epoch; smaller than the split if the last, smaller batch is left out."""
         return min(len(self.data.train), self.steps_per_epoch * self.batch_size)
 
     def start_stage(self, stage: int) -> None:
-        """Make ready for a stage, which begins with an empty memory."""
+        """Start a stage, with an empty memory."""
         self.stage = stage
         self.memory = Memory()
 
@@ -186,22 +186,22 @@ class Trainer(ABC):
 
     @property
     def converged(self) -> bool:
-        """Whether further steps of this stage would change nothing."""
+        """Whether more steps of this stage would change nothing."""
         return False
 
     def rates(self, step: int) -> dict[str, float]:
-        """Scheduled numbers of a step of the stage, for the record."""
+        """The scheduled numbers of a step of the stage, for its record."""
         return {}
 
-    def check_health(self, means: dict[str, float]) -> None:  # noqa: B027 (most have nothing to say)
-        """Called with the recorded means of the terms; may append warnings to `notices`, each of which is told once."""
+    def check_health(self, means: dict[str, float]) -> None:  # noqa: B027 (most trainers have no check)
+        """Called with the recorded means of the terms; may append warnings to `notices`; the user sees each once."""
 
     def diagnose(self, step: int) -> str | None:
         """The first layer with a value that is not finite in step number `step`, with the weights before it."""
         return None
 
     def state(self) -> dict:
-        """All that a bit-exact continuation needs."""
+        """The state for a bit-exact continuation."""
         return {
             "stage": self.stage,
             "model": self.model.state_dict(),
@@ -211,7 +211,7 @@ class Trainer(ABC):
         }
 
     def restore(self, state: dict) -> None:
-        """Take up what `state` returned, so that a resumed run goes on to the bit. An override adds what is its own."""
+        """Restore what `state` returned, for a bit-exact continuation. An override adds its own state."""
         self.start_stage(state.get("stage", 0))
         if self.judge:
             self.judge.load_weights(state.get("judge"))
@@ -223,27 +223,27 @@ class Trainer(ABC):
     # -- figures and pictures -------------------------------------------------------------------------------------
 
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named figures of a batch, each (N,), one value per example: whose means `evaluate_split` takes.
+        """Named metrics of a batch, each (N,), one value per example; `evaluate_split` computes their means.
 
-        A figure that some examples lack (the error inside a hole, where there is none) has fewer values.
+        If some examples have no value (the error inside a hole, without a hole), there are fewer than N.
         """
         raise NotImplementedError
 
     @abstractmethod
     def images(self) -> dict[str, np.ndarray]:
-        """Named pictures (H, W, 3) uint8 of the model as it is, without effect on training."""
+        """Named pictures (H, W, 3) uint8 of the current model, without effect on training."""
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
-        """All figures of a split, the judge's among them, without effect on training.
+        """All metrics of a split, also the judge's, without effect on training.
 
-        full  False, in the course of a run: the judge compares with some examples, and no likelihood is sampled. What is left
-              out then takes minutes
+        full  False during a run: the judge uses fewer examples, and the likelihood is not sampled, since both take
+              minutes
 
         Figures:
-        judge_examples  how many examples of the split the judge compares with
-        judge_pairs     how many of them at most are compared pair by pair, for kernel_distance, precision and recall
+        judge_examples  number of examples of the split that the judge compares with
+        judge_pairs     largest number of them that are compared in pairs, for kernel_distance, precision and recall
         """
-        with randomness.fork_rng(self.seed, self.device):  # even a library that is imported now may draw, as scikit-learn does
+        with randomness.fork_rng(self.seed, self.device):  # an import may draw random numbers (scikit-learn)
             figures = self.evaluate_split(split)
         figures |= self.evaluate_metrics(split)
         if self.judge:
@@ -255,7 +255,7 @@ class Trainer(ABC):
         return figures
 
     def evaluate_metrics(self, split: str) -> dict[str, float]:
-        """The figures that the model brings itself, over a split."""
+        """The model's own metrics, over a split."""
         metrics, feed = self.model.metrics(), BatchBuilder(self.data.split(split), self.noise)
         with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             for batch in feed.sequential(generator) if metrics else ():
@@ -264,7 +264,7 @@ class Trainer(ABC):
             return {metric.name: metric.compute() for metric in metrics}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        """The means of `batch_metrics` over a split, in float32 with sums in float64; each over the examples that have it."""
+        """The means of `batch_metrics` over a split, in float32 with sums in float64; over the examples that have them."""
         feed = BatchBuilder(self.data.split(split), self.noise)
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
@@ -274,14 +274,14 @@ class Trainer(ABC):
                     total = values.sum(dtype=torch.float64 if self.device.type != "mps" else torch.float32)
                     sums[name] = sums[name] + total if name in sums else total
                     counts[name] = counts.get(name, 0) + len(values)
-        totals = torch.stack(list(sums.values())).tolist()  # one wait for the device
+        totals = torch.stack(list(sums.values())).tolist()  # waits only once for the device
         return {name: total / counts[name] for name, total in zip(sums, totals, strict=True) if counts[name]}
 
     @contextmanager
     def preview(self) -> Iterator[Preview]:
-        """What pictures are made from: always the same images, of the validation set where there is one.
+        """The inputs of pictures: always the same images, from the validation split if there is one.
 
-        Of a table whose validation split is a handful of rows, which would make an empty plot, of the training set.
+        For a table with very few validation rows they are from the training split.
         """
         enough = 1 if self.model.spec.kind == "image" else PLOTTED
         feed = BatchBuilder(self.data.validation if len(self.data.validation) >= enough else self.data.train, self.noise)
@@ -291,6 +291,6 @@ class Trainer(ABC):
 
 
 def trainer_of(model: type[Model] | Model) -> type[Trainer]:
-    """The trainer that a model's base class names."""
+    """The trainer that is named by a model's base class."""
     module, _, name = model.trainer.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -141,7 +141,7 @@ def test_an_encoder_that_has_not_come_to_its_last_stage_is_refused(nnlab) -> Non
         shutil.copy(run.checkpoints / "step-000011.pt", run.checkpoints / f"{name}.pt")
     status, _, error = nnlab("train", "model=transfer", f"model.encoder={run.path}")
     assert status == 2
-    assert error == f"nnlab: model.encoder: {run.path} has not come to its last stage; go on with it first\n"
+    assert error == f"nnlab: model.encoder: {run.path} has not reached its last stage; resume it first\n"
     assert not Path("outputs").exists()
 
 

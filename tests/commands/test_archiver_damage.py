@@ -130,7 +130,7 @@ def test_a_table_makes_no_images(nnlab, trained):
     trained("data=iris")
     assert nnlab("compress", "last", "-o", "codes.npz")[0] == 0
     error = nnlab("decompress", "last", "codes.npz", "-o", "back")[2]
-    assert "-o back: Iris is a table of 4 columns, of which there is no picture" in error
+    assert "-o back: Iris is a table of 4 columns, so there is no picture" in error
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ TYPED = {
     "trainer.show_every=5": "trainer.show_every: expected auto or a text such as '5 epochs', '200 steps' or never, got 5",
     "trainer.precision=float64": "trainer.precision: expected auto or float32 or bfloat16, got 'float64'",
     "seed=-1": "seed: expected a whole number between 0 and 4294967295, got -1",
-    "device=cuda:99": "device: 'cuda:99' asked for, but torch sees",
+    "device=cuda:99": "device: 'cuda:99' is not there: torch sees",
     "device=tpu": "device: expected auto, cpu, cuda, cuda:N or mps, got 'tpu'",
     "data=image_folder": "data.folder: needs a value; add data.folder=…",
     "model._target_=os.system": "model._target_: os.system lies outside nnlab",
@@ -185,7 +185,7 @@ def test_run_folders_that_cannot_be_used(nnlab, run_folder: Path) -> None:
     )
     assert "completed; to train longer" in error_of("resume", "last")
     assert "optimizer.lr: cannot change in a run that has begun" in error_of("resume", "last", "optimizer.lr=1")
-    assert "device: 'cuda:99' asked for" in error_of("sample", "last", "--device", "cuda:99")
+    assert "device: 'cuda:99' is not there" in error_of("sample", "last", "--device", "cuda:99")
     assert "'smaple' is no verb; did you mean 'sample'?" in error_of("smaple")
 
     config = run_folder / "config.yaml"

@@ -56,7 +56,7 @@ def test_data_that_are_drawn_at_each_reading_give_the_same_picture(nnlab, traine
         (["--from", "99999", "--to", "0"], "--from 99999: the test split has images 0 … 358"),
         (["--from", "0,1", "--to", "0,359"], "--to 359: the test split has images 0 … 358"),
         (["--from", "-1", "--to", "0"], "--from -1: the test split has images 0 … 358"),
-        (["--from", "0,1", "--to", "2"], "--from, --to: 2 and 1 images; a row needs one of each"),
+        (["--from", "0,1", "--to", "2"], "--from, --to: 2 and 1 images; each row needs one of both"),
         (
             ["--from", "0", "--to", "1", "--steps", "1"],
             "--steps: expected a whole number between 2 and 100, got 1",
@@ -86,7 +86,7 @@ def test_what_is_no_number_or_left_out_is_a_matter_of_usage(nnlab, typed):
 def test_models_and_data_of_which_there_is_no_picture(nnlab, trained):
     trained("data=moons")
     typed = ["--from", "0", "--to", "1"]
-    assert "interpolate: Moons is a table of 2 columns, of which there is no picture" in nnlab("interpolate", "last", *typed)[2]
+    assert "interpolate: Moons is a table of 2 columns, so there is no picture" in nnlab("interpolate", "last", *typed)[2]
     trained(model="kmeans")
     assert "interpolate: KMeans cannot decode a code; models that can: aae, ae, " in nnlab("interpolate", "last", *typed)[2]
 

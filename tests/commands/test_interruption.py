@@ -295,7 +295,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(nnlab) -> None:
         path.unlink()
     status, out, error = nnlab("resume", "broken")
     assert status == 0, error
-    assert "no checkpoint was saved, so the run begins anew" in out
+    assert "no checkpoint was saved, so the run starts again" in out
     assert same_bits(weights(broken), weights(RunFolder(Path("whole"))))
 
 

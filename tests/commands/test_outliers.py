@@ -116,7 +116,7 @@ def test_a_wider_table_has_its_figures_alone(nnlab, trained) -> None:
     assert json.loads(out)["auc"] > 0.98, "the other two species lie far off"
     assert not (only_run().images / "outliers.png").exists()
     status, _, error = nnlab("outliers", "last", "-o", "own.png")
-    assert (status, error) == (2, "nnlab: -o own.png: Iris is a table of 4 columns, of which there is no picture\n")
+    assert (status, error) == (2, "nnlab: -o own.png: Iris is a table of 4 columns, so there is no picture\n")
     assert not Path("own.png").exists()
 
 

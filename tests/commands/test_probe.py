@@ -85,15 +85,17 @@ def test_a_fit_that_was_cut_short_is_told(nnlab, trained, monkeypatch) -> None:
     monkeypatch.setattr(probe, "MOST_STEPS", 1)
     status, out, error = nnlab("probe", "last", "--labels", "20", "--seeds", "2")
     assert (status, error) == (0, "")
-    assert "had not converged, and its figure may be low: codes of PCA (4) by 20, raw pixels (64) by 20, PCA (4) by 20" in out
+    assert (
+        "did not converge, and the accuracy may be too low: codes of PCA (4) by 20, raw pixels (64) by 20, PCA (4) by 20" in out
+    )
     assert figures()["encoders"]["PCA (4)"]["20"]["converged"] is False
 
 
 def test_numbers_of_labels_that_cannot_be_are_refused(nnlab, trained) -> None:
     trained()
     for labels, expected in {
-        "9,100": "nnlab: --labels 9: Digits has 10 classes, each of which takes at least one label\n",
-        "10,1296": "nnlab: --labels 1296: there are 1295 training examples; all takes them all\n",
+        "9,100": "nnlab: --labels 9: Digits has 10 classes, and each needs at least one label\n",
+        "10,1296": "nnlab: --labels 1296: there are only 1295 training examples; all uses all of them\n",
     }.items():
         assert nnlab("probe", "last", "--labels", labels)[::2] == (2, expected)
     for labels, expected in {
@@ -115,7 +117,7 @@ def test_data_without_labels_are_refused(nnlab, trained) -> None:
 def test_a_single_class_is_refused(nnlab, trained) -> None:
     trained("data.classes=[4]")
     status, _, error = nnlab("probe", "last")
-    assert (status, "of one class, which leaves nothing to tell apart" in error) == (2, True)
+    assert (status, "all of one class" in error) == (2, True)
 
 
 def test_a_model_that_cannot_encode_is_refused(nnlab, trained, monkeypatch) -> None:

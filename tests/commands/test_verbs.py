@@ -137,7 +137,7 @@ def test_what_is_made_from_codes_takes_a_model_that_decodes(nnlab, typed: list[s
 @pytest.mark.parametrize("typed", [["perturb", "--index", "0"], ["attribute", "--plus", "1", "--minus", "0"]], ids=str)
 def test_of_a_table_there_is_no_picture(nnlab, typed: list[str]) -> None:
     nnlab("train", *small("ae"), "data=iris", "trainer.steps=1")
-    assert f"{typed[0]}: Iris is a table of 4 columns, of which there is no picture" in nnlab(typed[0], "last", *typed[1:])[2]
+    assert f"{typed[0]}: Iris is a table of 4 columns, so there is no picture" in nnlab(typed[0], "last", *typed[1:])[2]
 
 
 def test_python_loads_what_the_command_trained(nnlab) -> None:

@@ -35,9 +35,11 @@ def test_a_comment_belongs_to_the_key_on_its_line() -> None:
 
 
 def test_the_later_of_two_files_says_it() -> None:
-    assert reasons(["model=ae"]).beside["trainer.batch_size"] == "examples of an update"
+    assert reasons(["model=ae"]).beside["trainer.batch_size"] == "examples per update"
     found = reasons(["model=rbm"])
-    assert found.beside["trainer.batch_size"] == "a gradient that is drawn needs its mean over this many"
+    assert (
+        found.beside["trainer.batch_size"] == "examples per update: the mean over them lowers the noise of the sampled gradient"
+    )
     chosen = {"data": "digits", "optimizer": "sgd_linear", "trainer": "contrastive", "model": "rbm"}
     assert {group: path.stem for group, path in found.chosen.items()} == chosen
 
@@ -46,7 +48,8 @@ def test_the_page_shows_values_and_reasons(nnlab, own_folder: Path, monkeypatch:
     monkeypatch.setenv("COLUMNS", "120")
     status, out, error = nnlab("train", "model=rbm", "trainer.k=3", "--help")
     assert (status, error) == (0, "")
-    assert "  trainer.k=3                     Gibbs steps an update; more come nearer to the likelihood's gradient\n" in out
+    reason = "Gibbs steps per update; with more, the gradient is closer to that of the likelihood"
+    assert f"  trainer.k=3                     {reason}\n" in out
     assert "model=rbm: Restricted Boltzmann machine" in out
     assert "_target_" not in out
     assert max(map(len, out.splitlines())) <= 120

@@ -107,7 +107,7 @@ def test_bernoulli_agrees_with_its_probabilities():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_table_is_refused_in_one_sentence(kind, tmp_path):
-    with pytest.raises(BadInput, match=r"^data\.binarize: mine is a table of 5 columns, and only images can be binarized$"):
+    with pytest.raises(BadInput, match=r"^data\.binarize: mine is a table of 5 columns, but only images can be binarized$"):
         levels(tmp_path, np.random.default_rng(0).random((20, 5)), binarize=kind)
 
 

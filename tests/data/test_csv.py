@@ -190,7 +190,7 @@ FILES = {
     "an unknown label": (b"a,b\n1,2\n", {"label": "c"}, r"data\.label: 'c' is no column of .*; it has a, b\. Or give a number"),
     "a label twice": (b"a,a\n1,2\n", {"label": "a"}, r"data\.label: 'a' is the name of several columns"),
     "a label beyond": (b"a,b\n1,2\n", {"label": 2}, r"data\.label: 2 of 2 columns; they are numbered 0 … 1"),
-    "a label alone": (b"a\n1\n", {"label": "a"}, r"data\.label: .* has one column alone"),
+    "a label alone": (b"a\n1\n", {"label": "a"}, r"data\.label: .* has only one column"),
     "too few for a test": (b"a\n1\n2\n3\n", {}, r"data\.test: 0\.1 of 3 examples leaves none"),
 }
 

@@ -225,7 +225,7 @@ def test_test_images_that_are_also_learned_from_are_counted(tmp_path):
             pixels = np.random.default_rng(i).integers(0, 256, (5, 4), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / part / f"{i}.png")
     data = ImageFolder(root="", folder=str(tmp_path)).open(torch.device("cpu"))
-    assert data.remarks == ("3 of 6 test images are also among the training images, to the byte",)
+    assert data.remarks == ("3 of 6 test images are also training images, byte by byte",)
 
 
 def test_the_size_is_known_before_an_image_is_resized(tmp_path):

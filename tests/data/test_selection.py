@@ -104,7 +104,7 @@ def test_a_file_lists_places_of_the_split_each_once(own_folder, split, name):
     ("name", "content", "expected"),
     [
         ("nowhere.txt", None, "--plus nowhere.txt: no such file"),
-        ("empty.txt", "\n\n", "--plus empty.txt: holds no index; expected one a line"),
+        ("empty.txt", "\n\n", "--plus empty.txt: holds no index; expected one per line"),
         ("word.txt", "3\nthree\n", "--plus word.txt, line 2: expected a whole number, got 'three'"),
         ("huge.txt", "9" * 30, "--plus huge.txt: cannot be read as indices"),
         ("bytes.txt", b"\xff\xfe", "--plus bytes.txt: cannot be read as indices"),

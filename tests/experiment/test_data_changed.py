@@ -118,7 +118,7 @@ def test_changed_data_are_seen_with_the_runs_own_mean_and_deviation(nnlab) -> No
     assert json.loads(nnlab("evaluate", "run", "--data-changed")[1])["data_changed"] == ["other values"]
     status, out, error = nnlab("resume", "run", "trainer.epochs=3", "--data-changed")
     assert status == 0, error
-    assert "from step 2 on other data than before: other values" in out
+    assert "from step 2 on different data than before: other values" in out
     assert RunFolder(Path("run")).read_status()["data_changed"]["differs"] == ["other values"]
     again = open_run("run", "last").state["spec"]
     assert (again["mean"], again["std"]) == (known["mean"], known["std"])

@@ -125,6 +125,6 @@ def test_a_run_stores_its_training_set() -> None:
 
 def test_too_many_patterns_are_told_with_the_load(nnlab) -> None:
     _, out, _ = nnlab("train", "model=hopfield", "trainer.show_every=never", "data.limit=100")
-    assert "90 patterns in 64 units, a load of 1.41: more than the 0.138 that hebb holds" in out
+    assert "90 patterns in 64 units, a load of 1.41: over the limit of 0.138 that hebb has" in out
     _, out, _ = nnlab("train", "model=hopfield", "trainer.show_every=never", "data.limit=8")
     assert "a load of" not in out

@@ -167,15 +167,15 @@ REFUSED = {
         ("trainer=som_batch", "model.distance=manhattan"),
         "there is no batch rule; choose trainer=som .* or one of the distances euclidean, minkowski with p=2, dot, cosine",
     ),
-    "a rate in a batch": (("trainer=som", "trainer.update=batch"), "trainer.rate: has no use"),
+    "a rate in a batch": (("trainer=som", "trainer.update=batch"), "trainer.rate: not used"),
     "no rate online": (("trainer=som_batch", "trainer.update=online"), "trainer.rate: online updates need one"),
-    "a hat in batches": (("model.neighbourhood=mexican_hat",), "a mexican_hat also pushes away"),
-    "a radius without a neighbourhood": (("model.neighbourhood=none",), "trainer.radius: has no use without a neighbourhood"),
+    "a hat in batches": (("model.neighbourhood=mexican_hat",), "a mexican_hat pushes units away"),
+    "a radius without a neighbourhood": (("model.neighbourhood=none",), "trainer.radius: not used without a neighbourhood"),
     "no p": (("model.distance=minkowski",), "model.p: minkowski's distance needs its p"),
-    "a p of no use": (("model.p=3",), "model.p: has no use with distance=euclidean"),
+    "a p of no use": (("model.p=3",), "model.p: is not used with distance=euclidean"),
     "weights of another length": (("model.distance=minkowski", "model.p=1", "model.weights=[1,2]"), "2 of 64 features"),
-    "a chain of hexagons": (("model.rows=1", "model.lattice=hexagonal"), "a chain has no hexagons"),
-    "an odd torus": (("model.lattice=hexagonal", "model.periodic=true"), "3 rows of hexagons do not close"),
+    "a chain of hexagons": (("model.rows=1", "model.lattice=hexagonal"), "a chain cannot be hexagonal"),
+    "an odd torus": (("model.lattice=hexagonal", "model.periodic=true"), "3 rows of hexagons cannot form a torus"),
 }
 
 

@@ -68,7 +68,7 @@ def test_the_estimate_of_a_run_is_that_of_more_samples_on_the_same_data():
     [
         (["model=beta_vae", "model.beta=-1"], "model.beta: expected a number ≥ 0, got -1"),
         (["model=iwae", "model.k=0"], "model.k: expected a whole number ≥ 1, got 0"),
-        (["model=beta_vae", "model.warmup=9", "trainer.epochs=3"], "model.warmup: 9 epochs until beta is whole in a run of 3"),
+        (["model=beta_vae", "model.warmup=9", "trainer.epochs=3"], "model.warmup: 9 epochs until beta is full, in a run of 3"),
         (["model=vae", "model.sigma=0"], "model.sigma: expected a number ≥ 0.0001 or learned, got 0"),
         (["model=vae", "model.sigma=0.1"], "model.sigma: has no effect under bernoulli"),
         (["model=vae", "data=moons", "model.likelihood=bernoulli"], "model.likelihood: bernoulli needs values within [0, 1]"),

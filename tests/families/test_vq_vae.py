@@ -282,7 +282,7 @@ def test_a_codebook_larger_than_a_batch_can_fill_is_remarked() -> None:
     (remark,) = built(*SMALL, "trainer.batch_size=3").trainer.notices
     assert "model.codes: 16 codes, but a batch of 3 has only 12 places" in remark
     (remark,) = built(*SMALL, "model.codes=999", "data.limit=200", "trainer.batch_size=900", "model.restart=0").trainer.notices
-    assert "a batch of 180 has only 720 places to use one; some will never be used" in remark
+    assert "a batch of 180 images has only 720 places; some codes will never be used" in remark
 
 
 def test_a_codebook_that_next_to_nothing_is_made_of_is_remarked_before_the_prior_learns_it() -> None:

@@ -111,7 +111,7 @@ def test_labels_beyond_the_classes_are_refused(labels):
 def test_what_has_no_diagram_is_refused():
     with pytest.raises(ValueError, match="bins: expected at least 1, got 0"):
         reliability(torch.eye(2), torch.tensor([0, 1]), bins=0)
-    with pytest.raises(ValueError, match=r"labels: expected \(2,\), one an example, got \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"labels: expected \(2,\), one per example, got \(2, 2\)"):
         reliability(torch.eye(2), torch.eye(2))
     with pytest.raises(ValueError, match="at least one example"):
         expected_calibration_error(torch.zeros(0, 2), torch.zeros(0))

@@ -92,7 +92,7 @@ def test_what_is_no_classification_is_refused():
         class_shares(torch.zeros(0, 3))
     with pytest.raises(ValueError, match="finite class probabilities"):
         mode_coverage(torch.tensor([[0.5, torch.nan]]))
-    with pytest.raises(ValueError, match=r"labels: expected \(4,\), one an example, got \(3,\)"):
+    with pytest.raises(ValueError, match=r"labels: expected \(4,\), one per example, got \(3,\)"):
         class_agreement(of_classes([2, 2]), torch.zeros(3))
 
 

@@ -198,7 +198,7 @@ def test_codes_that_are_not_there_take_no_memory(run: Path, nnlab) -> None:
                 lying.writestr(entry, head.getvalue() + bytes(16) if entry == f"{name}.npy" else known.read(entry))
         status, _, error = nnlab("decompress", str(run), "d.npz", "-o", "out.npz")
         assert status == 2
-        assert f"{name} is said to have shape" in error
+        assert f"the header of {name} says shape" in error
 
 
 def test_json_shows_what_a_terminal_would_obey() -> None:

@@ -196,7 +196,7 @@ def test_the_users_own_places_and_configs_are_no_hindrance(nnlab, own_folder: Pa
 def test_no_option_of_resume_is_dropped(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert nnlab("train", "-m", *SWEEP)[0] == 0
     assert "--checkpoint: belongs to one run" in nnlab("resume", "sweep", "--checkpoint", "last")[2]
-    assert "-cd: has no use for a run" in nnlab("resume", "sweep/0", "-cd", ".")[2]
+    assert "-cd: not used for a run" in nnlab("resume", "sweep/0", "-cd", ".")[2]
     job = RunFolder(Path("sweep/1"))
     job.write_status("running", host="elsewhere")
     shutil.copy(job.checkpoints / "previous.pt", job.checkpoints / "last.pt")

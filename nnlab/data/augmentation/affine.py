@@ -14,11 +14,11 @@ from nnlab.errors import BadInput
 
 
 class Affine(Augmentation):
-    """Each image shifted, mirrored and cropped at random, in one bilinear resampling (Krizhevsky et al. 2012).
+    """Each image is shifted, mirrored and cropped at random, in one bilinear resampling (Krizhevsky et al. 2012).
 
-    shift  up to so many pixels up or down and to a side, whole ones; what comes in is the value `low`
+    shift  at most this many whole pixels in each direction; new pixels have the value `low`
     flip   mirrored left to right, with probability ½
-    crop   a part of each side, between 1 − crop and 1 of it, at a random place, enlarged to the whole
+    crop   a random part, between 1 − crop and 1 of each side, enlarged to the whole image
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Affine(Augmentation):
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         grid = nn.functional.affine_grid(self.matrices(len(x), x.device, generator), x.shape, align_corners=False)
         moved = nn.functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
-        within = grid.abs().amax(-1) <= 1  # of the image's outer edges, which lie half a pixel beyond its last centres
+        within = grid.abs().amax(-1) <= 1  # the image's outer edges are half a pixel beyond the last pixel centres
         return moved.where(within[:, None], self.spec.low)
 
     def matrices(self, n: int, device: torch.device, generator: torch.Generator) -> Tensor:
-        """(N, 2, 3) from a place in the result to one in the image; coordinates run from −1 to 1, x before y."""
+        """(N, 2, 3) from a place in the result to a place in the image; coordinates from −1 to 1, x before y."""
         height, width = self.spec.shape[1:]
         u = torch.rand((n, 6), device=device, generator=generator)
         size = 1 - self.crop * u[:, 0]

@@ -1,4 +1,4 @@
-"""Random changes of the training images under which an image stays what it is. On the device, by the batch."""
+"""Random changes of training images that keep the class. On the device, for a whole batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No augmentation: training images as they are."""
+"""No augmentation."""
 
 from __future__ import annotations
 

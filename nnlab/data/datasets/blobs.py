@@ -13,7 +13,7 @@ from nnlab.data.generated import Generated
 class Blobs(Generated):
     """Round Gaussians of equal size, from scikit-learn (`make_blobs`).
 
-    centers  how many; they lie at random in the square from −10 to 10
+    centers  number of Gaussians, at random places in the square from −10 to 10
     noise    standard deviation of each Gaussian
     """
 

@@ -1,4 +1,4 @@
-"""CIFAR-10, which is downloaded where it is absent."""
+"""CIFAR-10; it is downloaded if it is missing."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class CIFAR10(Images):
 
     @property
     def folder(self) -> Path:
-        """Where torchvision unpacks the set, under the root of all datasets."""
+        """The folder where torchvision unpacks the dataset, inside the root of all datasets."""
         return self.root / "cifar-10-batches-py"
 
     def size(self) -> int:
         return 60_000 * (3 * 32 * 32 + 8)
 
     def load(self) -> Arrays:
-        """x (N, 3, 32, 32) uint8, labels (N,). Raises BadInput if the files are damaged, or absent without a network."""
+        """x (N, 3, 32, 32) uint8, labels (N,). Raises BadInput if the files are damaged, or if they cannot be downloaded."""
         from torchvision import datasets
 
         present = self.folder.exists()

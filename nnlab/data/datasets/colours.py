@@ -20,9 +20,9 @@ DRAW = 0xC010
 class Colours(Table):
     """The colours of an image: a table of its pixels' red, green and blue, each from 0 to 1.
 
-    file    the image: inside root, or an absolute path; None takes a photograph that comes with scikit-learn
-    pixels  at most so many, drawn once
-    test    share set aside for the test
+    file    the image: inside root, or an absolute path; None is a photograph from scikit-learn
+    pixels  at most this many, drawn once
+    test    share of the test split
     """
 
     def __init__(

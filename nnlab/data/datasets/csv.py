@@ -19,17 +19,17 @@ from nnlab.data.table import Table
 from nnlab.errors import BadInput, one_line
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "bar": "|"}
-TOLD = 5  # problems of a file that are told one by one
+TOLD = 5  # at most this many problems of a file are listed
 LARGEST = 3.4e38  # of float32
 
 
 class Csv(Table):
-    """A user's table in a text file: a line a row, numbers everywhere but in the column of labels.
+    """A user's table in a text file: one row per line; all columns are numbers, except the column of labels.
 
-    header     whether the first line names the columns
-    label      that column's name, or its number from 0 (from the end: −1, …); None where there are no labels
+    header     whether the first line has the names of the columns
+    label      that column's name, or its number from 0 (−1 is the last); None without labels
     delimiter  between two columns
-    test       share set aside for the test, class by class
+    test       share of each class in the test split
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class Csv(Table):
         return self.file.stem
 
     def size(self) -> int:
-        """Bytes of the table as it will be kept: the number of lines times the number of columns."""
+        """Bytes of the table in memory: the number of lines times the number of columns."""
         columns = len(self.names())
         with self.file.open("rb") as file:
             lines = 1 + sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(2**20), b""))
         return lines * (columns * 4 + 8)
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Each record that is not empty, its cells stripped, with the number of the line where it begins.
+        """Each record that is not empty, its cells stripped, with the number of its first line.
 
-        Raises BadInput if the file is absent or no such text.
+        Raises BadInput if the file is missing or is not such a text.
         """
         line = 0
         try:
@@ -81,10 +81,10 @@ class Csv(Table):
             raise BadInput(f"data.file: {self.file}, line {line + 1}: cannot be read ({one_line(error)})") from error
 
     def names(self) -> list[str]:
-        """Names of all columns, numbered where they have none."""
+        """Names of all columns; numbers if there are no names."""
         line, first = next(self.records(), (0, []))
         if not first:
-            raise BadInput(f"data.file: {self.file} is empty; expected a line a row")
+            raise BadInput(f"data.file: {self.file} is empty; expected one row per line")
         if not self.header:
             return [f"column {i}" for i in range(len(first))]
         if looks_like_a_row(first):
@@ -95,11 +95,11 @@ class Csv(Table):
         return [cell or f"column {i}" for i, cell in enumerate(first)]
 
     def label_column(self, names: list[str]) -> int | None:
-        """The number of the column of labels. Raises BadInput if there is none of that name or number, or nothing else."""
+        """The number of the column of labels. Raises BadInput if it does not exist, or is the only column."""
         if self.label is None:
             return None
         if len(names) == 1:
-            raise BadInput(f"data.label: {self.file} has one column alone, which cannot be the label; is data.delimiter right?")
+            raise BadInput(f"data.label: {self.file} has only one column, which cannot be the label; is data.delimiter right?")
         if isinstance(self.label, int):
             if not -len(names) <= self.label < len(names):
                 raise BadInput(f"data.label: {self.label} of {len(names)} columns; they are numbered 0 … {len(names) - 1}")
@@ -110,7 +110,7 @@ class Csv(Table):
         return names.index(self.label)
 
     def load(self) -> Arrays:
-        """x (N, D) float64, labels (N,) where a column holds them. Raises BadInput with the cells that are no numbers."""
+        """x (N, D) float64, labels (N,) if there is a column of labels. Raises BadInput with the cells that are not numbers."""
         names = self.names()
         at = self.label_column(names)
         values, labels, problems, count = array("d"), [], [], 0
@@ -124,8 +124,8 @@ class Csv(Table):
                 labels.append(cells[at or 0])
                 values.extend(numbers)
             else:
-                found = self.check(line, cells, names, at)
-                problems, count = (problems + found)[:TOLD], count + len(found)
+                line_problems = self.check(line, cells, names, at)
+                problems, count = (problems + line_problems)[:TOLD], count + len(line_problems)
             for i in [i for i in texts if i < len(cells)]:
                 if is_number(cells[i]):
                     del texts[i]
@@ -144,7 +144,7 @@ class Csv(Table):
         return with_test(x, y, self.test, classes, columns=columns)
 
     def refuse_texts(self, columns: list[int], names: list[str], rows: int) -> None:
-        """Raise BadInput if there are columns without a single number: one sentence each, and no list of their cells."""
+        """Raise BadInput if there are columns without any number: one sentence per column, without a list of cells."""
         if columns and rows > 1:
             quoted = [f"column '{names[i]}' holds no number in any of {rows:,} rows" for i in columns[:TOLD]]
             remedy = f"if it is the label, add data.label={names[columns[0]]}" if self.label is None else "remove it"
@@ -169,19 +169,19 @@ class Csv(Table):
         return problems
 
     def hint(self, line: int, cell: str) -> str:
-        """What may have been meant by a text where a number stands elsewhere."""
-        other = next((name for name, sign in DELIMITERS.items() if sign in cell and name != self.delimiter), None)
-        if other and all(is_number(part) for part in cell.split(DELIMITERS[other])):
-            return f"; if columns are parted so, add data.delimiter={other}"
+        """A guess about a text in a column of numbers."""
+        delimiter = next((name for name, sign in DELIMITERS.items() if sign in cell and name != self.delimiter), None)
+        if delimiter and all(is_number(part) for part in cell.split(DELIMITERS[delimiter])):
+            return f"; if this separates the columns, add data.delimiter={delimiter}"
         if line == 1:
             return "; if the first line names the columns, leave data.header=true"
         return "; if it is a label, name its column in data.label" if self.label is None else ""
 
 
 def as_numbers(cells: list[str]) -> list[float]:
-    """The numbers that texts stand for; none at all if one is no number that float32 holds.
+    """The texts as numbers; an empty result if one of them is not a number of float32.
 
-    So nan and inf are none, nor is 1_000, which only Python reads.
+    nan and inf are not numbers here, and 1_000 is not one either.
     """
     try:
         numbers = list(map(float, cells))
@@ -191,21 +191,21 @@ def as_numbers(cells: list[str]) -> list[float]:
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number that float32 holds."""
+    """Whether a text is a finite number of float32."""
     return bool(as_numbers([text]))
 
 
 def looks_like_a_row(names: list[str]) -> bool:
-    """Whether the first line's cells, or all but one, are numbers, and more than the columns' own: 0, 1, 2, …"""
+    """Whether the cells of the first line (all, or all but one) are numbers, and not just 0, 1, 2, …"""
     numbers = [float(name) for name in names if is_number(name)]
     counting = [numbers[0] + i for i in range(len(numbers))] if numbers and numbers[0] in (0, 1) else []
     return len(numbers) >= max(1, len(names) - 1) and numbers != counting
 
 
 def whole_numbers(labels: list[str]) -> np.ndarray:
-    """Labels that are whole numbers as such, so that class 10 stands after class 9; any others as texts.
+    """Labels as integers, if they all are, so that class 10 comes after class 9; else as texts.
 
-    Only where each is written as its number is: 07 and 7 are two labels, and so are 1_0 and 10.
+    07 and 7 are two labels, and so are 1_0 and 10, so these stay texts.
     """
     with suppress(ValueError, OverflowError):
         numbers = [int(label) for label in labels]

@@ -1,4 +1,4 @@
-"""Handwritten digits of 8×8 pixels, which come with scikit-learn and need no download."""
+"""Handwritten digits of 8×8 pixels from scikit-learn, without a download."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COUNT = 1797
 class Digits(Images):
     """Handwritten digits of 8×8 pixels with 17 gray levels, from scikit-learn (Alpaydin & Kaynak 1998).
 
-    Values are k/16, k = 0 … 16. The set comes without a test: a fifth of each class, always the same, is set aside.
+    Values are k/16, k = 0 … 16. There is no test split: a fifth of each class is used, always the same.
     """
 
     def size(self) -> int:
@@ -33,6 +33,6 @@ class Digits(Images):
 
 
 def file() -> Path:
-    """Where scikit-learn keeps them: `load_digits` reads it, too, but takes two seconds to import."""
+    """The file of scikit-learn. `load_digits` reads the same file, but takes two seconds to import."""
     (package,) = importlib.util.find_spec("sklearn").submodule_search_locations
     return Path(package) / "datasets" / "data" / "digits.csv.gz"

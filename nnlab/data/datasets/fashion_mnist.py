@@ -1,10 +1,10 @@
-"""Fashion-MNIST, gray images of garments."""
+"""Fashion-MNIST, gray images of clothes."""
 
 from nnlab.data.idx import IdxDataset
 
 
 class FashionMNIST(IdxDataset):
-    """Garments in ten classes (Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a novel image dataset")."""
+    """Clothes in ten classes (Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a novel image dataset")."""
 
     title = "Fashion-MNIST"
     torchvision_name = "FashionMNIST"

@@ -1,4 +1,4 @@
-"""A user's own images in a folder, with a subfolder per class where there are classes."""
+"""A user's own images in a folder, with one subfolder per class if there are classes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Side = Annotated[int, AtLeast(1)]
 
 
 class ImageFolder(Images):
-    """A user's own images: one folder a class (as torchvision's ImageFolder reads them), or images alone.
+    """A user's own images: one folder per class (as in torchvision's ImageFolder), or images without classes.
 
-    folder     inside `root`, or absolute; it holds the classes or images, or a `train` and perhaps a `test` that do
-    size       resize to (size, size) or (height, width), bilinear; needed where images differ in size
-    grayscale  one channel; else three, or one where every image is gray
-    test       share set aside, class by class, where there is no `test` folder
+    folder     inside `root`, or absolute; it has the classes or images, or folders `train` and perhaps `test` with them
+    size       resize to (size, size) or (height, width), bilinear; needed if the images have different sizes
+    grayscale  True: one channel; False: three channels, or one if every image is gray
+    test       share of each class in the test split, if there is no `test` folder
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class ImageFolder(Images):
         self.classes = listed[0][2]
         if any(classes != self.classes for _, _, classes in listed):
             raise BadInput(f"data.folder: {self.parts[0]} and {self.parts[1]} hold different classes")
-        channels, *sides = read_image(self.files[0][0], None, self.grayscale).shape  # a resized one may not fit into memory
+        channels, *sides = read_image(self.files[0][0], None, self.grayscale).shape  # a resized image may not fit into memory
         self.shape = (channels, *(self.resize or sides))
         return sum(map(len, self.files)) * (prod(self.shape) + 8)
 
     def load(self) -> Arrays:
-        """x (N, C, H, W) uint8, labels (N,) where there are classes; C is 1 if all images are gray. Raises BadInput."""
+        """x (N, C, H, W) uint8, labels (N,) if there are classes; C is 1 if all images are gray. Raises BadInput."""
         self.size()
         images = [self._read_all(files) for files in self.files]
         if not self.grayscale and images[0].shape[1] == 3 and all(is_gray(x) for x in images):
@@ -93,7 +93,7 @@ class ImageFolder(Images):
                 )
             x[i] = pixels
 
-        with ThreadPoolExecutor() as pool:  # PIL decodes without holding the interpreter's lock
+        with ThreadPoolExecutor() as pool:  # PIL releases Python's lock while it decodes
             for _ in pool.map(read, range(len(files))):
                 pass
         return torch.from_numpy(x)
@@ -117,16 +117,16 @@ def list_images(folder: Path) -> tuple[list[Path], Tensor | None, tuple[str, ...
         )
     files, labels = [], []
     for label, name in enumerate(classes or ["."]):
-        found = images_under(folder / name)
-        files += found
-        labels += [label] * len(found)
-        if not found:
+        paths = images_under(folder / name)
+        files += paths
+        labels += [label] * len(paths)
+        if not paths:
             raise BadInput(f"data.folder: no image in {folder / name}. Known formats: {FORMATS}")
     return files, torch.tensor(labels) if classes else None, tuple(map(printable, classes))
 
 
 def repeated(train: Tensor, test: Tensor) -> str:
-    """What to say of test images that are also among those to train on, to the byte. Empty if there are none."""
+    """A warning if test images are also training images, with equal bytes; else empty."""
     known = {x.numpy().tobytes() for x in train}
     n = sum(x.numpy().tobytes() in known for x in test)
-    return f"{n:,} of {len(test):,} test images are also among the training images, to the byte" if n else ""
+    return f"{n:,} of {len(test):,} test images are also training images, byte by byte" if n else ""

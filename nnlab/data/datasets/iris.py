@@ -1,4 +1,4 @@
-"""The iris flowers, a table of four measures, which comes with scikit-learn."""
+"""The iris flowers, a table of four measures from scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNT = 150
 class Iris(Table):
     """Four measures in cm of 150 flowers of three species, from scikit-learn (Fisher 1936, "The use of multiple …").
 
-    The set comes without a test: a fifth of each class, always the same, is set aside.
+    There is no test split: a fifth of each class is used, always the same.
     """
 
     def size(self) -> int:

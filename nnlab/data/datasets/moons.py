@@ -11,9 +11,9 @@ from nnlab.data.generated import Generated
 
 
 class Moons(Generated):
-    """Two half circles of radius 1 that reach into each other, from scikit-learn (`make_moons`).
+    """Two interleaved half circles of radius 1, from scikit-learn (`make_moons`).
 
-    noise  standard deviation of what is added to each coordinate
+    noise  standard deviation of the noise on each coordinate
     """
 
     classes = ("upper", "lower")

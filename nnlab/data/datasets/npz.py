@@ -26,14 +26,14 @@ SHAPES = "images (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels, o
 
 
 class Npz(Images, Table):
-    """A user's arrays in one .npz file: `x_train`, and where there are any `y_train`, `x_test`, `y_test`.
+    """A user's arrays in one .npz file: `x_train`, and optionally `y_train`, `x_test`, `y_test`.
 
-    Images are (N, H, W), (N, H, W, C) or (N, C, H, W); a table is (N, D), its numbers as they are.
-    Without `x_test` a share `test` of the rows is set aside, class by class.
+    Images are (N, H, W), (N, H, W, C) or (N, C, H, W); a table is (N, D).
+    Without `x_test` the test split is a share `test` of each class.
 
-    range     the numbers of an image that become 0 and 1; auto: by their type and what occurs (`readings.reading_of`);
-              None: as they are
-    channels  which axis of a shape that could be either holds the channels
+    range     the numbers of an image that become 0 and 1; auto: by type and values (`readings.reading_of`);
+              None: not scaled
+    channels  the axis of the channels, if the shape does not say it
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Npz(Images, Table):
         return self.file.stem
 
     def size(self) -> int:
-        """Bytes of the arrays as they will be kept, read off their headers."""
+        """Bytes of the arrays in memory, from their headers."""
         try:
             with zipfile.ZipFile(self.file) as archive:
                 names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
@@ -73,26 +73,26 @@ class Npz(Images, Table):
         return BadInput(f"data.file: {self.file} cannot be read ({one_line(error)}); arrays of objects are not allowed")
 
     def load(self) -> Arrays:
-        """The file's arrays as examples and labels. Raises BadInput with all that is wrong with them."""
+        """The file's arrays as examples and labels. Raises BadInput with all their problems."""
         try:
             with np.load(self.file, allow_pickle=False) as archive:  # a pickle would run code
-                found = {key: archive[key] for key in archive.files}
+                arrays = {key: archive[key] for key in archive.files}
         except DAMAGED as error:
             raise self._unreadable(error) from error
-        if "x_train" not in found:
-            names = ", ".join(found) or "nothing"
+        if "x_train" not in arrays:
+            names = ", ".join(arrays) or "nothing"
             raise BadInput(f"data.file: {self.file} has no array 'x_train'; it holds {names}")
-        problems = [p for key in ("x_train", "x_test") if key in found for p in check_values(key, found[key], self.channels)]
+        problems = [p for key in ("x_train", "x_test") if key in arrays for p in check_values(key, arrays[key], self.channels)]
         for part in ("train", "test"):
-            problems += check_labels(part, found)
-        if "x_test" in found:
-            problems += check_alike(found["x_train"], found["x_test"])
+            problems += check_labels(part, arrays)
+        if "x_test" in arrays:
+            problems += check_alike(arrays["x_train"], arrays["x_test"])
         if problems:
             raise BadInput(*problems)
-        return self._arrays(found)
+        return self._arrays(arrays)
 
-    def _arrays(self, found: dict[str, np.ndarray]) -> Arrays:
-        parts = [found[key] for key in ("x_train", "x_test") if key in found]
+    def _arrays(self, arrays: dict[str, np.ndarray]) -> Arrays:
+        parts = [arrays[key] for key in ("x_train", "x_test") if key in arrays]
         if parts[0].ndim == 2:
             kept, scale, levels = [torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)) for x in parts], 1.0, ()
         else:
@@ -100,13 +100,13 @@ class Npz(Images, Table):
             self.remark(reading.remark, channels_remark(parts[0].shape, self.channels))
             pairs = [read(channels_first(x, self.channels), reading) for x in parts]
             kept, scale, levels = [x for x, _ in pairs], pairs[0][1], reading.low_high or ()
-        y, classes = classes_of(to_dict(found["y_train"])) if "y_train" in found else (None, ())
+        y, classes = classes_of(to_dict(arrays["y_train"])) if "y_train" in arrays else (None, ())
         if len(kept) == 1:
             return replace(with_test(kept[0], y, self.test, classes, scale), range=levels)
         y_test = None
-        if "y_test" in found and classes:
+        if "y_test" in arrays and classes:
             index = {name: i for i, name in enumerate(classes)}
-            names = [str(name) for name in to_dict(found["y_test"])]
+            names = [str(name) for name in to_dict(arrays["y_test"])]
             unknown = sorted(set(names) - set(index))
             if unknown:
                 raise BadInput(f"data.file: y_test holds classes that y_train lacks: {', '.join(unknown[:5])}")
@@ -134,16 +134,16 @@ def check_values(key: str, x: np.ndarray, channels: Channels = "auto") -> list[s
     return []
 
 
-def check_labels(part: str, found: dict[str, np.ndarray]) -> list[str]:
+def check_labels(part: str, arrays: dict[str, np.ndarray]) -> list[str]:
     """Problems of the labels of a part (train or test): labels without examples, another number of them, labels missing."""
     x, y = f"x_{part}", f"y_{part}"
-    if y not in found:
+    if y not in arrays:
         return []
-    if x not in found or (part == "test" and "y_train" not in found):
-        return [f"data.file: {y} has no use without {x} and y_train"]
-    labels, n = found[y], found[x].shape[:1]
-    if found[x].ndim and labels.shape not in (n, (*n, 1)):
-        remedy = f"; of one-hot rows give {y}.argmax(1)" if labels.ndim == 2 and labels.shape[:1] == n else ""
+    if x not in arrays or (part == "test" and "y_train" not in arrays):
+        return [f"data.file: {y} is not used without {x} and y_train"]
+    labels, n = arrays[y], arrays[x].shape[:1]
+    if arrays[x].ndim and labels.shape not in (n, (*n, 1)):
+        remedy = f"; for one-hot rows use {y}.argmax(1)" if labels.ndim == 2 and labels.shape[:1] == n else ""
         return [f"data.file: {y} has shape {labels.shape}; expected one label per row of {x}, {n}{remedy}"]
     missing = np.flatnonzero(labels != labels)  # NaN, and of dates NaT
     if len(missing):
@@ -162,7 +162,7 @@ def check_alike(x_train: np.ndarray, x_test: np.ndarray) -> list[str]:
 
 
 def kept_bytes(path: Path, name: str) -> int:
-    """Of an array in an npz: bytes stay bytes, labels become int64, all else float32."""
+    """Bytes of an array in memory: bytes stay bytes, labels become int64, the rest float32."""
     with opened(path, name) as (_, shape, dtype, _):
         pass
     if name.startswith("y_"):

@@ -13,7 +13,7 @@ from nnlab.data.generated import Generated
 class Rings(Generated):
     """A circle of radius 1 around a smaller one, from scikit-learn (`make_circles`).
 
-    noise   standard deviation of what is added to each coordinate
+    noise   standard deviation of the noise on each coordinate
     factor  radius of the inner circle
     """
 

@@ -1,5 +1,5 @@
 """The noises, one per file: `noise=NAME` is NAME.py and configs/noise/NAME.yaml.
 
 base.Noise             base of the noises
-rectangles.Rectangles  base of those that change rectangles of an image
+rectangles.Rectangles  base of the noises that change rectangles
 """

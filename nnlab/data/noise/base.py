@@ -1,7 +1,7 @@
-"""Corruptions of the input: what a denoising model sees, while its target stays clean.
+"""Corruptions of the input of a denoising model; its target stays clean.
 
-Each is called with a batch of clean values and a generator, on the device. It returns the corrupted values and a mask that
-is true where it touched them, both of the batch's shape. "Pixel" means all channels of a place; in a table, one column.
+Each is called with a batch of clean values and a generator, on the device. It returns the corrupted values and a mask
+that is true where it changed them, both of the batch's shape. A pixel means all channels of a place; in a table, one column.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Share = Annotated[float, Between(0, 1)]
 class Noise(ABC):
     """Base of the corruptions; built from the data's spec, whose `low` and `high` are the values that occur.
 
-    erases    whether the input holds nothing more of a value where the mask is true
+    erases    whether the values under the mask are lost completely
     identity  whether it leaves every value as it is
     """
 

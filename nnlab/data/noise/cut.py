@@ -13,9 +13,9 @@ from nnlab.data.spec import DataSpec
 
 
 class Cut(Rectangles):
-    """A part of the image from one side on, set to `low`: what an associative memory completes.
+    """One side of the image is set to `low`; an associative memory can complete it.
 
-    amount  the share of the image that is lost
+    amount  the share of the image that is removed
     """
 
     erases = True

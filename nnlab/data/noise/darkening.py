@@ -14,7 +14,7 @@ from nnlab.data.spec import DataSpec
 
 
 class Darkening(Rectangles):
-    """`rectangles` random rectangles an image, sides up to `size` of the image's, in which x ← low + factor·(x − low)."""
+    """`rectangles` random rectangles per image, with sides up to `size` of the image's; in them x ← low + factor·(x − low)."""
 
     def __init__(
         self,

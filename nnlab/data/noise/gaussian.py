@@ -13,7 +13,7 @@ from nnlab.data.spec import DataSpec
 
 
 class Gaussian(Noise):
-    """x + ε, ε ~ N(0, σ²) with σ = std · (high − low); not clamped, so that its variance is what it says."""
+    """x + ε, ε ~ N(0, σ²) with σ = std · (high − low); not clipped, so that the variance is exactly σ²."""
 
     def __init__(self, spec: DataSpec, *, std: Annotated[float, AtLeast(0)] = 0.3) -> None:
         super().__init__(spec)

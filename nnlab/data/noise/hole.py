@@ -13,7 +13,7 @@ from nnlab.data.spec import DataSpec
 
 
 class Hole(Rectangles):
-    """One rectangle, with sides of `size` of the image's, set to `low`: what a model for inpainting has to fill."""
+    """One rectangle, with sides of `size` of the image's, is set to `low`; the model has to fill it."""
 
     erases = True
 

@@ -1,4 +1,4 @@
-"""No noise: inputs as they are."""
+"""No noise."""
 
 from __future__ import annotations
 

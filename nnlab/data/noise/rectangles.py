@@ -11,7 +11,7 @@ from nnlab.errors import BadInput
 
 
 class Rectangles(Noise):
-    """Base of the corruptions of rectangles, which need images."""
+    """Base of the corruptions of rectangles; they need images."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
@@ -22,18 +22,17 @@ class Rectangles(Noise):
             )
 
     def _pixels_of(self, share: float, side: int, key: str) -> int:
-        """How many pixels a share of a side is. Raises BadInput for a share above 0 that rounds to none."""
+        """A share of a side in pixels. Raises BadInput if a share above 0 rounds to 0 pixels."""
         pixels = round(share * side)
         if share > 0 and pixels == 0:
             least = 0.5 / side
             raise BadInput(
-                f"{key}: {share:g} of {side} pixels is none, so nothing would be lost; "
-                f"give more than {least:.2g}, or noise=none"
+                f"{key}: {share:g} of {side} pixels is 0 pixels, so nothing changes; give more than {least:.2g}, or noise=none"
             )
         return pixels
 
     def _inside(self, top: Tensor, left: Tensor, height: Tensor, width: Tensor) -> Tensor:
-        """(N, 1, H, W) bool: the pixels of a rectangle an image, whose corner and sides are (N,) each."""
+        """(N, 1, H, W) bool: the pixels of one rectangle per image; its corner and sides are (N,) each."""
         _, h, w = self.spec.shape
         rows = torch.arange(h, device=top.device)[None, :, None] - top[:, None, None]
         columns = torch.arange(w, device=top.device)[None, None, :] - left[:, None, None]

@@ -10,7 +10,7 @@ from nnlab.data.spec import DataSpec
 
 
 class SaltPepper(Noise):
-    """Each pixel with probability `amount` becomes `low` or `high`, one as likely as the other."""
+    """Each pixel with probability `amount` becomes `low` or `high`, with equal probability."""
 
     def __init__(self, spec: DataSpec, *, amount: Share = 0.2) -> None:
         super().__init__(spec)

@@ -1,4 +1,4 @@
-"""The autoencoder with fully connected networks, the plainest model of the family."""
+"""The autoencoder with fully connected networks, the simplest model of the family."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from nnlab.nn.mlp import Width
 
 
 class Autoencoder(Model):
-    """x̂ = g(f(x̃)): what a narrow code keeps of the data (Hinton & Salakhutdinov 2006).
+    """x̂ = g(f(x̃)): a short code keeps what it can of the data (Hinton & Salakhutdinov 2006).
 
-    loss = Σ (x̂ − x)², the squared error summed over the image, where x is clean and x̃ what the noise left of it
+    loss = Σ (x̂ − x)², the squared error summed over the image, where x is clean and x̃ is x with the noise
 
     encoder  f: (N, *shape) → (N, latent_dim)
-    decoder  (N, latent_dim) → (N, *shape); where data lie within [0, 1], g ends in a sigmoid
+    decoder  (N, latent_dim) → (N, *shape); if the data lie within [0, 1], g ends with a sigmoid
     """
 
     trainer = "nnlab.families.ae.trainer:AutoencoderTrainer"
@@ -57,7 +57,7 @@ class Autoencoder(Model):
         return output.sigmoid() if self._squashes else output
 
     def _output_for(self, mean: Tensor) -> Tensor:
-        """The output that becomes this mean; kept away from 0 and 1, which no gradient leaves."""
+        """The output that becomes this mean; kept away from 0 and 1, where the gradient is 0."""
         return mean.clamp(0.01, 0.99).logit() if self._squashes else mean
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class Autoencoder(Model):
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:
-        """Σ (x̂ − x)², (N,): how much of x the code does not hold."""
+        """Σ (x̂ − x)², (N,): the reconstruction error."""
         return (self.reconstruct(x) - x).square().flatten(1).sum(1)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The linear autoencoder, which learns by gradient the subspace that PCA finds exactly."""
+"""The linear autoencoder, which learns by gradient the same subspace as PCA."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from nnlab.nn.mlp import Width
 
 
 class LinearAE(Autoencoder):
-    """One linear layer each way, trained by gradient (Baldi & Hornik 1989, "Neural networks and principal component analysis").
+    """Two linear layers, trained by gradient (Baldi & Hornik 1989, "Neural networks and principal component analysis").
 
     z = V x + a,   x̂ = U z + c
 
-    loss = Σ (x̂ − x)². Its only minimum is the projection x̂ = μ + P (x − μ) onto the plane of the first k principal components,
-    and every other point without a slope is a saddle. The plane is determined, z within it up to a linear map.
+    loss = Σ (x̂ − x)². Its only minimum is the projection x̂ = μ + P (x − μ) onto the plane of the first k principal
+    components, and every other stationary point is a saddle. The plane is unique; z is unique up to a linear map.
 
-    It begins from the mean μ of the data: V of orthonormal rows, a = −V μ, U = 0, c = μ.
+    It starts at the mean μ of the data: V has orthonormal rows, a = −V μ, U = 0, c = μ.
     """
 
     trainer = "nnlab.families.ae.trainer:LinearTrainer"
-    _squashes = False  # g is linear, whatever the range of the data
+    _squashes = False  # g is linear for any range of the data
 
     def __init__(self, spec: DataSpec, *, latent_dim: Width = 16) -> None:
         if latent_dim > spec.features:

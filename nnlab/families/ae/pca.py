@@ -1,4 +1,4 @@
-"""Principal component analysis as a model of one pass, solved by eigenvectors and not by gradient."""
+"""Principal component analysis in one pass, solved by eigenvectors and not by gradient."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class PCA(PassModel):
 
     C = (1/n) Σ (x − μ)(x − μ)ᵀ = Σ_i λ_i u_i u_iᵀ,   z = U_kᵀ (x − μ),   x̂ = μ + U_k z
 
-    loss = Σ (x̂ − x)², the squared error summed over the image; its mean over the training set is Σ_{i>k} λ_i, the least
-    that any linear code of k numbers leaves. Each u_i points to where its largest entry is positive; those beyond the
-    rank of the data (n − 1 at the most) are orthonormal like the others, and their λ is zero but for rounding.
+    loss = Σ (x̂ − x)², the squared error summed over the image; its mean over the training set is Σ_{i>k} λ_i, the
+    smallest for a linear code of k numbers. The sign of each u_i makes its largest entry positive; those beyond the
+    rank of the data (at most n − 1) are orthonormal like the others, and their λ is zero up to rounding.
 
     mean (D,), components U_kᵀ (k, D), variances λ (k,), total_variance Σ_i λ_i
 
-    A pass adds up Σ x and Σ xxᵀ (D, D). As long as it has read fewer examples than features it keeps the examples instead,
-    (n, D), which are less; if they stay fewer, C is solved by way of their inner products (n, n).
+    A pass adds up Σ x and Σ xxᵀ (D, D). While it has read fewer examples than features, it keeps the examples instead,
+    (n, D), which is smaller; if there are no more, C is solved from their inner products (n, n).
     """
 
     trainer = "nnlab.families.ae.trainer:PCATrainer"
@@ -47,7 +47,7 @@ class PCA(PassModel):
     def init_from_data(self, split: Split) -> None:
         if self.latent_dim > len(split):
             raise BadInput(f"model.latent_dim: {self.latent_dim} components of {len(split)} examples")
-        # the sums are taken about a point near the mean: E[x²] − E[x]² would lose every digit of a small spread
+        # a point near the mean is subtracted first: E[x²] − E[x]² would lose all digits of a small variance
         self.origin.copy_(split.values(split.spread(1000)).flatten(1).mean(0))
 
     def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
@@ -73,7 +73,7 @@ class PCA(PassModel):
 
     @property
     def explained(self) -> Tensor:
-        """(k,) the share of the variance that each component carries; of data that never vary, nothing."""
+        """(k,) the share of the variance of each component; 0 if the data never vary."""
         return self.variances / self.total_variance.clamp(min=torch.finfo(torch.float32).tiny)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class PCA(PassModel):
         return {"loss": (self.reconstruct(batch.input) - batch.target).square().flatten(1).sum(1)}
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
-        """Zero and √λ: what the training set's codes are, whatever the batches."""
+        """Zero and √λ: mean and standard deviation of the training set's codes, for any batches."""
         return Latent(mean=torch.zeros_like(self.variances), std=self.variances.sqrt())
 
 
@@ -110,12 +110,12 @@ def from_sums(sums: Statistics, k: int) -> tuple[Tensor, Tensor, Tensor]:
 def from_rows(rows: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (D,), variances (n,) and the first k ≤ n components (k, D), by the inner products of n rows X, centred, (n, D).
 
-    If (1/n) XXᵀ v = λv then C Xᵀv = λ Xᵀv: of C's eigenvalues those that are not zero, at a cost of n³ instead of D³
+    If (1/n) XXᵀ v = λv then C Xᵀv = λ Xᵀv: the eigenvalues of C that are not zero, at a cost of n³ instead of D³
     (Turk & Pentland 1991, "Eigenfaces for recognition"; Bishop 2006, 12.1.4).
     """
     mean = rows.mean(0)
     centred = rows - mean
     variances, vectors = torch.linalg.eigh(centred @ centred.T / len(rows))
-    # by QR, and not by dividing Xᵀv by its length √(nλ), which beyond the rank is rounding alone
+    # by QR, and not by dividing Xᵀv by its length √(nλ), which is only rounding beyond the rank
     components = torch.linalg.qr(centred.T @ vectors.flip(1)[:, :k]).Q.T
     return mean, variances.flip(0), components

@@ -1,4 +1,4 @@
-"""Charts of principal components: where the examples lie along them, what they are made of, how much they carry."""
+"""Charts of principal components: the examples along them, their entries, their shares of the variance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
 from nnlab.plotting.axes import FAINT, INK, PALETTE, Points, blank, canvas, percent_bar, scatter
 
-COMPONENTS, COLUMNS = 8, 30  # of a chart of loadings, at the most
+COMPONENTS, COLUMNS = 8, 30  # of a chart of loadings, at most
 WRITTEN = 12  # columns up to which each loading is written into its cell
 TICKS = 12
 
@@ -27,11 +27,11 @@ def scores_plot(model: PCA, batch: Batch) -> np.ndarray:
 
 
 def loadings_chart(model: PCA) -> np.ndarray:
-    """What each component is made of: its entries, one row per column of the table; of many columns those that weigh most."""
+    """The entries of each component: one row per column of the table; of many columns only the largest."""
     entries = model.components[:COMPONENTS].double().cpu().numpy()  # (k, D)
-    chosen = np.sort(np.abs(entries).max(0).argsort(kind="stable")[::-1][:COLUMNS])
-    names = [model.spec.column_names[i] for i in chosen]
-    values, k, rows = entries[:, chosen].T, len(entries), len(chosen)
+    columns = np.sort(np.abs(entries).max(0).argsort(kind="stable")[::-1][:COLUMNS])
+    names = [model.spec.column_names[i] for i in columns]
+    values, k, rows = entries[:, columns].T, len(entries), len(columns)
     with blank(("", ""), height=1.8 + 0.36 * max(rows, 6)) as drawn:
         axes = drawn.axes
         image = axes.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
@@ -49,7 +49,7 @@ def loadings_chart(model: PCA) -> np.ndarray:
 
 
 def variance_chart(model: PCA) -> np.ndarray:
-    """The share of the variance that each component carries, and that the first of them carry together: the scree plot."""
+    """The share of the variance of each component, and the cumulative share: the scree plot."""
     shares = 100 * model.explained.double().cpu().numpy()
     number = np.arange(1, len(shares) + 1)
     with blank(("component", "share of the variance in %")) as drawn:

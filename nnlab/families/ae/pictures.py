@@ -13,11 +13,11 @@ from nnlab.nn.spaced import evenly_spaced
 from nnlab.plotting.images import directions, tiled, titled, to_pixels
 
 SHOWN = 144  # atoms in a picture
-ROWS, TERMS = 8, 8  # images that are taken apart, and atoms of each
+ROWS, TERMS = 8, 8  # images, and atoms of each
 
 
 class Dictionary(Protocol):
-    """A model whose code weighs atoms."""
+    """A model whose code holds the weights of atoms."""
 
     spec: DataSpec
     latent_dim: int
@@ -32,23 +32,23 @@ class Dictionary(Protocol):
 
 
 def dictionary_picture(model: Dictionary, codes: Tensor) -> np.ndarray:
-    """The atoms that contribute most to the images of codes (N, latent_dim), the first the most: gray is zero."""
+    """The atoms that contribute most to the images of codes (N, latent_dim), the largest first; gray is zero."""
     strongest = codes.mean(0).argsort(descending=True)[:SHOWN]
     return tiled(directions(model.atoms[strongest]))
 
 
 def decomposition_picture(model: Dictionary, batch: Batch) -> np.ndarray:
-    """A row per image: the bias c of the decoder, its strongest atoms, the sum of these, and the sum of all."""
+    """One row per image: the bias c of the decoder, the strongest atoms, their sum, and the sum of all atoms."""
     spec = model.spec
     order = torch.arange(len(batch)) if batch.label is None else batch.label.argsort(stable=True)  # so that classes differ
     images = batch.input[order[evenly_spaced(len(batch), ROWS)]]
     codes = model.encode(images)
     strength, places = codes.topk(min(TERMS, model.latent_dim), dim=1)
     few = torch.zeros_like(codes).scatter(1, places, strength)
-    constant, some, whole = (model.decode(z) for z in (torch.zeros_like(codes), few, codes))
+    constant, partial, whole = (model.decode(z) for z in (torch.zeros_like(codes), few, codes))
     tiles, titles = [], []
     for i in range(len(images)):
-        seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, some, whole)]
+        seen = [to_pixels(part[i : i + 1], spec) for part in (images, constant, partial, whole)]
         tiles += [*seen[:2], directions(model.atoms[places[i]]), *seen[2:]]
         titles += ["image", "bias c", *(f"{h:.2f}" for h in strength[i].tolist())]
         titles += [f"{strength.shape[1]} atoms", "all atoms"]

@@ -19,12 +19,12 @@ from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Activation, Width, mlp_encoder
 
 Penalty = Literal["l1", "l2", "kl"]
-RATE = 0.05  # of `kl`, where none is given
-ACTIVE = 0.1  # from here on a unit counts as active: without it the image would be another by at least so much
+RATE = 0.05  # of `kl`, if none is given
+ACTIVE = 0.1  # a unit is active if it changes the image by at least this much
 
 
 class SparseAE(Autoencoder):
-    """The image as a sum of few of many atoms (Olshausen & Field 1996; Ng 2011, "Sparse autoencoder").
+    """The image as a sum of a few out of many atoms (Olshausen & Field 1996; Ng 2011, "Sparse autoencoder").
 
     h = s(f(x − c)) ≥ 0,   x̂ = c + Σ_j h_j d_j,   ‖d_j‖ = 1
 
@@ -33,22 +33,22 @@ class SparseAE(Autoencoder):
     l2  ω = Σ_j h_j²                           s = relu
     kl  ω = Σ_j KL(ρ ‖ ρ̂_j), nats              s = σ, ρ̂_j the mean of h_j over the batch, ρ the target rate
 
-    The atoms d_j, the decoder's columns, are of length 1: otherwise a penalty would be met by small codes and long atoms, as
-    many of them as ever. `latent_dim` may be larger than x is long.
+    The atoms d_j are the decoder's columns, and have length 1. Otherwise small codes with long atoms would make the penalty
+    small, and the code would not be sparse. `latent_dim` may be larger than the length of x.
 
-    f reads x less c, which begins as the data's mean (as in Bricken et al. 2023, "Towards monosemanticity"): of a code of x
-    itself nine units in ten fall silent for ever, since what all images share swamps what a step teaches each of them.
+    f reads x − c, and c starts as the data's mean (as in Bricken et al. 2023, "Towards monosemanticity"). With f(x), nine
+    units in ten are never active again, since the part that all images share dominates each step.
 
-    hidden  widths of f's layers; none is one linear map
-    target  ρ; of `kl` alone, where none stands for 0.05
+    hidden  widths of f's layers; [] is one linear map
+    target  ρ; only for `kl`; None is 0.05
 
     Figures:
     reconstruction  squared error Σ (x̂ − x)², summed over an image
-    penalty         ω(h), what model.weight is multiplied by: Σ h, Σ h², or the KL divergence of mean activities from the target
-    active_units    share of the units that move the image by 0.1 or more
+    penalty         ω(h), multiplied by model.weight in the loss: Σ h, Σ h², or the KL of mean activities from the target
+    active_units    share of the units that change the image by 0.1 or more
     """
 
-    _squashes = False  # a sum of atoms, whatever the range of the data
+    _squashes = False  # a sum of atoms, for any range of the data
 
     def __init__(
         self,
@@ -62,14 +62,14 @@ class SparseAE(Autoencoder):
         target: Annotated[float, Between(0.001, 0.999)] | None = None,
     ) -> None:
         if target is not None and penalty != "kl":
-            raise BadInput(f"model.target: {penalty} draws to zero, not to a rate; leave it none, or use model.penalty=kl")
+            raise BadInput(f"model.target: {penalty} has no target rate; leave it none, or use model.penalty=kl")
         rates = penalty == "kl"
         encoder = mlp_encoder(spec.shape, hidden, latent_dim, activation).append(nn.Sigmoid() if rates else nn.ReLU())
         decoder = nn.Sequential(Atoms(latent_dim, spec.features), nn.Unflatten(1, spec.shape))
         super().__init__(spec, encoder, decoder, latent_dim=latent_dim)
         self.penalty, self.weight = penalty, weight
         self.target = RATE if target is None else target
-        if rates:  # each unit begins with the rate that it is to keep
+        if rates:  # each unit starts at the target rate
             nn.init.constant_(encoder[-2].bias, torch.tensor(self.target).logit().item())
 
     def encode(self, x: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class SparseAE(Autoencoder):
         return {"loss": reconstruction + self.weight * penalty, "reconstruction": reconstruction, "penalty": penalty}
 
     def omega(self, code: Tensor) -> Tensor:
-        """ω(h), (N,), of codes (N, latent_dim); of `kl` the same for each, since it is the batch's."""
+        """ω(h), (N,), of codes (N, latent_dim); for `kl` the same for each code, since it belongs to the batch."""
         if self.penalty == "l1":
             return code.sum(1)
         if self.penalty == "l2":
@@ -101,7 +101,7 @@ class SparseAE(Autoencoder):
         return bernoulli_kl(self.target, code.mean(0)).sum().expand(len(code))
 
     def metrics(self) -> list[Metric]:
-        """The share of active units; and the penalty of mean activities (`kl`), which is that of their means over the split."""
+        """The share of active units; for `kl` also the penalty, of the mean activities over the split."""
         active = Mean("active_units", lambda batch, _: self.active(self.encode(batch.input)))
         return [active, SplitPenalty(self), SplitLoss(self)] if self.penalty == "kl" else [active]
 
@@ -111,12 +111,12 @@ class SparseAE(Autoencoder):
         return {"dictionary": dictionary_picture(self, codes), "decomposition": decomposition_picture(self, few)}
 
     def active(self, code: Tensor) -> Tensor:
-        """(N,) the share of units whose atom moves the image by 0.1 or more, of codes (N, latent_dim)."""
+        """(N,) the share of units whose atom changes the image by 0.1 or more, of codes (N, latent_dim)."""
         return (code >= ACTIVE).float().mean(1)
 
 
 class SplitPenalty(Metric):
-    """ω of the mean activities over a split, which is no mean over its batches."""
+    """ω of the mean activities over a split; it is not a mean over batches."""
 
     def __init__(self, model: SparseAE, name: str = "penalty", direction: Literal["lower"] | None = None) -> None:
         super().__init__(name, unit="nats", direction=direction)
@@ -166,5 +166,5 @@ class Atoms(nn.Linear):
 
 def bernoulli_kl(rate: float, mean: Tensor) -> Tensor:
     """KL(Bernoulli(ρ) ‖ Bernoulli(ρ̂)) = ρ log ρ/ρ̂ + (1 − ρ) log (1 − ρ)/(1 − ρ̂), elementwise, nats."""
-    mean = mean.clamp(1e-6, 1 - 1e-6)  # a unit that never fires in a batch is infinitely wrong
+    mean = mean.clamp(1e-6, 1 - 1e-6)  # for a unit that is never active in a batch the KL is infinite
     return rate * (rate / mean).log() + (1 - rate) * ((1 - rate) / (1 - mean)).log()

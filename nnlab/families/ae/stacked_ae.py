@@ -1,4 +1,4 @@
-"""The stacked autoencoder, whose layers learn one after the other before all learn together."""
+"""The stacked autoencoder: first its layers learn one by one, then all together."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from nnlab.nn.mlp import Width
 class StackedAE(AE):
     """An autoencoder trained greedily, layer by layer (Bengio et al. 2007, "Greedy layer-wise training of deep networks").
 
-    h_0 = x,   a_l = V_l h_{l−1} + b_l,   h_l = s(a_l), s the activation, but h_L = a_L, the code
-    layer 1 alone:  loss = Σ (σ(W_1 h_1 + c_1) − x)²          (without the sigmoid σ where data are not within [0, 1])
-    layer l alone:  loss = Σ (W_l h_l + c_l − a_{l−1})², with the layers before it as they are
+    h_0 = x,   a_l = V_l h_{l−1} + b_l,   h_l = s(a_l), s the activation; the code is h_L = a_L
+    layer 1 alone:  loss = Σ (σ(W_1 h_1 + c_1) − x)²          (without the sigmoid σ if the data are not within [0, 1])
+    layer l alone:  loss = Σ (W_l h_l + c_l − a_{l−1})², the layers before it are fixed
     together:       loss = Σ (x̂ − x)², x̂ = σ(W_1 s(W_2 s(… W_L h_L + c_L …) + c_2) + c_1), as in `ae`
 
-    A layer is to give a_{l−1} and not h_{l−1} = s(a_{l−1}), which s follows in the whole: behind an s of its own, whose slope
-    vanishes, a layer alone stays far from what a linear code of the same length reaches. With a noise each layer sees
-    h_{l−1}(x̃) and is to give a_{l−1}(x); Vincent et al. 2010 ("Stacked denoising autoencoders") corrupt h_{l−1}(x) instead,
-    which the noises here, made for images, cannot.
+    The target of a layer is a_{l−1} and not h_{l−1} = s(a_{l−1}). With an s after it, whose slope can be 0, a single layer
+    stays far from a linear code of the same length. With a noise each layer sees h_{l−1}(x̃), and its target is a_{l−1}(x);
+    Vincent et al. 2010 ("Stacked denoising autoencoders") corrupt h_{l−1}(x) instead, but the noises here are for images.
 
-    depth  how many layers there are as yet: the model encodes and decodes through these alone, and `latent_dim` is the width
-           of the last of them
+    depth  number of layers so far: the model encodes and decodes with these only, and `latent_dim` is the width of the last
     """
 
     trainer = "nnlab.families.ae.trainer:StackedTrainer"
@@ -46,11 +44,11 @@ class StackedAE(AE):
         self.depth, self.latent_dim = depth, self.widths[depth - 1]
 
     def get_extra_state(self) -> Tensor:
-        """The depth, a scalar int64; `state_dict` holds it, so that a checkpoint knows how far the stack has come."""
+        """The depth, a scalar int64; it is in `state_dict`, so that a checkpoint has it."""
         return torch.tensor(self.depth)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Encode and decode again through as many layers as `get_extra_state` said."""
+        """Use as many layers as `get_extra_state` returned."""
         self.use(int(state))
 
     def upwards(self, layers: int) -> nn.Sequential:
@@ -58,7 +56,7 @@ class StackedAE(AE):
         return self.encoder[: 2 * layers]
 
     def downwards(self, layers: int) -> nn.Sequential:
-        """The way back from a code of so many layers, without σ at the end."""
+        """The decoder for a code after this many layers, without σ at the end."""
         return self.decoder[2 * (self.layers - layers) :]
 
     def layer(self, number: int) -> tuple[nn.Linear, nn.Linear]:
@@ -66,7 +64,7 @@ class StackedAE(AE):
         return self.encoder[2 * number - 1], self.decoder[2 * (self.layers - number)]
 
     def layer_parameters(self, number: int) -> Iterator[nn.Parameter]:
-        """The weights and biases of V_l and W_l, l = `number` from 1: what learns while a layer learns alone."""
+        """The weights and biases of V_l and W_l, l = `number` from 1: the parameters of the stage of this layer."""
         for part in self.layer(number):
             yield from part.parameters()
 

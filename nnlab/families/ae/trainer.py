@@ -26,14 +26,14 @@ from nnlab.training.passes import OnePassTrainer
 from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import Monitor, Preview, Stage, Trainer, TrainerContext
 
-WIDEST = 4096  # side of the matrix whose eigenvectors are found beside the learning
+WIDEST = 4096  # largest side of the matrix whose eigenvectors are computed during training
 
 
 class Reconstructing(Trainer):
-    """Figures of reconstruction; pictures of reconstructions and, of a model with a code, of motion along its coordinates.
+    """Metrics and pictures of reconstructions; for a model with a code also of motion along its coordinates.
 
     Figures:
-    loss  what is minimised, per example: the squared error Σ (x̂ − x)² summed over its values, and what the model adds to it;
+    loss  the training loss per example: the squared error Σ (x̂ − x)² summed over its values, plus the model's penalty;
           while a layer of stacked_ae learns alone, the error of that layer's input
     """
 
@@ -56,7 +56,7 @@ class Reconstructing(Trainer):
             return {"reconstruction": reconstruction_picture(self.model, view.few), **self.pictures(view)}
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
-        """Of images, beside their reconstruction: the model's own, or motion along the coordinates of its code."""
+        """Of images, besides reconstructions: the model's own pictures, or motion along the coordinates of the code."""
         own = self.model.pictures(view.few, view.batches, view.generator)
         return own or (motion(self.model, self.model.latent(view.batches)) if can(self.model, Decodes) else {})
 
@@ -68,13 +68,13 @@ class AutoencoderTrainer(Reconstructing, GradientTrainer):
 
 
 class LinearTrainer(AutoencoderTrainer):
-    """Also what it should come to: the training set's principal components, as many as the code is long.
+    """Also compares with the training set's principal components, as many as the code is long.
 
     Figures:
     pca_mse          mean squared error per value of principal component analysis with as many components
     principal_angle  largest angle, in degrees, between the plane of these components and the decoder's; lower is better
 
-    Not with a noise, which has another solution, nor where the components would take too long to find beside the learning.
+    Not with a noise, which has another solution, and not if computing the components takes too long.
     """
 
     lower = AutoencoderTrainer.lower | {"principal_angle"}
@@ -109,7 +109,7 @@ class LinearTrainer(AutoencoderTrainer):
 
 
 class RestorationTrainer(AutoencoderTrainer):
-    """Of a model without a code, which has a task only where its input is corrupted."""
+    """For a model without a code: it has a task only if its input is corrupted."""
 
     mandatory = frozenset({"noise"})
 
@@ -117,17 +117,17 @@ class RestorationTrainer(AutoencoderTrainer):
         super().__init__(context)
         if self.noise.identity:
             name = type(self.model).__name__
-            self.notices.append(f"{name} without a noise learns to pass its input on; add noise=gaussian, noise=hole, …")
+            self.notices.append(f"{name} without a noise learns to copy its input; add noise=gaussian, noise=hole, …")
 
 
 class StackedTrainer(AutoencoderTrainer):
-    """A stage a layer, then one for all of them.
+    """One stage per layer, then one stage for all layers.
 
-    The figures of a layer's stage: `loss` of the layer alone; `mse` and `psnr` of the image through the layers so far.
+    Metrics of a layer's stage: `loss` of the layer alone; `mse` and `psnr` of the image through the layers so far.
     """
 
     options = StagedOptions
-    description = "by gradient, layer after layer"
+    description = "by gradient, one layer after another"
 
     def make_stages(self) -> list[Stage]:
         epochs = self.settings.pretraining.of(self.model.layers)
@@ -136,7 +136,7 @@ class StackedTrainer(AutoencoderTrainer):
 
     @property
     def layer(self) -> int | None:
-        """The number of the layer that learns alone; None while all do."""
+        """The number of the layer that learns alone; None if all layers learn."""
         return self.stage + 1 if self.stage < self.model.layers else None
 
     def start_stage(self, stage: int) -> None:
@@ -152,20 +152,20 @@ class StackedTrainer(AutoencoderTrainer):
         return super().loss_terms(batch, generator) if self.layer is None else self.model.layer_loss(batch, self.layer)
 
     def images(self) -> dict[str, np.ndarray]:
-        """The pictures of a layer's stage stay beside those of the next."""
+        """The pictures of a layer's stage are kept next to those of the next stage."""
         prefix = "" if self.layer is None else f"layer_{self.layer}_"
         return {prefix + name: picture for name, picture in super().images().items()}
 
 
 class PCATrainer(Reconstructing, OnePassTrainer):
-    """One pass; also the components as pictures: of faces, the eigenfaces.
+    """One pass; also the components as pictures (for faces: eigenfaces).
 
     Figures:
-    explained_variance  share of the training set's variance that the components carry, 0 … 1
+    explained_variance  share of the training set's variance that the components explain, 0 … 1
     """
 
     def images(self) -> dict[str, np.ndarray]:
-        """Of a table the charts that stand for its components; of points of the plane also what they become."""
+        """For a table, charts of its components; for points of the plane also their reconstructions."""
         model = self.model
         if model.spec.kind == "image":
             return super().images()

@@ -17,17 +17,17 @@ from nnlab.nn.unet import UNetBackbone
 
 
 class UNet(Model):
-    """From a corrupted image to a clean one, with skip connections (Ronneberger et al. 2015, "U-Net: …"; Mao et al. 2016).
+    """Cleans a corrupted image, with skip connections (Ronneberger et al. 2015, "U-Net: …"; Mao et al. 2016).
 
-    x̂ = σ(u(x̃))          (without σ where data are not within [0, 1])
-    loss = Σ (x̂ − x)², the squared error summed over the image, where x is clean and x̃ what the noise left of it
+    x̂ = σ(u(x̃))          (without σ if the data are not within [0, 1])
+    loss = Σ (x̂ − x)², the squared error summed over the image, where x is clean and x̃ is x with the noise
 
-    u  a convolutional encoder and decoder, each of whose levels also hands what it sees to the other side: nothing has to be
-       squeezed through a code, so that detail survives, and there is no code to speak of
+    u  a convolutional encoder and decoder. Each level of the encoder also passes its output to the same level of the decoder,
+       so that detail is kept; there is no code.
 
-    It gives the image itself and not what is to be added to x̃: behind σ a black ground is black, which is worth a decibel.
+    u gives the image itself, not a correction of x̃: with σ a black background is exactly black, which gains a decibel.
 
-    channels  of the levels, the image's own size first; each level has half the sides of the one before
+    channels  of the levels; the first has the image's size, each next level half the side
     """
 
     trainer = "nnlab.families.ae.trainer:RestorationTrainer"
@@ -47,7 +47,7 @@ class UNet(Model):
         set_output_mean(self.network.last, split, lambda mean: mean.clamp(0.01, 0.99).logit() if squashes else mean)
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """x̂ = σ(u(x)), (N, *shape); without σ where data are not within [0, 1]."""
+        """x̂ = σ(u(x)), (N, *shape); without σ if the data are not within [0, 1]."""
         output = self.network(self.check(x)).float()
         return output.sigmoid() if self.spec.in_unit_interval else output
 

@@ -14,7 +14,7 @@ from nnlab.model import Model
 class Classifier(Model):
     """p(c|x) = softmax(V φ(x) + b): a linear head on learned features φ (Bishop 2006, chapter 5).
 
-    loss = −log p(label|x), nats an example
+    loss = −log p(label|x), nats per example
 
     body   φ: (N, *shape) → (N, width)
     """
@@ -44,11 +44,11 @@ class Classifier(Model):
         return self.decide(self.features(x))
 
     def encode(self, x: Tensor) -> Tensor:
-        """φ(x), (N, width): what the last layer decides by."""
+        """φ(x), (N, width): the input of the last layer."""
         return self.features(x)
 
     def score(self, x: Tensor) -> Tensor:
-        """−log max_c p(c|x), nats, (N,): how undecided it is (Hendrycks & Gimpel 2017)."""
+        """−log max_c p(c|x), nats, (N,): large if the classifier is unsure (Hendrycks & Gimpel 2017)."""
         return -self.logits(x).log_softmax(1).amax(1)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -56,7 +56,7 @@ class Classifier(Model):
 
 
 def classification(logits: Tensor, label: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy −log p(label|x) in nats, and whether the likeliest class is the right one; each (N,)."""
+    """Cross-entropy −log p(label|x) in nats, and whether the most likely class is right; each (N,)."""
     return {
         "loss": functional.cross_entropy(logits, label, reduction="none"),
         "accuracy": (logits.argmax(1) == label).float(),

@@ -17,14 +17,14 @@ from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
 
 
 class CNN(Classifier):
-    """A convolutional classifier (LeCun et al. 1998), its blocks after VGG (Simonyan & Zisserman 2015).
+    """A convolutional classifier (LeCun et al. 1998), with the blocks of VGG (Simonyan & Zisserman 2015).
 
-    A block is twice a 3×3 convolution, batch normalisation (Ioffe & Szegedy 2015) and an activation, then the maximum of
-    each 2×2.
+    A block is two times a 3×3 convolution, batch normalisation (Ioffe & Szegedy 2015) and an activation; then 2×2 max
+    pooling.
 
-    channels  of the blocks, each of which halves the image
-    hidden    width of the fully connected layer behind them, the number of features
-    dropout   share of the features' inputs and outputs that a step leaves out (Srivastava et al. 2014)
+    channels  of the blocks; each block halves the image
+    hidden    width of the fully connected layer after them, the number of features
+    dropout   share of the features' inputs and outputs that are set to 0 in a step (Srivastava et al. 2014)
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class CNN(Classifier):
         layers: list[nn.Module] = []
         for inputs, width in pairwise([spec.shape[0], *channels]):
             for before in (inputs, width):
-                # normalisation takes a convolution's bias away, so it has none
+                # no bias: batch normalisation would remove it
                 layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), ACTIVATIONS[activation]()]
             layers += [nn.MaxPool2d(2)]
         flat = channels[-1] * prod(last)
         layers += [nn.Flatten(), nn.Dropout(dropout), nn.Linear(flat, hidden), ACTIVATIONS[activation](), nn.Dropout(dropout)]
-        # channels last: on the CPU 1.6 × as fast in bfloat16, 1.2 × in float32, and what tensor cores read
+        # channels last: 1.6 × as fast on the CPU in bfloat16, 1.2 × in float32; tensor cores need it too
         super().__init__(spec, nn.Sequential(*layers).to(memory_format=torch.channels_last), hidden)
 
     @property

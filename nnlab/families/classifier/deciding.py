@@ -1,4 +1,4 @@
-"""What trainers of models with one logit per class share: loss, accuracy, calibration and the confusion matrix."""
+"""For trainers of models with one logit per class: loss, accuracy, calibration and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nnlab.training.trainer import Trainer, TrainerContext, evaluating
 
 
 class Deciding(Trainer):
-    """What models that give each class a logit are measured by, over a split as a whole.
+    """Metrics over a whole split, for models with one logit per class.
 
     Figures:
     loss               cross-entropy −log p(class|x), nats per example; lower is better
-    accuracy           share of the examples whose likeliest class is theirs; higher is better
-    calibration_error  expected calibration error with 15 bins, 0 … 1 (Guo et al. 2017): how far confidence is from accuracy;
+    accuracy           share of the examples whose most likely class is the right one; higher is better
+    calibration_error  expected calibration error with 15 bins, 0 … 1 (Guo et al. 2017): |confidence − accuracy|;
                        lower is better
     """
 
@@ -32,14 +32,14 @@ class Deciding(Trainer):
         super().__init__(context)
         if self.data.test.y is None:
             name = self.model.spec.name
-            raise BadInput(f"data: the test examples of {name} have no labels, by which a classifier is measured; add them")
+            raise BadInput(f"data: the test examples of {name} have no labels, which its metrics need; add them")
 
     def outputs(self, split: str) -> tuple[Tensor, Tensor]:
         """Logits (N, classes) and labels (N,) of a split, on the CPU."""
         feed = BatchBuilder(self.data.split(split), self.noise)
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            found = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.sequential(generator)]
-        logits, labels = zip(*found, strict=True)
+            batches = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.sequential(generator)]
+        logits, labels = zip(*batches, strict=True)
         return torch.cat(logits), torch.cat(labels)
 
     def evaluate_split(self, split: str) -> dict[str, float]:
@@ -49,9 +49,9 @@ class Deciding(Trainer):
 
     @property
     def seen(self) -> str:
-        """The split that pictures are of."""
+        """The split that the pictures show."""
         return "validation" if len(self.data.validation) else "train"
 
     def confusion(self, logits: Tensor, labels: Tensor) -> np.ndarray:
-        """A picture (H, W, 3) of how many examples of each class are taken for which; logits (N, classes), labels (N,)."""
+        """The confusion matrix as a picture (H, W, 3), of logits (N, classes) and labels (N,)."""
         return confusion_chart(logits.argmax(1), labels, self.model.spec.classes)

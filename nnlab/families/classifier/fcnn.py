@@ -17,7 +17,7 @@ class FCNN(Classifier):
     """A classifier of fully connected layers, for images and tables (Rumelhart, Hinton & Williams 1986).
 
     hidden   widths of the layers before the last; the last of them is the number of features
-    dropout  share of each layer's outputs that a step leaves out (Srivastava et al. 2014)
+    dropout  share of each layer's outputs that are set to 0 in a step (Srivastava et al. 2014)
     """
 
     def __init__(
@@ -35,5 +35,5 @@ class FCNN(Classifier):
 
     @property
     def filters(self) -> Tensor:
-        """(K, *shape) the weights of the first layer, each what a unit looks for."""
+        """(K, *shape) the weights of the first layer, one image per unit."""
         return self.body[1].weight.unflatten(1, self.spec.shape)

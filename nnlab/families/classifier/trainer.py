@@ -17,7 +17,7 @@ SHOWN = 100  # filters in a picture
 
 
 class ClassifierTrainer(Deciding, GradientTrainer):
-    """One optimizer; also the reliability diagram, and what the first layer looks for."""
+    """One optimizer; also the reliability diagram and the weights of the first layer."""
 
     monitor = Monitor("accuracy", higher_is_better=True)
 

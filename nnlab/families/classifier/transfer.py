@@ -24,12 +24,12 @@ class Transfer(Classifier):
     """A classifier on the encoder of an earlier run (Yosinski et al. 2014, "How transferable are features …").
 
     φ(x) = h((e(x) − m)/s), e the earlier run's encoder, m and s the mean and the standard deviation of each coordinate of
-    its codes over the training set, h fully connected layers of the widths `hidden`; none of them is the linear probe. The
+    its codes over the training set, h fully connected layers of the widths `hidden`; [] is a linear probe. The
     earlier run may have learned without labels, or from other classes.
 
     encoder  the earlier run
-    weights  earlier: those that it learned; random: those that its model begins with, to see what the others are worth
-    frozen   whether e stays as it was; else it learns with the head
+    weights  earlier: the learned weights; random: initial weights, for comparison
+    frozen   True: e does not change; False: it learns with the head
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Transfer(Classifier):
         dropout: Dropout = 0.0,
     ) -> None:
         if dropout and not hidden:
-            raise BadInput("model.dropout: has no effect without layers of its own; give model.hidden, or leave it out")
+            raise BadInput("model.dropout: has no effect without hidden layers; give model.hidden, or leave it out")
         body = Encoder(encoder.build(), frozen)
         refuse_other_inputs(encoder.spec, spec)
         layers: list[nn.Module] = []
@@ -58,13 +58,13 @@ class Transfer(Classifier):
         if self.learned:
             encoder.model.load_state_dict(self.earlier.weights())
         if code_width(encoder.model) != encoder.width:
-            raise BadInput(f"model.encoder: {self.earlier.run} has not come to its last stage; go on with it first")
-        generator = torch.Generator(split.rows.device).manual_seed(0)  # of bits that are drawn at each reading
+            raise BadInput(f"model.encoder: {self.earlier.run} has not reached its last stage; resume it first")
+        generator = torch.Generator(split.rows.device).manual_seed(0)  # for bits that are drawn again at each reading
         encoder.standardize(batch.input for batch in BatchBuilder(split).sequential(generator))
 
 
 class Encoder(nn.Module):
-    """The standardised codes of a model; frozen, it neither learns nor drops anything out."""
+    """The standardised codes of a model; if frozen, it does not learn and has no dropout."""
 
     def __init__(self, model: Model, frozen: bool) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def standardize(self, batches: Iterable[Tensor]) -> None:
-        """Measure m and s; a coordinate that never changes is left as it is, but for its mean."""
+        """Measure m and s; for a coordinate that never changes s is 1."""
         was = self.model.training
         codes = to_float64(torch.cat([self.model.eval().encode(x) for x in batches]))
         self.model.train(was)
@@ -102,7 +102,7 @@ KIND = {"image": "images", "table": "rows"}
 
 
 def refuse_other_inputs(earlier: DataSpec, now: DataSpec) -> None:
-    """Raise BadInput unless an encoder's inputs mean the same in the new run's data."""
+    """Raise BadInput unless the new run's data have the same kind of inputs as the encoder's."""
     if (earlier.kind, earlier.shape) != (now.kind, now.shape):
         shapes = ["×".join(map(str, spec.shape)) for spec in (earlier, now)]
         raise BadInput(
@@ -111,6 +111,6 @@ def refuse_other_inputs(earlier: DataSpec, now: DataSpec) -> None:
         )
     if (earlier.mean, earlier.std) != (now.mean, now.std):
         raise BadInput(
-            f"model.encoder: it has learned from columns standardised otherwise ({earlier.name}); "
+            f"model.encoder: it has learned from columns that were standardised in another way ({earlier.name}); "
             "use the same data, data.seed, data.validation and data.limit, or data.standardize=false for both"
         )

@@ -1,4 +1,4 @@
-"""The mixture of products of Bernoulli variables, for binary images."""
+"""The mixture of products of Bernoulli distributions, for binary images."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from nnlab.model import Statistics
 from nnlab.model.data_init import mean_of
 from nnlab.nn.float64 import to_float64
 
-INWARD = 0.25  # how far a component that begins at one example is moved towards the mean: 0 and 1 would be certain
+INWARD = 0.25  # share by which a component that starts at one example moves to the mean, so that no probability is 0 or 1
 
 
 class BernoulliMixture(Mixture):
-    """A mixture of products of Bernoulli variables, for binary images (Bishop 2006, 9.3.3):
+    """A mixture of products of Bernoulli distributions, for binary images (Bishop 2006, 9.3.3):
 
     p_k(x) = Π_d m_kd^{x_d} (1 − m_kd)^{1 − x_d},   m_kd = (Σ_x r_k(x) x_d + a) / (n_k + 2a)
 
-    pseudo_count  a: examples of each value that are taken as seen beforehand, the Beta prior Π m^a (1 − m)^a, so that no
-                  pixel is certain. The bound that never falls is (log-likelihood + log prior) / N
+    pseudo_count  a: added to the counts of 0 and of 1, the Beta prior Π m^a (1 − m)^a, so that no probability is 0
+                  or 1. The bound (log-likelihood + log prior) / N never falls
 
-    Values between 0 and 1 count as shares of a 1; log p is then a cross-entropy and no likelihood (data.binarize makes it one).
+    Values between 0 and 1 are used as probabilities; log p is then a cross-entropy, not a likelihood (use data.binarize).
     """
 
     def __init__(self, spec: DataSpec, *, pseudo_count: Annotated[float, AtLeast(0)] = 0.1, **mixture) -> None:
         super().__init__(spec, **mixture)
         if not spec.in_unit_interval:
-            what = "a table of any numbers" if spec.kind == "table" else f"made of values {spec.low:g} … {spec.high:g}"
+            what = "a table of real numbers" if spec.kind == "table" else f"has values {spec.low:g} … {spec.high:g}"
             raise BadInput(f"model: Bernoulli variables need values within [0, 1], but {spec.name} is {what}")
         self.pseudo_count = pseudo_count
         shape = (self.components, spec.features)
@@ -53,7 +53,7 @@ class BernoulliMixture(Mixture):
         self.mean.copy_(mean_of(split).flatten())
 
     def logits(self) -> tuple[Tensor, Tensor]:
-        """log m/(1 − m), (K, D), and Σ_d log(1 − m), (K,), float32; made once a pass."""
+        """log m/(1 − m), (K, D), and Σ_d log(1 − m), (K,), float32; computed once per pass."""
         state = (self.rates._version, self.rates.device)
         if self._logits is None or self._logits[0] != state:
             tiny = torch.finfo(torch.float32).eps

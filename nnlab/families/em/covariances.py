@@ -1,8 +1,8 @@
-"""The four forms of a Gaussian mixture's covariances: what an E-step measures by them, and what an M-step makes of its sums.
+"""The four forms of a Gaussian mixture's covariances: the distances of the E-step, and the updates of the M-step.
 
-Points x and means m are about the data's own mean. With Σ_k = L_k L_kᵀ the E-step needs ‖L_k⁻¹(x − m_k)‖². The sums of the
-M-step are taken where they lose least: of the full form about the means of the pass before and in units of its spread,
-y = L_k⁻¹(x − m_k), so that a cluster may be as narrow and as far away as it likes.
+The data's mean is subtracted from points x and means m. With Σ_k = L_k L_kᵀ the E-step needs ‖L_k⁻¹(x − m_k)‖². The sums of the
+M-step are taken where rounding is smallest. For the full form this is about the last means and in units of the last spread,
+y = L_k⁻¹(x − m_k), so that a cluster may be very narrow and very far away.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Made = tuple[Tensor, ...]
 
 
 class Form(ABC):
-    """K covariances of D coordinates. Factors are float64; points, responsibilities r (N, K) and what is made of them not."""
+    """K covariances of D coordinates. Factors are float64; points and responsibilities r (N, K) are not."""
 
     digits: ClassVar[float]
-    """The largest (distance of a mean from the data's)² / variance at which the E-step is right in float32."""
+    """The largest (distance of a mean from the data's mean)² / variance for which float32 is exact enough in the E-step."""
 
     @abstractmethod
     def shape(self, k: int, d: int) -> tuple[int, ...]:
@@ -31,15 +31,15 @@ class Form(ABC):
 
     @abstractmethod
     def free(self, k: int, d: int) -> int:
-        """How many numbers are free."""
+        """The number of free parameters."""
 
     @abstractmethod
     def spread(self, variances: Tensor, k: int) -> Tensor:
-        """Covariances that all are those of data with these variances (D,)."""
+        """K equal covariances, of data with these variances (D,)."""
 
     @abstractmethod
     def factor(self, covariances: Tensor, d: int) -> tuple[Tensor, Tensor]:
-        """What stands for L⁻¹ (1/σ where there are no correlations), and log |Σ_k|, (K,) or (1,); NaN where Σ_k is singular."""
+        """L⁻¹ (or 1/σ without correlations), and log |Σ_k|, (K,) or (1,); NaN if Σ_k is singular."""
 
     @abstractmethod
     def whitened(self, means: Tensor, factor: Tensor) -> Tensor:
@@ -47,11 +47,11 @@ class Form(ABC):
 
     @abstractmethod
     def prepare(self, means: Tensor, factor: Tensor) -> Made:
-        """What a pass multiplies points by."""
+        """The factors of a pass, which points are multiplied by."""
 
     @abstractmethod
     def expand(self, x: Tensor, made: Made) -> Made:
-        """What both steps take of points (N, D)."""
+        """The form of points (N, D) that both steps use."""
 
     @abstractmethod
     def squares(self, points: Made, made: Made) -> Tensor:
@@ -59,7 +59,7 @@ class Form(ABC):
 
     @abstractmethod
     def sums(self, points: Made, r: Tensor) -> Statistics:
-        """What `update` takes of a batch, from what `expand` made of it and responsibilities r (N, K)."""
+        """The sums of a batch for `update`, from the points of `expand` and responsibilities r (N, K)."""
         ...
 
     @abstractmethod
@@ -101,7 +101,7 @@ class Diagonal(Form):
         return torch.addmm(constant, squared, precision.T).addmm_(x, weighted.T, alpha=-2)
 
     def sums(self, points: Made, r: Tensor) -> Statistics:
-        """x: Σ_n r_nk x_n, (K, D);  xx: Σ_n r_nk x_n², (K, D), or (K,) where `expand` gives ‖x‖²."""
+        """x: Σ_n r_nk x_n, (K, D);  xx: Σ_n r_nk x_n², (K, D), or (K,) if `expand` gives ‖x‖²."""
         return {"x": r.T @ points[0], "xx": r.T @ points[1]}
 
     def update(self, sums: Statistics, means: Tensor, factor: Tensor, regularisation: float) -> tuple[Tensor, Tensor]:

@@ -17,12 +17,12 @@ from nnlab.model import PassModel, Statistics
 
 
 class GenerativeClassifier(PassModel):
-    """One mixture of Gaussians a class, and Bayes' rule (Hastie & Tibshirani 1996, "Discriminant analysis by …"):
+    """One mixture of Gaussians per class, and Bayes' rule (Hastie & Tibshirani 1996, "Discriminant analysis by …"):
 
-    p(c|x) = p(c) p(x|c) / Σ_c' p(c') p(x|c'),   p(c) the classes' shares of the training set
+    p(c|x) = p(c) p(x|c) / Σ_c' p(c') p(x|c'),   p(c) the share of each class in the training set
 
-    components  of each class's mixture; the other options are those of `gmm`
-    loss = −log p(label|x), nats an example
+    components  per class; the other options are those of `gmm`
+    loss = −log p(label|x), nats per example
     """
 
     trainer = "nnlab.families.em.trainer:GenerativeClassifierTrainer"
@@ -49,7 +49,7 @@ class GenerativeClassifier(PassModel):
         for c, (name, mixture) in enumerate(zip(self.spec.classes, self.mixtures, strict=True)):
             rows = split.rows[labels == c]
             if not len(rows):
-                problems.append(f"data: no example of class {name} to train on; leave it out with data.classes, or add some")
+                problems.append(f"data: no training example of class {name}; leave it out with data.classes, or add some")
             elif len(rows) < self.components:
                 problems.append(f"model.components: {self.components} components of {len(rows)} examples of class {name}")
             else:
@@ -59,7 +59,7 @@ class GenerativeClassifier(PassModel):
             raise BadInput(*problems)
 
     def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
-        """The statistics of each class's mixture, under its number."""
+        """The statistics of each class's mixture, by the class's number."""
         total = dict(sums or {})
         for c, mixture in enumerate(self.mixtures):
             mine = (batch.label == c).nonzero().flatten()
@@ -72,14 +72,14 @@ class GenerativeClassifier(PassModel):
 
     def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         """The mean over all examples of log p(x|label) and its bound."""
-        told: dict[str, Tensor] = {}
+        terms: dict[str, Tensor] = {}
         for c, (share, mixture) in enumerate(zip(self.shares.cpu().double(), self.mixtures, strict=True)):
             prefix = f"{c}/"
             own = mixture.m_step({name.removeprefix(prefix): v for name, v in sums.items() if name.startswith(prefix)})
             for name, value in own.items():
-                told[name] = told.get(name, 0.0) + (value if name == "collapsed_components" else share * value)
+                terms[name] = terms.get(name, 0.0) + (value if name == "collapsed_components" else share * value)
         self.converged = all(mixture.converged for mixture in self.mixtures)
-        return told
+        return terms
 
     def features(self, x: Tensor) -> Tensor:
         """log p(x|c), nats, (N, classes)."""
@@ -98,7 +98,7 @@ class GenerativeClassifier(PassModel):
         return self.decide(self.features(self.check(x)))
 
     def encode(self, x: Tensor) -> Tensor:
-        """log p(x|c), nats, (N, classes): what it decides by."""
+        """log p(x|c), nats, (N, classes): the features of the decision."""
         return self.features(self.check(x))
 
     def score(self, x: Tensor) -> Tensor:
@@ -115,6 +115,6 @@ class GenerativeClassifier(PassModel):
         return x
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Examples (n, *shape), of classes as frequent as in the training data."""
+        """Examples (n, *shape); classes are as frequent as in the training data."""
         label = torch.multinomial(self.shares, n, replacement=True, generator=generator)
         return self.sample_class(label, generator)

@@ -20,7 +20,7 @@ from nnlab.model import Statistics
 from nnlab.model.data_init import constant_columns
 from nnlab.nn.float64 import to_float64
 
-LARGEST = 2**30  # bytes of covariances: an M-step holds several times as much
+LARGEST = 2**30  # bytes of covariances; an M-step needs several times this
 Number = Literal["float32", "float64"]
 
 
@@ -28,14 +28,14 @@ class GMM(Mixture):
     """A mixture of Gaussians (Bishop 2006, 9.2):  p(x) = Σ_k w_k N(x; m_k, Σ_k)
 
     covariance      full: any Σ_k; tied: one Σ for all; diagonal; spherical: σ²_k I
-    regularisation  added to every variance, in squared units of the data. A likelihood depends on it and is quoted with it;
-                    with more than 0 a pass need not raise the likelihood to the last digit
-    principal       the mixture is one of the first so many principal components of x, and so are its densities; its means and
-                    samples are given as the x that they stand for
-    precision       of the products of the E-step. float32 gives way to float64 by itself where a component is so narrow and so
-                    far from the data's mean that float32 would lose it
+    regularisation  added to every variance, in squared units of the data. The likelihood depends on it: report both.
+                    If it is above 0, a pass may lower the likelihood in the last digits
+    principal       the mixture and its densities are of this many principal components of x; its means and samples are
+                    given as x
+    precision       of the products of the E-step. float32 is replaced by float64 if a component is too narrow and too far
+                    from the data's mean for float32
 
-    offsets (K, D): the means about the data's mean `origin` (D,). Covariances are kept as float64.
+    offsets (K, D): the means minus the data's mean `origin` (D,). Covariances are float64.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class GMM(Mixture):
         bytes_taken = 8 * math.prod(self.form.shape(k, d))
         if bytes_taken > LARGEST:
             raise BadInput(
-                f"model.covariance: {k} {covariance} ones of {d} features take {bytes_taken / 2**30:.1f} GiB; "
+                f"model.covariance: {k} {covariance} covariances of {d} features take {bytes_taken / 2**30:.1f} GiB; "
                 "choose diagonal, or a number of principal components with model.principal"
             )
         ones = torch.ones(d, dtype=torch.float64)
@@ -75,11 +75,11 @@ class GMM(Mixture):
         return self.shown((self.origin + self.offsets).float())
 
     def shown(self, z: Tensor) -> Tensor:
-        """(N, D) what points of the mixture stand for."""
+        """(N, D) points of the mixture, as values of the data."""
         return z if self.pca is None else self.pca.decode(z).flatten(1)
 
     def seen(self, x: Tensor) -> Tensor:
-        """The points of the mixture that inputs (N, D) are."""
+        """Inputs (N, D) as points of the mixture."""
         return x if self.pca is None else self.pca.encode(x.unflatten(1, self.spec.shape))
 
     @property
@@ -94,15 +94,15 @@ class GMM(Mixture):
             self.pca.fit(clean_batches(split))
         elif self.regularisation == 0 and self.covariance != "spherical":
             self.refuse_constant(split)
-        some = to_float64(self.seen(split.values(split.spread(1000)).flatten(1)))
-        self.origin.copy_(some.mean(0))
-        self.variances.copy_(some.var(0, correction=0) + max(self.regularisation, 1e-12))
-        # K components share the data's variance: as wide as the data themselves they would all be alike at first
+        points = to_float64(self.seen(split.values(split.spread(1000)).flatten(1)))
+        self.origin.copy_(points.mean(0))
+        self.variances.copy_(points.var(0, correction=0) + max(self.regularisation, 1e-12))
+        # K components share the data's variance: if each were as wide as the data, they would all be alike at first
         self.variances.div_(self.components)
         self.covariances.copy_(self.form.spread(self.variances, self.components))
 
     def refuse_constant(self, split: Split) -> None:
-        """Raise BadInput if a column never changes: without regularisation its variance is 0, and no density exists."""
+        """Raise BadInput if a column never changes: without regularisation its variance is 0, and there is no density."""
         same = constant_columns(split).nonzero().flatten().tolist()
         if same:
             named = [self.spec.column_names[i] for i in same] if self.spec.kind == "table" else [f"pixel {i}" for i in same]
@@ -113,7 +113,7 @@ class GMM(Mixture):
             )
 
     def factors(self) -> tuple[Tensor, Tensor, Made]:
-        """L⁻¹ and log |Σ| in float64, and what points are multiplied by in the type of the E-step; made once a pass."""
+        """L⁻¹ and log |Σ| in float64, and the factors of points in the type of the E-step; computed once per pass."""
         state = (self.offsets._version, self.covariances._version, self.offsets.device)
         if self._factors is None or self._factors[0] != state:
             factor, log_det = self.form.factor(self.covariances, self.width)
@@ -140,7 +140,7 @@ class GMM(Mixture):
         positive = {**sums, "n": sums["n"].clamp(min=1e-300)}
         offsets, covariances = self.form.update(positive, self.offsets, self.factors()[0], self.regularisation)
         _, log_det = self.form.factor(covariances, self.width)
-        usable = log_det.isfinite() & offsets.isfinite().all(1)  # (K,): a tied covariance is that of all
+        usable = log_det.isfinite() & offsets.isfinite().all(1)  # (K,): all components share a tied covariance
         self.offsets.copy_(torch.where(usable[:, None], offsets, self.offsets))
         keep = usable.any() if self.covariance == "tied" else usable.view(-1, *[1] * (covariances.dim() - 1))
         self.covariances.copy_(torch.where(keep, covariances, self.covariances))
@@ -169,7 +169,7 @@ class GMM(Mixture):
         return self.shown((self.origin + self.offsets[component] + away).float())
 
     def scales(self) -> Tensor:
-        """(K, D, D) float64: L_k with Σ_k = L_k L_kᵀ, whatever the form."""
+        """(K, D, D) float64: L_k with Σ_k = L_k L_kᵀ, for each form."""
         k, d = self.offsets.shape
         factor = self.factors()[0]
         if self.covariance in ("diagonal", "spherical"):

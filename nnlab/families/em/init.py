@@ -1,4 +1,4 @@
-"""Where clusters and mixtures begin."""
+"""The start of clusters and mixtures."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def random_rows(split: Split, n: int) -> Tensor:
 
 
 def kmeans_plusplus(split: Split, clusters: int, starts: int = 1) -> Tensor:
-    """(R, K, D) points of a split, R starts of k-means++: each next one with probability ∝ its squared distance from the
-    nearest of those before it (Arthur & Vassilvitskii 2007). Points that all lie on the ones before are drawn evenly.
+    """(R, K, D) points of a split, R starts of k-means++: each next point has probability ∝ its squared
+    distance from the nearest point so far (Arthur & Vassilvitskii 2007). If all these distances are 0, all are equally likely.
     """
     n, device = len(split), split.rows.device
     nearest = torch.full((starts, n), torch.inf, dtype=torch.float64)
-    chosen = torch.randint(n, (starts,))
+    places = torch.randint(n, (starts,))
     centres = torch.empty(starts, clusters, split.x[0].numel(), device=device)
     for j in range(clusters):
-        centres[:, j] = split.values(split.rows[chosen.to(device)]).flatten(1)
+        centres[:, j] = split.values(split.rows[places.to(device)]).flatten(1)
         place = 0
         for rows in split.rows.split(eval_batch_size(split)):
             x = split.values(rows).flatten(1)
@@ -35,5 +35,5 @@ def kmeans_plusplus(split: Split, clusters: int, starts: int = 1) -> Tensor:
         # inverse transform sampling: multinomial takes at most 2²⁴ weights
         cumulative = weights.cumsum(1)
         drawn = cumulative[:, -1:] * torch.rand(starts, 1, dtype=torch.float64)
-        chosen = torch.searchsorted(cumulative, drawn).flatten().clamp(max=n - 1)
+        places = torch.searchsorted(cumulative, drawn).flatten().clamp(max=n - 1)
     return centres

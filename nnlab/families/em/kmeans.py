@@ -21,16 +21,16 @@ from nnlab.nn.float64 import to_float64
 class KMeans(PassModel):
     """k-means by Lloyd's algorithm (Lloyd 1982), started by k-means++ (Arthur & Vassilvitskii 2007).
 
-    inertia = Σ_x min_j ‖x − c_j‖²;  a pass assigns each x to its nearest centre and moves each centre to the mean of its own
+    inertia = Σ_x min_j ‖x − c_j‖²;  a pass assigns each x to its nearest centre; each centre moves to the mean of its points
 
-    init       k_means++: each next centre is drawn with probability proportional to its squared distance from those before;
+    init       k_means++: each next centre is drawn with probability ∝ its squared distance from the nearest centre so far;
                random: any k distinct points
-    n_init     starts that descend side by side, in the same passes; the one with the least inertia is the model
-    tolerance  the passes end when no centre moves by more than this (δ of the lectures), in the data's units
+    n_init     number of starts, all in the same passes; the one with the lowest inertia is the model
+    tolerance  training stops when no centre moves by more than this (δ of the lectures), in the data's units
 
-    A cluster that has lost all its points begins anew at the point farthest from its centre.
+    A cluster that has lost all its points starts again at the point that is farthest from its centre.
 
-    A pass remembers where each point was: the next one corrects the sums Σ x by the points that went elsewhere, which are few.
+    A pass stores the cluster of each point. The next pass corrects the sums Σ x only by the few points that change cluster.
     """
 
     trainer = "nnlab.families.em.trainer:KMeansTrainer"
@@ -60,7 +60,7 @@ class KMeans(PassModel):
     def init_from_data(self, split: Split) -> None:
         if self.clusters > len(split):
             raise BadInput(f"model.clusters: {self.clusters} clusters of {len(split)} points")
-        # distances are taken about a point near the mean, where ‖x‖² − 2x·c + ‖c‖² cancels least
+        # a point near the mean is subtracted first, so that ‖x‖² − 2x·c + ‖c‖² loses few digits
         self.origin.copy_(split.values(split.spread(1000)).flatten(1).mean(0))
         if self.init == "random":
             for start in self.starts:
@@ -79,8 +79,8 @@ class KMeans(PassModel):
     def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
         """n (R, k), x (R, k, D) of each of R starts, Σ x about the points' own origin; inertia (R,).
 
-        label (R, N) and square (N,) are those of the whole pass, filled in from `place` on; far (R, k) and far_points
-        (R, k, D) the candidates for clusters that are found empty.
+        label (R, N) and square (N,) are of the whole pass, filled in from `place` on; far (R, k) and far_points
+        (R, k, D) are candidates for empty clusters.
         """
         points = Points.of(batch, self.origin)
         sums = sums or self.nothing(points)
@@ -103,14 +103,14 @@ class KMeans(PassModel):
         return sums
 
     def prepared(self, points: Points) -> list[tuple[Tensor, ...]]:
-        """Each start's centres as such points multiply them, made once a pass."""
+        """Each start's centres in the form for products with points, computed once per pass."""
         state = (type(points), self.starts._version)
         if self._prepared is None or self._prepared[0] != state:
             self._prepared = state, [points.prepared(centres) for centres in self.starts]
         return self._prepared[1]
 
     def nothing(self, points: Points) -> Statistics:
-        """The sums of a pass that has read nothing, on the model's device; what each name means `e_step` says."""
+        """The sums at the start of a pass, on the model's device; `e_step` explains the names."""
         r, k, d = self.starts.shape
         device = self.starts.device
         zeros = {"n": (r, k), "x": (r, k, d), "inertia": (r,)}
@@ -124,13 +124,13 @@ class KMeans(PassModel):
         }
 
     def remember_far(self, sums: Statistics, r: int, nearest: Tensor, points: Points) -> None:
-        """Keep the k points farthest from their centres, of those before and of this batch."""
+        """Keep the k points farthest from their centres, among the earlier points and this batch."""
         if nearest.max() <= sums["far"][r, -1]:
             return
         few = nearest.topk(min(self.clusters, len(nearest)))
         both = torch.cat([sums["far"][r], few.values])
         far = both.topk(self.clusters)
-        beyond = far.indices - self.clusters  # places among this batch's few
+        beyond = far.indices - self.clusters  # positions within this batch
         new = (beyond >= 0).nonzero().flatten()
         kept = sums["far_points"][r][far.indices.clamp(max=self.clusters - 1)]
         kept[new] = points.values(few.indices[beyond[new]])
@@ -154,7 +154,7 @@ class KMeans(PassModel):
         }
 
     def carry_over(self, sums: Statistics) -> Statistics:
-        """Where the points are, and the sums that follow from it; inertia and the farthest points are counted anew."""
+        """The clusters of the points, and their sums; inertia and the farthest points start from zero."""
         for name, begin in (("inertia", 0), ("place", 0), ("far", -1)):
             sums[name].fill_(begin)
         return sums

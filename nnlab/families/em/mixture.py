@@ -1,4 +1,4 @@
-"""What the mixtures share: the E-step, the bound, and what a trained one can do."""
+"""The base of the mixtures: the E-step, the bound, and what a trained mixture can do."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from nnlab.families.em.kmeans import KMeans
 from nnlab.model import PassModel, Statistics
 from nnlab.nn.float64 import to_float64
 
-LEAST = 2.0  # points' worth of responsibility below which a component has nothing to be measured by
-LLOYD = 30  # passes of k-means that a start takes at the most
-NEVER = -3e38  # a bound below any
+LEAST = 2.0  # sum of responsibilities below which a component has too few points
+LLOYD = 30  # at most this many passes of k-means for the start
+NEVER = -3e38  # lower than any bound
 
 
 class Mixture(PassModel):
@@ -30,10 +30,10 @@ class Mixture(PassModel):
     E  r_k(x) = w_k p_k(x) / p(x)            M  w_k = n_k / N, n_k = Σ_x r_k(x); p_k from the sums Σ_x r_k(x) · …
 
     init       k_means: its clusters; random: any K points, with the data's spread
-    tolerance  the passes end when the bound, nats an example, rises by less than this
+    tolerance  training stops when the bound rises by less than this, in nats per example
 
-    A component that collapses (less than two points' worth of n_k, a covariance without an inverse) begins anew at the
-    example that was the least likely; `collapsed` counts them. Sums are float64; points are taken about the data's mean.
+    A component that collapses (n_k below two points, or a singular covariance) starts again at the least likely
+    example; `collapsed` counts them. Sums are float64; the data's mean is subtracted from the points.
     """
 
     trainer = "nnlab.families.em.trainer:MixtureTrainer"
@@ -51,7 +51,7 @@ class Mixture(PassModel):
         self.weights = nn.Parameter(torch.full((components,), 1 / components, dtype=torch.float64), requires_grad=False)
         self.register_buffer("bound", torch.tensor(NEVER, dtype=torch.float64))
 
-    # -- what a kind of component says ----------------------------------------------------------------------------
+    # -- what a kind of component defines -------------------------------------------------------------------------
 
     @property
     @abstractmethod
@@ -61,15 +61,15 @@ class Mixture(PassModel):
     @property
     @abstractmethod
     def free(self) -> int:
-        """How many numbers of the components are free, without the weights."""
+        """The number of free parameters of the components, without the weights."""
 
     @abstractmethod
     def prepare(self, rows: Split) -> None:
-        """Read off the data what the sums are taken about, and how widely the data spread."""
+        """Measure the mean and the spread of the data."""
 
     @abstractmethod
     def expand(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What both steps take of inputs (N, *shape)."""
+        """The form of inputs (N, *shape) that both steps use."""
 
     @abstractmethod
     def log_components(self, points: tuple[Tensor, ...]) -> Tensor:
@@ -77,22 +77,22 @@ class Mixture(PassModel):
 
     @abstractmethod
     def sums(self, points: tuple[Tensor, ...], r: Tensor) -> Statistics:
-        """What the M-step needs, of responsibilities (N, K)."""
+        """The sums for the M-step, from responsibilities (N, K)."""
 
     @abstractmethod
     def maximise(self, sums: Statistics) -> Tensor:
-        """Set the components from the sums of a pass. Returns which of them are not usable, (K,) bool."""
+        """Set the components from the sums of a pass. Returns which of them have collapsed, (K,) bool."""
 
     @abstractmethod
     def renew(self, which: Tensor, points: Tensor) -> None:
-        """Begin the components of a mask (K,) anew at as many points (n, D) as a model sees them."""
+        """Start the components of a mask (K,) again at as many points (n, D), as a model sees them."""
 
     @abstractmethod
     def draw(self, component: Tensor, generator: torch.Generator | None) -> Tensor:
-        """(N, D) an example of each component (N,)."""
+        """(N, D) one example of each component (N,)."""
 
     def penalty(self) -> Tensor:
-        """What the bound holds besides the log-likelihood, nats in all: the log of a prior on the components."""
+        """What the bound has besides the log-likelihood, total nats: the log of a prior on the components."""
         return torch.zeros((), dtype=torch.float64, device=self.weights.device)
 
     # -- learning -------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class Mixture(PassModel):
         self.maximise_over(split, clusters(split, self.spec, self.components))
 
     def maximise_over(self, split: Split, label: Tensor) -> None:
-        """The M-step of points that each belong to one component (N,)."""
+        """The M-step for points that belong to one component each, (N,)."""
         total: Statistics = {}
         size = eval_batch_size(split)
         for rows, mine in zip(split.rows.split(size), label.split(size), strict=True):
@@ -132,7 +132,7 @@ class Mixture(PassModel):
         return {**total, **self.farthest(batch.target.flatten(1), log_p, sums)}
 
     def farthest(self, x: Tensor, log_p: Tensor, sums: Statistics | None) -> Statistics:
-        """The K least likely examples so far: where a component that collapses may begin anew."""
+        """The K least likely examples so far: a collapsed component starts again there."""
         known = sums is not None and "far" in sums
         if known and len(sums["far"]) == self.components and -log_p.min() <= sums["far"][-1]:
             return {name: sums[name] for name in ("far", "far_points")}
@@ -158,12 +158,12 @@ class Mixture(PassModel):
             weights = torch.where(broken, 1 / self.components, weights)
         self.weights.copy_(weights / weights.sum())
         self.converged = not n and bool(bound - before < self.tolerance)
-        told = {
+        terms = {
             "log_likelihood": likelihood,
             "bound": bound,
             "collapsed_components": torch.tensor(float(n), dtype=torch.float64),
         }
-        return {name: value.cpu() for name, value in told.items()}
+        return {name: value.cpu() for name, value in terms.items()}
 
     # -- what it can do -------------------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class Mixture(PassModel):
         return self.weighted_log_prob(x).softmax(1).float()
 
     def assign(self, x: Tensor) -> Tensor:
-        """(N,) the most responsible component."""
+        """(N,) the component with the largest responsibility."""
         return self.weighted_log_prob(x).argmax(1)
 
     def score(self, x: Tensor) -> Tensor:
@@ -192,16 +192,16 @@ class Mixture(PassModel):
         return (self.encode(x) @ self.means).unflatten(1, self.spec.shape)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Of images clipped to what an image holds."""
+        """Samples; images are clipped to the range of the data."""
         component = torch.multinomial(self.weights.float(), n, replacement=True, generator=generator)
         x = self.draw(component, generator).float().unflatten(1, self.spec.shape)
         return x.clamp(self.spec.low, self.spec.high) if self.spec.bounded else x
 
 
 def evidence(weighted_log_prob: Tensor) -> tuple[Tensor, Tensor]:
-    """log Σ_k exp, (N,), and the softmax, (N, K), of log w_k p_k(x), (N, K): with one exp for both.
+    """log Σ_k exp, (N,), and the softmax, (N, K), of log w_k p_k(x), (N, K); both use the same exp.
 
-    Computed with the examples along the rows, (K, N), where few components are added up many examples at once.
+    Computed as (K, N): the sum over few components is then fast for many examples.
     """
     columns = weighted_log_prob.T.contiguous()
     largest = columns.amax(0)
@@ -211,17 +211,17 @@ def evidence(weighted_log_prob: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def added(total: Statistics, own: Statistics) -> Statistics:
-    """Sums so far and those of a batch, float64."""
+    """The sums so far plus those of a batch, float64."""
     own = {name: to_float64(value) for name, value in own.items()}
     return {name: total[name] + value for name, value in own.items()} if total else own
 
 
 def clusters(split: Split, spec: DataSpec, k: int) -> Tensor:
-    """(N,) the clusters that k-means finds of a split's points."""
-    found = KMeans(spec, clusters=k, tolerance=1e-3).to(split.rows.device)
-    found.init_from_data(split)
+    """(N,) the clusters of a split's points by k-means."""
+    model = KMeans(spec, clusters=k, tolerance=1e-3).to(split.rows.device)
+    model.init_from_data(split)
     for _ in range(LLOYD):
-        found.fit(clean_batches(split))
-        if found.converged:
+        model.fit(clean_batches(split))
+        if model.converged:
             break
-    return torch.cat([found.assign(batch.target) for batch in clean_batches(split)])
+    return torch.cat([model.assign(batch.target) for batch in clean_batches(split)])

@@ -12,18 +12,18 @@ from nnlab.plotting.axes import INK, Points, blank, canvas, marks, percent_bar, 
 from nnlab.plotting.images import titled, to_pixels
 from nnlab.plotting.plane import points
 
-WRITTEN = 30  # clusters up to which a confusion holds its numbers
-AROUND = (1.0, 2.0)  # standard deviations that ellipses are drawn at
+WRITTEN = 30  # with at most this many clusters the confusion matrix shows its numbers
+AROUND = (1.0, 2.0)  # standard deviations of the ellipses
 
 
 def prototypes_picture(centres: Tensor, spec: DataSpec) -> np.ndarray:
-    """(K, D) centres as images, each under its number, which the confusion's columns have, too."""
+    """(K, D) centres as images, each with its number; the columns of the confusion matrix have the same numbers."""
     images = to_pixels(centres.unflatten(1, spec.shape), spec)
     return titled(images, [str(i) for i in range(len(centres))], int(np.ceil(np.sqrt(len(centres)))))
 
 
 def means_picture(means: Tensor, weights: Tensor, spec: DataSpec) -> np.ndarray:
-    """(K, D) means as images, the heaviest first, each under its number and its weight."""
+    """(K, D) means as images, the largest weight first, each with its number and its weight."""
     order = weights.argsort(descending=True)
     images = to_pixels(means[order].unflatten(1, spec.shape), spec)
     columns = int(np.ceil(np.sqrt(len(means))))
@@ -51,7 +51,7 @@ def ellipses_plot(model: GMM, batch: Batch) -> np.ndarray:
 
 
 def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str, ...]) -> np.ndarray:
-    """How the classes (rows) fall to the clusters, in per cent of each class; clusters in the order of their largest class."""
+    """The confusion of classes (rows) and clusters, in % of each class; clusters are sorted by their largest class."""
     counts = torch.bincount(labels.cpu() * k + clusters.cpu(), minlength=len(classes) * k).view(len(classes), k).numpy()
     held = counts.sum(0) > 0
     order = np.lexsort((-counts.max(0), counts.argmax(0)))
@@ -62,8 +62,8 @@ def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str,
         axes = drawn.axes
         drawn_share = axes.imshow(share, cmap="Blues", vmin=0, vmax=max(share.max(), 1), aspect="auto")
         percent_bar(axes, drawn_share, "% of the class")
-        told = f"purity {pure:.1%} of {counts.sum():,}: the share that is of the largest class of its cluster"
-        axes.set_title(told, size=12)
+        title = f"purity {pure:.1%} of {counts.sum():,}: the share of examples in the largest class of their cluster"
+        axes.set_title(title, size=12)
         axes.set_yticks(range(len(classes)), classes)
         if len(order) <= WRITTEN:
             size = min(12.0, 260 / max(len(order), 1))
@@ -73,8 +73,8 @@ def clusters_chart(clusters: Tensor, labels: Tensor, k: int, classes: tuple[str,
                     dark = value > share.max() / 2
                     axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=size, color="white" if dark else INK)
         else:
-            told = range(0, len(order), -(-len(order) // WRITTEN))
-            axes.set_xticks(told, [order[i] for i in told], size=9)
+            ticks = range(0, len(order), -(-len(order) // WRITTEN))
+            axes.set_xticks(ticks, [order[i] for i in ticks], size=9)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
     return drawn.pixels

@@ -1,4 +1,4 @@
-"""A batch of points as k-means multiplies them: as float32 about the data's mean, or as the bytes of images."""
+"""A batch of points for k-means: as float32 minus the data's mean, or as the bytes of images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nnlab.nn.float64 import to_float64
 
 
 class Points(ABC):
-    """N points x; what is asked of them is in the data's units."""
+    """N points x; all results are in the data's units."""
 
     @staticmethod
     def of(batch: Batch, origin: Tensor) -> Points:
-        """The points of a batch, whose sums are taken about `origin` (D,)."""
+        """The points of a batch; `origin` (D,) is subtracted in sums."""
         stored = batch.target.flatten(1)
         if byte_products.takes(stored):
             return ByteValues(stored, batch.scale, origin)
@@ -35,24 +35,24 @@ class Points(ABC):
 
     @abstractmethod
     def prepared(self, centres: Tensor) -> tuple[Tensor, ...]:
-        """What `nearest` takes of centres (K, D); made once a pass."""
+        """Centres (K, D) in the form for `nearest`; computed once per pass."""
 
     @abstractmethod
     def nearest(self, *prepared: Tensor) -> tuple[Tensor, Tensor]:
-        """min_j ‖x − c_j‖² − ‖x − origin‖², (N,), and the number of that centre, (N,)."""
+        """min_j ‖x − c_j‖² − ‖x − origin‖², (N,), and the number of the nearest centre, (N,)."""
 
     @abstractmethod
     def sums(self, member: Tensor, rows: Tensor) -> Tensor:
-        """Σ_x member_x (x − origin), (K, D) float64, over some rows (n,) with whole numbers `member` (K, n)."""
+        """Σ_x member_x (x − origin), (K, D) float64, over rows (n,) with integers `member` (K, n)."""
 
     def moves(self, before: Tensor, now: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
-        """How the clusters' numbers of points (K,) and sums of x − origin (K, D) change.
+        """The changes of the clusters' counts (K,) and of their sums of x − origin (K, D).
 
-        before, now  (N,) the clusters of the points; −1 before they had one
+        before, now  (N,) the clusters of the points; −1 is no cluster yet
         """
         rows = (before != now).nonzero().flatten()
         place = torch.arange(len(rows), device=rows.device)
-        member = torch.zeros(clusters + 1, len(rows), device=rows.device)  # the last row is that of no cluster
+        member = torch.zeros(clusters + 1, len(rows), device=rows.device)  # the last row stands for no cluster
         member[before[rows], place] = -1
         member[now[rows], place] = 1
         member = member[:-1]
@@ -60,7 +60,7 @@ class Points(ABC):
 
 
 class Values(Points):
-    """As float32 about the origin."""
+    """As float32, minus the origin."""
 
     def __init__(self, x: Tensor, origin: Tensor) -> None:
         self.x, self.origin = x, origin
@@ -90,7 +90,7 @@ class ByteValues(Points):
     """
 
     def __init__(self, stored: Tensor, scale: float, origin: Tensor) -> None:
-        self.middle = MIDDLE if 1 / scale >= MIDDLE else 0  # values end at 1: bits and few levels stay below the middle
+        self.middle = MIDDLE if 1 / scale >= MIDDLE else 0  # the largest value is 1: bits and few levels stay below the middle
         self.bytes, self.scale, self.origin = byte_products.signed(stored, self.middle), scale, origin
 
     def values(self, rows: Tensor) -> Tensor:

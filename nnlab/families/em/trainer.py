@@ -26,17 +26,17 @@ from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import Monitor, TrainerContext, evaluating
 
 DRAWN = 100  # samples in a picture
-LOGISTIC = 5000  # examples that logistic regression learns from, at the most: seconds on two cores
+LOGISTIC = 5000  # logistic regression trains on at most this many examples: seconds on two cores
 
 
 class ClusterTrainer(PassTrainer):
-    """What clusters and mixtures are measured by: agreement with the classes, silhouette; a film of what happens in a plane."""
+    """Metrics of clusters and mixtures: agreement with the classes, silhouette; an animation for points of the plane."""
 
     higher = PassTrainer.higher | {"nmi", "ari", "silhouette"}
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        # what `batch_metrics` found, batch by batch, so that `evaluate_split` reads a split once: clusters, and
+        # results of `batch_metrics`, so that `evaluate_split` reads a split only once: clusters, and
         # some of the points
         self.clusters: list[Tensor] = []
         self.points: list[Tensor] = []
@@ -45,11 +45,11 @@ class ClusterTrainer(PassTrainer):
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         if step == 0 and is_2d(self.model.spec):
-            self.footage.note()  # a film begins with the beginning
+            self.footage.note()  # the first frame is the start
         return super().train(step, n, stop)
 
     def collect(self, batch: Batch, clusters: Tensor) -> None:
-        """Note the clusters (N,) of a batch, and every `every`-th of its points, for what a whole split is measured by."""
+        """Store the clusters (N,) of a batch, and each `every`-th of its points, for the metrics of the whole split."""
         begin = -sum(map(len, self.clusters)) % self.every
         self.points.append(batch.target[begin :: self.every])
         self.clusters.append(clusters)
@@ -68,7 +68,7 @@ class ClusterTrainer(PassTrainer):
         return {**super().state(), "footage": self.footage.state()}
 
     def restore(self, state: dict) -> None:
-        """Take up what `state` returned, the film's pictures included."""
+        """Restore what `state` returned, with the frames of the animation."""
         super().restore(state)
         self.footage.restore(state["footage"])
 
@@ -83,20 +83,20 @@ class ClusterTrainer(PassTrainer):
         if labels is None or not self.model.spec.classes:
             return {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            found = [self.model.assign(batch.target) for batch in BatchBuilder(part, self.noise).sequential(generator)]
-        return {"confusion": clusters_chart(torch.cat(found), labels, k, self.model.spec.classes)}
+            clusters = [self.model.assign(batch.target) for batch in BatchBuilder(part, self.noise).sequential(generator)]
+        return {"confusion": clusters_chart(torch.cat(clusters), labels, k, self.model.spec.classes)}
 
 
 class KMeansTrainer(ClusterTrainer):
-    """Lloyd's passes; inertia, both criteria of clustering, and what an archive of prototypes saves.
+    """Lloyd's passes; inertia, two criteria of clustering, and the volume that prototypes save.
 
     Figures:
     inertia  sum over the split of the squared distance to the nearest centre; lower is better, for one split
     within_cluster_distance  mean distance of an example to its centre
     between_center_distance  mean distance of the centres to each other
     volume_saved  share of the volume that is saved if prototypes replace the examples
-    center_shift  how far the centre moved that moved farthest in this pass
-    empty_clusters  clusters that lost all their points in this pass, and began anew
+    center_shift  largest distance that a centre moved in this pass
+    empty_clusters  clusters that lost all their points in this pass and started again
     """
 
     monitor = Monitor("inertia")
@@ -109,7 +109,7 @@ class KMeansTrainer(ClusterTrainer):
         return {**figures, **reconstruction_figures(self.model, batch, self.model.spec)}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        """The inertia is a sum over the split, as the field has it; the rest are means."""
+        """The inertia is a sum over the split, as usual; the rest are means."""
         figures, n, k = super().evaluate_split(split), len(self.data.split(split)), self.model.clusters
         figures["inertia"] *= n
         if k > 1:
@@ -136,14 +136,14 @@ class KMeansTrainer(ClusterTrainer):
 
 
 class MixtureTrainer(ClusterTrainer):
-    """EM's passes; the likelihood, quoted with what regularises it, and the criteria that choose the number of components.
+    """EM's passes; the likelihood, with the regularisation, and criteria for the number of components.
 
     Figures:
     log_likelihood  mean log p(x), nats per example; higher is better
-    bound           what EM raises in each pass, nats per example: log_likelihood and the log of a prior on the components
-    collapsed_components  components that lost their points in this pass, and began anew
-    regularisation  what was added to every variance, in squared units of the data
-    pseudo_count  of bernoulli_mixture: examples of each value that are taken as seen beforehand
+    bound           EM raises it in each pass, nats per example: log_likelihood plus the log of a prior on the components
+    collapsed_components  components that lost their points in this pass and started again
+    regularisation  number added to every variance, in squared units of the data
+    pseudo_count  of bernoulli_mixture: number added to the counts of 0 and of 1 of each pixel
     """
 
     monitor = Monitor("log_likelihood", higher_is_better=True)
@@ -187,13 +187,13 @@ class MixtureTrainer(ClusterTrainer):
 
 
 class GenerativeClassifierTrainer(Deciding, PassTrainer):
-    """EM's passes of each class's mixture; accuracy and calibration, beside logistic regression on the same features.
+    """EM's passes for each class's mixture; accuracy and calibration, compared with logistic regression on the same features.
 
     Figures:
     log_likelihood     mean log p(x|c) of each example under its own class c, nats per example; higher is better
-    bound              what EM raises in each pass, nats per example
-    collapsed_components  components that lost their points in this pass, and began anew
-    regularisation     what was added to every variance, in squared units of the data
+    bound              EM raises it in each pass, nats per example
+    collapsed_components  components that lost their points in this pass and started again
+    regularisation     number added to every variance, in squared units of the data
     logistic_accuracy  accuracy of logistic regression on the same values, learned from at most 5,000 examples
     """
 
@@ -205,14 +205,14 @@ class GenerativeClassifierTrainer(Deciding, PassTrainer):
         self.metadata = {**self.metadata, "regularisation": self.model.regularisation}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        """Also the mean log p(x|c) of each example's own class, nats; on the test split what logistic regression reaches."""
+        """Also the mean log p(x|c) of each example's class, nats; for the test split also logistic regression."""
         logits, labels = self.outputs(split)
         own = (logits - self.model.shares.log().cpu()).gather(1, labels[:, None])
         figures = {**super().evaluate_split(split), "log_likelihood": own.double().mean().item()}
         return figures | (self.logistic(split) if split == "test" else {})
 
     def logistic(self, split: str) -> dict[str, float]:
-        """The accuracy of logistic regression, which learns from at most 5,000 of the training examples."""
+        """The accuracy of logistic regression, trained on at most 5,000 of the training examples."""
         train, test = self.data.train, self.data.split(split)
         rows = train.spread(LOGISTIC)
         values, labels = train.values(rows).flatten(1).cpu().numpy(), train.labels(rows).cpu().numpy()

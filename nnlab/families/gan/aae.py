@@ -1,4 +1,4 @@
-"""The adversarial autoencoder, whose codes a game makes follow the prior."""
+"""The adversarial autoencoder: a game makes the codes follow the prior."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from nnlab.nn.mlp import Activation, Width, mlp_decoder, mlp_encoder
 
 
 class AAE(WithEncoder):
-    """The adversarial autoencoder (Makhzani et al. 2016, "Adversarial autoencoders"): a game about codes.
+    """The adversarial autoencoder (Makhzani et al. 2016, "Adversarial autoencoders"): a game on codes.
 
-    The discriminator tells draws z from the prior from codes e(x) of data; the encoder makes the codes' distribution as a
-    whole, q(z) = E_x δ(z − e(x)), the prior's, so that a draw from the prior decodes to an image like the data.
+    The discriminator separates samples z of the prior from codes e(x) of data. The encoder learns to make the distribution
+    of all codes, q(z) = E_x δ(z − e(x)), equal to the prior, so that a sample of the prior decodes to an image like the data.
 
-    the autoencoder minimises   Σ (d(e(x)) − x)² + weight · what the objective says of D(e(x)),   an image
+    the autoencoder minimises   Σ (d(e(x)) − x)² + weight · the objective of D(e(x)),   per image
 
-    weight  of the game against the squared error, which is summed over the image
-    hidden  widths of the encoder's layers and of the discriminator's; the decoder has them in reverse
+    weight  of the game; the squared error is summed over the image
+    hidden  widths of the layers of encoder and discriminator; the decoder has them in reverse
     """
 
     parts: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     maker: ClassVar[str] = "decoder"
     value_range: ClassVar[float] = (
-        2.0  # of codes: what the uniform prior's draws span, and one s.d. of the Gaussian's to each side
+        2.0  # of codes: the range of the uniform prior, and one standard deviation to each side of the Gaussian
     )
 
     def __init__(
@@ -75,10 +75,10 @@ class AAE(WithEncoder):
         """
         error = self.decoder(play.kept["code"]) - play.kept["target"]
         reconstruction = error.square().flatten(1).sum(1).mean()
-        told = objective.generator(self.discriminate(*play.fake)).mean()
+        game_loss = objective.generator(self.discriminate(*play.fake)).mean()
         return Answer(
-            {"autoencoder": reconstruction + self.weight * told},
-            {"reconstruction": reconstruction, "generator_loss": told},
+            {"autoencoder": reconstruction + self.weight * game_loss},
+            {"reconstruction": reconstruction, "generator_loss": game_loss},
         )
 
     def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
@@ -86,12 +86,12 @@ class AAE(WithEncoder):
 
 
 def against_prior(codes: Tensor, prior: Prior) -> dict[str, float]:
-    """How far codes (N, d) as a whole are from independent coordinates with the prior's mean and standard deviation σ.
+    """Compare codes (N, d) with the prior: independent coordinates with its mean and its standard deviation σ.
 
     Figures:
-    code_mean         the largest |mean| of a coordinate of the codes, max_j |mean_j|; 0 is the prior's
-    code_deviation    the largest error of a coordinate's standard deviation, max_j |s.d._j / σ − 1|; 0 is the prior's
-    code_correlation  the largest |correlation| of two coordinates, where there are two; 0 is the prior's
+    code_mean         the largest |mean| of a coordinate of the codes, max_j |mean_j|; 0 for the prior
+    code_deviation    the largest error of a coordinate's standard deviation, max_j |s.d._j / σ − 1|; 0 for the prior
+    code_correlation  the largest |correlation| of two coordinates, if there are two; 0 for the prior
     """
     codes = to_float64(codes)
     mean = codes.mean(0)

@@ -1,4 +1,4 @@
-"""The base of the adversarial models: what a game is made of, who plays it and what each player minimises."""
+"""The base of the adversarial models: the parts of a game, its players and their losses."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from nnlab.families.gan.objectives import Objective
 from nnlab.model import Model
 from nnlab.nn.ema import ExponentialMovingAverage
 
-Objects = tuple[Tensor, ...]  # what the discriminator sees of N examples: (N, *shape) images, and what comes with them
+Objects = tuple[Tensor, ...]  # the discriminator's input for N examples: (N, *shape) images, and e.g. codes or labels
 
 
 @dataclass
 class Play:
-    """What a batch makes of the game.
+    """The game's tensors for one batch.
 
-    real, fake  what the discriminator is to tell apart
-    kept        what else the players learn from, by names of the model's own
+    real, fake  what the discriminator learns to separate
+    kept        other tensors that the players need, by name
     """
 
     real: Objects
@@ -34,7 +34,7 @@ class Play:
 
 @dataclass
 class Answer:
-    """What the discriminator's opponents minimise, scalars: a loss of its own for each of them; and terms for the record."""
+    """The losses of the other players, scalars, one per player; and terms for metrics.jsonl."""
 
     losses: dict[str, Tensor]
     terms: dict[str, Tensor]
@@ -43,10 +43,10 @@ class Answer:
 class Adversarial(Model):
     """Base of the models that learn by a game: min_G max_D E log D(x) + E log(1 − D(G(z))) (Goodfellow et al. 2014).
 
-    A subclass says who plays (`players`), what the discriminator sees (`play`, `discriminate`) and what the others minimise
-    (`answer`). What is shown, sampled and measured is made by the running averages of the parts that make something.
+    A subclass defines the players (`players`), the discriminator's input (`play`, `discriminate`) and the losses of the other
+    players (`answer`). Pictures, samples and metrics use running averages of the weights.
 
-    parts  the names of these parts, `averaged` their averages
+    parts  the names of the averaged networks; `averaged` holds the averages
     """
 
     trainer = "nnlab.families.gan.trainer:GameTrainer"
@@ -61,34 +61,34 @@ class Adversarial(Model):
     # -- the game -------------------------------------------------------------------------------------------------
 
     def players(self) -> dict[str, list[nn.Module]]:
-        """The discriminator and, by their names, those who play against it, with what each of them learns."""
+        """The discriminator and the players against it, by name, each with its parameters."""
         return {"discriminator": [self.discriminator], "generator": [self.generator]}
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
-        """What is made for a batch."""
+        """The tensors of the game for a batch."""
         raise NotImplementedError
 
     def discriminate(self, *objects: Tensor) -> Tensor:
-        """D, (N,): the larger, the more likely data."""
+        """D, (N,): larger for what looks like data."""
         raise NotImplementedError
 
     def answer(self, play: Play, objective: Objective) -> Answer:
-        """The generator's loss, which is also the term `generator_loss`: the objective's mean over D's answers to samples."""
+        """The generator's loss, also the term `generator_loss`: the mean of the objective over D's outputs for samples."""
         loss = objective.generator(self.discriminate(*play.fake)).mean()
         return Answer({"generator": loss}, {"generator_loss": loss})
 
     @property
     def uses_batch_norm(self) -> bool:
-        """Whether what D says of one example depends on the others of its batch: its gradient then has no norm of its own."""
+        """Whether D's output for one example depends on the others of its batch; then a gradient per example does not exist."""
         return normalizes(self.discriminator)
 
     @property
     def value_range(self) -> float:
-        """How wide the values lie that the discriminator sees: the unit of the noise on them."""
+        """The range of the values that the discriminator sees: the unit of the instance noise."""
         return self.spec.value_range
 
     def update_average(self, decay: float) -> None:
-        """A step of the averages towards the weights."""
+        """Move the averages one step towards the weights."""
         self.averaged.update_parameters({name: getattr(self, name) for name in self.parts}, decay)
 
     @property
@@ -98,9 +98,9 @@ class Adversarial(Model):
     # -- what it shows --------------------------------------------------------------------------------------------
 
     def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
-        """Figures of a whole split that are not means over examples. None, unless a model says otherwise."""
+        """Metrics of a whole split that are not means over examples; by default none."""
         return {}
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
-        """Named pictures that this model alone has."""
+        """Named pictures of this model only."""
         return {}

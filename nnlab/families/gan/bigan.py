@@ -1,4 +1,4 @@
-"""The bidirectional GAN, whose discriminator sees pairs of an example and a code."""
+"""The bidirectional GAN: its discriminator sees pairs of an example and a code."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from nnlab.nn.mlp import Width
 
 
 class BiGAN(WithEncoder):
-    """The bidirectional GAN (Donahue et al. 2017, "Adversarial feature learning"; Dumoulin et al. 2017): pairs are told apart.
+    """The bidirectional GAN (Donahue et al. 2017, "Adversarial feature learning"; Dumoulin et al. 2017).
 
     min_{G,E} max_D E log D(x, E(x)) + E log(1 − D(G(z), z)),   z (latent_dim,) from the prior
 
-    Where D cannot tell the pairs apart, E inverts G: nobody asks for a reconstruction, yet G(E(x)) becomes one.
+    If D cannot separate the pairs, E inverts G: G(E(x)) is a reconstruction, although no loss measures it.
 
-    hidden  widths of the encoder's layers and of the discriminator's; the generator has them in reverse, with batch
-            normalisation as the encoder
+    hidden  widths of the layers of encoder and discriminator; the generator has them in reverse, with batch
+            normalisation like the encoder
     """
 
     parts: ClassVar[tuple[str, ...]] = ("generator", "encoder")
@@ -58,7 +58,7 @@ class BiGAN(WithEncoder):
         return self.discriminator(pair).float().squeeze(1)
 
     def answer(self, play: Play, objective: Objective) -> Answer:
-        """The common loss of generator and encoder: what the objective says of the pairs of each, added up."""
+        """The common loss of generator and encoder: the sum of the objectives of both kinds of pairs."""
         made = objective.generator(self.discriminate(*play.fake)).mean()
         coded = objective.exchanged(self.discriminate(*play.real)).mean()
         return Answer({"generator": made + coded}, {"generator_loss": made, "encoder_loss": coded})

@@ -24,7 +24,7 @@ from nnlab.families.gan.networks import (
 from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 
-STYLES = 10  # noises side by side in a picture
+STYLES = 10  # columns of a picture, one noise each
 
 
 class CGAN(Adversarial):
@@ -32,8 +32,8 @@ class CGAN(Adversarial):
 
     min_G max_D E log D(x, y) + E log(1 − D(G(z, y), y)),   z (latent_dim,) from the prior, y a label of the data
 
-    The generator begins with z and y as a vector of zeros and a one. The discriminator is `Projection`. Samples are of classes
-    as frequent as those of the training data.
+    The generator's input is z and y, as a one-hot vector. The discriminator is `Projection`. In samples the classes are as
+    frequent as in the training data.
 
     channels, normalization, spectral_norm   as in `dcgan`
     """
@@ -50,7 +50,7 @@ class CGAN(Adversarial):
         normalization: Normalization = "batch",
         spectral_norm: bool = False,
     ) -> None:
-        need_classes(spec, "a conditional game is played class by class")
+        need_classes(spec, "a conditional GAN needs classes")
         widths, self.classes = chosen(channels, spec), len(spec.classes)
         body = conv_body(spec, widths, normalization)
         discriminator = init_weights(Projection(body, conv_features(spec, widths), self.classes))
@@ -66,7 +66,7 @@ class CGAN(Adversarial):
         self.shares.copy_(class_shares(split, self.classes))
 
     def conditioned(self, z: Tensor, label: Tensor) -> Tensor:
-        """What the generator begins with, (N, latent_dim + classes), of z (N, latent_dim) and labels (N,)."""
+        """The generator's input, (N, latent_dim + classes), from z (N, latent_dim) and labels (N,)."""
         return torch.cat([z, one_hot(label, self.classes)], 1)
 
     def noise(self, n: int, generator: torch.Generator | None) -> Tensor:
@@ -93,7 +93,7 @@ class CGAN(Adversarial):
         return self.sample_class(label, generator)
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
-        """A row a class, a column a noise: what the noise says of every class alike."""
+        """One row per class, one column per noise: what the noise means for all classes."""
         z = self.noise(STYLES, generator).repeat(self.classes, 1)
         label = torch.arange(self.classes, device=z.device).repeat_interleave(STYLES)
         images = self.averaged["generator"](self.conditioned(z, label)).unflatten(0, (self.classes, STYLES))
@@ -103,9 +103,8 @@ class CGAN(Adversarial):
 class Projection(nn.Module):
     """D(x, y) = (a + w_y)′φ(x) + b, the projection discriminator (Miyato & Koyama 2018, "cGANs with projection discriminator").
 
-    Where classes and images meet as densities, log p(x|y)/q(x|y) is of this form: a′φ + b tells whether an image is data at
-    all, w_y′φ whether it is of its class. Labels as planes beside the image, as in the first paper, have to find their way
-    through all layers to say the same.
+    log p(x|y)/q(x|y) has this form: a′φ + b says whether an image is data at all, w_y′φ whether it belongs to its class.
+    In the first paper labels are extra channels of the input, and have to pass through all layers.
 
     body  φ: (N, *shape) → (N, …) of `features` values
     """

@@ -1,4 +1,4 @@
-"""The codes that stand for the noise, where an encoder finds them."""
+"""Codes of examples in the games that learn an encoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnlab.model import Latent
 
 
 class WithEncoder(LatentPrior):
-    """Base of those that have an encoder, too, z = E(x)."""
+    """Base of the models that also have an encoder, z = E(x)."""
 
     def encode(self, x: Tensor) -> Tensor:
         """E(x), (N, latent_dim), by the averages."""
@@ -29,5 +29,5 @@ class WithEncoder(LatentPrior):
 
 
 def output_activation(prior: Prior) -> list[nn.Module]:
-    """What ends an encoder, so that its codes lie where the prior's draws do."""
+    """The last layer of an encoder, so that its codes have the range of the prior."""
     return [nn.Tanh()] if prior == "uniform" else []

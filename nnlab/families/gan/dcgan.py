@@ -13,8 +13,8 @@ class DCGAN(ImageCritic):
 
     min_G max_D E log D(x) + E log(1 − D(G(z))),   z (latent_dim,) from the prior
 
-    channels       of the discriminator's layers, each halving the image; the generator has them in reverse
-    normalization  of the discriminator's layers; the generator's are batch-normalised
+    channels       of the discriminator's layers; each halves the image; the generator has them in reverse
+    normalization  of the discriminator's layers; the generator always has batch normalisation
     spectral_norm  divide the discriminator's weights by their largest singular values (Miyato et al. 2018)
     """
 

@@ -1,4 +1,4 @@
-"""The fully connected GAN, the plainest game of the family."""
+"""The fully connected GAN, the simplest game of the family."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""What goes wrong in a game, seen in its own terms, and said in words."""
+"""Warnings about a game that goes wrong, from its own metrics."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
 
-WINDOW = 10  # records that something must last
-SURE = 0.995  # share of right answers on data and on samples alike from which the discriminator has won
-FALLEN, NEVER = 0.5, 0.1  # diversity against the highest seen; and the least that samples come to after two windows
-STILL = 1e-4  # change of a loss against its size
+WINDOW = 10  # a problem must last for this many records
+SURE = 0.995  # with at least this accuracy on both data and samples the discriminator has won
+FALLEN, NEVER = 0.5, 0.1  # diversity relative to the highest so far; and the smallest diversity allowed after two windows
+STILL = 1e-4  # relative change of a loss
 
 
 class TrainingMonitor:
-    """Looks at the means of the terms, record after record, and says each trouble once, and again if it comes back."""
+    """Checks the means of the terms in each record. It reports a problem once, and again if it comes back."""
 
     def __init__(self) -> None:
         self.seen: deque[dict[str, float]] = deque(maxlen=WINDOW)
@@ -21,54 +21,54 @@ class TrainingMonitor:
         self.told: set[str] = set()
 
     def look(self, means: Mapping[str, float], judges: bool) -> list[str]:
-        """The troubles that begin with this record.
+        """The problems that start with this record.
 
-        judges  whether the answers of the discriminator have a meaning of their own, and so its accuracy
+        judges  whether the discriminator classifies, so that its accuracy has a meaning
         """
         self.records += 1
         self.seen.append(dict(means))
-        self.highest = max(self.highest, min(means["diversity"], 1.0))  # to come back to the data's is no fall
+        self.highest = max(self.highest, min(means["diversity"], 1.0))  # a fall to the data's diversity is not a collapse
         now = self.problems(judges) if len(self.seen) == WINDOW else {}
         new = [text for kind, text in now.items() if kind not in self.told]
         self.told = set(now)
         return new
 
     def problems(self, judges: bool) -> dict[str, str]:
-        """What is wrong over the last WINDOW records: a text to show, by the kind of the trouble; empty if all is well.
+        """The problems of the last WINDOW records: a message for each kind; empty if there is none.
 
-        won        the discriminator is right of nearly all data and samples, said only if `judges`
-        collapsed  the samples' variance has fallen, or never rose
-        NAME_loss  the loss of this name stands still
+        won        the discriminator is right for almost all data and samples; only if `judges`
+        collapsed  the variance of the samples has fallen, or was never large
+        NAME_loss  the loss of this name does not change
         """
-        found = {}
+        messages = {}
         if judges and all(min(m["real_accuracy"], m["fake_accuracy"]) > SURE for m in self.seen):
-            found["won"] = (
-                "the discriminator has won outright: it tells every sample from data, so that little is left for the generator "
-                "to learn by. Try trainer.discriminator.instance_noise=0.1, or a smaller rate of its own, by "
+            messages["won"] = (
+                "the discriminator has won: it recognizes every sample, so that there is almost no gradient for the generator "
+                "to learn from. Try trainer.discriminator.instance_noise=0.1, or a smaller learning rate for it, by "
                 "optimizer@trainer.discriminator.optimizer=adam_gan trainer.discriminator.optimizer.lr=1e-4"
             )
         diversity = [m["diversity"] for m in self.seen]
         if max(diversity[-WINDOW // 2 :]) < FALLEN * self.highest:
-            found["collapsed"] = (
-                f"the samples collapse: of the data's variance they have {diversity[-1]:.0%}, after {self.highest:.0%}. "
-                "Try a smaller optimizer.lr, another trainer.objective, or model.spectral_norm=true where there is one"
+            messages["collapsed"] = (
+                f"the samples collapse: their variance is {diversity[-1]:.0%} of the data's, and was {self.highest:.0%}. "
+                "Try a smaller optimizer.lr, another trainer.objective, or model.spectral_norm=true if the model has it"
             )
         elif self.records > 2 * WINDOW and self.highest < NEVER:
-            found["collapsed"] = (
+            messages["collapsed"] = (
                 f"the samples are all alike: their variance is {diversity[-1]:.0%} of the data's and was never more than "
                 f"{self.highest:.0%}. Try trainer.objective=non_saturating and a smaller optimizer.lr"
             )
         for name in self.seen[-1]:
             values = [m[name] for m in self.seen]
             if name.endswith("_loss") and max(values) - min(values) <= STILL * max(map(abs, values)):
-                found[name] = (
-                    f"{name} stands still at {values[-1]:.4g}: nothing is learned from it any more. "
-                    "Begin again with a smaller optimizer.lr or another trainer.objective"
+                messages[name] = (
+                    f"{name} does not change from {values[-1]:.4g}: nothing is learned from it. "
+                    "Start again with a smaller optimizer.lr or another trainer.objective"
                 )
-        return found
+        return messages
 
     def state(self) -> dict:
-        """What `restore` needs so that a resumed run says neither more nor less than an uninterrupted one."""
+        """The state for `restore`, so that a resumed run gives the same warnings as an uninterrupted one."""
         return {"seen": list(self.seen), "highest": self.highest, "records": self.records, "told": sorted(self.told)}
 
     def restore(self, state: dict) -> None:

@@ -1,4 +1,4 @@
-"""InfoGAN, whose categorical and continuous codes can be read off its images."""
+"""InfoGAN: its categorical and continuous codes can be read from its images."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 from nnlab.plotting.latent import ROWS, signed
 
-READING = 128  # units between the discriminator's features and what is said of the codes: the paper's
-LEAST_SD = 0.05  # of Q(s|x), against the codes' own 0.58: a density without width would be infinite
-COLUMNS, REACH = 11, 2.0  # of a picture of motion: codes are drawn within ±1, and mean something beyond (the paper's figure 2)
+READING = 128  # units between the discriminator's features and Q, as in the paper
+LEAST_SD = 0.05  # smallest σ of Q(s|x); the codes' own is 0.58. With σ = 0 the density would be infinite
+COLUMNS, REACH = 11, 2.0  # range of motion in a picture, wider than the codes' ±1 (the paper's figure 2)
 
 
 class InfoGAN(Adversarial):
-    """The GAN whose codes can be read off its images (Chen et al. 2016, "InfoGAN: Interpretable representation learning …").
+    """GAN with codes that can be read from its images (Chen et al. 2016, "InfoGAN: Interpretable representation learning …").
 
     min_{G,Q} max_D E log D(x) + E log(1 − D(G(z, c, s))) − λ_c L_c − λ_s L_s
 
-    z  (latent_dim,) from the prior: what no code says
-    c  a category of `categories`, all equally likely;  s  (continuous,) from U(−1, 1)
-    L_c = H(c) + E log Q(c|G(z, c, s)) ≤ I(c; G(z, c, s)), nats, and L_s likewise of s
+    z  (latent_dim,) from the prior: noise
+    c  one of `categories`, all equally likely;  s  (continuous,) from U(−1, 1)
+    L_c = H(c) + E log Q(c|G(z, c, s)) ≤ I(c; G(z, c, s)), nats; L_s is the same for s
 
-    Q(c|x) and Q(s_i|x) = N(μ_i(x), σ_i(x)²) are two layers of their own upon the discriminator's features. The features learn
-    by the game alone, as the equation says; in the authors' code they learn to tell the codes, too. No label is used.
+    Q(c|x) and Q(s_i|x) = N(μ_i(x), σ_i(x)²) are two layers on the discriminator's features. The features learn only from
+    the game, as in the equation; in the authors' code they also learn from Q. No label is used.
 
     categorical_weight, continuous_weight   λ_c and λ_s
-    hidden  units of a fully connected layer of both networks, between the smallest map and the rest: what an image is as a
-            whole, by which a category becomes a class; without it the codes speak of parts
+    hidden  units of a fully connected layer in both networks, next to the smallest map: it sees the whole image, so that
+            a category becomes a class; without it the codes describe parts
     channels, normalization, spectral_norm  as in `dcgan`
     """
 
@@ -75,12 +75,12 @@ class InfoGAN(Adversarial):
         layers += [nn.Linear(conv_features(spec, widths), hidden, bias=normalization == "none")]
         layers += [nn.BatchNorm1d(hidden)] if normalization == "batch" else []
         discriminator = init_weights(nn.Sequential(nn.Sequential(*layers, nn.LeakyReLU(SLOPE)), nn.Linear(hidden, 1)))
-        told = categories + 2 * continuous
+        width = categories + 2 * continuous
         super().__init__(
             spec,
             generator=conv_generator(spec, latent_dim + categories + continuous, widths, hidden=hidden),
             discriminator=with_spectral_norm(discriminator) if spectral_norm else discriminator,
-            posterior=init_weights(nn.Sequential(nn.Linear(hidden, READING), nn.LeakyReLU(SLOPE), nn.Linear(READING, told))),
+            posterior=init_weights(nn.Sequential(nn.Linear(hidden, READING), nn.LeakyReLU(SLOPE), nn.Linear(READING, width))),
         )
         self.latent_dim, self.prior = latent_dim, prior
         self.categories, self.continuous = categories, continuous
@@ -99,7 +99,7 @@ class InfoGAN(Adversarial):
         return z, c, sample_prior("uniform", n, self.continuous, device, generator)
 
     def coded(self, z: Tensor, c: Tensor, s: Tensor) -> Tensor:
-        """What the generator begins with, (N, latent_dim + categories + continuous), c as a vector of zeros and a one."""
+        """The generator's input, (N, latent_dim + categories + continuous), with c one-hot."""
         return torch.cat([z, one_hot(c, self.categories), s], 1)
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
@@ -107,7 +107,7 @@ class InfoGAN(Adversarial):
         return Play(real=(batch.target,), fake=(self.generator(self.coded(z, c, s)),), kept={"c": c, "s": s})
 
     def features(self, x: Tensor) -> Tensor:
-        """What the discriminator and Q decide by, (N, features)."""
+        """The features of the discriminator and of Q, (N, features)."""
         return self.discriminator[0](self.check(x))
 
     def discriminate(self, x: Tensor) -> Tensor:
@@ -126,8 +126,8 @@ class InfoGAN(Adversarial):
         """L_c and L_s, scalars, of the features of images with these codes.
 
         Figures:
-        categorical_information  L_c, nats: lower bound of what an image says of its category; at most log(categories)
-        continuous_information   L_s, nats: lower bound of what an image says of its continuous codes
+        categorical_information  L_c, nats: lower bound of an image's information about its category; at most log(categories)
+        continuous_information   L_s, nats: lower bound of the information in an image about its continuous codes
         """
         logits, mean, sd = self.read(features)
         categorical = log(self.categories) - functional.cross_entropy(logits, c)
@@ -158,15 +158,15 @@ class InfoGAN(Adversarial):
         return torch.cat([logits.softmax(1), mean], 1)
 
     def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
-        """How the likeliest category agrees with the classes, where there are any."""
-        told = [(self.encode(batch.input)[:, : self.categories].argmax(1), batch.label) for batch in batches]
-        if told[0][1] is None:
+        """The agreement of the most likely category with the classes, if there are any."""
+        pairs = [(self.encode(batch.input)[:, : self.categories].argmax(1), batch.label) for batch in batches]
+        if pairs[0][1] is None:
             return {}
-        category, label = map(torch.cat, zip(*told, strict=True))
+        category, label = map(torch.cat, zip(*pairs, strict=True))
         return agreement(category, label)
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
-        """A row a category, with other noises and continuous codes from column to column; and each continuous code's motion."""
+        """One row per category, one column per noise and continuous codes; and the motion of each continuous code."""
         shown = min(self.categories, ROWS)
         z, _, s = self.sample_prior(COLUMNS, generator)
         values = torch.linspace(-REACH, REACH, COLUMNS, device=z.device)
@@ -179,7 +179,7 @@ class InfoGAN(Adversarial):
         return pictures
 
     def by_category(self, z: Tensor, s: Tensor, shown: int, columns: list[str]) -> np.ndarray:
-        """Rows of images: the same (z, s) of K columns in each of so many categories."""
+        """Rows of images, one per category: all rows have the same K columns of (z, s)."""
         c = torch.arange(shown, device=z.device).repeat_interleave(len(z))
         images = self.made(z.repeat(shown, 1), c, s.repeat(shown, 1)).unflatten(0, (shown, len(z)))
         return sheet(to_pixels(images, self.spec), [f"c = {i}" for i in range(shown)], columns)

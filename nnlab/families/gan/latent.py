@@ -1,4 +1,4 @@
-"""The noise that a generator starts from."""
+"""The noise that a generator gets as input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sample_prior(prior: Prior, n: int, dim: int, device: torch.device, generator
 
 
 def one_hot(label: Tensor, classes: int) -> Tensor:
-    """(N,) int64 → (N, classes) float32. torch's own looks at the values first, for which a step would have to wait."""
+    """(N,) int64 → (N, classes) float32. torch's own one_hot reads the values first, which waits for the GPU."""
     return (label[:, None] == torch.arange(classes, device=label.device)).float()
 
 
@@ -34,7 +34,7 @@ def deviation(prior: Prior) -> float:
 
 
 class LatentPrior(Adversarial):
-    """Base of the models with x = G(z), z from a prior: what they draw and how they decode.
+    """Base of the models with x = G(z), z from a prior: sampling and decoding.
 
     maker  the name of the part that is G
     """
@@ -62,7 +62,7 @@ class LatentPrior(Adversarial):
 
 
 class ImageCritic(LatentPrior):
-    """Base of the models whose discriminator sees the example, and nothing else."""
+    """Base of the models whose discriminator sees only the example."""
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
         return Play(real=(batch.target,), fake=(self.generator(self.noise(len(batch), generator)),))

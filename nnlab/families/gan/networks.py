@@ -1,8 +1,8 @@
-"""Networks of the game: convolutional and fully connected, for images of any size and number of channels.
+"""The networks of the games: convolutional and fully connected, for images of any size and number of channels.
 
 The convolutional ones follow Radford et al. 2016 ("Unsupervised representation learning with deep convolutional GANs"): strided
-convolutions, batch normalisation in all layers but the generator's last and the discriminator's first, ReLU in the generator
-and LeakyReLU in the discriminator, weights from N(0, 0.02²). All see and make values about the middle of the data's range.
+convolutions, batch normalisation except in the generator's last and the discriminator's first layer, ReLU in the generator
+and LeakyReLU in the discriminator, weights from N(0, 0.02²). Inputs and outputs are centred on the middle of the data's range.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Channels = Literal["auto"] | Annotated[list[Width], NonEmpty()]
 Normalization = Literal["batch", "none"]
 
 FIRST, SLOPE, INITIAL = 64, 0.2, 0.02  # channels of the first layer; LeakyReLU's slope; s.d. of the weights
-SMALLEST, LARGEST = 8, 64  # sides that `auto` is for
-BASE = 3  # the least side of what the generator begins with, if `auto` says how many layers there are
+SMALLEST, LARGEST = 8, 64  # `auto` works for these sides
+BASE = 3  # smallest side of the generator's first map, with `auto`
 
 
 class Standardize(nn.Module):
-    """x ↦ (2x − high − low)/(high − low), of values within bounds; those without are left as they are."""
+    """x ↦ (2x − high − low)/(high − low) for data with bounds; other data are not changed."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
@@ -39,12 +39,12 @@ class Standardize(nn.Module):
         self.bounded = spec.bounded
 
     def forward(self, x: Tensor) -> Tensor:
-        """(x − middle)/half, of any shape; x itself where the data have no bounds."""
+        """(x − middle)/half, of any shape; x if the data have no bounds."""
         return (x - self.middle) / self.half if self.bounded else x
 
 
 class ScaledSigmoid(nn.Module):
-    """a ↦ middle + half · tanh a, within the data's bounds; where they have none a itself. float32."""
+    """a ↦ middle + half · tanh a, within the data's bounds; a if they have no bounds. float32."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
@@ -52,15 +52,15 @@ class ScaledSigmoid(nn.Module):
         self.bounded = spec.bounded
 
     def forward(self, a: Tensor) -> Tensor:
-        """middle + half · tanh a, of any shape, float32; a itself where the data have no bounds."""
+        """middle + half · tanh a, of any shape, float32; a if the data have no bounds."""
         a = a.float()
         return self.middle + self.half * a.tanh() if self.bounded else a
 
 
 def chosen(channels: Channels, spec: DataSpec) -> list[int]:
-    """The channels of the discriminator's layers, each halving the image: `auto` halves it to 3 … 5 pixels, 64 channels first.
+    """The channels of the discriminator's layers; each halves the image. `auto` halves it to 3 … 5 pixels, from 64 channels on.
 
-    Raises BadInput if an image is too small or too large for `auto`, or has not so many halves as there are channels.
+    Raises BadInput if an image is too small or too large for `auto`, or cannot be halved this often.
     """
     if channels == "auto":
         layers = 1
@@ -69,7 +69,7 @@ def chosen(channels: Channels, spec: DataSpec) -> list[int]:
             if min(h, w) < SMALLEST or max(h, w) > LARGEST:
                 raise BadInput(
                     f"model.channels: auto is for sides of {SMALLEST} to {LARGEST} pixels, but {spec.name} has {h}×{w}; "
-                    f"the nearest that it reaches: {nearest(h, w)}. Change the images' size, or give a list such as [64,128]"
+                    f"the nearest size is {nearest(h, w)}. Change the images' size, or give a list such as [64,128]"
                 )
             layers = max(1, int(log2(min(h, w) / BASE)))
         channels = [FIRST * 2**i for i in range(layers)]
@@ -78,7 +78,7 @@ def chosen(channels: Channels, spec: DataSpec) -> list[int]:
 
 
 def nearest(h: int, w: int) -> str:
-    """The size within reach that is nearest to a picture's, with its proportions where these can be kept."""
+    """The size for `auto` that is nearest to a picture's size, with the same proportions if possible."""
     factor = LARGEST / max(h, w) if max(h, w) > LARGEST else SMALLEST / min(h, w)
     h, w = (min(LARGEST, max(SMALLEST, round(side * factor))) for side in (h, w))
     return f"{h}×{w}"
@@ -97,7 +97,7 @@ def init_weights(network: nn.Module) -> nn.Module:
 
 
 def with_spectral_norm(network: nn.Module) -> nn.Module:
-    """Each layer's weight divided by its largest singular value σ(W), by one power iteration an update (Miyato et al. 2018)."""
+    """Each layer's weight divided by its largest singular value σ(W), with one power iteration per update (Miyato 2018)."""
     for module in list(network.modules()):
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             spectral_norm(module)
@@ -109,7 +109,7 @@ def conv_generator(
 ) -> nn.Sequential:
     """(N, inputs) → (N, C, H, W).
 
-    hidden   units of a fully connected layer before the smallest map; None is no such layer
+    hidden   units of a fully connected layer before the smallest map; None: no such layer
     attends  with self-attention over the largest map before the image
     """
     size = spatial_sizes(spec.shape, len(channels))
@@ -121,7 +121,7 @@ def conv_generator(
     layers += [nn.Unflatten(1, (widths[0], *size[-1])), nn.BatchNorm2d(widths[0]), nn.ReLU()]
     last = len(widths) - 2
     for i, ((before, width), larger) in enumerate(zip(pairwise(widths), reversed(size[:-1]), strict=True)):
-        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that halving an odd side lost
+        odd = tuple(side % STRIDE for side in larger)  # restores the row or column that was lost by halving an odd side
         layers += [SelfAttention(before)] if attends and i == last else []
         layers += [nn.ConvTranspose2d(before, width, KERNEL, STRIDE, PADDING, output_padding=odd, bias=i == last)]
         if i < last:
@@ -158,7 +158,7 @@ def conv_discriminator(
 
 
 def conv_inverse(spec: DataSpec, outputs: int, channels: list[int]) -> nn.Sequential:
-    """(N, C, H, W) → (N, outputs): an encoder of the discriminator's layers, batch-normalised."""
+    """(N, C, H, W) → (N, outputs): an encoder with the discriminator's layers and batch normalisation."""
     head = init_weights(nn.Linear(conv_features(spec, channels), outputs))
     return nn.Sequential(*conv_body(spec, channels, "batch"), nn.Flatten(), head)
 
@@ -181,7 +181,7 @@ def mlp_discriminator(inputs: int, hidden: list[int], outputs: int = 1) -> nn.Se
 
 
 def mlp_inverse(spec: DataSpec, outputs: int, hidden: list[int]) -> nn.Sequential:
-    """(N, *shape) → (N, outputs): an encoder, batch-normalised as the generator is."""
+    """(N, *shape) → (N, outputs): an encoder, with batch normalisation like the generator."""
     layers: list[nn.Module] = [Standardize(spec), nn.Flatten()]
     for before, width in pairwise([spec.features, *hidden]):
         layers += [nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.LeakyReLU(SLOPE)]
@@ -189,11 +189,11 @@ def mlp_inverse(spec: DataSpec, outputs: int, hidden: list[int]) -> nn.Sequentia
 
 
 def normalizes(network: nn.Module) -> bool:
-    """Whether what a network says of one example depends on the others of its batch."""
+    """Whether a network's output for one example depends on the others of its batch."""
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
 
 
 def interpolated(real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
-    """ε x + (1 − ε) x̃ of (N, …), with ε (N,) of its own for each example."""
+    """ε x + (1 − ε) x̃ of (N, …), with one ε per example, (N,)."""
     share = share.view(-1, *[1] * (real.ndim - 1))
     return torch.lerp(fake, real, share)

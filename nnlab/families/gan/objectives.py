@@ -1,4 +1,4 @@
-"""What the two sides of the game minimise, as functions of what the discriminator answers, each (N,) elementwise.
+"""The losses of both sides of the game, as functions of the discriminator's outputs, each (N,) elementwise.
 
 With r = D(x) of data, f = D(G(z)) of samples, logits or scores, σ the logistic function and s the label smoothing:
 
@@ -9,8 +9,8 @@ least_squares     ½ (r − (1−s))²                     ½ f²               
 hinge             max(0, 1 − r)                      max(0, 1 + f)     −f             Lim & Ye 2017; Miyato et al. 2018
 wasserstein       −r                                  f                −f             Arjovsky et al. 2017
 
-`exchanged` is the generator's side of what it does to the data's answers, where it has a hand in these, too (bigan): the same
-function with the roles of data and samples exchanged.
+`exchanged` is the loss on the outputs for data, for a player that also changes these (the encoder of bigan): the generator's
+loss with the roles of data and samples exchanged.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from torch.nn.functional import relu, softplus
 
 
 class Objective:
-    """Base: the logistic answers of `minimax` and `non_saturating`.
+    """Base: the logistic losses of `minimax` and `non_saturating`.
 
-    threshold  an answer above it says data
+    threshold  an output above it means data
     """
 
     threshold: ClassVar[float | None] = 0.0
@@ -33,31 +33,31 @@ class Objective:
         self.smoothing = smoothing
 
     def data(self, r: Tensor) -> Tensor:
-        """What the discriminator minimises of its answers r (N,) to data, (N,): −(1−s) log σ(r) − s log σ(−r), nats."""
+        """The discriminator's loss of its outputs r (N,) for data, (N,): −(1−s) log σ(r) − s log σ(−r), nats."""
         return softplus(-r) + self.smoothing * r  # −(1−s) log σ(r) − s log σ(−r), since −log σ(−r) = −log σ(r) + r
 
     def samples(self, f: Tensor) -> Tensor:
-        """What the discriminator minimises of its answers f (N,) to samples, (N,): −log σ(−f), nats."""
+        """The discriminator's loss of its outputs f (N,) for samples, (N,): −log σ(−f), nats."""
         return softplus(f)
 
     def generator(self, f: Tensor) -> Tensor:
-        """What the generator minimises of the discriminator's answers f (N,) to samples, (N,)."""
+        """The generator's loss of the discriminator's outputs f (N,) for samples, (N,)."""
         raise NotImplementedError
 
     def exchanged(self, r: Tensor) -> Tensor:
-        """What an encoder minimises of the answers r (N,) to its pairs of data, (N,): here the generator's loss of −r."""
+        """The encoder's loss of the outputs r (N,) for its pairs, (N,): here the generator's loss of −r."""
         return self.generator(-r)
 
 
 class Minimax(Objective):
-    """The generator minimises log σ(−f), what the discriminator maximises (Goodfellow et al. 2014, equation 1)."""
+    """The generator minimises log σ(−f), which the discriminator maximises (Goodfellow et al. 2014, equation 1)."""
 
     def generator(self, f: Tensor) -> Tensor:
         return -softplus(f)
 
 
 class NonSaturating(Objective):
-    """The generator minimises −log σ(f), which has a slope where the discriminator is sure (Goodfellow et al. 2014)."""
+    """The generator minimises −log σ(f), which has a gradient even if the discriminator is sure (Goodfellow et al. 2014)."""
 
     def generator(self, f: Tensor) -> Tensor:
         return softplus(-f)
@@ -95,7 +95,7 @@ class Hinge(Objective):
 
 
 class Wasserstein(Objective):
-    """A score has no zero of its own: the threshold is the middle between the two means."""
+    """A score has no natural zero: the threshold is the middle between the two means."""
 
     threshold = None
 
@@ -119,6 +119,6 @@ OBJECTIVES: dict[str, type[Objective]] = {
 
 
 def accuracies(objective: Objective, r: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
-    """The shares of data (N,) and of samples (M,) that are taken for what they are, scalars."""
+    """The shares of data (N,) and of samples (M,) that are classified right, scalars."""
     threshold = 0.5 * (r.mean() + f.mean()) if objective.threshold is None else objective.threshold
     return (r > threshold).float().mean(), (f < threshold).float().mean()

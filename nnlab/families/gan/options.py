@@ -1,4 +1,4 @@
-"""What the `trainer` node of a game may say. No torch: these values are checked in an instant."""
+"""The options of a game, the `trainer` node. No torch, so that the check is fast."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from nnlab.errors import BadInput
 from nnlab.training.options import UpdateOptions, epochs_text
 
 Objective = Literal["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"]
-SMOOTHED = ("minimax", "non_saturating", "least_squares")  # those whose discriminator is to give data a certain answer
+SMOOTHED = ("minimax", "non_saturating", "least_squares")  # objectives whose discriminator has a target for data
 
 
 class Discriminator:
-    """How the discriminator learns.
+    """Training of the discriminator.
 
-    n_critic           its updates before each of the generator's
-    optimizer          a config's node; the generator's own if it is empty
-    gradient_penalty   weight λ of λ E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) G(z), one ε an image (Gulrajani et al. 2017)
-    label_smoothing    how far short of certainty the answer to data is to be, one-sided (Salimans et al. 2016)
-    instance_noise     s.d. of the Gaussian noise on all that it sees, in units of the data's range; falls to 0 in a
-                       straight line over the run (Sønderby et al. 2017)
+    n_critic           its updates per update of the generator
+    optimizer          a config node; if empty, the optimizer of the generator
+    gradient_penalty   weight λ of λ E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) G(z), one ε per image (Gulrajani et al. 2017)
+    label_smoothing    1 − the target for data, one-sided (Salimans et al. 2016)
+    instance_noise     standard deviation of Gaussian noise on its inputs, as a share of the data's range; falls linearly
+                       to 0 over the run (Sønderby et al. 2017)
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Discriminator:
 
 
 class GameOptions(UpdateOptions):
-    """Of the game: a step is one update of the generator, before it `discriminator.n_critic` of the discriminator, each of them
-    with a batch of its own.
+    """Options of a game: a step is `discriminator.n_critic` updates of the discriminator, each with its own batch, and then one
+    update of the generator.
 
-    ema_decay  decay of the running average of the generator's weights, which is what samples; 0: the weights themselves
+    ema_decay  decay of the running average of the generator's weights, which makes samples; 0: the weights themselves
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class GameOptions(UpdateOptions):
     ) -> None:
         super().__init__(**updates)
         if self.batch_size < 2:
-            raise BadInput("trainer.batch_size: a game is played by batches of 2 or more, over which networks normalise")
+            raise BadInput("trainer.batch_size: a game needs batches of 2 or more, for batch normalisation")
         self.objective, self.discriminator, self.ema_decay = objective, discriminator, ema_decay
         if discriminator.label_smoothing and objective not in SMOOTHED:
             raise BadInput(
-                f"trainer.discriminator.label_smoothing: has no meaning under {objective}, which asks for no certain answer; "
+                f"trainer.discriminator.label_smoothing: has no meaning with {objective}, which has no target for data; "
                 f"use {', '.join(SMOOTHED)}"
             )
 
     def settle(self, steps_per_epoch: int) -> None:
-        """Of `auto`: figures at every third look, since a judge takes its time; pictures at each, for the film."""
+        """Replace `auto`: pictures are frequent, for the animation; metrics are three times as rare, since a judge is slow."""
         evaluated, shown = self.evaluate_every, self.show_every
         super().settle(steps_per_epoch)
         looks = self.epochs_between_looks(steps_per_epoch)

@@ -1,4 +1,4 @@
-"""The GAN with self-attention, whose layers see the whole image."""
+"""The GAN with self-attention: its layers see the whole image."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SHOWN = 6  # samples whose attention is shown
 class SAGAN(ImageCritic):
     """The GAN with self-attention (Zhang et al. 2019, "Self-attention generative adversarial networks"), without labels.
 
-    Both networks look over their largest feature map (`nn/attention.py`), and in both each layer's weight is divided by its
-    largest singular value (Miyato et al. 2018). The paper plays by the hinge objective, the discriminator at four times the
-    generator's rate, which is what `trainer=ttur` says.
+    Both networks have attention on their largest feature map (`nn/attention.py`), and in both each layer's weight is divided by
+    its largest singular value (Miyato et al. 2018). The paper uses the hinge objective, and four times the generator's learning
+    rate for the discriminator, as `trainer=ttur` does.
 
-    channels  of the discriminator's layers, each halving the image; the generator has them in reverse
+    channels  of the discriminator's layers; each halves the image; the generator has them in reverse
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pictures of the adversarial models alone."""
+"""Pictures that only the adversarial models have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOKED_FROM, LOOKED_AT = np.array([220, 40, 40]), np.array([255, 170, 0])
 
 
 def attention_picture(images: Tensor, maps: Tensor, spec: DataSpec) -> np.ndarray:
-    """A row an image (N, C, H, W); then where each of five places, in red, looks: the more orange, the more.
+    """One row per image (N, C, H, W): the image, then the attention of five places. The place is red, its attention orange.
 
     maps  (N, h, w, h′, w′) of each place (h, w)
     """

@@ -1,4 +1,4 @@
-"""The trainer of the adversarial models: the players' updates, the gradient penalty, the health of the game, the pictures."""
+"""The trainer of the adversarial models: the players' updates, the gradient penalty, warnings and pictures."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import TrainerContext, evaluating
 
-MAX_CRITIC_EXAMPLES = 2000  # examples of a split that the discriminator is asked about, at the most
-FILMED = 64  # samples from the same noise, picture after picture
+MAX_CRITIC_EXAMPLES = 2000  # the discriminator is evaluated on at most this many examples of a split
+FILMED = 64  # samples per picture, always from the same noise
 PER_CLASS = 8
 
 
 class GameTrainer(GradientTrainer):
-    """The game: the discriminator's updates, then one of those who play against it, each with an optimizer of its own.
+    """The game: updates of the discriminator, then one update of each other player; each player has its own optimizer.
 
-    The samples of the discriminator's last update are those that the generator then learns by: they are made once.
+    The generator learns from the samples of the discriminator's last update, so they are made only once.
 
     Figures:
-    discriminator_loss  what the discriminator minimises, by trainer.objective
-    generator_loss      what the objective makes of the discriminator's answers to samples
-    encoder_loss        of bigan the same of the pairs that the encoder makes
-    real_accuracy       share of the data that the discriminator takes for data; 0.5 where it cannot tell
+    discriminator_loss  the discriminator's loss, by trainer.objective
+    generator_loss      the objective's loss of the discriminator's outputs for samples
+    encoder_loss        the same for the pairs of the encoder (bigan)
+    real_accuracy       share of the data that the discriminator takes for data; 0.5 if it cannot see a difference
     fake_accuracy       share of the samples that it takes for samples
-    real_score          its mean answer (logit or score) to data
-    fake_score          its mean answer to samples
-    critic_examples          how many examples of the split it was asked about
-    diversity           variance of the samples of a batch as a share of the data's; near 0 where samples are all alike
+    real_score          its mean output (logit or score) for data
+    fake_score          its mean output for samples
+    critic_examples          number of examples of the split that it was evaluated on
+    diversity           variance of the samples of a batch, as a share of the data's; near 0 if all samples are alike
     gradient_penalty    mean (‖∇D‖ − 1)² between data and samples
-    weighted_penalty    the same times trainer.discriminator.gradient_penalty
-    instance_noise      standard deviation of the noise on what the discriminator sees, at this step
+    weighted_penalty    gradient_penalty times trainer.discriminator.gradient_penalty
+    instance_noise      standard deviation of the noise on the discriminator's inputs, at this step
     discriminator_gradient, generator_gradient, encoder_gradient, decoder_gradient, autoencoder_gradient
                         Euclidean norm of a player's gradient
     discriminator_lr, generator_lr, encoder_lr, decoder_lr, autoencoder_lr
@@ -66,7 +66,7 @@ class GameTrainer(GradientTrainer):
     requires = frozenset({"optimizer", "augmentation"})
     lower = GradientTrainer.lower | {"code_mean", "code_deviation", "code_correlation"}
     higher = GradientTrainer.higher | {"nmi", "ari"}
-    drop_last = True  # batch normalisation of the few that are left would be of these few
+    drop_last = True  # a small last batch would give bad statistics for batch normalisation
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
@@ -80,20 +80,20 @@ class GameTrainer(GradientTrainer):
         self.steps_done = 0
 
     def refuse(self, model: Adversarial) -> None:
-        """Raises BadInput for a game that the model cannot play, naming those that it can."""
+        """Raises BadInput for an objective that does not fit the model; the message names those that do."""
         own, objective = self.settings.discriminator, self.settings.objective
         name = type(model).__name__
         if own.gradient_penalty and model.uses_batch_norm:
             raise BadInput(
-                f"trainer.discriminator.gradient_penalty: the discriminator of {name} normalises over the batch, so its answer "
-                "to an example has no gradient of its own; add model.normalization=none, or leave the penalty out"
+                f"trainer.discriminator.gradient_penalty: the discriminator of {name} uses batch normalisation: there is no "
+                "gradient per example; add model.normalization=none, or leave the penalty out"
             )
         bounded = any(hasattr(m, "parametrizations") for m in model.discriminator.modules())
         if objective == "wasserstein" and not own.gradient_penalty and not bounded:
             able = ", ".join(known for known in OBJECTIVES if known != "wasserstein")
             how = "model.normalization=none trainer=wgan_gp" if model.uses_batch_norm else "trainer=wgan_gp"
             raise BadInput(
-                f"trainer.objective: wasserstein needs a critic of bounded slope, which {name} has not; "
+                f"trainer.objective: wasserstein needs a critic with a bounded gradient, which {name} does not have; "
                 f"give {how}, which adds a gradient penalty, or use {able}"
             )
 
@@ -125,17 +125,17 @@ class GameTrainer(GradientTrainer):
         return {name: term.detach() for name, term in terms.items()}
 
     def parts(self, batch: Batch) -> list[Batch]:
-        """One for each update of the discriminator; fewer, if there are not two examples for each."""
+        """Parts of a batch, one per update of the discriminator; fewer if there are not two examples for each."""
         return split(batch, max(1, min(self.settings.discriminator.n_critic, len(batch) // 2)))
 
     def play(self, batch: Batch) -> Play:
-        """The model's play of a batch, under autocast, with the instance noise on what the discriminator sees."""
+        """The tensors of the game for a batch, under autocast, with instance noise on the discriminator's inputs."""
         with self.precision.forward():
             play = self.model.play(batch, self.generator)
         return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake))
 
     def add_instance_noise(self, objects: Objects) -> Objects:
-        """With the instance noise on the first of them, what there is to see."""
+        """The discriminator's inputs, with instance noise on the first of them."""
         noise = self.scheduled.get("instance_noise")
         if noise is None:
             return objects
@@ -144,7 +144,7 @@ class GameTrainer(GradientTrainer):
         return (torch.addcmul(first, sample_prior, noise.value), *rest)
 
     def train_discriminator(self, play: Play) -> dict[str, Tensor]:
-        """An update of the discriminator."""
+        """One update of the discriminator."""
         real, fake = (tuple(part.detach() for part in objects) for objects in (play.real, play.fake))
         with self.precision.forward():
             r, f = self.model.discriminate(*real), self.model.discriminate(*fake)
@@ -161,12 +161,12 @@ class GameTrainer(GradientTrainer):
         return terms
 
     def penalty(self, real: Objects, fake: Objects) -> Tensor:
-        """Outside autocast: a gradient's norm to three digits would be a penalty to two."""
+        """The gradient penalty, outside autocast, where it would have only two digits."""
         share = torch.rand(len(real[0]), device=self.device, generator=self.generator)
         return gradient_penalty_of(self.model.discriminate, real, fake, share)
 
     def answer(self, play: Play) -> dict[str, Tensor]:
-        """An update of each of those who play against it, all from where they are now."""
+        """One update of each other player, all from the current weights."""
         with self.precision.forward():
             answer = self.model.answer(play, self.objective)
         terms, left = dict(answer.terms), len(answer.losses)
@@ -178,12 +178,12 @@ class GameTrainer(GradientTrainer):
         return terms
 
     def backward_and_step(self, name: str, loss: Tensor, terms: dict[str, Tensor]) -> None:
-        """One player learns; the others' gradients are not even computed."""
+        """Update one player; gradients of the others are not computed."""
         loss.backward(inputs=self.players[name].parameters)
         self.step_player(name, terms)
 
     def step_player(self, name: str, terms: dict[str, Tensor]) -> None:
-        """A step of one player's optimizer by the gradients that are there; its gradient's norm goes into `terms`."""
+        """A step of one player's optimizer with the current gradients; the gradient's norm goes into `terms`."""
         terms[f"{name}_gradient"] = self.players[name].gradient_norm()
         self.players[name].step(self.gradient_clip)
 
@@ -205,7 +205,7 @@ class GameTrainer(GradientTrainer):
         return {**super().state(), "made": self.steps_done, "health": self.health.state(), "reel": self.reel.state()}
 
     def restore(self, state: dict) -> None:
-        """Take up what `state` returned: the steps done, the watch over the game and the film of samples."""
+        """Restore what `state` returned: the number of steps, the monitor and the frames of the animation."""
         super().restore(state)
         self.steps_done = state["made"]
         self.health.restore(state["health"])
@@ -223,7 +223,7 @@ class GameTrainer(GradientTrainer):
             return figures | self.model.measured(self.batches(split, generator), generator)
 
     def critic_statistics(self, split: str, generator: torch.Generator) -> dict[str, float]:
-        """What the discriminator says of ANSWERS examples that it may not have learned from, and of as many samples."""
+        """The discriminator's metrics on ANSWERS examples of a split, and on as many samples."""
         feed = BatchBuilder(self.data.split(split), self.noise)
         rows = feed.split.spread(MAX_CRITIC_EXAMPLES)
         self.metadata = {**self.metadata, "critic_examples": len(rows)}
@@ -234,8 +234,8 @@ class GameTrainer(GradientTrainer):
                 for said, seen in zip(answers, (play.real, play.fake), strict=True):
                     said.append(self.model.discriminate(*seen))
         r, f = map(torch.cat, answers)
-        told = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
-        figures = {"real_score": r.mean(), "fake_score": f.mean(), **told}
+        shares = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
+        figures = {"real_score": r.mean(), "fake_score": f.mean(), **shares}
         return dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
 
     def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:
@@ -262,7 +262,7 @@ class GameTrainer(GradientTrainer):
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """A batch in so many parts, as equal as can be."""
+    """A batch in this many parts of nearly equal size."""
     names = ("input", "target", "mask", "label")
     pieces = {name: getattr(batch, name).tensor_split(parts) for name in names if getattr(batch, name) is not None}
     return [Batch(**{name: piece[i] for name, piece in pieces.items()}) for i in range(parts)]
@@ -270,8 +270,8 @@ def split(batch: Batch, parts: int) -> list[Batch]:
 
 @contextmanager
 def batch_statistics_mode(discriminator: nn.Module) -> Iterator[None]:
-    """A discriminator that normalises over batches is asked as it was trained, by batches of one kind: their mixture, which its
-    running means are of, is nothing that it has ever judged. What it keeps of batches is as before afterwards.
+    """With batch normalisation the discriminator is evaluated as in training, with statistics of batches of one kind: its
+    running means mix data and samples, which it never sees together. Its running means do not change.
     """
     kept, was = [(buffer, buffer.clone()) for buffer in discriminator.buffers()], discriminator.training
     discriminator.train()
@@ -286,7 +286,7 @@ def batch_statistics_mode(discriminator: nn.Module) -> Iterator[None]:
 def gradient_penalty_of(discriminate: Callable[..., Tensor], real: Objects, fake: Objects, share: Tensor) -> Tensor:
     """E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) x̃ with ε (N,), a scalar (Gulrajani et al. 2017).
 
-    Of a pair the gradient is by both; what is no real number (a label) is the same for x and x̃.
+    For a pair the gradient is with respect to both; integers (labels) are the same for x and x̃.
     """
     between = [
         interpolated(a, b[: len(a)], share).requires_grad_() if a.is_floating_point() else a

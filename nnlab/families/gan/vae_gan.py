@@ -1,4 +1,4 @@
-"""VAE and GAN in one: the discriminator's features measure the reconstruction."""
+"""VAE and GAN together: the discriminator's features measure the reconstruction error."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from nnlab.nn.mlp import Width
 class VAEGAN(WithEncoder):
     """VAE and GAN with one decoder (Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric").
 
-    q(z|x) = N(μ(x), diag σ²(x));   x̃ = d(z) of z from q(z|x), x_p = d(z_p) of z_p from N(0, I)
-    L_prior = KL(q(z|x) ‖ N(0, I)) and L_llike = −log N(D_l(x); D_l(x̃), I) + const = ½ ‖D_l(x) − D_l(x̃)‖², nats an image,
-    with D_l the features that the discriminator's last layer decides by
+    q(z|x) = N(μ(x), diag σ²(x));   x̃ = d(z) with z from q(z|x), x_p = d(z_p) with z_p from N(0, I)
+    L_prior = KL(q(z|x) ‖ N(0, I)) and L_llike = −log N(D_l(x); D_l(x̃), I) + const = ½ ‖D_l(x) − D_l(x̃)‖², nats per image;
+    D_l are the inputs of the discriminator's last layer
 
     the encoder minimises         L_prior + weight · L_llike
-    the decoder minimises         γ · L_llike + what the objective says of D(x̃) and D(x_p)
-    the discriminator tells x from x̃ and x_p; how near x̃ comes to x is not its concern
+    the decoder minimises         γ · L_llike + the objective of D(x̃) and D(x_p)
+    the discriminator separates x from x̃ and x_p
 
     weight         1 is the unit variance of the paper's features
-    gamma          γ: likeness to one image against looking like data at all
-    channels       of the discriminator's and the encoder's layers, each halving the image; the decoder has them in reverse
-    normalization  of the discriminator's layers; the others' are batch-normalised
+    gamma          γ: weight of the reconstruction against the game
+    channels       of the layers of discriminator and encoder; each halves the image; the decoder has them in reverse
+    normalization  of the discriminator's layers; the other networks have batch normalisation
     """
 
     parts: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
@@ -93,12 +93,12 @@ class VAEGAN(WithEncoder):
         seen = self.features(both)
         with torch.no_grad():
             wanted = self.features(real)
-        told = objective.generator(self.decide(seen)).mean()
+        game_loss = objective.generator(self.decide(seen)).mean()
         likeness = 0.5 * (seen[: len(real)].float() - wanted.float()).square().sum(1).mean()
         kl = gaussian_kl(play.kept["mean"], play.kept["log_variance"]).sum(1).mean()
         return Answer(
-            {"encoder": kl + self.weight * likeness, "decoder": self.gamma * likeness + told},
-            {"kl": kl, "feature_error": likeness, "generator_loss": told},
+            {"encoder": kl + self.weight * likeness, "decoder": self.gamma * likeness + game_loss},
+            {"kl": kl, "feature_error": likeness, "generator_loss": game_loss},
         )
 
     def encode(self, x: Tensor) -> Tensor:

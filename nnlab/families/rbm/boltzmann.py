@@ -1,4 +1,4 @@
-"""The general Boltzmann machine, whose units are all joined to each other."""
+"""The general Boltzmann machine: all units are connected to each other."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from nnlab.model import Latent
 from nnlab.model.data_init import mean_of
 from nnlab.nn.float64 import to_float64
 
-LARGEST = 4096  # units: a sweep visits one after another, and the weights are their square
-SETTLING = 30  # updates of mean field, each half of the way
+LARGEST = 4096  # units: a sweep visits them one by one, and there are n² weights
+SETTLING = 30  # damped updates of mean field, each goes half of the way
 
 
 class Boltzmann(Pairwise):
     """The general Boltzmann machine (Ackley, Hinton & Sejnowski 1985, "A learning algorithm for Boltzmann machines").
 
-    E(s) = −Σ_{i<j} w_ij s_i s_j − Σ_i b_i s_i,   s = (v, h) ∈ {0, 1}^n, all joined to all
+    E(s) = −Σ_{i<j} w_ij s_i s_j − Σ_i b_i s_i,   s = (v, h) ∈ {0, 1}^n, each unit connected to all others
     p(s_i = 1|the others) = σ(b_i + (Ws)_i)
-    mean field: m = σ(b_h + W_hv v + W_hh m), which stands for p(h|v)
+    mean field: m = σ(b_h + W_hv v + W_hh m), an approximation of p(h|v)
 
-    loss = −Σ_i log p(v_i|v_−i, m), watched but not descended; without hidden units it is the negative pseudo-log-likelihood
+    loss = −Σ_i log p(v_i|v_−i, m), recorded, but not minimised; without hidden units it is the negative pseudo-log-likelihood
 
-    hidden       how many units beside the visible ones; 0 is the machine that is seen whole
-    gibbs_steps  sweeps over all units of a sample, and of a completion, whose second half is averaged
+    hidden       number of hidden units; 0: only visible units
+    gibbs_steps  sweeps over all units, for a sample and for a completion, which is the mean of the second half
     """
 
     trainer = "nnlab.families.rbm.boltzmann_trainer:BoltzmannTrainer"
@@ -45,24 +45,24 @@ class Boltzmann(Pairwise):
         refuse_real_values(spec)
         if spec.features + hidden > LARGEST:
             raise BadInput(
-                f"model: a machine of {spec.features + hidden} units, each joined to all, which one sweep visits one by one; "
-                f"at most {LARGEST}. Use smaller images, or model=rbm, whose layers are drawn at once"
+                f"model: a machine of {spec.features + hidden} units, all connected, which a sweep visits one by one; "
+                f"at most {LARGEST}. Use smaller images, or model=rbm, which draws a whole layer at once"
             )
         super().__init__(spec, spec.features + hidden)
         self.visible, self.hidden, self.gibbs_steps = spec.features, hidden, gibbs_steps
         noise = torch.randn(self.units, self.units) / self.units**0.5
-        noise[: self.visible, : self.visible] = 0  # visible units differ by their data, hidden ones by this alone
+        noise[: self.visible, : self.visible] = 0  # only this makes hidden units different from each other at the start
         with torch.no_grad():
             self.weight.copy_(torch.triu(noise, 1) + torch.triu(noise, 1).T)
 
     @property
     def units(self) -> int:
-        """n, how many visible and hidden units there are."""
+        """n, the number of visible and hidden units."""
         return len(self.bias)
 
     @torch.no_grad()
     def init_from_data(self, split: Split) -> None:
-        """Begin with the visible units at the frequencies of the data."""
+        """Set the visible biases to the frequencies of the data."""
         self.bias[: self.visible] = mean_of(split).flatten().clamp(0.001, 0.999).logit()
 
     def remarks(self, split: Split) -> list[str]:
@@ -82,13 +82,13 @@ class Boltzmann(Pairwise):
         return m
 
     def gibbs(self, s: Tensor, sweeps: int, generator: torch.Generator, free: Tensor | None = None) -> Tensor:
-        """s (N, n) after each unit has been drawn given the others, one after another, so many times.
+        """s (N, n) after this many Gibbs sweeps: each unit is drawn given the others, one after another.
 
-        free  (N, n) bool: those that are drawn, by default all; the others keep their values
+        free  (N, n) bool: the units that are drawn, by default all; the others keep their values
         """
         order = range(self.units) if free is None else free.any(0).nonzero().flatten().tolist()
         for _ in range(sweeps):
-            # s_i = 1 where u < σ(field), that is where field > log u/(1 − u)
+            # s_i = 1 if u < σ(field), which means field > log u/(1 − u)
             threshold = torch.rand((self.units, len(s)), device=s.device, generator=generator).logit_()
 
             def decide(i: int, field: Tensor, value: Tensor, threshold: Tensor = threshold) -> Tensor:
@@ -99,45 +99,45 @@ class Boltzmann(Pairwise):
         return s
 
     def hidden_given(self, v: Tensor, sweeps: int, generator: torch.Generator) -> Tensor:
-        """(N, n) states whose hidden units have been drawn by Gibbs sweeps from where mean field sees them."""
+        """(N, n) states whose hidden units are drawn by Gibbs sweeps that start at the mean field."""
         m = self.mean_field(v)
         drawn = torch.rand(m.shape, device=v.device, generator=generator).lt_(m)
         free = torch.arange(self.units, device=v.device).expand(len(v), -1) >= self.visible
         return self.gibbs(torch.cat([v, drawn], 1), sweeps, generator, free)
 
     def logits_of_hidden(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """All states h (2^H, H), and −E(v, h) of each with each v but for what v alone has of it, (N, 2^H)."""
+        """All states h (2^H, H), and −E(v, h) of each with each v, without the terms of v alone, (N, 2^H)."""
         h = states(self.hidden, dtype=v.dtype, device=v.device)
         own = 0.5 * ((h @ self.weight[self.visible :, self.visible :]) * h).sum(1)
         return h, self.hidden_field(v, v.new_zeros(len(v), self.hidden)) @ h.T + own
 
     def free_energy(self, v: Tensor) -> Tensor:
-        """F(v), (N,) nats, all states of the hidden units counted."""
+        """F(v), (N,) nats, summed over all states of the hidden units."""
         alone = self.energy(torch.cat([v, v.new_zeros(len(v), self.hidden)], 1))
         return alone - self.logits_of_hidden(v)[1].logsumexp(1)
 
     def log_z(self) -> float:
-        """All states of the machine counted, in float64."""
+        """log Z, summed over all states of the machine, in float64."""
         s = states(self.units, dtype=torch.float32, device=self.bias.device)
         return to_float64(-self.energy(s)).logsumexp(0).item()
 
     def data_statistics(self, v: Tensor) -> Statistics:
-        """Those of a batch v (N, D), p(h|v) exactly."""
+        """The statistics of a batch v (N, D), with the exact p(h|v)."""
         h, logits = self.logits_of_hidden(v)
         p = logits.softmax(1)  # (N, 2^H)
-        found = self.statistics(torch.cat([v, p @ h], 1))
+        means = self.statistics(torch.cat([v, p @ h], 1))
         pairs = (h.T * p.mean(0)) @ h
-        found["weight"][self.visible :, self.visible :] = pairs.fill_diagonal_(0)
-        return found
+        means["weight"][self.visible :, self.visible :] = pairs.fill_diagonal_(0)
+        return means
 
     def model_statistics(self) -> Statistics:
-        """Those of p(v, h), exactly."""
+        """The exact statistics of p(v, h)."""
         s = states(self.units, dtype=torch.float32, device=self.bias.device)
         return self.statistics(s, weights=(-self.energy(s)).softmax(0))
 
     @property
     def countable(self) -> bool:
-        """Whether all 2^n states can be counted, so that Z and the statistics are exact."""
+        """Whether there are few enough states, 2^n, to sum over all: then Z and the statistics are exact."""
         return self.units <= MOST
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
@@ -155,17 +155,17 @@ class Boltzmann(Pairwise):
         """m, (N, H)."""
         v = self.check(x).flatten(1)
         if not self.hidden:
-            raise BadInput("encode: this machine has no hidden units to encode by; train one with model.hidden=16")
+            raise BadInput("encode: this machine has no hidden units; train one with model.hidden=16")
         return self.mean_field(v)
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """p(v_i = 1|v_−i, m), each pixel by all the others, (N, *shape)."""
+        """p(v_i = 1|v_−i, m), each pixel from all the others, (N, *shape)."""
         v = self.check(x).flatten(1)
         field = self.field(torch.cat([v, self.mean_field(v)], 1))[:, : self.visible]
         return field.sigmoid().unflatten(1, self.spec.shape)
 
     def complete(self, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-        """The means of the lost values given the known ones, over Gibbs sweeps with the known clamped."""
+        """The means of the lost values over Gibbs sweeps in which the known values do not change."""
         known, lost = self.check(x).flatten(1), mask.flatten(1)
         hidden = lost.new_ones((len(lost), self.hidden))
         free = torch.cat([lost, hidden], 1)
@@ -179,13 +179,13 @@ class Boltzmann(Pairwise):
         return torch.where(lost, total / averaged, known).unflatten(1, self.spec.shape)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """p(v_i = 1|the others) after `gibbs_steps` sweeps from coin flips, (n, *shape)."""
+        """p(v_i = 1|the others) after `gibbs_steps` sweeps from random bits, (n, *shape)."""
         s = torch.rand((n, self.units), device=self.bias.device, generator=generator).lt_(0.5)
         s = self.gibbs(s, self.gibbs_steps, generator)
         return self.field(s)[:, : self.visible].sigmoid().unflatten(1, self.spec.shape)
 
     def score(self, x: Tensor) -> Tensor:
-        """`loss`, nats, (N,): how little each value is to be expected from the others."""
+        """`loss`, nats, (N,): large if the values are unlikely given the others."""
         v = self.check(x).flatten(1)
         return self.monitored_loss(v, self.mean_field(v))
 
@@ -197,12 +197,12 @@ class Boltzmann(Pairwise):
 
     @property
     def filters(self) -> Tensor:
-        """(H, *shape) what each hidden unit is joined to."""
+        """(H, *shape) the weights of each hidden unit."""
         return self.weight[self.visible :, : self.visible].unflatten(1, self.spec.shape)
 
 
 def refuse_real_values(spec: DataSpec) -> None:
-    """Raise BadInput unless values within [0, 1] can stand for units that are on or off."""
+    """Raise BadInput unless the values are within [0, 1], as binary units need."""
     remedy = "model=rbm has visible units for real values"
     if spec.kind == "table":
         raise BadInput(f"model: its units are on or off, but {spec.name} is a table of {spec.features} columns; {remedy}")

@@ -1,4 +1,4 @@
-"""The trainer of the general Boltzmann machine: exact statistics where the states can be counted, else Gibbs chains."""
+"""The trainer of the general Boltzmann machine: exact statistics for few units, else Gibbs chains."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from nnlab.training.trainer import TrainerContext
 
 
 class BoltzmannTrainer(StatisticsTrainer):
-    """The general machine: by counting all states where they are few, else by persistent Gibbs chains (M, n) for the model.
+    """Exact statistics of the model for few units, else from persistent Gibbs chains (M, n).
 
     Figures:
     loss            −log pseudo-likelihood, nats per example, with the hidden units at their mean field; lower is better
-    free_energy     −log of the unnormalised probability of an example, nats; of machines whose states can be counted
-    log_likelihood  mean log p(v), nats per example, all states counted; higher is better
+    free_energy     −log of the unnormalised probability of an example, nats; only for few units
+    log_likelihood  mean log p(v), nats per example, exact, only for few units; higher is better
     """
 
     options = SettlingOptions
@@ -76,7 +76,7 @@ class BoltzmannTrainer(StatisticsTrainer):
         return figures
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        """Of a small machine also log p(v), nats, all states counted."""
+        """For few units also log p(v), nats, exact."""
         figures = super().evaluate_split(split)
         if self.model.countable:
             figures["log_likelihood"] = -figures["free_energy"] - self.model.log_z()

@@ -21,17 +21,17 @@ from nnlab.nn.mlp import Width
 class DBN(Model):
     """The deep belief network: RBMs stacked greedily (Hinton, Osindero & Teh 2006, "A fast learning algorithm for deep …").
 
-    p(v, h_1, …, h_L) = p(h_{L−1}, h_L) p(h_{L−2}|h_{L−1}) … p(v|h_1):   the top two layers are an RBM, below them each layer is
-    drawn from the one above by its own RBM's p(v|h)
+    p(v, h_1, …, h_L) = p(h_{L−1}, h_L) p(h_{L−2}|h_{L−1}) … p(v|h_1):   the top two layers are an RBM, below them each layer
+    is drawn from the layer above, by p(v|h) of its RBM
 
-    Machine l learns from h_{l−1} ~ p(h_{l−1}|h_{l−2}), drawn upwards from the data through the machines before it, which stay
-    as they are. Samples go down from the top machine's Gibbs chain.
+    RBM l learns from h_{l−1} ~ p(h_{l−1}|h_{l−2}), drawn upwards from the data through the RBMs before it, which do not
+    change. Samples go down from the Gibbs chain of the top RBM.
 
-    hidden       widths of the hidden layers, from below
-    visible      the units of the lowest machine; those of the others are bits
-    gibbs_steps  of a sample, in the top machine
-    depth        how many machines there are as yet: the model encodes and samples through these alone, and `latent_dim` is
-                 the width of the last of them
+    hidden       widths of the hidden layers; the first is next to the image
+    visible      the visible units of the first RBM; the others have bits
+    gibbs_steps  Gibbs steps in the top RBM for a sample
+    depth        number of RBMs so far: the model encodes and samples with these only, and `latent_dim` is the width of the
+                 last
     """
 
     trainer = "nnlab.families.rbm.trainer:DBNTrainer"
@@ -54,22 +54,22 @@ class DBN(Model):
         self.use(len(hidden))
 
     def use(self, depth: int) -> None:
-        """Encode, decode and sample through the first `depth` machines."""
+        """Encode, decode and sample through the first `depth` RBMs."""
         self.depth, self.latent_dim = depth, self.layers[depth - 1].latent_dim
 
     def get_extra_state(self) -> Tensor:
-        """The depth, a scalar int64; `state_dict` holds it, so that a checkpoint knows how far the stack has come."""
+        """The depth, a scalar int64; it is in `state_dict`, so that a checkpoint has it."""
         return torch.tensor(self.depth)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Encode, decode and sample again through as many machines as `get_extra_state` said."""
+        """Use as many RBMs as `get_extra_state` returned."""
         self.use(int(state))
 
     def init_from_data(self, split: Split) -> None:
         self.layers[0].init_from_data(split)
 
     def start_layer(self, number: int, images: Iterable[Tensor]) -> None:
-        """Begin machine `number` (from 0) with its visible units at the frequencies of what it will learn from."""
+        """Initialize RBM `number` (from 0): its visible biases from the frequencies of its training data."""
         means = torch.cat([self.means(x.flatten(1), number) for x in images])
         mean = to_float64(means).mean(0).to(means)
         self.layers[number].start_from(mean, mean * (1 - mean))
@@ -78,19 +78,19 @@ class DBN(Model):
         return self.layers[0].remarks(split)
 
     def means(self, v: Tensor, layers: int) -> Tensor:
-        """v (N, D) → the means of hidden layer `layers`, from those of the layer below it, and so on."""
+        """v (N, D) → the means of hidden layer `layers`, from the means of the layer below, and so on."""
         for rbm in self.layers[:layers]:
             v = rbm.hidden_field(v).float().sigmoid()
         return v
 
     def up(self, v: Tensor, layers: int, generator: torch.Generator) -> Tensor:
-        """v (N, D) → the states of hidden layer `layers`, each layer drawn given the one below."""
+        """v (N, D) → the states of hidden layer `layers`; each layer is drawn given the layer below."""
         for rbm in self.layers[:layers]:
             v = rbm.hidden(v, generator)
         return v
 
     def down(self, h: Tensor, layers: int) -> Tensor:
-        """The means of hidden layer `layers` → those of v, (N, *shape)."""
+        """The means of hidden layer `layers` → the means of v, (N, *shape)."""
         for rbm in reversed(self.layers[1:layers]):
             h = rbm.units.mean(rbm.visible_field(h).float())
         return self.layers[0].decode(h)
@@ -104,11 +104,11 @@ class DBN(Model):
         return self.down(z, self.depth)
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The visible means (N, *shape) of the codes of x: up through the machines and down again."""
+        """The visible means (N, *shape) of the codes of x: up through the RBMs and down again."""
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:
-        """F_1(v), nats, (N,): the free energy under the lowest machine, of which those above refine only the prior."""
+        """F_1(v), nats, (N,): the free energy of the first RBM; the RBMs above it only change its prior."""
         return self.layers[0].score(self.check(x))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -129,7 +129,7 @@ class DBN(Model):
 
     @property
     def filters(self) -> Tensor:
-        """(H, *shape) what each unit of the highest layer looks for: its weights, carried down by those below it."""
+        """(H, *shape) one image per unit of the highest layer: its weights, multiplied down to the pixels."""
         weight = self.layers[self.depth - 1].weight.T
         for rbm in reversed(self.layers[: self.depth - 1]):
             weight = weight @ rbm.weight.T

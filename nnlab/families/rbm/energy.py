@@ -17,12 +17,12 @@ Statistics = dict[str, Tensor]
 class EnergyModel(Model):
     """p(s) = exp(−E(s))/Z over the joint states s = (v, h) of visible and hidden units (Hopfield 1982; Ackley et al. 1985).
 
-    What all of them share is that the gradient of a likelihood is a difference of two means of the same statistics,
+    For all of them the gradient of the log-likelihood is a difference of two means of the same statistics,
 
         ∂ log p(v)/∂θ = ⟨−∂E/∂θ⟩_{p(h|v)} − ⟨−∂E/∂θ⟩_{p(v, h)},   data minus model,
 
-    so that a model says what its statistics −∂E/∂θ are, and its trainer which states they are averaged over. Energies, and
-    free energies F(v) = −log Σ_h exp(−E(v, h)) of those models where the sum has a closed form, are in nats.
+    so a model defines its statistics −∂E/∂θ, and its trainer chooses the states to average over. Energies are in nats, and
+    also the free energies F(v) = −log Σ_h exp(−E(v, h)) of models where the sum has a closed form.
     """
 
     @abstractmethod
@@ -31,16 +31,16 @@ class EnergyModel(Model):
 
     @abstractmethod
     def statistics(self, *state: Tensor, weights: Tensor | None = None) -> Statistics:
-        """⟨−∂E/∂θ⟩ over joint states, by the names of the parameters; `weights` (N,) add up to 1, by default all alike.
+        """⟨−∂E/∂θ⟩ over joint states, by the names of the parameters; `weights` (N,) add up to 1, by default all equal.
 
-        E is linear in each unit, so that means of independent units may stand for their states.
+        E is linear in each unit, so states of independent units can be replaced by their means.
         """
 
 
 class Pairwise(EnergyModel):
-    """Units that may all be joined to each other: E(s) = −½ s′Ws − b′s, W symmetric without a diagonal.
+    """Units that may all be connected to each other: E(s) = −½ s′Ws − b′s, W symmetric without a diagonal.
 
-    w_ij stands at (i, j) and (j, i), and its statistic s_i s_j at both.
+    w_ij is stored at (i, j) and (j, i), and so is its statistic s_i s_j.
 
     weight W (n, n), bias b (n,)
     """
@@ -51,15 +51,15 @@ class Pairwise(EnergyModel):
         self.bias = nn.Parameter(torch.zeros(units))
 
     def field(self, s: Tensor) -> Tensor:
-        """Ws + b, (N, n): by how much less energy a unit has the more it is on."""
+        """Ws + b, (N, n): how much a unit lowers the energy when it is on."""
         return torch.addmm(self.bias, s, self.weight)
 
     def energy(self, s: Tensor) -> Tensor:
         return -0.5 * ((s @ self.weight) * s).sum(1) - s @ self.bias
 
     def in_turn(self, s: Tensor, order: Iterable[int], decide: Callable[[int, Tensor, Tensor], Tensor]) -> Tensor:
-        """s (N, n) after each unit of the order has been set to decide(i, its field, its value), (N,) each, in turn."""
-        s = s.T.clone(memory_format=torch.contiguous_format)  # a unit's values side by side
+        """s (N, n) after each unit of the order is set to decide(i, its field, its value), (N,) each, one by one."""
+        s = s.T.clone(memory_format=torch.contiguous_format)  # the values of a unit are contiguous
         for i in order:
             s[i] = decide(i, torch.mv(s.T, self.weight[i]).add_(self.bias[i]), s[i])
         return s.T

@@ -1,4 +1,4 @@
-"""The Hopfield net, an associative memory that recalls what it stored from a part of it."""
+"""The Hopfield net, an associative memory: it recalls a stored pattern from a part of it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from nnlab.model import PassModel, Statistics
 from nnlab.nn.float64 import to_float64
 
 Rule = Literal["hebb", "pseudo_inverse"]
-CAPACITY = {"hebb": 0.138, "pseudo_inverse": 1.0}  # patterns a unit, of random ones (Amit, Gutfreund & Sompolinsky 1985)
+CAPACITY = {"hebb": 0.138, "pseudo_inverse": 1.0}  # random patterns per unit (Amit, Gutfreund & Sompolinsky 1985)
 
 
 class Hopfield(Pairwise, PassModel):
     """The Hopfield net (Hopfield 1982, "Neural networks and physical systems with emergent collective … abilities").
 
-    E(s) = −½ s′Ws − b′s,  s ∈ {−1, 1}^N,  b = 0;   recall: s_i ← sign((Ws)_i), a unit without a field stays
+    E(s) = −½ s′Ws − b′s,  s ∈ {−1, 1}^N,  b = 0;   recall: s_i ← sign((Ws)_i); a unit with field 0 does not change
     hebb            W = (1/N) Σ_μ ξ_μ ξ_μ′
-    pseudo_inverse  W = X⁺X, the projection on the span of the patterns, X (P, N) (Personnaz, Guyon & Dreyfus 1985)
+    pseudo_inverse  W = X⁺X, the projection onto the span of the patterns, X (P, N) (Personnaz, Guyon & Dreyfus 1985)
 
-    both without their diagonal. The training set is what is stored, each pattern ξ 1 where a value is above the middle of its
-    range and −1 elsewhere. Of a checkerboard's random patterns Hebb's rule holds about 0.138 N, the projection up to N.
+    Both have a zero diagonal. The training set is stored: a pattern ξ is 1 if a value is above the middle of its range, else
+    −1. Of random patterns Hebb's rule stores about 0.138 N, the projection up to N.
 
-    recall  asynchronous: unit after unit, in a random order, which never climbs in energy; synchronous: all at once, which
-            may end in going back and forth between two states
-    sweeps  at the most; recall ends when a sweep changes nothing
+    recall  asynchronous: one unit after another, in a random order; the energy never grows. synchronous: all units at once;
+            this may end with two states in turn
+    sweeps  at most this many; recall ends when a sweep changes nothing
     """
 
     trainer = "nnlab.families.rbm.hopfield_trainer:HopfieldTrainer"
@@ -57,14 +57,14 @@ class Hopfield(Pairwise, PassModel):
         holds = int(most * self.spec.features)
         remedy = f"data.limit={holds}" + ("" if self.rule == "pseudo_inverse" else " or model.rule=pseudo_inverse")
         return [
-            f"{len(split):,} patterns in {self.spec.features:,} units, a load of {load:.2f}: more than the {most:g} that "
-            f"{self.rule} holds even of random patterns; what is recalled will be none of them. Try {remedy}"
+            f"{len(split):,} patterns in {self.spec.features:,} units, a load of {load:.2f}: over the limit of {most:g} that "
+            f"{self.rule} has even for random patterns; recall will give other patterns. Try {remedy}"
         ]
 
     # -- storage --------------------------------------------------------------------------------------------------
 
     def e_step(self, batch: Batch, sums: Statistics | None) -> Statistics:
-        """The patterns themselves while they are fewer than units, (P, N); then Σ ξξ′ (N, N), which is less."""
+        """The patterns, (P, N), while there are fewer than units; then Σ ξξ′ (N, N), which is smaller."""
         s = self.to_spins(self.check(batch.target))
         if sums is None or "patterns" in sums:
             s = s if sums is None else torch.cat([sums["patterns"], s])
@@ -89,11 +89,11 @@ class Hopfield(Pairwise, PassModel):
 
     @property
     def middle(self) -> float:
-        """The middle of the data's range, which divides 1 from −1."""
+        """The middle of the data's range, the threshold between 1 and −1."""
         return 0.5 * (self.spec.low + self.spec.high)
 
     def to_spins(self, x: Tensor) -> Tensor:
-        """(N, *shape) values → (N, D) of 1 above the middle of their range and −1 elsewhere."""
+        """(N, *shape) values → (N, D): 1 above the middle of the range, else −1."""
         return torch.where(x.flatten(1) > self.middle, 1.0, -1.0)
 
     def to_values(self, s: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ class Hopfield(Pairwise, PassModel):
         return torch.where(s > 0, self.spec.high, self.spec.low).unflatten(1, self.spec.shape)
 
     def step(self, s: Tensor, order: Tensor, free: Tensor | None = None) -> Tensor:
-        """s (N, D) after the units of the order have followed their fields, in the way of the model."""
+        """s (N, D) after the units of the order have followed their fields, by the model's `recall`."""
         if self.how == "synchronous":
             field = self.field(s)[:, order]
             new = s.clone()
@@ -115,8 +115,8 @@ class Hopfield(Pairwise, PassModel):
         return self.in_turn(s, order.tolist(), decide)
 
     def settle(self, s: Tensor, free: Tensor | None = None, seed: int = 0) -> Tensor:
-        """s (N, D) where recall leads; `free` (N, D) are those units that may change, by default all."""
-        generator = torch.Generator().manual_seed(seed)  # of the orders, the same at each recall
+        """s (N, D) at the end of recall; `free` (N, D) are the units that may change, by default all."""
+        generator = torch.Generator().manual_seed(seed)  # seed of the orders, the same for each recall
         for _ in range(self.sweeps):
             before, s = s, self.step(s, torch.randperm(s.shape[1], generator=generator), free)
             if torch.equal(before, s):
@@ -124,11 +124,11 @@ class Hopfield(Pairwise, PassModel):
         return s
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """What is recalled from x, (N, *shape)."""
+        """The pattern that is recalled from x, (N, *shape)."""
         return self.to_values(self.settle(self.to_spins(self.check(x))))
 
     def complete(self, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-        """What is recalled while the known values are held."""
+        """The pattern that is recalled while the known values do not change."""
         return self.to_values(self.settle(self.to_spins(self.check(x)), mask.flatten(1)))
 
     def score(self, x: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def stored(patterns: Tensor, rule: Rule) -> Tensor:
         weight = patterns.T @ patterns / patterns.shape[1]
     else:
         x = to_float64(patterns)
-        # X⁺X = X′(XX′)⁺X; patterns that occur twice, or follow from others, leave XX′ without an inverse
+        # X⁺X = X′(XX′)⁺X; with linearly dependent patterns XX′ has no inverse
         weight = (x.T @ torch.linalg.pinv(x @ x.T, hermitian=True) @ x).to(patterns)
     return weight.fill_diagonal_(0)
 

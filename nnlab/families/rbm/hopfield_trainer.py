@@ -1,4 +1,4 @@
-"""What an associative memory recalls: its trainer, its curves against load and noise, and recall step by step."""
+"""The trainer of the Hopfield net: recall against load and noise, and recall step by step."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from nnlab.plotting.latent import reconstruction_picture
 from nnlab.training.passes import OnePassTrainer
 from nnlab.training.trainer import Monitor
 
-RECALLED = 0.95  # overlap from which a pattern counts as recalled: at most 2.5 % of its units are wrong
-FLIPPED = 0.1  # share of the units that are turned before recall, where the load is what varies
+RECALLED = 0.95  # smallest overlap of a recalled pattern: at most 2.5 % of its units are wrong
+FLIPPED = 0.1  # share of the units that are flipped before recall, in the curve against load
 LOADS = (0.02, 0.05, 0.08, 0.1, 0.12, 0.13, 0.14, 0.15, 0.16, 0.18, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 NOISES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-TRIED = 100  # patterns whose recall is tried for a point of a curve, at the most
-WIDEST = 2000  # units up to which the curve against load is drawn: it takes N³
+TRIED = 100  # a point of a curve uses at most this many patterns
+WIDEST = 2000  # largest N for the curve against load: it takes N³ operations
 ROWS = 8  # images whose recall is shown
-PARTS = {"1/8": 0.125, "1/4": 0.25, "1/2": 0.5, "1 sweep": 1.0, "2": 2.0}  # sweeps after which one looks
+PARTS = {"1/8": 0.125, "1/4": 0.25, "1/2": 0.5, "1 sweep": 1.0, "2": 2.0}  # sweeps that are shown
 CALLED = {"hebb": "Hebb", "pseudo_inverse": "projection"}
 
 
 class HopfieldTrainer(OnePassTrainer):
-    """Storage in one pass; the energy of a split, and what of it stays where it is; recall as curves and step by step.
+    """Storage in one pass; energy and stability of a split; recall as curves and step by step.
 
     Figures:
-    energy   mean energy of the examples as states: low where they are stored
-    overlap  mean agreement of an example with what is recalled from it, −1 … 1: 1 if it stays where it is
+    energy   mean energy of the examples as states: low if they are stored
+    overlap  mean agreement of an example with the pattern recalled from it, −1 … 1: 1 if it does not change
     load     stored patterns per unit; Hebb's rule recalls up to about 0.138
     """
 
@@ -67,28 +67,28 @@ def overlaps(a: Tensor, b: Tensor) -> Tensor:
 
 
 def flipped(s: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """s (P, N) with this share of each state's units turned, rounded to whole units."""
+    """s (P, N) with this share of each state's units flipped, rounded to whole units."""
     u = torch.rand(s.shape, device=s.device, generator=generator)
     turned = u.argsort(1).argsort(1) < round(share * s.shape[1])
     return torch.where(turned, -s, s)
 
 
 def recall_share(net: Hopfield, patterns: Tensor, share: float, generator: torch.Generator) -> float:
-    """How many of patterns (P, N) are recalled, of 1, when this share of their units was turned."""
-    found = net.settle(flipped(patterns, share, generator))
-    return (overlaps(found, patterns) >= RECALLED).float().mean().item()
+    """The share of patterns (P, N) that is recalled after this share of their units is flipped."""
+    recalled = net.settle(flipped(patterns, share, generator))
+    return (overlaps(recalled, patterns) >= RECALLED).float().mean().item()
 
 
 def by_load(spec: DataSpec, patterns: Tensor, rule: Rule, generator: torch.Generator) -> list[tuple[float, float]]:
-    """(load, share recalled) of nets that store the first αN of patterns (P, N), for as many loads as there are patterns."""
+    """(load, share recalled) of nets that store the first αN of patterns (P, N), for loads up to the number of patterns."""
     net, points = Hopfield(spec, rule=rule).to(patterns.device), []
     for load in LOADS:
         count = round(load * spec.features)
         if count > len(patterns) or not count:
             continue
         net.weight.copy_(stored(patterns[:count], rule))
-        some = patterns[evenly_spaced(count, TRIED)]
-        points.append((load, recall_share(net, some, FLIPPED, generator)))
+        tried = patterns[evenly_spaced(count, TRIED)]
+        points.append((load, recall_share(net, tried, FLIPPED, generator)))
     return points
 
 
@@ -99,11 +99,11 @@ def random_patterns(count: int, units: int, generator: torch.Generator) -> Tenso
 
 
 def load_chart(spec: DataSpec, own: Tensor, rule: Rule, generator: torch.Generator) -> np.ndarray:
-    """Recall against load, of random patterns by both rules and of the data's own by the net's."""
+    """Recall against load: random patterns with both rules, and the data with the model's rule."""
     random = random_patterns(round(LOADS[-1] * spec.features), spec.features, generator)
     lines = {f"random, {CALLED[of]}": by_load(spec, random, of, generator) for of in CAPACITY}
     lines[f"{spec.name}, {CALLED[rule]}"] = by_load(spec, own, rule, generator)
-    with blank((f"patterns per unit, N = {spec.features}", f"recalled in %, {FLIPPED:.0%} of the units turned")) as drawn:
+    with blank((f"patterns per unit, N = {spec.features}", f"recalled in %, {FLIPPED:.0%} of the units flipped")) as drawn:
         axes = drawn.axes
         axes.axvline(CAPACITY["hebb"], color=FAINT, linestyle="--", linewidth=1.5)
         axes.annotate("0.138", (CAPACITY["hebb"], 4), (-6, 0), textcoords="offset points", ha="right", color=FAINT)
@@ -117,11 +117,11 @@ def load_chart(spec: DataSpec, own: Tensor, rule: Rule, generator: torch.Generat
 
 
 def noise_chart(net: Hopfield, patterns: Tensor, generator: torch.Generator) -> np.ndarray:
-    """The overlap of what is recalled with the stored pattern, against the share of units that were turned."""
-    found = [overlaps(net.settle(flipped(patterns, share, generator)), patterns) for share in NOISES]
-    mean = [m.mean().item() for m in found]
-    low, high = ([m.quantile(q).item() for m in found] for q in (0.1, 0.9))
-    with blank(("units turned in %", "overlap with the stored pattern")) as drawn:
+    """The overlap of the recalled and the stored pattern, against the share of flipped units."""
+    by_noise = [overlaps(net.settle(flipped(patterns, share, generator)), patterns) for share in NOISES]
+    mean = [m.mean().item() for m in by_noise]
+    low, high = ([m.quantile(q).item() for m in by_noise] for q in (0.1, 0.9))
+    with blank(("flipped units in %", "overlap with the stored pattern")) as drawn:
         axes, across = drawn.axes, [100 * share for share in NOISES]
         axes.plot(across, [1 - 2 * share for share in NOISES], color=FAINT, linestyle="--", label="before recall")
         axes.fill_between(across, low, high, color=PALETTE[0], alpha=0.2, linewidth=0, label="80 % of the patterns")
@@ -132,7 +132,7 @@ def noise_chart(net: Hopfield, patterns: Tensor, generator: torch.Generator) -> 
 
 
 def recall_picture(net: Hopfield, patterns: Tensor, generator: torch.Generator) -> np.ndarray:
-    """A row a pattern: as stored, damaged, after parts of a sweep, and where recall ends; E in the margin, then and now."""
+    """One row per pattern: stored, damaged, after parts of a sweep, and at the end; the margin shows E before and after."""
     s = flipped(patterns, 0.25, generator)
     order = torch.randperm(s.shape[1], generator=torch.Generator().manual_seed(0))
     columns, names, done = [patterns, s], ["stored", "damaged"], 0

@@ -1,4 +1,4 @@
-"""What the `trainer` node says of energy-based models. No torch."""
+"""The options of energy-based models, the `trainer` node. No torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Steps = Annotated[int, AtLeast(1)]
 
 
 class Likelihood:
-    """How the likelihood is found: at the end on the test split, and before on the validation split `every` so often.
+    """How the likelihood is computed: at the end on the test split, and on the validation split as often as `every` says.
 
-    method        exact: one side's states are counted (at most 20 units); ais: by annealing; auto: exact where possible;
-                  None: not at all
-    chains        of annealed importance sampling; as many examples are annealed back for the reverse
-    temperatures  between the machine without weights and the machine itself
-    reverse       also a figure from the other side, which errs downwards
+    method        exact: a sum over all states of one layer (at most 20 units); ais: by annealing; auto: exact if possible,
+                  else ais; None: not computed
+    chains        of annealed importance sampling; the reverse uses as many examples
+    temperatures  number of steps between the machine without weights and the machine itself
+    reverse       also a reverse estimate, which is too low on average
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class Likelihood:
 
 
 class ContrastiveOptions(MonitoredOptions):
-    """Of contrastive divergence: how the states that stand for the model are drawn, and what is added to the gradient.
+    """Options of contrastive divergence: how the model's states are drawn, and additions to the gradient.
 
-    k                Gibbs steps an update
-    persistent       from where the chains of the update before ended, instead of from the data
-    chains           how many such chains; None: as many as a batch has examples
-    centred          the gradient of centred units
-    sparsity_cost    pull of each hidden unit's mean activity towards sparsity_target
+    k                Gibbs steps per update
+    persistent       chains go on from the last update, instead of starting at the data
+    chains           number of these chains; None: the batch size
+    centred          use the gradient of centred units
+    sparsity_cost    weight that moves each hidden unit's mean activity to sparsity_target
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ContrastiveOptions(MonitoredOptions):
 
 
 class StackedContrastiveOptions(ContrastiveOptions):
-    """Of a stack of machines, learned one after the other: `pretraining` of those below the top one."""
+    """Options of a stack of RBMs, trained one after another: `pretraining` is for those below the top."""
 
     def __init__(self, *, pretraining: Pretraining, **contrastive) -> None:
         super().__init__(**contrastive)
@@ -75,13 +75,13 @@ class StackedContrastiveOptions(ContrastiveOptions):
 
 
 class SettlingOptions(MonitoredOptions):
-    """Of the general machine.
+    """Options of the general Boltzmann machine.
 
-    inference  how hidden units are found given the visible ones, and what stands for the model:
-               enumeration: both exactly, of at most 20 units; gibbs: both by sampling; mean_field: the first by mean field;
-               auto: enumeration where possible, else mean_field
-    k          Gibbs sweeps an update of the persistent chains that stand for the model, and with gibbs of the hidden units
-    chains     how many
+    inference  how statistics of hidden units given visible ones, and of the model, are computed:
+               enumeration: both exactly, at most 20 units; gibbs: both by sampling; mean_field: the first by mean field;
+               auto: enumeration if possible, else mean_field
+    k          Gibbs sweeps per update of the model's persistent chains, and with gibbs also of the hidden units
+    chains     number of chains
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The restricted Boltzmann machine, whose units of one layer are joined to the other layer alone."""
+"""The restricted Boltzmann machine: units of a layer are connected only to the other layer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nnlab.model.data_init import mean_of
 from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Width
 
-WATCHED = 4  # bits an example whose conditional probability a figure is made of
+WATCHED = 4  # bits per example for the estimate of the pseudo-likelihood
 
 
 class RBM(EnergyModel):
@@ -30,12 +30,12 @@ class RBM(EnergyModel):
     p(h_j = 1|v) = σ(b_j + (W′ṽ)_j),   p(v|h) by the field a + Wh
     F(v) = q(v) − a′ṽ − Σ_j log(1 + exp(b_j + (W′ṽ)_j)),   log p(v) = −F(v) − log Z
 
-    loss, which is watched but not what is descended: with Bernoulli units −Σ_i log p(v_i|v_−i), the negative
-    pseudo-log-likelihood, by a few bits an example drawn at random; with Gaussian ones −log p(v|E[h|v]), of the reconstruction
+    loss is recorded, but not minimised: with Bernoulli units −Σ_i log p(v_i|v_−i), the negative pseudo-log-likelihood,
+    estimated from a few random bits per example; with Gaussian units −log p(v|E[h|v]), of the reconstruction
 
-    weight W (D, H), visible_bias a (D,), hidden_bias b (H,), base_bias (D,) the biases that the data's means alone would give
+    weight W (D, H), visible_bias a (D,), hidden_bias b (H,), base_bias (D,) the biases from the data's means
 
-    gibbs_steps  of a sample, which starts from those means; half of a completion's, the other half of which is averaged
+    gibbs_steps  Gibbs steps for a sample, from those means; a completion is the mean of the second half of them
     """
 
     trainer = "nnlab.families.rbm.trainer:RBMTrainer"
@@ -51,14 +51,14 @@ class RBM(EnergyModel):
         super().__init__(spec)
         self.latent_dim, self.gibbs_steps = hidden, gibbs_steps
         self.units = visible_units(visible, spec)
-        # hidden fields of order one: units that all begin at ½ take long to find different things to do
+        # hidden fields of order one: units that all start at ½ need long to become different
         self.weight = nn.Parameter(torch.randn(spec.features, hidden) / spec.features**0.5)
         self.visible_bias = nn.Parameter(torch.zeros(spec.features))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
         self.register_buffer("base_bias", torch.zeros(spec.features))
 
     def init_from_data(self, split: Split) -> None:
-        """Begin with the visible units at the frequencies of the data."""
+        """Set the visible biases to the frequencies of the data."""
         mean = mean_of(split).flatten()
         centred = (split.values(rows).flatten(1) - mean for rows in split.rows.split(eval_batch_size(split)))
         variance = sum(to_float64(x).square().sum(0) for x in centred).float() / len(split)
@@ -66,12 +66,12 @@ class RBM(EnergyModel):
 
     @torch.no_grad()
     def start_from(self, mean: Tensor, variance: Tensor) -> None:
-        """Begin with visible units of this mean and variance, both (D,); sets `base_bias`, a, and m and σ if Gaussian."""
+        """Set `base_bias` and a from the mean and variance of visible units, both (D,); also m and σ if Gaussian."""
         self.base_bias.copy_(self.units.init_from_data(mean, variance))
         self.visible_bias.copy_(self.base_bias)
 
     def remarks(self, split: Split) -> list[str]:
-        said = [*of_gray_values(split), "model.visible=gaussian takes real values as they are"]
+        said = [*of_gray_values(split), "model.visible=gaussian takes real values"]
         return [". ".join(said)] if self.units.binary and len(said) > 1 else []
 
     # -- the distribution -----------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class RBM(EnergyModel):
         return torch.rand(field.shape, device=v.device, generator=generator).lt_(field.sigmoid_())
 
     def gibbs(self, v: Tensor, steps: int, generator: torch.Generator) -> Tensor:
-        """v (N, D) after so many times h given v, then v given h."""
+        """v (N, D) after this many Gibbs steps: h given v, then v given h."""
         for _ in range(steps):
             v = self.units.sample(self.visible_field(self.hidden(v, generator)), generator)
         return v
@@ -105,7 +105,7 @@ class RBM(EnergyModel):
         return self.units.own(v) - self.units.scaled(v) @ self.visible_bias - rest
 
     def statistics(self, v: Tensor, h: Tensor, weights: Tensor | None = None) -> Statistics:
-        """⟨ṽh′⟩, ⟨ṽ⟩, ⟨h⟩, and of Gaussian units that of log σ."""
+        """⟨ṽh′⟩, ⟨ṽ⟩, ⟨h⟩; for Gaussian units also the statistic of log σ."""
         weights = v.new_full((len(v),), 1 / len(v)) if weights is None else weights
         scaled, weighted = self.units.scaled(v), h * weights[:, None]
         own = self.units.statistics(v, self.visible_field(h), weights) if not self.units.binary else {}
@@ -139,16 +139,16 @@ class RBM(EnergyModel):
         return self.as_data(self.units.mean(self.visible_field(z).float()))
 
     def as_data(self, v: Tensor) -> Tensor:
-        """(N, D) → (N, *shape), within the limits of the data where they have any."""
+        """(N, D) → (N, *shape), clipped to the range of the data, if they have one."""
         shaped = v.unflatten(1, self.spec.shape)
         return shaped.clamp(self.spec.low, self.spec.high) if self.spec.bounded else shaped
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """E[v|E[h|v]]: one step up and down by the means."""
+        """E[v|E[h|v]]: one step up and down with the means."""
         return self.decode(self.encode(x))
 
     def complete(self, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-        """The means of the lost values given the known ones: E[v|h] averaged over Gibbs steps with the known clamped."""
+        """The means of the lost values: E[v|h], averaged over Gibbs steps in which the known values do not change."""
         known, lost = self.check(x).flatten(1), mask.flatten(1)
         v = torch.where(lost, self.units.mean(self.base_bias).expand_as(known), known)
         burn_in, total = self.gibbs_steps // 2, torch.zeros_like(v)
@@ -165,7 +165,7 @@ class RBM(EnergyModel):
         return self.decode(self.hidden(self.gibbs(v, self.gibbs_steps - 1, generator), generator))
 
     def score(self, x: Tensor) -> Tensor:
-        """F(v), nats, (N,): −log p(v) but for log Z, which is the same for all."""
+        """F(v), nats, (N,): −log p(v) − log Z; log Z is the same for all examples."""
         return self.free_energy(self.check(x).flatten(1))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
@@ -176,18 +176,18 @@ class RBM(EnergyModel):
 
     @property
     def filters(self) -> Tensor:
-        """(H, *shape) what each hidden unit looks for."""
+        """(H, *shape) the weights of each hidden unit."""
         return self.weight.T.unflatten(1, self.spec.shape)
 
 
 def centred(gradient: Statistics, visible: Tensor, hidden: Tensor) -> Statistics:
-    """A gradient as that of centred units ṽ − μ and h − λ, in the terms of a, b and W (Melchior, Fischer & Wiskott 2016).
+    """The gradient for centred units ṽ − μ and h − λ, written for a, b and W (Melchior, Fischer & Wiskott 2016).
 
     ∇W − ∇a λ′ − μ ∇b′ =: C,   ∇a − Cλ,   ∇b − C′μ
 
-    What a bias could say is taken out of W's gradient, which makes it indifferent to whether a 0 or a 1 stands for ink.
+    The part of W's gradient that a bias could learn is removed, so it does not matter whether ink is 0 or 1.
 
-    visible μ (D,), hidden λ (H,): about the means of the data
+    visible μ (D,), hidden λ (H,): close to the means on the data
     """
     da, db = gradient["visible_bias"], gradient["hidden_bias"]
     dw = gradient["weight"].addr(da, hidden, alpha=-1).addr_(visible, db, alpha=-1)

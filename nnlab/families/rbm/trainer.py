@@ -26,8 +26,8 @@ from nnlab.training.options import period
 from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import Monitor, Stage, TrainerContext, evaluating
 
-FOLLOWED = 0.01  # share of a batch in the running mean of the hidden units
-COMPARED = 5000  # training examples whose free energy is compared with the validation split's, at the most
+FOLLOWED = 0.01  # weight of a batch in the running mean of the hidden units
+COMPARED = 5000  # at most this many training examples for free_energy_gap
 
 
 class ContrastiveGradient(NamedTuple):
@@ -38,7 +38,7 @@ class ContrastiveGradient(NamedTuple):
 
 
 class StatisticsTrainer(GradientTrainer):
-    """A gradient that is a difference of statistics: nothing is differentiated, what is sampled least of all."""
+    """Trainers whose gradient is a difference of statistics; autograd is not used."""
 
     requires = frozenset({"optimizer", "augmentation"})
     autocasts = False
@@ -51,11 +51,11 @@ class StatisticsTrainer(GradientTrainer):
 
     @abstractmethod
     def contrastive_gradient(self, batch: Batch) -> ContrastiveGradient:
-        """What a batch says."""
+        """The terms and the gradient of a batch."""
 
     @property
     def machine(self) -> nn.Module:
-        """What learns."""
+        """The machine that learns."""
         return self.model
 
     @torch.no_grad()
@@ -69,7 +69,7 @@ class StatisticsTrainer(GradientTrainer):
 
 
 def exclude_biases_from_decay(optimizer: torch.optim.Optimizer) -> None:
-    """Weight decay is for weights: what is no matrix moves into a group without it."""
+    """Weight decay is only for weights: parameters that are not matrices move into a group without it."""
     (group,) = optimizer.param_groups
     if group.get("weight_decay"):
         biases = [p for p in group["params"] if p.ndim < 2]
@@ -84,10 +84,10 @@ class ContrastiveTrainer(StatisticsTrainer):
     loss             −log pseudo-likelihood, nats per example: the sum over the visible units of −log p(unit|the other units);
                      in training estimated by one unit per example. Of gaussian units −log p(v|mean of h). Lower is better
     free_energy      −log of the unnormalised probability of an example, nats, its mean
-    free_energy_gap  free_energy of the split less that of training examples, nats; far above 0: learned by heart
+    free_energy_gap  free_energy of the split minus that of training examples, nats; far above 0: overfitting
 
-    An update is one positive phase, E[h|v] of the batch, and one negative, `k` Gibbs steps; both enter with their means of h.
-    `memory.chains` (M, D) are where the persistent chains are, `memory.hidden_mean` (H,) is the running mean of E[h|v].
+    An update has a positive phase, E[h|v] of the batch, and a negative phase of `k` Gibbs steps; both use the means of h.
+    `memory.chains` (M, D) are the states of the persistent chains, `memory.hidden_mean` (H,) is the running mean of E[h|v].
     """
 
     options = ContrastiveOptions
@@ -98,7 +98,7 @@ class ContrastiveTrainer(StatisticsTrainer):
         return self.model
 
     def visible(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """(N, D) what the machine learns from."""
+        """(N, D) the machine's training data of a batch."""
         return self.model.check(batch.target).flatten(1)
 
     def start_stage(self, stage: int) -> None:
@@ -128,11 +128,11 @@ class ContrastiveTrainer(StatisticsTrainer):
         if self.settings.sparsity_cost:
             self.add_sparsity_gradient(gradient, rbm.units.scaled(v).mean(0), activity)
         if "units.log_sigma" in gradient and rbm.units.shared:
-            gradient["units.log_sigma"] /= v.shape[1]  # a sum over the pixels, where the others have one number each
+            gradient["units.log_sigma"] /= v.shape[1]  # σ is shared, so its gradient is a sum over the pixels
         return ContrastiveGradient(terms, gradient)
 
     def fantasy(self, h: Tensor) -> Tensor:
-        """(N, D) the visible states that stand for the model's; `h` (N, H) are the means of the positive phase."""
+        """(N, D) visible states of the model; `h` (N, H) are the means of the positive phase."""
         rbm, k, generator = self.machine, self.settings.k, self.generator
         if self.settings.persistent:
             return self.memory.chains.copy_(rbm.gibbs(self.memory.chains, k, generator))
@@ -140,7 +140,7 @@ class ContrastiveTrainer(StatisticsTrainer):
         return rbm.gibbs(rbm.units.sample(rbm.visible_field(drawn), generator), k - 1, generator)
 
     def add_sparsity_gradient(self, gradient: Statistics, visible_mean: Tensor, activity: Tensor) -> None:
-        """What brings each unit's mean activity (H,) over the batch nearer to its target (Hinton 2012, 11)."""
+        """Add the gradient that moves each unit's mean activity (H,) to its target (Hinton 2012, section 11)."""
         pull = self.settings.sparsity_cost * (self.settings.sparsity_target - activity)
         gradient["hidden_bias"] += pull
         gradient["weight"].addr_(visible_mean, pull)
@@ -154,7 +154,7 @@ class ContrastiveTrainer(StatisticsTrainer):
         return {**own, **energy, **reconstruction_figures(self.model, batch, self.model.spec)}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        """Also by how much more free energy the split has than training examples: 0 where nothing is learned by heart."""
+        """Also the free energy of the split minus that of training examples: 0 without overfitting."""
         figures = super().evaluate_split(split)
         train = self.data.train
         if split != "train":
@@ -168,20 +168,20 @@ class ContrastiveTrainer(StatisticsTrainer):
 
 
 class RBMTrainer(ContrastiveTrainer):
-    """One machine; also its likelihood, exactly or by annealing, at the end and on a schedule."""
+    """One RBM; also its likelihood, exact or by annealing, at the end and on a schedule."""
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        asked = context.options.likelihood
+        options = context.options.likelihood
         self.steps_done = 0  # steps
-        self.likelihood_every = period(asked.every, self.steps_per_epoch)
-        self.exact = asked.method == "exact" or (asked.method == "auto" and partition.countable(self.model) is not None)
-        if asked.method == "exact":
+        self.likelihood_every = period(options.every, self.steps_per_epoch)
+        self.exact = options.method == "exact" or (options.method == "auto" and partition.countable(self.model) is not None)
+        if options.method == "exact":
             partition.refuse_too_many(self.model)
-        if asked.method and self.exact:
-            self.metadata = {**self.metadata, "likelihood_by": "counting all states of one side"}
-        elif asked.method:
-            annealed = {"chains": asked.chains, "temperatures": asked.temperatures}
+        if options.method and self.exact:
+            self.metadata = {**self.metadata, "likelihood_by": "a sum over all states of one layer"}
+        elif options.method:
+            annealed = {"chains": options.chains, "temperatures": options.temperatures}
             self.metadata = {**self.metadata, "likelihood_by": "annealed importance sampling", **annealed}
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
@@ -190,7 +190,7 @@ class RBMTrainer(ContrastiveTrainer):
         return done
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
-        """Also the likelihood; in the course of a run when `trainer.likelihood.every` says so."""
+        """Also the likelihood; during a run as often as `trainer.likelihood.every` says."""
         figures = super().evaluate(split, full)
         due = self.likelihood_every and (
             self.steps_done % self.likelihood_every == 0 or self.steps_done == self.stages[-1].steps
@@ -198,17 +198,17 @@ class RBMTrainer(ContrastiveTrainer):
         return {**figures, **self.likelihood(split)} if full or due else figures
 
     def likelihood(self, split: str) -> dict[str, float]:
-        """Over a split; by annealing with its standard error, and both again in reverse.
+        """The likelihood of a split; annealing also gives a standard error and a reverse estimate.
 
         Figures:
-        log_likelihood                mean log p(v), nats per example: exact, or by annealed importance sampling, which tends
-                                      to err upwards; higher is better
+        log_likelihood                mean log p(v), nats per example: exact, or by annealed importance sampling, which is
+                                      too high on average; higher is better
         log_likelihood_error          its standard error, nats
-        log_likelihood_reverse        the same annealed back from data, which tends to err downwards (Burda et al. 2015)
+        log_likelihood_reverse        the same, annealed back from data; too low on average (Burda et al. 2015)
         log_likelihood_reverse_error  its standard error, nats
         """
-        asked, rbm = self.settings.likelihood, self.model
-        if asked.method is None:
+        options, rbm = self.settings.likelihood, self.model
+        if options.method is None:
             return {}
         feed = BatchBuilder(self.data.split(split), self.noise)
         with fork_rng(self.seed, self.device) as generator, evaluating(rbm):
@@ -216,18 +216,21 @@ class RBMTrainer(ContrastiveTrainer):
             mean = -free_energy.double().mean().item()
             if self.exact:
                 return {"log_likelihood": mean - partition.exact_log_z(rbm)}
-            found = partition.ais(rbm, asked.chains, asked.temperatures, generator)
-            figures = {"log_likelihood": mean - found.log_z, "log_likelihood_error": found.standard_error}
-            if asked.reverse:
+            estimate = partition.ais(rbm, options.chains, options.temperatures, generator)
+            figures = {"log_likelihood": mean - estimate.log_z, "log_likelihood_error": estimate.standard_error}
+            if options.reverse:
                 start = torch.cat(
-                    [self.drawn(b, generator) for b in feed.sequential(generator, feed.split.spread(asked.chains))]
+                    [self.drawn(b, generator) for b in feed.sequential(generator, feed.split.spread(options.chains))]
                 )
-                found = partition.reverse_from_data(rbm, start, asked.temperatures, generator)
-                figures |= {"log_likelihood_reverse": mean - found.log_z, "log_likelihood_reverse_error": found.standard_error}
+                estimate = partition.reverse_from_data(rbm, start, options.temperatures, generator)
+                figures |= {
+                    "log_likelihood_reverse": mean - estimate.log_z,
+                    "log_likelihood_reverse_error": estimate.standard_error,
+                }
         return figures
 
     def drawn(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """(N, D) states: of gray values that stand for probabilities, bits."""
+        """(N, D) states: gray values are probabilities, from which bits are drawn."""
         v = self.visible(batch, generator)
         return bernoulli(v, generator) if self.model.units.binary else v
 
@@ -247,14 +250,14 @@ class RBMTrainer(ContrastiveTrainer):
 
 
 class DBNTrainer(ContrastiveTrainer):
-    """A stage a machine, from below; `trainer.epochs` and `optimizer` are the top one's.
+    """One stage per RBM, the first RBM first; `trainer.epochs` and `optimizer` are for the top RBM.
 
-    The figures of a stage: `loss` and `free_energy` of its machine on what it learns from, `mse` and `psnr` of the image
-    through the machines so far.
+    Metrics of a stage: `loss` and `free_energy` of its RBM on the RBM's data, `mse` and `psnr` of the image through the RBMs
+    so far.
     """
 
     options = StackedContrastiveOptions
-    description = "by contrastive divergence, machine after machine"
+    description = "by contrastive divergence, one RBM after another"
 
     def make_stages(self) -> list[Stage]:
         epochs = self.settings.pretraining.of(len(self.model.layers) - 1)
@@ -274,7 +277,7 @@ class DBNTrainer(ContrastiveTrainer):
         super().start_stage(stage)
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        if step == 0 and self.stage:  # the machine below has just been learned
+        if step == 0 and self.stage:  # the RBM below is trained now
             with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
                 batches = BatchBuilder(self.data.train, self.noise).sequential(generator)
                 self.model.start_layer(self.stage, (batch.target for batch in batches))
@@ -288,7 +291,7 @@ class DBNTrainer(ContrastiveTrainer):
         return self.machine.loss(Batch(v, v.unflatten(1, self.machine.spec.shape)), generator)
 
     def images(self) -> dict[str, np.ndarray]:
-        """The pictures of a machine's stage stay beside those of the next."""
+        """The pictures of an RBM's stage are kept next to those of the next stage."""
         model, prefix = self.model, "" if self.stage == len(self.stages) - 1 else f"layer_{self.stage + 1}_"
         with self.preview() as view:
             if model.spec.kind == "table":

@@ -17,7 +17,7 @@ Choice = Literal["auto", "bernoulli", "gaussian"]
 
 
 class Bernoulli(nn.Module):
-    """v ∈ {0, 1}:  q(v) = 0,  ṽ = v,  p(v_i = 1|f) = σ(f_i). A gray value in between stands for its probability of a 1."""
+    """v ∈ {0, 1}:  q(v) = 0,  ṽ = v,  p(v_i = 1|f) = σ(f_i). A gray value is the probability of a 1."""
 
     binary = True
 
@@ -26,7 +26,7 @@ class Bernoulli(nn.Module):
         return v.new_zeros(len(v))
 
     def scaled(self, v: Tensor) -> Tensor:
-        """ṽ, (N, D): what the fields of the hidden units see."""
+        """ṽ, (N, D): the input of the hidden units."""
         return v
 
     def mean(self, field: Tensor) -> Tensor:
@@ -46,18 +46,18 @@ class Bernoulli(nn.Module):
         return functional.binary_cross_entropy_with_logits(field, v, reduction="none").sum(1)
 
     def init_from_data(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """The biases (D,) of units with these means, none of them certain."""
+        """The biases (D,) of units with these means; no probability is 0 or 1."""
         return mean.clamp(0.001, 0.999).logit()
 
     def statistics(self, v: Tensor, field: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """Of their own parameters, of which they have none."""
+        """The statistics of the units' own parameters: none."""
         return {}
 
 
 class Gaussian(nn.Module):
-    """v ∈ ℝ:  ṽ = (v − m)/σ,  q(v) = ‖ṽ‖²/2,  p(ṽ|f) = N(f, 1), that is v = m + σ (f + ε) (Krizhevsky 2009; Cho et al. 2011).
+    """v ∈ ℝ:  ṽ = (v − m)/σ,  q(v) = ‖ṽ‖²/2,  p(ṽ|f) = N(f, 1), so v = m + σ (f + ε) (Krizhevsky 2009; Cho et al. 2011).
 
-    σ is learned: one for an image, one a column of a table. m (D,) is the data's mean, and stays.
+    σ is learned: one for all pixels, one per column of a table. m (D,) is the data's mean and does not change.
     """
 
     binary = False
@@ -73,7 +73,7 @@ class Gaussian(nn.Module):
         return 0.5 * self.scaled(v).square().sum(1)
 
     def scaled(self, v: Tensor) -> Tensor:
-        """ṽ = (v − m)/σ, (N, D): what the fields of the hidden units see."""
+        """ṽ = (v − m)/σ, (N, D): the input of the hidden units."""
         return (v - self.middle) * (-self.log_sigma).exp()
 
     def mean(self, field: Tensor) -> Tensor:
@@ -93,21 +93,21 @@ class Gaussian(nn.Module):
         return (0.5 * (self.scaled(v) - field).square() + self.log_sigma + 0.5 * math.log(2 * math.pi)).sum(1)
 
     def init_from_data(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """Zeros, since m is the mean; σ² is the variance, of an image the pixels' mean one."""
+        """Zeros, since m is the mean; σ² is the variance (for images the mean over pixels)."""
         self.middle.copy_(mean)
         least = max(1e-6 * variance.amax().item(), 1e-12)
         self.log_sigma.copy_(0.5 * (variance.mean() if self.shared else variance).clamp(min=least).log())
         return torch.zeros_like(mean)
 
     def statistics(self, v: Tensor, field: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """−∂E/∂log σ = ṽ (ṽ − f), f = a + Wh; summed over the pixels where they share one σ."""
+        """−∂E/∂log σ = ṽ (ṽ − f), f = a + Wh; summed over the pixels if they share one σ."""
         z = self.scaled(v)
         own = weights @ (z * (z - field))
         return {"units.log_sigma": own.sum(0, keepdim=True) if self.shared else own}
 
 
 def visible_units(choice: Choice, spec: DataSpec) -> Bernoulli | Gaussian:
-    """`auto` is Bernoulli where values lie within [0, 1], and Gaussian elsewhere."""
+    """`auto` is Bernoulli if values are within [0, 1], else Gaussian."""
     if choice == "auto":
         choice = "bernoulli" if spec.in_unit_interval else "gaussian"
     if choice == "bernoulli" and not spec.in_unit_interval:
@@ -116,10 +116,10 @@ def visible_units(choice: Choice, spec: DataSpec) -> Bernoulli | Gaussian:
 
 
 def of_gray_values(split: Split) -> list[str]:
-    """What is to be said of values that are no bits to units that are on or off; nothing of bits."""
+    """The warning for binary units if the values are not bits; None for bits."""
     if split.is_binary or split.dynamic_binarization:
         return []
     return [
-        "its visible units are on or off and take gray values as probabilities of a 1; a likelihood is that of bits drawn from "
-        "them, and data.binarize=fixed draws them once"
+        "its visible units are binary and take gray values as probabilities of a 1; a likelihood needs bits, "
+        "and data.binarize=fixed draws them once"
     ]

@@ -1,4 +1,4 @@
-"""Self-organizing maps: units on a lattice that spread over the data.
+"""Self-organizing maps: units on a lattice spread over the data.
 
 som.SOM             the map
 lattice.Lattice     where the units lie

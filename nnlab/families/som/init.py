@@ -1,4 +1,4 @@
-"""Where the units of a map begin."""
+"""The start of the units of a map."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nnlab.families.som.lattice import Lattice
 from nnlab.nn.float64 import to_float64
 
 Init = Literal["plane", "samples", "random"]
-MEASURED = 1000  # examples that the plane is measured on
+MEASURED = 1000  # number of examples for the principal plane
 
 
 def plane(split: Split, lattice: Lattice) -> Tensor:
     """(U, D) μ + a √λ₁ u₁ + b √λ₂ u₂, with u_i the principal directions, λ_i the variances along them.
 
-    (a, b) are the units' places on the lattice, shifted and scaled to mean 0 and variance 1, so that the map spreads as widely
-    as the data. Its longer side takes the first direction, which points to where its largest entry is positive.
+    (a, b) are the units' places on the lattice, scaled to mean 0 and variance 1, so that the map is as wide as the data. Its
+    longer side is along the first direction, whose largest entry is positive.
     """
     x = to_float64(split.values(split.spread(MEASURED)).flatten(1))
     mean = x.mean(0)

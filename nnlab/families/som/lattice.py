@@ -1,4 +1,4 @@
-"""Where the units of a map stand, and how far they are from each other there."""
+"""The lattice of a map: places of the units and distances between them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 Kind = Literal["rectangular", "hexagonal"]
-ROW = math.sqrt(3) / 2  # the height of a row of hexagons whose middles are 1 apart
+ROW = math.sqrt(3) / 2  # the height of a row of hexagons whose centres are 1 apart
 
 
 class Lattice:
     """rows × columns units, row after row, neighbours at distance 1; a chain has one row.
 
     hexagonal  every second row is shifted by half a unit
-    periodic   the right edge is joined to the left and the top to the bottom: a ring, or a torus
+    periodic   the right edge is connected to the left and the top to the bottom: a ring, or a torus
 
-    positions (U, 2) as (across, down); distances (U, U); neighbours (U, U) bool, around (U, U) bool with the diagonal ones
+    positions (U, 2) as (across, down); distances (U, U); neighbours (U, U) bool, around (U, U) bool, with diagonal ones
     """
 
     def __init__(self, rows: int, columns: int, kind: Kind = "rectangular", periodic: bool = False) -> None:
@@ -42,10 +42,10 @@ class Lattice:
 
     @property
     def chain(self) -> bool:
-        """Whether the units stand in one row."""
+        """Whether the units are in one row."""
         return self.rows == 1
 
     def edges(self) -> Tensor:
-        """(E, 2) the pairs of neighbours that are next to each other on the picture, too: no edge spans a torus."""
+        """(E, 2) the pairs of neighbours that are also next to each other in the picture: no edge goes around a torus."""
         near = (self.positions[:, None] - self.positions).norm(dim=2) < 1.01
         return (near & self.neighbours).triu().nonzero()

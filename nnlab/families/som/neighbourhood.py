@@ -1,8 +1,8 @@
-"""How much of a step a unit takes part in that stands at a distance d from the winner, within a radius σ.
+"""The share of a step for a unit at distance d from the winner, with radius σ.
 
 gaussian     exp(−d²/2σ²)                    bubble  1 where d ≤ σ, else 0
 mexican_hat  (1 − d²/σ²) exp(−d²/2σ²): units beyond σ are pushed away
-none         the winner alone
+none         only the winner moves
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Name = Literal["gaussian", "bubble", "mexican_hat", "none"]
 
 
 def neighbourhood(name: Name, distances: Tensor, radius: float) -> Tensor:
-    """h, of the shape of `distances`; the winner's is 1. A radius of 0 leaves the winner alone, whatever the name."""
+    """h, of the shape of `distances`; it is 1 for the winner. With radius 0 only the winner moves, for each kind."""
     if name == "none" or radius <= 0:
         return (distances == 0).to(distances)
     square = (distances / radius).square()

@@ -1,4 +1,4 @@
-"""What the `trainer` node of a map may say. No torch."""
+"""The options of a map, the `trainer` node. No torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnlab.training.options import Epochs, Options
 
 
 class Decay:
-    """From `start` to `end` over the run, at its share t ∈ [0, 1]:
+    """A value that goes from `start` to `end` over the run; t ∈ [0, 1] is the share of the run:
 
     exponential  start · (end/start)^t, the e^{−n/τ} of Kohonen's rule
     linear       start + t (end − start)
@@ -27,7 +27,7 @@ class Decay:
         self.start, self.end, self.shape = start, end, shape
 
     def at(self, t: float) -> float:
-        """The value at the share t ∈ [0, 1] of the run."""
+        """The value at share t ∈ [0, 1] of the run."""
         if self.shape == "linear":
             return self.start + t * (self.end - self.start)
         if self.shape == "inverse":
@@ -36,7 +36,7 @@ class Decay:
 
 
 class Rate(Decay):
-    """Of a step towards an example: 1 goes all the way."""
+    """The share of the way to an example that a unit moves: 1 is all of it."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Rate(Decay):
 
 
 class Radius(Decay):
-    """Of the neighbourhood, in distances of the lattice; without a start a quarter of the lattice's longer side."""
+    """The radius of the neighbourhood, in distances of the lattice; start=None is a quarter of the longer side."""
 
     def __init__(
         self,
@@ -61,15 +61,15 @@ class Radius(Decay):
         super().__init__(start=start, end=end, **shape)
 
     def of(self, longer: int) -> Radius:
-        """With its start, on a lattice whose longer side has so many units."""
+        """The same with a start, for a lattice whose longer side has this many units."""
         return Radius(start=self.start or max(longer / 4, self.end), end=self.end, shape=self.shape)
 
 
 class MapOptions(Options):
-    """How a map learns.
+    """Options of the training of a map.
 
-    update  online: example after example; mini_batch: the winners of `batch_size` examples are found together;
-            batch: each unit becomes the mean of its neighbourhood, once an epoch
+    update  online: one update per example; mini_batch: the winners of `batch_size` examples are computed together;
+            batch: each unit becomes the mean of its neighbourhood, once per epoch
     """
 
     def __init__(
@@ -85,6 +85,6 @@ class MapOptions(Options):
         super().__init__(batch_size=batch_size, **cadences)
         self.epochs, self.update, self.rate, self.radius = epochs, update, rate, radius
         if update == "batch" and rate is not None:
-            raise BadInput("trainer.rate: has no use, a batch update takes units all the way; choose trainer=som_batch")
+            raise BadInput("trainer.rate: not used: a batch update goes all the way to the mean; choose trainer=som_batch")
         if update != "batch" and rate is None:
             raise BadInput(f"trainer.rate: {update} updates need one; choose trainer=som or trainer=som_online")

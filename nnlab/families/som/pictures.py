@@ -1,4 +1,4 @@
-"""Pictures of a map: its prototypes, its ridges and valleys, who lives where, and the lattice in the plane of the data."""
+"""Pictures of a map: prototypes, U-matrix, classes, and the lattice in the plane of the data."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 SQUARE = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
 ANGLES = np.pi / 180 * np.arange(30, 390, 60)
 HEXAGON = np.stack([np.cos(ANGLES), np.sin(ANGLES)], 1) / np.sqrt(3)
-PLANES = 12  # columns that are shown
-PALE = 0.22  # of a class's colour on the ground of its units
+PLANES = 12  # at most this many columns are shown
+PALE = 0.22  # opacity of a class's colour behind its units
 COLOURS = ("red", "green", "blue")  # the columns of a table of colours
 
 
 def cells(lattice: Lattice, size: np.ndarray | float = 1.0) -> np.ndarray:
-    """(U, V, 2) the corners of each unit's cell, of a share `size` of its sides."""
+    """(U, V, 2) the corners of each unit's cell, scaled by `size`."""
     shape = HEXAGON if lattice.kind == "hexagonal" else SQUARE
     return lattice.positions.double().numpy()[:, None] + shape * np.reshape(size, (-1, 1, 1))
 
 
 @contextmanager
 def board(lattice: Lattice) -> Iterator[Canvas]:
-    """Axes without axes around a lattice, the first row on top."""
+    """An empty plot for a lattice, with the first row on top."""
     low, high = lattice.positions.numpy().min(0) - 0.62, lattice.positions.numpy().max(0) + 0.62
     wide, tall = high - low
     with blank(("", ""), height=float(np.clip(7.0 * tall / wide, 2.2, 8.0)) + 0.9) as drawn:
@@ -53,7 +53,7 @@ def fill(axes: Axes, polygons: np.ndarray, **style) -> None:
 
 
 def shaded(axes: Axes, lattice: Lattice, values: np.ndarray, cmap: str, name: str) -> None:
-    """Each unit's cell in the colour of its value, with a bar that says which is which."""
+    """Each unit's cell in the colour of its value, with a colour bar."""
     from matplotlib.collections import PolyCollection
 
     held = axes.add_collection(PolyCollection(cells(lattice), array=values, cmap=cmap, edgecolors="face", linewidths=0.3))
@@ -85,15 +85,15 @@ def ridges(model: SOM) -> Tensor:
 
 
 def u_matrix(model: SOM) -> np.ndarray:
-    """The map with each unit's `ridges` as its colour, (H, W, 3): high values part the clusters (Ultsch & Siemon 1990)."""
+    """The map with each unit's `ridges` as its colour, (H, W, 3): high values separate clusters (Ultsch & Siemon 1990)."""
     with board(model.lattice) as drawn:
-        # a map that ends in white would look like a hole in a white page
+        # white cells would look like holes in a white page
         shaded(drawn.axes, model.lattice, ridges(model).cpu().numpy(), "cividis", "mean distance to the neighbours")
     return drawn.pixels
 
 
 def component_planes(model: SOM) -> np.ndarray:
-    """What each column of a table is over the map, in the file's units; of a table of colours the colours themselves."""
+    """Each column of a table over the map, in the file's units; for a table of colours the colours."""
     spec, lattice = model.spec, model.lattice
     values = spec.original(model.units).double().cpu().numpy()
     if spec.columns == COLOURS:
@@ -112,7 +112,7 @@ def component_planes(model: SOM) -> np.ndarray:
 
 
 def class_map(lattice: Lattice, winners: Tensor, labels: Tensor | None, classes: tuple[str, ...]) -> np.ndarray:
-    """Each unit in the colour of the class that it wins most often; the area of the dark part says how often it wins at all."""
+    """Each unit in the colour of the class that it wins most often; the dark area shows how often it wins."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Rectangle
 
@@ -133,14 +133,14 @@ def class_map(lattice: Lattice, winners: Tensor, labels: Tensor | None, classes:
             if len(classes) <= NAMED:
                 for name, colour in zip(classes, palette, strict=True):
                     axes.add_patch(Rectangle((0, 0), 0, 0, color=colour, label=name, linewidth=0))
-        axes.set_xlabel(f"{len(winners):,} examples; the fullest unit wins {hits.max():,}, {int((hits == 0).sum())} win none")
+        axes.set_xlabel(f"{len(winners):,} examples; a unit wins up to {hits.max():,}, {int((hits == 0).sum())} win none")
     return drawn.pixels
 
 
 def lattice_plot(model: SOM, batch: Batch, first: Tensor, edges: bool = True) -> np.ndarray:
     """The points of the plane, and the units; with `edges`, lines between those that are neighbours on the lattice.
 
-    first  (U, D) the units at the beginning, for which the frame has room, too: all frames of a film are alike
+    first  (U, D) the units at the start; the frame has room for them, so that all frames of an animation are equal
     """
     from matplotlib.collections import LineCollection
 

@@ -1,4 +1,4 @@
-"""Kohonen's self-organizing map: units on a lattice, the distance that makes a winner, and the neighbourhood around it."""
+"""Kohonen's self-organizing map: units on a lattice, the distance to find the winner, and its neighbourhood."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class SOM(Model):
     cooperation  h_jl = exp(−‖r_j − r_l‖² / 2σ²), or another neighbourhood of radius σ
     adaptation   w_j ← w_j + α h_{j,l(x)} (x − w_j)
 
-    rows, columns  of units; one row is a chain
-    distance       d (see nnlab/nn/distances.py); p and weights (D,) are of minkowski alone. Under dot the units are kept at
-                   length 1, else the longest would win everywhere (Kohonen 2001, 3.2)
+    rows, columns  number of rows and columns of units; one row is a chain
+    distance       d (see nnlab/nn/distances.py); p and weights (D,) are only for minkowski. With dot the units keep
+                   length 1, else the longest would always win (Kohonen 2001, 3.2)
     init           plane: on the data's principal plane, spread as widely as the data; samples: distinct examples;
                    random: normal numbers with the data's mean and spread
     """
@@ -65,7 +65,7 @@ class SOM(Model):
 
     def init_from_data(self, split: Split) -> None:
         if self.init == "samples" and self.lattice.size > len(split):
-            raise BadInput(f"model.init: {self.lattice.size} units cannot start at as many of {len(split)} examples")
+            raise BadInput(f"model.init: {self.lattice.size} units need as many examples, not {len(split)}")
         self.place(INIT[self.init](split, self.lattice).to(self.units))
 
     def place(self, units: Tensor) -> None:
@@ -95,13 +95,13 @@ class SOM(Model):
 
     @property
     def averages(self) -> bool:
-        """Whether the best unit of several examples under d is their mean (dot, cosine: their mean direction)."""
+        """Whether the best unit for several examples, by d, is their mean (dot, cosine: their mean direction)."""
         return self.distance in ("euclidean", "dot", "cosine") or (self.distance == "minkowski" and self.p == 2)
 
     # -- what it can do -------------------------------------------------------------------------------------------
 
     def encode(self, x: Tensor) -> Tensor:
-        """(N, 2) where on the lattice the winner stands: across and down; of a chain (N, 1)."""
+        """(N, 2) the place of the winner on the lattice: across and down; for a chain (N, 1)."""
         places = self.positions[self.assign(x)]
         return places[:, :1] if self.lattice.chain else places
 
@@ -110,23 +110,23 @@ class SOM(Model):
         return self.units[self.assign(x)].unflatten(1, self.spec.shape)
 
     def score(self, x: Tensor) -> Tensor:
-        """min_j d(x, w_j), (N,): how far the nearest unit is."""
+        """min_j d(x, w_j), (N,): the distance to the nearest unit."""
         return self.distances(x).amin(1)
 
 
 def check(spec: DataSpec, kind: Kind, rows: int, periodic: bool, distance: str, p: float | None, weights: list | None) -> None:
-    """Raise BadInput with every option that does not go with the others."""
+    """Raise BadInput with every option that does not fit the others."""
     problems = []
     if distance == "minkowski" and p is None:
         problems.append("model.p: minkowski's distance needs its p, a number ≥ 1")
     if distance != "minkowski" and (p is not None or weights is not None):
         name = "p" if p is not None else "weights"
-        problems.append(f"model.{name}: has no use with distance={distance}; leave it out, or choose distance=minkowski")
+        problems.append(f"model.{name}: is not used with distance={distance}; leave it out, or choose distance=minkowski")
     if weights is not None and len(weights) != spec.features:
         problems.append(f"model.weights: {len(weights)} of {spec.features} features; give one each")
     if kind == "hexagonal" and rows == 1:
-        problems.append("model.lattice: a chain has no hexagons; leave it rectangular, or give it more rows")
+        problems.append("model.lattice: a chain cannot be hexagonal; leave it rectangular, or give it more rows")
     if kind == "hexagonal" and periodic and rows % 2:
-        problems.append(f"model.rows: {rows} rows of hexagons do not close to a torus; take an even number")
+        problems.append(f"model.rows: {rows} rows of hexagons cannot form a torus; use an even number")
     if problems:
         raise BadInput(*problems)

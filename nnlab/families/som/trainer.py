@@ -1,4 +1,4 @@
-"""The trainer of the self-organizing map: winners, schedules of rate and radius, figures and pictures."""
+"""The trainer of the self-organizing map: winners, schedules of rate and radius, metrics and pictures."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from nnlab.plotting.regions import regions_plot
 from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import Monitor, Trainer, TrainerContext, evaluating
 
-CELLS = 16  # units up to which the plane is cut into their cells: of more one sees nothing but borders
+CELLS = 16  # with at most this many units the plane is divided into their cells; with more only borders would be visible
 
 
 class MapTrainer(Trainer):
-    """One step: the winners of one batch, in an order drawn anew each epoch, and the step of their neighbourhoods.
+    """One step: find the winners of one batch and move their neighbourhoods; the order of examples is new in each epoch.
 
     Online and mini-batch updates move the units in every step, a batch update at the end of an epoch. Rate and radius follow
     their schedules from the first step to the last.
 
     Figures:
     quantization_error  mean distance of an example to its winner; lower is better
-    topographic_error   share of the examples whose two nearest units are no neighbours on the lattice; lower is better
-    distortion          mean Σ_j h_j d_j² over all units j with the neighbourhood h of the winner; lower is better
-    distortion_radius   radius of that neighbourhood: the last of the run
-    radius              of the neighbourhood at this step
+    topographic_error   share of the examples whose two nearest units are not neighbours on the lattice; lower is better
+    distortion          mean Σ_j h_j d_j² over all units j , h the neighbourhood of the winner; lower is better
+    distortion_radius   radius of that neighbourhood: the radius at the end of the run
+    radius              radius of the neighbourhood at this step
     rate                share of the way that a winner moves towards an example, at this step
     """
 
     options = MapOptions
-    description = "by the winners of competitions"
+    description = "by competition: the nearest unit wins"
     monitor = Monitor("quantization_error")
     lower = Trainer.lower | {"quantization_error", "topographic_error", "distortion"}
     model: SOM
@@ -60,19 +60,19 @@ class MapTrainer(Trainer):
         self.footage = ModelHistory(self.model, self.frame, lambda: self.epoch)
 
     def check(self, options: MapOptions) -> None:
-        """Raise BadInput where the model and its way of learning do not go together."""
+        """Raise BadInput if the model and the options do not fit."""
         model, problems = self.model, []
         if options.update == "batch" and not model.averages:
             problems.append(
-                f"trainer.update: the best unit under {model.distance} is no mean, so there is no batch rule; choose "
+                f"trainer.update: with {model.distance} the best unit is not a mean, so there is no batch rule; choose "
                 f"trainer=som (mini_batch) or trainer=som_online, or one of the distances {', '.join(AVERAGES)}"
             )
         if options.update != "online" and model.neighbourhood == "mexican_hat":
             problems.append(
-                f"trainer.update: a mexican_hat also pushes away, which has no {options.update} rule; choose trainer=som_online"
+                f"trainer.update: a mexican_hat pushes units away, and has no {options.update} rule; choose trainer=som_online"
             )
         if model.neighbourhood == "none" and options.radius is not None:
-            problems.append("trainer.radius: has no use without a neighbourhood; leave trainer= out, or choose trainer=wta")
+            problems.append("trainer.radius: not used without a neighbourhood; leave trainer= out, or choose trainer=wta")
         if model.neighbourhood != "none" and options.radius is None:
             problems.append(f"trainer.radius: a {model.neighbourhood} neighbourhood needs one; choose trainer=som")
         if problems:
@@ -86,7 +86,7 @@ class MapTrainer(Trainer):
         return self.radius.end if self.radius else 0.0
 
     def share(self, step: int) -> float:
-        """How much of the run is over before a step; of batch updates, before its epoch."""
+        """The share of the run before a step; for batch updates, before its epoch."""
         unit = self.steps_per_epoch if self.update == "batch" else 1
         return (step // unit) / max(self.stages[0].steps // unit - 1, 1)
 
@@ -95,7 +95,7 @@ class MapTrainer(Trainer):
         return {name: decay.at(t) for name, decay in (("rate", self.rate), ("radius", self.radius)) if decay}
 
     def rows(self, step: int) -> Tensor:
-        """The rows of the training set that a step takes, (B,), by an order drawn anew each epoch."""
+        """The rows of the training set for a step, (B,); the order is new in each epoch."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = (epoch, self.feed.permutation(self.seed, epoch))
@@ -104,7 +104,7 @@ class MapTrainer(Trainer):
     @torch.no_grad()
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         if step == 0 and is_2d(self.model.spec):
-            self.footage.note()  # a film begins with the beginning
+            self.footage.note()  # the first frame is the start
         for i in range(step, step + n):
             if stop():
                 return i - step
@@ -129,7 +129,7 @@ class MapTrainer(Trainer):
         return {**super().state(), "footage": self.footage.state()}
 
     def restore(self, state: dict) -> None:
-        """Take up what `state` returned, the film's pictures included."""
+        """Restore what `state` returned, with the frames of the animation."""
         super().restore(state)
         self.footage.restore(state["footage"])
 
@@ -137,7 +137,7 @@ class MapTrainer(Trainer):
 
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         d, squared = self.model.distances(batch.target), self.model.distance not in ("dot", "cosine")
-        # without a neighbourhood nothing makes neighbours of a lattice alike
+        # without a neighbourhood, neighbours on the lattice are not similar
         ordered = {"topographic_error": topographic_error(d, self.model.around)} if self.ordered else {}
         return {
             "quantization_error": d.amin(1),
@@ -148,11 +148,11 @@ class MapTrainer(Trainer):
 
     @property
     def ordered(self) -> bool:
-        """Whether there is a neighbourhood, which makes neighbours on the lattice alike."""
+        """Whether there is a neighbourhood, so that neighbours on the lattice are similar."""
         return self.model.neighbourhood != "none"
 
     def frame(self) -> np.ndarray:
-        """The lattice over the points of the plane as it is now, (H, W, 3), beside where its units began."""
+        """The lattice over the points of the plane, (H, W, 3), with the start of its units."""
         first = self.footage.looks[0]["units"] if self.footage.looks else self.model.units
         with self.preview() as view:
             return lattice_plot(self.model, concat_targets(view.batches), first, edges=self.ordered)
@@ -161,9 +161,9 @@ class MapTrainer(Trainer):
         """The winners and labels of the validation split, if there is one, on the CPU."""
         part = self.data.validation if len(self.data.validation) else self.data.train
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            found = [self.model.assign(batch.target).cpu() for batch in BatchBuilder(part, self.noise).sequential(generator)]
+            units = [self.model.assign(batch.target).cpu() for batch in BatchBuilder(part, self.noise).sequential(generator)]
         labels = part.labels(part.rows)
-        return torch.cat(found), None if labels is None else labels.cpu()
+        return torch.cat(units), None if labels is None else labels.cpu()
 
     def images(self) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec

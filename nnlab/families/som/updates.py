@@ -1,4 +1,4 @@
-"""The three ways a map learns: example after example, by mini-batches, and by whole passes. h (U, U) is the neighbourhood."""
+"""The three updates of a map: online, by mini-batches, and by whole passes. h (U, U) is the neighbourhood."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from nnlab.families.som.som import SOM
 from nnlab.model import Statistics
 from nnlab.nn.float64 import to_float64
 
-NEAR_ONE = 1 - 1e-7  # a step of 1 would forget without a remainder, whose logarithm there is not
+NEAR_ONE = 1 - 1e-7  # a step of 1 leaves the share 0, which has no logarithm
 
 
 def online(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
-    """w_j ← w_j + α h_{j,l(x)} (x − w_j), example after example of (N, D). Returns their distances to the winner, (N,)."""
-    found = torch.empty(len(x), device=x.device)
+    """w_j ← w_j + α h_{j,l(x)} (x − w_j), one example of (N, D) after another. Returns their distances to the winner, (N,)."""
+    distances = torch.empty(len(x), device=x.device)
     shares = rate * h
     for i, example in enumerate(x.split(1)):
-        found[i], winner = (part[0] for part in model.evaluate_split(example).min(1))
+        distances[i], winner = (part[0] for part in model.evaluate_split(example).min(1))
         model.place(torch.lerp(model.units, example, shares.index_select(0, winner[None]).T))
-    return found
+    return distances
 
 
 def mini_batch(model: SOM, x: Tensor, h: Tensor, rate: float) -> Tensor:
-    """What the online rule comes to if the winners l of N examples are found together and no order is preferred.
+    """The online rule if the winners l of N examples are computed together and the order does not matter.
 
     w_j ← k_j w_j + (1 − k_j) Σ_x h_{j,l(x)} x / Σ_x h_{j,l(x)},   k_j = Π_x (1 − α h_{j,l(x)})
 
-    k_j is exactly what N online steps leave of a unit; N = 1 is the online rule itself. Of the examples only the number n_l and
-    the sum S_l of each unit's own are needed. Returns the distances to the winner, (N,).
+    k_j is exactly the share of a unit that is left after N online steps; N = 1 is the online rule. Only the number n_l and the
+    sum S_l of each unit's examples are needed. Returns the distances to the winner, (N,).
     """
     least, winner = model.evaluate_split(x).min(1)
     count, total = own(winner, x, len(h))
@@ -48,9 +48,9 @@ def own(winner: Tensor, x: Tensor, units: int) -> tuple[Tensor, Tensor]:
 
 
 def gather(model: SOM, x: Tensor, sums: Statistics | None) -> tuple[Statistics, Tensor]:
-    """The statistics of a pass with a batch's (N, D) added, float64, and the distances to the winner, (N,).
+    """The statistics of a pass plus those of a batch (N, D), float64, and the distances to the winner, (N,).
 
-    Under cosine the directions of the examples are summed up, and their lengths.
+    With cosine the sums are over directions and over lengths.
     """
     least, winner = model.evaluate_split(x).min(1)
     count, total = own(winner, to_float64(normalize(x) if model.distance == "cosine" else x), len(model.units))
@@ -60,9 +60,9 @@ def gather(model: SOM, x: Tensor, sums: Statistics | None) -> tuple[Statistics, 
 
 
 def batch(model: SOM, sums: Statistics, h: Tensor) -> None:
-    """w_j ← Σ_x h_{j,l(x)} x / Σ_x h_{j,l(x)}: the unit that minimises Σ_x h d². A unit that no winner is near stays.
+    """w_j ← Σ_x h_{j,l(x)} x / Σ_x h_{j,l(x)}: the unit that minimises Σ_x h d². A unit far from all winners stays.
 
-    Under cosine the mean direction at the mean length; under dot of length 1.
+    With cosine it is the mean direction with the mean length; with dot its length is 1.
     """
     h = h.to(sums["x"])
     weight = h @ sums["n"]

@@ -1,4 +1,4 @@
-"""The base of the variational autoencoders: the ELBO, its two terms and the draws that importance weighting needs."""
+"""The base of the variational autoencoders: the ELBO, its two terms and the samples for importance weighting."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nnlab.nn.mlp import Width
 
 
 class Elbo(NamedTuple):
-    """The two terms of the negative ELBO, one z per image."""
+    """The two terms of the negative ELBO, with one z per image."""
 
     reconstruction: Tensor  # (N,) −log p(x|z), nats
     kl: Tensor  # (N, latent_dim), nats
 
 
 class Drawn(NamedTuple):
-    """Of k codes an image, log p(x, z) − log q(z|x) in two parts, each (N, k), nats."""
+    """log p(x, z) − log q(z|x) for k codes per image, in two parts, each (N, k), nats."""
 
     reconstruction: Tensor  # −log p(x|z)
     divergence: Tensor  # log q(z|x) − log N(z; 0, I), whose expectation is the KL
@@ -37,18 +37,18 @@ class Variational(Model):
     """A latent-variable model p(x, z) = p(x|z) N(z; 0, I) with a recognition network (Kingma & Welling 2014).
 
     q(z|x) = N(μ(x), diag σ²(x)), where the encoder gives [μ, log σ²]
-    loss = −E_q log p(x|z) + KL(q(z|x) ‖ N(0, I)), nats an image: the negative ELBO, with one z = μ + σε an image
+    loss = −E_q log p(x|z) + KL(q(z|x) ‖ N(0, I)), nats per image: the negative ELBO, with one z = μ + σε per image
 
-    A subclass makes the two networks. Labels (N,) are there for models with p(x|z, y) and q(z|x, y); the others take no notice.
+    A subclass builds the two networks. Labels (N,) are for models with p(x|z, y) and q(z|x, y); other models ignore them.
 
     encoder  (N, *shape) → (N, 2·latent_dim)
-    decoder  (N, latent_dim) → (N, n_params · C, …), the output that `likelihood` reads
+    decoder  (N, latent_dim) → (N, n_params · C, …), the input of `likelihood`
     sigma    of a Gaussian likelihood
     """
 
     trainer = "nnlab.families.vae.trainer:VAETrainer"
     k: int = 1
-    """Codes an image that a loss draws."""
+    """Codes per image in the loss."""
     encoder: nn.Module
     decoder: nn.Module
 
@@ -73,7 +73,7 @@ class Variational(Model):
         return mean, log_variance
 
     def output(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        """What says p(x|z), of codes (N, latent_dim)."""
+        """The parameters of p(x|z), for codes (N, latent_dim)."""
         return self.decoder(z).float()
 
     def elbo(self, batch: Batch, generator: torch.Generator) -> Elbo:
@@ -90,31 +90,31 @@ class Variational(Model):
         return {"loss": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
 
     def final_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The loss and its terms with the weights that a run ends with, so that epochs compare where weights are scheduled."""
+        """The loss and its terms with the weights at the end of the run, so that epochs can be compared."""
         return self.loss(batch, generator)
 
     def draw(self, batch: Batch, posterior: tuple[Tensor, Tensor], noise: Tensor) -> Drawn:
-        """What k codes z = μ + σε an image weigh, of ε (N, k, latent_dim) from N(0, I)."""
+        """The importance weights of k codes z = μ + σε per image, with ε (N, k, latent_dim) from N(0, I)."""
         mean, log_variance = (part[:, None] for part in posterior)
         z = torch.addcmul(mean, (0.5 * log_variance).exp(), noise)
         return self.weigh(batch, z, -0.5 * (noise.square() + log_variance).sum(2))
 
     def weigh(self, batch: Batch, z: Tensor, log_q: Tensor) -> Drawn:
-        """The same of codes z (N, k, latent_dim) and log q(z|x), (N, k), less the constant that N(z; 0, I) has, too."""
+        """The same for codes z (N, k, latent_dim) and log q(z|x), (N, k), without the constant that N(z; 0, I) also has."""
         k = z.shape[1]
         label = None if batch.label is None else batch.label.repeat_interleave(k)
-        x = batch.target[:, None].expand(-1, k, *self.spec.shape).flatten(0, 1)  # of one image no copy
+        x = batch.target[:, None].expand(-1, k, *self.spec.shape).flatten(0, 1)  # no copy for one image
         log_prob = self.likelihood.log_prob(self.output(z.flatten(0, 1), label), x)
         return Drawn(-log_prob.unflatten(0, (-1, k)), log_q + 0.5 * z.square().sum(2))
 
     def negative_elbo(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): with the posterior's mean for its sample."""
+        """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): z is the posterior's mean."""
         mean, log_variance = self.posterior(x, label)
         reconstruction = -self.likelihood.log_prob(self.output(mean, label), x)
         return reconstruction + gaussian_kl(mean, log_variance).sum(1)
 
     def rebuilt(self, batch: Batch) -> Tensor:
-        """The means of p(x|z) for the posterior's means z of the inputs, (N, *shape); of a `cvae` given their labels."""
+        """The means of p(x|z) for the posterior's means z of the inputs, (N, *shape); a `cvae` also gets their labels."""
         mean, _ = self.posterior(batch.input, batch.label)
         return self.likelihood.mean(self.output(mean, batch.label))
 
@@ -129,7 +129,7 @@ class Variational(Model):
 
 
 class VariationalAutoencoder(Variational):
-    """One whose images depend on their codes alone: it encodes and decodes."""
+    """A variational model whose images depend only on their codes: it encodes and decodes."""
 
     def encode(self, x: Tensor) -> Tensor:
         """The posterior means (N, latent_dim)."""
@@ -144,7 +144,7 @@ class VariationalAutoencoder(Variational):
         return self.decode(self.encode(x))
 
     def score(self, x: Tensor) -> Tensor:
-        """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): the negative ELBO with the posterior's mean for its sample."""
+        """−log p(x|z = μ(x)) + KL(q(z|x) ‖ N(0, I)), nats, (N,): the negative ELBO at the posterior's mean."""
         return self.negative_elbo(x)
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:

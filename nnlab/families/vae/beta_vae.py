@@ -1,4 +1,4 @@
-"""β-VAE, which weights the KL or holds it near a capacity."""
+"""The β-VAE: it weights the KL, or keeps it near a capacity."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from nnlab.nn.schedules import Constant, Schedule
 
 class BetaVAE(VAE):
     """The VAE whose KL is weighted by β (Higgins et al. 2017, "beta-VAE: learning basic visual concepts with a constrained
-    variational framework"), and may be held near a capacity C (Burgess et al. 2018, "Understanding disentangling in β-VAE").
+    variational framework"), or kept near a capacity C (Burgess et al. 2018, "Understanding disentangling in β-VAE").
 
-    loss = −E_q log p(x|z) + β |KL(q(z|x) ‖ N(0, I)) − C|, nats an image
+    loss = −E_q log p(x|z) + β |KL(q(z|x) ‖ N(0, I)) − C|, nats per image
 
-    β rises in a straight line over `warmup` epochs, C to `capacity` over the whole run. With C = 0, KL being
-    no less, the loss is that of Higgins et al., and with β = 1 the VAE's. Validation and test figures have the β and the C
-    that the run ends with, so that its epochs compare and the best of them is not the one with the lightest weight.
+    β rises linearly over `warmup` epochs, C rises to `capacity` over the whole run. With C = 0 the loss is that of
+    Higgins et al., since the KL is never below 0; with β = 1 it is the VAE's. Validation and test metrics use the β and
+    the C of the end of the run, so that epochs can be compared, and the best epoch is not the one with the smallest weight.
 
-    capacity  nats an image; β is the second paper's γ
+    capacity  nats per image; β is the second paper's γ
     """
 
     def __init__(

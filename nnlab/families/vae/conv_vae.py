@@ -14,8 +14,8 @@ from nnlab.nn.mlp import Activation, Width
 class ConvVAE(VariationalAutoencoder):
     """The variational autoencoder with convolutional networks (Kingma & Welling 2014; layers after Radford et al. 2016).
 
-    channels  of the encoder's layers, each halving the image; the decoder has them in reverse
-    hidden    width of the fully connected layer between the image and the code
+    channels  of the encoder's layers; each halves the image; the decoder has them in reverse
+    hidden    width of the fully connected layer before the code
     """
 
     def __init__(

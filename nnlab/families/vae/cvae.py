@@ -1,4 +1,4 @@
-"""The conditional VAE, which models images given their class."""
+"""The conditional VAE: a model of images given their class."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from nnlab.nn.mlp import Activation, Width, mlp, mlp_decoder
 
 
 class CVAE(Variational):
-    """The VAE of images given their class (Sohn et al. 2015, "Learning structured output representation using deep conditional
+    """A VAE of images given their class (Sohn et al. 2015, "Learning structured output representation using deep conditional
     generative models"; Kingma et al. 2014, "Semi-supervised learning with deep generative models", M2 with all labels known).
 
-    p(x, z|y) = p(x|z, y) N(z; 0, I),   q(z|x, y) = N(μ(x, y), diag σ²(x, y)),   loss = −ELBO of log p(x|y), nats an image
+    p(x, z|y) = p(x|z, y) N(z; 0, I),   q(z|x, y) = N(μ(x, y), diag σ²(x, y)),   loss = −ELBO of log p(x|y), nats per image
 
-    Both networks see y as a vector of zeros and, in its place, the number of classes C: a 1 would be overheard beside the
-    coordinates of z. What y says z need not: z is what the images of a class differ in.
-    Where an image comes without its label, the likeliest stands in: argmax_y log p(y) + ELBO(x, y) with z at the posterior's
-    mean, p(y) being the classes' shares of the training data.
+    Both networks get y as a one-hot vector times the number of classes C: a 1 would be too weak next to the coordinates of
+    z. z does not need to hold the class: it describes how images of a class differ.
+    For an image without a label the most likely class is used: argmax_y log p(y) + ELBO(x, y), with z the posterior's mean;
+    p(y) is the share of class y in the training data.
 
     hidden  widths of the encoder's layers; the decoder has them in reverse
     """
@@ -38,7 +38,7 @@ class CVAE(Variational):
         self.encoder = nn.Sequential(*mlp([spec.features + classes, *hidden, 2 * self.latent_dim], activation))
         self.decoder = mlp_decoder(spec.shape, hidden, self.latent_dim + classes, activation, self.likelihood.n_params)
         self.register_buffer("shares", torch.full((classes,), 1 / classes))
-        self.register_buffer("vectors", classes * torch.eye(classes), persistent=False)  # (C, C), a row a class
+        self.register_buffer("vectors", classes * torch.eye(classes), persistent=False)  # (C, C), one row per class
 
     def init_from_data(self, split: Split) -> None:
         super().init_from_data(split)
@@ -60,16 +60,16 @@ class CVAE(Variational):
         return torch.stack(bounds, 1) + self.shares.log()
 
     def encode(self, x: Tensor) -> Tensor:
-        """The posterior means (N, latent_dim) under the likeliest class."""
+        """The posterior means (N, latent_dim) for the most likely class."""
         return self.posterior(x, self.log_joint_bound(x).argmax(1))[0]
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """The means of p(x|z, y) for the likeliest class y and the posterior's mean z."""
+        """The means of p(x|z, y) for the most likely class y and the posterior's mean z."""
         label = self.log_joint_bound(x).argmax(1)
         return self.likelihood.mean(self.output(self.posterior(x, label)[0], label))
 
     def score(self, x: Tensor) -> Tensor:
-        """−log Σ_y p(y) e^ELBO(x, y), nats, (N,), with the posterior's mean for its sample."""
+        """−log Σ_y p(y) e^ELBO(x, y), nats, (N,), at the posterior's mean."""
         return -self.log_joint_bound(x).logsumexp(1)
 
     def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -77,5 +77,5 @@ class CVAE(Variational):
         return self.likelihood.mean(self.output(self.prior(len(label), generator), label))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Of classes as frequent as in the training data."""
+        """Samples; classes are as frequent as in the training data."""
         return self.sample_class(torch.multinomial(self.shares, n, replacement=True, generator=generator), generator)

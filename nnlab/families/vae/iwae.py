@@ -1,4 +1,4 @@
-"""The importance weighted autoencoder, a VAE that learns by a tighter bound."""
+"""The importance weighted autoencoder, a VAE with a tighter bound."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nnlab.nn.gaussian import gaussian_kl
 
 
 class IWAE(VAE):
-    """The VAE that learns by a tighter bound (Burda et al. 2016, "Importance weighted autoencoders").
+    """A VAE with a tighter bound (Burda et al. 2016, "Importance weighted autoencoders").
 
-    loss = −log 1/k Σᵢ wᵢ,  wᵢ = p(x, zᵢ)/q(zᵢ|x) of k codes zᵢ = μ + σεᵢ an image,  nats an image
+    loss = −log 1/k Σᵢ wᵢ,  wᵢ = p(x, zᵢ)/q(zᵢ|x) with k codes zᵢ = μ + σεᵢ per image,  nats per image
 
-    The bound E log 1/k Σ wᵢ on log p(x) rises with k, from the ELBO at k = 1. Beside it stand the ELBO's parts: `kl`, and
+    The bound E log 1/k Σ wᵢ on log p(x) rises with k; at k = 1 it is the ELBO. The ELBO's parts are recorded too: `kl`, and
     `reconstruction` of the same k codes.
 
     The encoder's gradient is the doubly reparameterized one (Tucker et al. 2019), Σ w̃ᵢ² ∂log wᵢ/∂zᵢ ∂zᵢ/∂φ with w̃ = w/Σw and
-    the density q(z|x) held: the same expectation as the bound's plain gradient, and less noise, the more so the larger k.
+    a constant density q(z|x): it has the same expectation as the plain gradient of the bound, and less noise, if k is large.
     """
 
     def __init__(self, spec: DataSpec, *, k: Annotated[int, AtLeast(1)] = 5, **vae) -> None:

@@ -1,4 +1,4 @@
-"""What the `trainer` node says of variational autoencoders. No torch."""
+"""The options of variational autoencoders, the `trainer` node. No torch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from nnlab.config.constraints import AtLeast
 from nnlab.training.options import GradientOptions
 
-USUAL = 500  # samples an image: within some tenths of a nat of many more
+USUAL = 500  # samples per image: some tenths of a nat from the value of many more
 
 
 class Likelihood:
-    """How log p(x) is estimated by importance sampling: at the end, on the test split, and by `nnlab evaluate`.
+    """The estimate of log p(x) by importance sampling: at the end, on the test split, and in `nnlab evaluate`.
 
-    samples  codes an image; auto: 500 where the model gives the values a likelihood; None: it is not estimated
-    chunk    codes that are decoded together: it bounds the memory
+    samples  codes per image; auto: 500 if the model has a true likelihood of the values; None: no estimate
+    chunk    codes that are decoded together: it limits the memory
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Likelihood:
 
 
 class VariationalOptions(GradientOptions):
-    """Of learning by a bound on the likelihood."""
+    """Options of training by a bound on the likelihood."""
 
     def __init__(self, *, likelihood: Likelihood | None = None, **gradient) -> None:
         super().__init__(**gradient)

@@ -22,21 +22,21 @@ from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import Monitor, TrainerContext, evaluating
 
-EACH = 10  # examples of a class in a picture
+EACH = 10  # examples per class in a picture
 
 
 class VAETrainer(GradientTrainer):
-    """One optimizer; the ELBO and its parts, log p(x), and how the codes lie; pictures of reconstructions, samples and motion
+    """One optimizer; the ELBO and its parts, log p(x), statistics of codes; pictures of reconstructions, samples and motion
     along the code's coordinates, or of the classes.
 
     Figures:
-    loss            what is minimised, nats per example: for vae the negative ELBO; beta_vae weights kl in it, and iwae takes
-                    a tighter bound of several codes
+    loss            the training loss, nats per example: for vae the negative ELBO; beta_vae weights kl in it, iwae uses
+                    a tighter bound from several codes
     reconstruction  −log p(x|z) of a code z drawn from q(z|x), nats per example
-    kl              KL(q(z|x) ‖ p(z)), nats per example: what the code says of the image beyond the prior
+    kl              KL(q(z|x) ‖ p(z)), nats per example: the information in the code about the image
     negative_elbo   reconstruction + kl, nats per example: an upper bound of −log p(x); lower is better
     beta            weight of kl at this step
-    capacity        nats that kl is held near at this step
+    capacity        value in nats that kl is kept near at this step
     samples         codes per example in an estimate of the loss
     """
 
@@ -49,25 +49,25 @@ class VAETrainer(GradientTrainer):
         super().__init__(context)
         if can(self.model, SamplesClasses) and self.data.test.y is None:
             name = self.model.spec.name
-            raise BadInput(f"data: the test examples of {name} have no labels, given which they are measured; add them")
-        self.metadata = {**self.metadata, "estimator": f"{self.model.k} z an image", "samples": self.model.k}
-        asked = context.options.likelihood
-        self.chunk = asked.chunk
-        self.estimate_by(asked.samples)
+            raise BadInput(f"data: the test examples of {name} have no labels, which its metrics need; add them")
+        self.metadata = {**self.metadata, "estimator": f"{self.model.k} z per image", "samples": self.model.k}
+        options = context.options.likelihood
+        self.chunk = options.chunk
+        self.estimate_by(options.samples)
 
     def prepare(self) -> None:
         super().prepare()
         self.refuse_long_warmups()
 
     def refuse_long_warmups(self) -> None:
-        """Raise BadInput if a scheduled weight is still rising when the run ends."""
+        """Raise BadInput if a scheduled weight still rises at the end of the run."""
         epochs = self.total_steps / self.steps_per_epoch
         for name, number in self.scheduled.items():
             if number.schedule.warmup > epochs:
-                raise BadInput(f"model.warmup: {number.schedule.warmup:g} epochs until {name} is whole in a run of {epochs:g}")
+                raise BadInput(f"model.warmup: {number.schedule.warmup:g} epochs until {name} is full, in a run of {epochs:g}")
 
     def estimate_by(self, samples: int | str | None) -> None:
-        """How log p(x) is to be estimated. Raises BadInput if samples are asked for where there is no such thing."""
+        """The options of the estimate of log p(x). Raises BadInput if `samples` is set but the model has no likelihood."""
         unmeasured = why_without_log_p(self.model.likelihood, self.data.train)
         if unmeasured and isinstance(samples, int):
             raise BadInput(f"trainer.likelihood.samples: {self.model.spec.name} {unmeasured}, or leave it out")
@@ -92,14 +92,14 @@ class VAETrainer(GradientTrainer):
         return {**figures, **aggregate_figures(*map(torch.cat, zip(*posteriors, strict=True)))}
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
-        """Also log p(x), unless it is left out in the course of a run."""
+        """Also log p(x), except during a run."""
         figures = super().evaluate(split, full)
         return figures | self.likelihood(split) if self.samples and full else figures
 
     def likelihood(self, split: str) -> dict[str, float]:
-        """Mean log p over a split, nats, with what there is to say of its errors; of pixels also in bits a dimension.
+        """Mean log p over a split, nats, with its errors; for pixels also in bits per dimension.
 
-        Of a model of images given their classes it is log p(x|y).
+        For a model of images given their classes it is log p(x|y).
         """
         feed = BatchBuilder(self.data.split(split), self.noise)
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):

@@ -1,4 +1,4 @@
-"""The variational autoencoder with fully connected networks, the plainest model of the family."""
+"""The variational autoencoder with fully connected networks, the simplest model of the family."""
 
 from __future__ import annotations
 

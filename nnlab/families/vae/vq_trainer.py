@@ -20,25 +20,25 @@ from nnlab.training.options import StagedOptions
 from nnlab.training.trainer import Monitor, Stage, TrainerContext
 
 FIRST = "autoencoder"
-IDLE = 0.1  # share of the codes in use, below which the autoencoder has made next to nothing of them
+IDLE = 0.1  # with a smaller share of the codes in use, the autoencoder has not learned to use them
 
 
 class VQTrainer(GradientTrainer):
-    """Two stages, each with an optimizer: encoder, codes and decoder; then the prior over what they make of the data.
+    """Two stages, each with an optimizer: first encoder, codes and decoder; then the prior over the grids of the data.
 
     Figures:
-    loss            what is minimised: in the first stage reconstruction and the weighted commitment, then −log p(codes) of the
-                    prior, nats per image
+    loss            the training loss: in the first stage reconstruction and the weighted commitment, then −log p(codes) of
+                    the prior, nats per image
     reconstruction  −log p(x|codes), nats per image
-    commitment      squared distance of the encoder's outputs from the codes that stand for them
+    commitment      squared distance of the encoder's outputs from their code vectors
     kl              −log p(codes) of the prior, nats per image
     negative_elbo   reconstruction + kl, nats per image: an upper bound of −log p(x); lower is better
-    perplexity      exp of the entropy of the codes' frequencies: how many codes are used as if equally often
-    codebook_usage  share of the codebook that a split uses at all
+    perplexity      exp of the entropy of the codes' frequencies: the effective number of codes
+    codebook_usage  share of the codebook that a split uses
     """
 
     options = StagedOptions
-    description = "by gradient, the autoencoder before the prior over its codes"
+    description = "by gradient: first the autoencoder, then the prior over its codes"
     monitor = Monitor("loss")
     lower = GradientTrainer.lower | {"reconstruction", "negative_elbo", "kl", "commitment", "bits_per_dimension"}
 
@@ -50,10 +50,10 @@ class VQTrainer(GradientTrainer):
         batch, codes = min(self.batch_size, len(self.data.train)), len(self.model.codebook)
         places = batch * self.model.places
         if codes > places:
-            then = "will be restarted that others need" if self.model.codebook.restart else "will never be used"
+            then = "would restart although they are needed" if self.model.codebook.restart else "will never be used"
             self.notices.append(
-                f"model.codes: {codes} codes, but a batch of {batch} has only {places} places to use one; some {then}. "
-                f"Give at most {places}, or a larger trainer.batch_size"
+                f"model.codes: {codes} codes, but a batch of {batch} images has only {places} places; some codes {then}. "
+                f"Use at most {places}, or a larger trainer.batch_size"
             )
 
     def make_stages(self) -> list[Stage]:
@@ -62,15 +62,15 @@ class VQTrainer(GradientTrainer):
 
     @property
     def first(self) -> bool:
-        """Whether the autoencoder learns; the prior after it."""
+        """Whether this is the first stage, of the autoencoder."""
         return self.stage == 0
 
     def start_stage(self, stage: int) -> None:
         super().start_stage(stage)
         if stage == 1 and self.used is not None and self.used < IDLE:
             self.notices.append(
-                f"model.codes: only {self.used:.1%} of the {len(self.model.codebook)} codes are used, and the prior learns no "
-                "others; give a longer trainer.pretraining.epochs, a smaller model.decay or fewer model.codes"
+                f"model.codes: only {self.used:.1%} of the {len(self.model.codebook)} codes are used, and the prior learns "
+                "only these; use a longer trainer.pretraining.epochs, a smaller model.decay or fewer model.codes"
             )
 
     def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:

@@ -1,4 +1,4 @@
-"""The vector-quantised autoencoder, whose code is a grid of symbols with a learned prior."""
+"""The vector-quantised autoencoder: its code is a grid of symbols with a learned prior."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from nnlab.nn.conv import downsampling, spatial_sizes, upsampling
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
 
 Count = Annotated[int, AtLeast(1)]
-FEW, SPARE = 100, 8  # images at least, and places for each code, among which the codebook's first vectors are drawn
+FEW, SPARE = 100, 8  # the codebook's first vectors are drawn from at least this many images, and this many places per code
 
 
 class VQVAE(Model):
     """An autoencoder whose code is a grid of symbols (van den Oord et al. 2017, "Neural discrete representation learning").
 
-    z = f(x), (N, D, h, w); each place's z is replaced by the nearest e_k of K code vectors, so q(k|x) is 1 for one grid k.
+    z = f(x), (N, D, h, w); z of each place is replaced by the nearest e_k of K code vectors, so q(k|x) is 1 for one grid k.
 
-    first stage   loss = −log p(x|e_k) + β Σ ‖z − sg(e_k)‖², nats an image and the sum over the grid; sg stops the gradient
-    straight through: the decoder's gradient at e_k is taken for the one at z. The code vectors follow by moving averages
-    (`Codebook`), the paper's term ‖sg(z) − e_k‖² having no parameter left.
-    second stage  loss = −log p(k), nats an image, by a causal transformer over the grid row by row (the paper's PixelCNN)
+    first stage   loss = −log p(x|e_k) + β Σ ‖z − sg(e_k)‖², nats per image, summed over the grid; sg stops the gradient
+    straight through: the decoder's gradient at e_k is used at z. The code vectors follow by moving averages
+    (`Codebook`), which replace the paper's term ‖sg(z) − e_k‖².
+    second stage  loss = −log p(k), nats per image, by a causal transformer over the grid row by row (the paper's PixelCNN)
 
     Then −log p(x) ≤ −log p(x|e_k) − log p(k), k = k(x): a negative ELBO, whose KL is the second term.
 
-    channels   of the encoder's layers, each halving the image; the decoder has them in reverse
-    residual   blocks x + W s(V s(x)) at the grid's size, on either side
+    channels   of the encoder's layers; each halves the image; the decoder has them in reverse
+    residual   blocks x + W s(V s(x)) at the size of the grid, in encoder and decoder
     """
 
     trainer = "nnlab.families.vae.vq_trainer:VQTrainer"
@@ -82,10 +82,10 @@ class VQVAE(Model):
 
     @torch.no_grad()
     def init_from_data(self, split: Split) -> None:
-        """The decoder from the mean example, the code vectors from places of training images."""
+        """Start the decoder from the mean example, and the code vectors from encoder outputs of training images."""
         set_output_mean(self.decoder, split, self.likelihood.output_for)
         rows = split.spread(max(FEW, SPARE * len(self.codebook) // self.places))
-        z = torch.cat([self.features(split.values(some)) for some in rows.split(eval_batch_size(split))])
+        z = torch.cat([self.features(split.values(part)) for part in rows.split(eval_batch_size(split))])
         self.codebook.begin(z.flatten(0, 1))
 
     # -- the code -------------------------------------------------------------------------------------------------
@@ -100,11 +100,11 @@ class VQVAE(Model):
         return self.codebook.nearest(z.flatten(0, 1)).view(z.shape[:2])
 
     def uses(self, x: Tensor) -> Tensor:
-        """(K,) float32: how many places of the grids of inputs (N, *shape) each code has."""
+        """(K,) float32: how often each code is in the grids of inputs (N, *shape)."""
         return self.codebook.assigned(self.encode_indices(x).flatten()).sum(0)
 
     def output(self, vectors: Tensor) -> Tensor:
-        """What the likelihood reads, of vectors (N, h·w, D)."""
+        """The input of the likelihood, for vectors (N, h·w, D)."""
         return self.decoder(vectors.mT.unflatten(2, self.grid)).float()
 
     def decode_indices(self, symbols: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class VQVAE(Model):
         return self.decode_indices(self.encode_indices(x))
 
     def decode(self, z: Tensor) -> Tensor:
-        """The means of p(x|z), (N, *shape), of any vectors (N, h·w·D), as they are: in between two codes, too."""
+        """The means of p(x|z), (N, *shape), of any vectors (N, h·w·D), also between two codes."""
         return self.likelihood.mean(self.output(z.unflatten(1, (self.places, -1))))
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ class VQVAE(Model):
     # -- what is minimised ----------------------------------------------------------------------------------------
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Of the first stage; in training the code vectors follow. `perplexity` is the batch's, the same for each image."""
+        """The loss of the first stage; in training the code vectors follow. `perplexity` is that of the batch."""
         z = self.features(batch.input)
         index = self.codebook.nearest(z.detach().flatten(0, 1))
         e = self.codebook(index).view_as(z)
@@ -143,7 +143,7 @@ class VQVAE(Model):
         }
 
     def prior_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """−log p(k(x)), (N,) nats: of the second stage. Encoder, codes and decoder stay."""
+        """−log p(k(x)), (N,) nats: the loss of the second stage. Encoder, codes and decoder do not change."""
         with torch.no_grad():
             symbols = self.encode_indices(batch.input)
         return {"loss": -self.prior.log_prob(symbols)}
@@ -162,7 +162,7 @@ class VQVAE(Model):
     # -- what is drawn --------------------------------------------------------------------------------------------
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """The means of p(x|e_k) for grids k from the prior, which before the second stage is uniform, (n, *shape)."""
+        """The means of p(x|e_k) for grids k from the prior, (n, *shape); before the second stage the prior is uniform."""
         return self.decode(self.decode_indices(self.prior.sample(n, generator)))
 
     def latent(self, batches: Iterable[Batch]) -> Latent:
@@ -171,7 +171,7 @@ class VQVAE(Model):
 
 
 def straight_through(z: Tensor, e: Tensor) -> Tensor:
-    """e, whose gradient is handed to z (Bengio et al. 2013, "Estimating or propagating gradients …")."""
+    """e, with its gradient passed to z (Bengio et al. 2013, "Estimating or propagating gradients …")."""
     return z + (e - z).detach()
 
 
