@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from benchmarks.measure import table
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.data.spec import DataSpec
 from nnlab.experiment.run import build_experiment
 from nnlab.families.rbm.hopfield import CAPACITY

@@ -8,7 +8,7 @@ import sys
 from benchmarks.measure import table
 from benchmarks.runs import run_of
 from nnlab.checkpoints.reference import resolve_references
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.experiment.run import build_experiment
 
 LABELS, SEEDS = (100, 1000), 5

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.measure import table
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.experiment.run import build_experiment
 
 VAE = ["model=vae", "model.hidden=[512]", "model.latent_dim=16", "model.activation=relu"]

@@ -11,7 +11,7 @@ import time
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.measure import table
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.experiment.run import build_experiment
 
 MODELS = ("vae", "conv_vae", "cnn")

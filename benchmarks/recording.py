@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.measure import Timing, in_turn, table, target
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.experiment.run import build_experiment, write_config
 from nnlab.recording.console import Console
 from nnlab.recording.recorder import Recorder

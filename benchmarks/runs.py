@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.measure import NNLAB, ROOT
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.runs.folder import RunFolder
 
 

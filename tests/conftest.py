@@ -17,7 +17,7 @@ import torch
 
 from nnlab import cli
 from nnlab.checkpoints.reference import resolve_references
-from nnlab.config import names
+from nnlab.config import composition
 from nnlab.config.build import target
 from nnlab.experiment.run import Experiment, build_experiment, run_experiment
 from nnlab.recording.console import Console
@@ -168,7 +168,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def config_of(*overrides: str) -> dict:
-    return names.to_dict(names.compose_config(list(overrides)))
+    return composition.to_dict(composition.compose_config(list(overrides)))
 
 
 def trainer_class(model: str) -> type[Trainer]:

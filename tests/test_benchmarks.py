@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import __main__ as program
 from benchmarks import energy_figures, few_labels, floor, hotspots, recording
-from nnlab.config import names
+from nnlab.config import composition, names
 from nnlab.metrics import partition
 
 PEERS = ("vae", "game", "gradient", "gmm", "kmeans", "rbm")
@@ -20,13 +20,13 @@ SHORT = {"STEPS": 1, "PASSES": 1, "PRECISIONS": ["float32"], "UPDATES": 1, "WARM
 @pytest.fixture(autouse=True)
 def on_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Digits in place of larger data, and one update where a benchmark makes many."""
-    compose = names.compose_or_complain
+    compose = composition.compose_or_complain
 
     def composed(overrides: list[str], whole: bool = False):
         small = ["data=digits" if line in ("data=mnist", "data=fashion_mnist") else line for line in overrides]
         return compose(small, whole)
 
-    monkeypatch.setattr(names, "compose_or_complain", composed)
+    monkeypatch.setattr(composition, "compose_or_complain", composed)
 
 
 def shortened(monkeypatch: pytest.MonkeyPatch, module: object) -> None:

@@ -33,7 +33,16 @@ ORDER = [  # a room imports only rooms that stand before it
     "commands",
     "cli",
 ]
-WITHOUT_TORCH = ["cli", "errors", "runs", "commands.verbs", "config.names", "config.search", "config.constraints"]
+WITHOUT_TORCH = [
+    "cli",
+    "errors",
+    "runs",
+    "commands.verbs",
+    "config.names",
+    "config.composition",
+    "config.search",
+    "config.constraints",
+]
 WITHOUT_TORCH += [
     "config.renamed",
     "config.glossary",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.experiment.run import Experiment, build_experiment
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from nnlab.commands.arguments import make_parser
 from nnlab.commands.train import check_before
-from nnlab.config import names
+from nnlab.config import composition, names
 from nnlab.errors import BadInput
 
 LEAST = 2  # examples: batch normalisation needs at least two for a variance
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         raise BadInput(f"fit: takes one experiment, not a sweep of {len(jobs)}")
     from nnlab.checkpoints.reference import resolve_references
 
-    config, _ = resolve_references(names.to_dict(names.compose_config(jobs[0])))
+    config, _ = resolve_references(composition.to_dict(composition.compose_config(jobs[0])))
     config = {**config, "judge": "none"}  # it looks after the training step
     size = largest(lambda size: fits(config, size), most=training_examples(config))
     if size == 0:

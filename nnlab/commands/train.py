@@ -18,7 +18,7 @@ import nnlab
 from nnlab.commands.parsing import Parser
 from nnlab.commands.train_help import page
 from nnlab.commands.verbs import VERBS
-from nnlab.config import names, search
+from nnlab.config import composition, names, search
 from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
 from nnlab.recording.patience import after_a_while
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     if args.help:
         print(page(args.overrides, args.config_dir))
         return 0
-    names.register_config_dir(args.config_dir)
+    composition.register_config_dir(args.config_dir)
     if plain_run(args):
         return under_hydra(lambda: run_alone(args.overrides), multirun=False)
     options = list(argv)
@@ -135,7 +135,7 @@ def check_before(typed: names.CommandLine, config_dir: str | None, quick: bool) 
     nodes = {override.key_or_group.split(".")[0] for override in typed.values} if problems or quick else None
     if nodes is None or nodes:
         for job in typed.jobs():
-            config, unresolved = names.to_dict(names.compose_config(job, config_dir)), []
+            config, unresolved = composition.to_dict(composition.compose_config(job, config_dir)), []
             if nodes is None or nodes & {"model", "judge"}:
                 from nnlab.checkpoints.reference import resolve_references  # imports torch
 
@@ -189,8 +189,8 @@ def run_alone(overrides: list[str]) -> None:
     """One run, of the config that was composed when it was checked: Hydra would compose it twice more."""
     from hydra.core.global_hydra import GlobalHydra
 
-    with names.hydra(job="train"):
-        engine, config = GlobalHydra.instance().hydra, names.run_config(overrides)
+    with composition.hydra(job="train"):
+        engine, config = GlobalHydra.instance().hydra, composition.run_config(overrides)
         engine.compose_config = lambda **_: config
         engine.run("train", job, overrides)
 
@@ -241,7 +241,7 @@ def job(config) -> float | None:
     choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/") and name}
     try:
         command = f"nnlab train {shlex.join(hydra.overrides.task)}"
-        return run(names.to_dict(config), folder, choices, command, hydra.job.num if sweep else None)
+        return run(composition.to_dict(config), folder, choices, command, hydra.job.num if sweep else None)
     except NnlabError as error:
         if not sweep:
             failures.append(error)

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from nnlab.config import names, search
+from nnlab.config import composition, names, search
 from nnlab.config.reasons import Reasons, reasons
 from nnlab.errors import printable
 
@@ -29,7 +29,7 @@ WIDEST, REASON_AT = 120, 34  # characters of a line, and where the reasons begin
 def page(overrides: list[str], config_dir: str | None = None) -> str:
     """The page for a command line whose names are right."""
     typed = [line for line in overrides if not line.lstrip("+~").startswith("hydra")]
-    config, why = names.to_dict(names.compose_config(typed, config_dir)), reasons(typed, config_dir)
+    config, why = composition.to_dict(composition.compose_config(typed, config_dir)), reasons(typed, config_dir)
     width = min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
     lines = [HEAD, "Choices"]
     for group in GROUPS:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from nnlab.config import names, search
+from nnlab.config import composition, search
 
 KEY = re.compile(r"( *)([\w./@-]+):(?=\s|$)")
 QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -30,9 +30,9 @@ class Reasons:
 
 def reasons(overrides: list[str], config_dir: str | None = None) -> Reasons:
     """The comments of all files of a valid command line; if two files have a key, the later one counts."""
-    names.register_config_dir(config_dir)
+    composition.register_config_dir(config_dir)
     gathered = Reasons()
-    with names.hydra():
+    with composition.hydra():
         loader = GlobalHydra.instance().hydra.config_loader
         results = loader.compute_defaults_list("train", overrides, RunMode.RUN).defaults
     for result in results:

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from nnlab.checkpoints.reference import reference_node
-from nnlab.config import names
+from nnlab.config import composition
 from nnlab.config.build import build
 from nnlab.data.dataset import Dataset
 from nnlab.data.spec import DataSpec
@@ -91,7 +91,7 @@ def completed(folder: RunFolder) -> bool:
 def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
     """A classifier of a dataset, of all its training examples."""
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
-    recipe = names.to_dict(names.compose_config(CONVOLUTIONAL if halves else ["model=fcnn"]))
+    recipe = composition.to_dict(composition.compose_config(CONVOLUTIONAL if halves else ["model=fcnn"]))
     recipe["trainer"] |= {"epochs": "none", "steps": LEAST_STEPS, "show_every": "never"}
     experiment = build_experiment({**recipe, "data": config["data"], "device": config["device"]})
     epochs = max(EPOCHS, -(-LEAST_STEPS // experiment.trainer.steps_per_epoch))

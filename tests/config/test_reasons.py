@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nnlab.commands.train_help import GROUPS
-from nnlab.config import names, search
+from nnlab.config import composition, names, search
 from nnlab.config.reasons import comments, reasons
 
 SHIPPED = [f"{group}={name}" for group in GROUPS for name in search.options(group)]
@@ -23,7 +23,7 @@ def places(node: Mapping, place: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("choice", SHIPPED)
 def test_every_value_has_a_reason(choice: str) -> None:
     beside = reasons([choice]).beside
-    assert [place for place in places(names.to_dict(names.compose_config([choice]))) if not beside.get(place)] == []
+    assert [place for place in places(composition.to_dict(composition.compose_config([choice]))) if not beside.get(place)] == []
 
 
 def test_a_comment_belongs_to_the_key_on_its_line() -> None:

@@ -12,7 +12,7 @@ from tape import capture
 from torch import nn
 
 from nnlab.config import search
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.errors import BadInput
 from nnlab.experiment.run import build_experiment
 from nnlab.families.ae.ae import AE

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.data.split import Data
 from nnlab.experiment.run import Experiment, build_experiment
 from nnlab.families.rbm.rbm import RBM

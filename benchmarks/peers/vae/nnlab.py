@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.peers.vae.handwritten import BATCH, DEVICE, HIDDEN, LATENT, RATE
-from nnlab.config.names import compose_config, to_dict
+from nnlab.config.composition import compose_config, to_dict
 from nnlab.experiment.run import build_experiment
 
 LOG_EVERY = 50  # updates, as in configs/trainer/gradient.yaml

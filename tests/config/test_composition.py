@@ -6,7 +6,7 @@ import pytest
 from hydra import compose
 from omegaconf import OmegaConf
 
-from nnlab.config import names
+from nnlab.config import composition
 from nnlab.config.sentences import UNREADABLE, sentence
 from nnlab.errors import BadInput
 
@@ -26,33 +26,33 @@ LINES = {
 @pytest.mark.parametrize("name", LINES)
 def test_it_is_hydras(name: str) -> None:
     overrides = LINES[name]
-    with names.hydra():
+    with composition.hydra():
         expected = compose("train", overrides=overrides, return_hydra_config=True)
     for _ in range(2):  # the second time out of what is known
-        config = names.compose_config(overrides)
+        config = composition.compose_config(overrides)
         assert OmegaConf.to_container(config) == {k: v for k, v in OmegaConf.to_container(expected).items() if k != "hydra"}
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_a_run_is_told_what_hydra_tells_it(name: str, own_folder) -> None:
     overrides = LINES[name]
-    with names.hydra(job="train"):
+    with composition.hydra(job="train"):
         expected = compose("train", overrides=overrides, return_hydra_config=True)
         expected.hydra.mode = "RUN"
-        config = names.run_config(overrides)
+        config = composition.run_config(overrides)
     assert OmegaConf.to_yaml(config) == OmegaConf.to_yaml(expected)
 
 
 def test_one_config_does_not_change_another() -> None:
-    names.compose_config(["model=ae", "model.latent_dim=3"])["model"]["hidden"].append(5)
-    assert names.compose_config(["model=ae"])["model"]["latent_dim"] != 3
-    assert 5 not in names.compose_config(["model=ae"])["model"]["hidden"]
+    composition.compose_config(["model=ae", "model.latent_dim=3"])["model"]["hidden"].append(5)
+    assert composition.compose_config(["model=ae"])["model"]["latent_dim"] != 3
+    assert 5 not in composition.compose_config(["model=ae"])["model"]["hidden"]
 
 
 @pytest.mark.parametrize("line", ["model.hidden.x=3", "trainer.nope=1", "optimizer.lr=${"])
 def test_a_value_that_does_not_fit_is_told_as_hydra_tells_it(line: str) -> None:
-    with names.hydra(), pytest.raises(UNREADABLE) as expected:
+    with composition.hydra(), pytest.raises(UNREADABLE) as expected:
         compose("train", overrides=["model=ae", line])
     with pytest.raises(BadInput) as error:
-        names.compose_config(["model=ae", line])
+        composition.compose_config(["model=ae", line])
     assert str(error.value) == f"config: {sentence(expected.value)}"

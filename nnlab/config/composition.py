@@ -1,0 +1,135 @@
+"""The config of a run, as Hydra composes it of the shipped files and the user's. Imports no torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from nnlab.config.search import options
+from nnlab.config.sentences import UNREADABLE, sentence
+from nnlab.errors import BadInput
+
+
+class OwnConfigsFirst(SearchPathPlugin):
+    """Puts the folder given by -cd before the shipped configs, so that a user's `model/vae.yaml` shadows ours."""
+
+    folder: str | None = None
+
+    def manipulate_search_path(self, search_path) -> None:
+        """Put the user's folder, if there is one, at the front of Hydra's search path."""
+        if self.folder:
+            search_path.prepend("nnlab-cd", f"file://{self.folder}")
+
+
+@contextmanager
+def hydra(job: str = "app") -> Iterator[None]:
+    """Hydra with the shipped configs, also within a job, which has a Hydra of its own; `job` is what the job is called."""
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module("nnlab.configs", job_name=job, version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def register_config_dir(config_dir: str | None) -> None:
+    """Tell Hydra of a user's folder of configs, which comes before the shipped ones; None forgets it."""
+    OwnConfigsFirst.folder = config_dir
+    if OwnConfigsFirst not in Plugins.instance().discover(SearchPathPlugin):
+        Plugins.instance().register(OwnConfigsFirst)
+
+
+def compose_or_complain(overrides: list[str], whole: bool = False) -> DictConfig:
+    """Hydra's composition, of the `whole` with its own node, its exceptions as BadInput. Runs inside `hydra()`."""
+    try:
+        if OwnConfigsFirst.folder or any("hydra" in line for line in overrides):  # files that may change
+            return compose("train", overrides=overrides, return_hydra_config=whole)
+        return composed_once(overrides, whole)
+    except UNREADABLE as error:
+        place, text = own_file(overrides) or "config", sentence(error)
+        raise BadInput(text if text.startswith(str(place)) else f"{place}: {text}") from error
+
+
+def composed_once(overrides: list[str], whole: bool) -> DictConfig:
+    """What Hydra composes of the shipped files: the choices, which take it a quarter of a second, once per process.
+
+    Values come after the choices, as in Hydra, and change none of them.
+    """
+    lines = OverridesParser.create().parse_overrides(overrides)
+    choices = [line.input_line for line in lines if options(line.key_or_group)]
+    config = copy.deepcopy(of_shipped(tuple(choices), whole))
+    try:
+        for line in lines:
+            if line.input_line not in choices:
+                OmegaConf.update(config, line.key_or_group, line.value(), merge=True)
+    except OmegaConfBaseException:
+        return compose("train", overrides=overrides, return_hydra_config=whole)  # whose sentence names the line
+    return config
+
+
+@lru_cache(maxsize=256)
+def of_shipped(choices: tuple[str, ...], whole: bool) -> DictConfig:
+    """The config of these choices of groups, to be copied and not to be changed."""
+    if whole:
+        return compose("train", overrides=list(choices), return_hydra_config=True)
+    config = copy.deepcopy(of_shipped(choices, True))
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def run_config(overrides: list[str]) -> DictConfig:
+    """The config of one run of the shipped files, with Hydra's own node as `Hydra.run` would compose it."""
+    config = compose_or_complain(overrides, whole=True)
+    node = config.hydra
+    form = node.job.config.override_dirname
+    typed = [line for line in overrides if line.partition("=")[0] not in form.exclude_keys]
+    with open_dict(node):
+        node.mode = RunMode.RUN
+        node.overrides.task = overrides
+        node.job.override_dirname = form.item_sep.join(sorted(typed)).replace("=", form.kv_sep)
+        node.job.name = "train"
+        node.runtime.cwd = str(Path.cwd())
+    return config
+
+
+def own_file(overrides: list[str]) -> Path | None:
+    """The first of the user's own configs that is chosen."""
+    for line in overrides:
+        group, _, name = line.lstrip("+~").partition("=")
+        file = Path(OwnConfigsFirst.folder or "", group, f"{name}.yaml")
+        if OwnConfigsFirst.folder and file.is_file():
+            return file
+    return None
+
+
+def compose_config(overrides: list[str], config_dir: str | None = None) -> DictConfig:
+    """The config that Hydra makes of overrides whose names are right."""
+    register_config_dir(config_dir)
+    with hydra():
+        return compose_or_complain([line for line in overrides if not line.lstrip("+~").startswith("hydra")])
+
+
+def to_dict(config: DictConfig) -> dict:
+    """A run's config as plain Python: interpolations resolved, mandatory values that are missing left as '???'.
+
+    Without Hydra's own node, and without `experiment`, whose recipe has had its effect on the others.
+    """
+    try:
+        chosen = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    except OmegaConfBaseException as error:
+        raise BadInput(f"{error.full_key or 'config'}: {sentence(error)}") from error
+    return {key: value for key, value in chosen.items() if key not in ("hydra", "experiment")}
