@@ -14,10 +14,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from nnlab import cli
 from nnlab.checkpoints.reference import resolve_references
-from nnlab.config import composition
+from nnlab.config import composition, search
 from nnlab.config.build import target
 from nnlab.experiment.run import Experiment, build_experiment, run_experiment
 from nnlab.recording.console import Console
@@ -43,6 +44,12 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(params=[pytest.param(model, marks=pytest.mark.xdist_group(model)) for model in search.options("model")])
+def model(request: pytest.FixtureRequest) -> str:
+    """Each shipped model; all tests of one run in one process, so that they share its run."""
+    return request.param
+
+
 @pytest.fixture
 def curves() -> None:
     """For a test that looks at a run's images/curves.png."""
@@ -53,6 +60,14 @@ def without_curves(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """A chart takes a fifth of a second, and most of the runs of these tests need none."""
     if "curves" not in request.fixturenames:
         monkeypatch.setattr("nnlab.experiment.run.draw_curves", lambda folder, titles: None)
+
+
+@pytest.fixture
+def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts stay white, where a test looks at everything else: matplotlib takes longer for one than a small run for itself."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    monkeypatch.setattr(FigureCanvasAgg, "draw", FigureCanvasAgg.get_renderer)
 
 
 @pytest.fixture
@@ -190,6 +205,13 @@ def small(model: str, *data: str) -> list[str]:
     sizes += [f"model.encoder={earlier_run(*data)}"] if "encoder" in node else []
     sizes += ["trainer.pretraining.epochs=1"] if "pretraining" in config["trainer"] else []
     return [f"model={model}", *sizes]
+
+
+def legal(model: str, *overrides: str) -> list[str]:
+    """Those of the overrides that a model's way of learning knows."""
+    config, uses = config_of(f"model={model}"), trainer_class(model).requires
+    known = [o for o in overrides if "." not in o or OmegaConf.select(OmegaConf.create(config), o.split("=")[0]) is not None]
+    return [o for o in known if not o.startswith(("noise", "optimizer")) or o.split("=")[0].split(".")[0] in uses]
 
 
 def train(name: str, *overrides: str, state: dict | None = None, pictures: bool = True) -> RunFolder:

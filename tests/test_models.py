@@ -1,37 +1,29 @@
-"""The contract that every model of configs/model passes. A new model is covered without a line here."""
+"""The contract that every model of configs/model passes; test_models_data.py has its part about images and tables of any shape.
+
+A new model is covered without a line here.
+"""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from conftest import QUIET, built, config_of, same_bits, small, train, trainer_class, weights
-from omegaconf import OmegaConf
+from conftest import QUIET, built, legal, same_bits, small, train, trainer_class, weights
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import nnlab as package
 from nnlab.checkpoints import checkpoint
-from nnlab.config import search
-from nnlab.errors import BadInput, Interrupted
+from nnlab.errors import Interrupted
 from nnlab.experiment.run import Experiment, run_experiment
 from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, can
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
 from nnlab.training.interruption import SignalHandler
 from nnlab.training.passes import OnePassTrainer
-from nnlab.training.trainer import Monitor, evaluating
+from nnlab.training.trainer import evaluating
 
-MODELS = list(search.options("model"))
-
-
-def legal(model: str, *overrides: str) -> list[str]:
-    """Those of the overrides that a model's way of learning knows."""
-    config, uses = config_of(f"model={model}"), trainer_class(model).requires
-    known = [o for o in overrides if "." not in o or OmegaConf.select(OmegaConf.create(config), o.split("=")[0]) is not None]
-    return [o for o in known if not o.startswith(("noise", "optimizer")) or o.split("=")[0].split(".")[0] in uses]
+pytestmark = pytest.mark.usefixtures("blank_charts")
 
 
 def short(model: str, *overrides: str) -> list[str]:
@@ -46,12 +38,6 @@ def events(folder: RunFolder) -> list[tuple[int, str]]:
     """Steps and contents of the event file, without the wall time."""
     (path,) = folder.path.glob("events.out.tfevents.*")
     return [(event.step, str(value)) for event in EventFileLoader(str(path)).Load() for value in event.summary.value]
-
-
-@pytest.fixture(params=[pytest.param(model, marks=pytest.mark.xdist_group(model)) for model in MODELS])
-def model(request: pytest.FixtureRequest) -> str:
-    """Each shipped model; all tests of one run in one process, so that they share its run."""
-    return request.param
 
 
 WHOLE = ("noise=masking", "trainer.show_every=1 epoch", "trainer.evaluate_every=7 steps")
@@ -240,94 +226,6 @@ def test_losses_are_float32_under_bfloat16(model: str) -> None:
     terms = trainer.update(trainer.feed.batch(trainer.rows(0), trainer.generator))
     assert {term.dtype for term in terms.values()} == {torch.float32}
     assert {term.ndim for term in terms.values()} == {0}
-
-
-def refused(reason: str, *overrides: str) -> bool:
-    """Whether a model refuses its data for this reason; another one is an error."""
-    try:
-        built(*overrides)
-    except BadInput as error:
-        if reason not in str(error):
-            raise
-        return True
-    return False
-
-
-IMAGES = {"colour, odd sides": (20, 13, 11, 3), "gray, tall": (20, 30, 9), "large": (12, 64, 48, 3)}
-
-
-@pytest.mark.parametrize("shape", IMAGES.values(), ids=list(IMAGES))
-def test_images_of_any_size(model: str, shape: tuple[int, ...]) -> None:
-    """With the noise that takes most of an image, where the model learns from noise."""
-    takes_any_images(model, shape, "hole" if "noise" in trainer_class(model).requires else "none")
-
-
-@pytest.mark.parametrize("noise", list(search.options("noise")))
-@pytest.mark.parametrize("shape", IMAGES.values(), ids=list(IMAGES))
-def test_every_noise_on_images_of_any_size(shape: tuple[int, ...], noise: str) -> None:
-    """A noise knows no models: one that learns from noise stands for all."""
-    takes_any_images("conv_ae", shape, noise)
-
-
-def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    np.savez("own.npz", x_train=images, y_train=np.arange(len(images)) % 3)
-    own = ["data=npz", "data.root=.", "data.file=own.npz", "data.test=0.2"]
-    few = legal(model, *QUIET, "model.clusters=3", "model.components=3", "model.init=random")
-    overrides = [*small(model, *own), *own, f"noise={noise}", *few]
-    if refused("units, all connected", *overrides):  # whose weights are the square of an image's size
-        return
-    experiment = built(*overrides)
-    experiment.initialize()
-    trainer = experiment.trainer
-    for step in range(2):
-        trainer.train(step, 1, lambda: False)
-        assert trainer.meter.look() is None
-    assert all(np.isfinite(value) for value in trainer.evaluate("test").values())
-    names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction
-    able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples}
-    assert next(name for name, capability in able.items() if can(trainer.model, capability)) in names
-
-
-def test_tables_are_learned_or_refused_by_name(model: str) -> None:
-    table_is_learned_or_refused(model, "masking" if "noise" in trainer_class(model).requires else "none")
-
-
-@pytest.mark.parametrize("noise", ["none", "gaussian", "salt_pepper"])
-def test_tables_are_learned_under_every_noise(noise: str) -> None:
-    table_is_learned_or_refused("ae", noise)
-
-
-def table_is_learned_or_refused(model: str, noise: str) -> None:
-    rng = np.random.default_rng(0)
-    label = rng.integers(0, 3, 500)
-    np.savez("own.npz", x_train=rng.normal(3 + label[:, None], [0.1, 1, 5, 2]), y_train=label)
-    own = ["data=npz", "data.root=.", "data.file=own.npz"]
-    table = [*small(model, *own), *own, f"noise={noise}", *legal(model, "trainer.epochs=10", *QUIET)]
-    refusals = {
-        "channels": "convolutions need images, but the data are a table",
-        "pseudo_count": "within [0, 1], but own is a table",
-    }
-    node = config_of(f"model={model}")["model"]  # a prior that is a number is one of bits, not of a generator's noise
-    refusal = next((text for key, text in refusals.items() if key in node and node[key] != "gaussian"), None)
-    if refusal:
-        with pytest.raises(BadInput, match=re.escape(refusal)):
-            built(*table)
-        return
-    if refused("but own is a table of 4 columns", *table):  # as by units that are on or off
-        return
-    monitor = trainer_class(model).monitor
-    if monitor and monitor.name == "accuracy":  # which moves in steps, too coarse for ten epochs of corrupted rows
-        monitor = Monitor("loss")
-    if monitor is None:
-        names = train("run", *table, "trainer.epochs=2").read_metrics()[-1]
-        assert all(np.isfinite(value) for name, value in names.items() if name.startswith("test/"))
-        return
-    start = built(*table)
-    start.initialize()
-    start.trainer.start_stage(len(start.trainer.stages) - 1)
-    last = [r for r in train("run", *table).read_metrics() if r["split"] == "train"][-1]
-    assert monitor.better(last[monitor.name], start.trainer.evaluate("train")[monitor.name])
 
 
 @pytest.mark.parametrize(

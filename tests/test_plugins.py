@@ -15,6 +15,8 @@ import nnlab as package
 from nnlab.errors import BadInput
 from nnlab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 LINEAR = '''
 from __future__ import annotations
 

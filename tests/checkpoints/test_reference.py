@@ -13,6 +13,8 @@ import nnlab as package
 from nnlab.runs.find import find
 from nnlab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 SHORT = ["trainer.epochs=2", "trainer.show_every=never", "trainer.precision=float32"]
 AE = ["model=ae", "model.hidden=[32]", "model.latent_dim=6", *SHORT]
 

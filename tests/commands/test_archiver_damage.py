@@ -73,7 +73,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(nnlab, trained, name):
         (["compress", "last", "bad/1.png"], "bad/1.png: not a readable image"),
         (
             ["compress", "last", "shape.npz", "--split", "test"],
-            "--split test: has no effect on shape.npz, which is taken whole",
+            "--split test: has no effect on shape.npz, which is used as a whole",
         ),
         (["compress", "last", "--split", "validation"], "--split validation: it is empty in this run"),
         (["decompress", "last", "nowhere.npz"], "nowhere.npz: no such file"),
@@ -99,7 +99,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(nnlab, trained, typed, expect
     [
         (["compress", "last", "-o", "codes"], "-o codes: codes are written as NumPy's .npz; give a name that ends in .npz"),
         (["compress", "last", "mine.npz", "-o", "mine.npz"], "-o mine.npz: is the input itself; give another name"),
-        (["compress", "last", "-o", "file/codes.npz"], "-o file/codes.npz: nothing can be written into"),
+        (["compress", "last", "-o", "file/codes.npz"], "-o file/codes.npz: cannot write into"),
         (
             ["decompress", "last", "codes.npz", "-o", "codes.npz"],
             "-o codes.npz: is the file of codes itself; give another name",

@@ -11,6 +11,8 @@ import yaml
 from conftest import only_run, small
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 TYPED = {
     "model=vaee": "model=vaee: no such model; did you mean 'vae'?",
     "data=fashion": "data=fashion: no such data; did you mean 'fashion_mnist'?",

@@ -10,6 +10,8 @@ from embedded import codes_of, embed, split_of
 from own_images import images, numbered, save_images, values
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 
 @pytest.mark.parametrize("chunk", [1000, 5])
 def test_a_folder_is_read_in_the_order_of_its_names(trained, nnlab, chunk, monkeypatch):

@@ -43,8 +43,8 @@ INPUTS = {
     "rows.npz": "rows.npz: x has shape (0, 8, 8), without a row",
     "one.npz": "one.npz: x has shape (), without a row",
     "texts.npz": "texts.npz: x holds <U1; expected numbers",
-    "objects.npz": "objects.npz: cannot be read (x is said to have shape (2,)",
-    "range.npz": "range.npz: x holds 0 … 200, but the model learned from 0 … 1; bytes stand for 0 … 1",
+    "objects.npz": "objects.npz: cannot be read (the header of x says shape (2,)",
+    "range.npz": "range.npz: x holds 0 … 200, but the model learned from 0 … 1; bytes become 0 … 1",
     "nan.npz": "nan.npz: x[2] holds values that are not finite in float32; fill or remove that row",
     "labels.npz": "labels.npz: y has shape (2,); expected one label per row of x, (3,)",
     "names.npz": "names.npz: no array 'x' or 'x_train'; it holds images",
@@ -70,13 +70,13 @@ def test_own_files_that_do_not_fit_are_named_with_the_reason(nnlab, trained, mon
     ("typed", "expected"),
     [
         (["-o", "codes.txt"], "-o codes.txt: codes are written as NumPy's .npz; give a name that ends in .npz"),
-        (["-o", "file/codes.npz"], "-o file/codes.npz: nothing can be written into"),
+        (["-o", "file/codes.npz"], "-o file/codes.npz: cannot write into"),
         (["--input", "good.npz", "-o", "good.npz"], "-o good.npz: is the input itself; give another name"),
-        (["--input", "good.npz", "--split", "test"], "--split test: has no effect on --input, which is taken whole"),
+        (["--input", "good.npz", "--split", "test"], "--split test: has no effect on --input, which is used as a whole"),
         (["--split", "validation"], "--split validation: it is empty in this run"),
         (["--tsne", "-1"], "--tsne: expected a whole number ≥ 0, got -1"),
         (["--tsne", "5001"], "--tsne: expected a whole number between 0 and 5000, got 5001"),
-        (["--tsne", "9"], "--tsne: 9 codes are too few to tell neighbours from others; it takes 10"),
+        (["--tsne", "9"], "--tsne: 9 codes are too few; t-SNE needs 10"),
         (["--input", "good.npz", "--tsne", "50"], "--tsne: 3 codes are too few"),
         (["--checkpoint", "step-9"], "checkpoint 'step-9'"),
     ],
@@ -97,7 +97,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(nnlab, trained, typed, expect
 
 def test_codes_of_two_coordinates_need_no_tsne(nnlab, trained):
     trained("model.latent_dim=2")
-    assert "--tsne: codes of 2 coordinates are drawn as they are; leave it out" in nnlab("embed", "last", "--tsne", "50")[2]
+    assert "--tsne: codes of 2 coordinates are drawn without t-SNE; leave it out" in nnlab("embed", "last", "--tsne", "50")[2]
 
 
 def test_a_folder_of_images_is_no_table(nnlab, trained):
@@ -113,7 +113,7 @@ def test_images_beyond_bytes_come_from_no_image_file(nnlab, trained):
     save_images("mine", images())
     np.savez("bytes.npz", x=images())
     assert "a folder of image files, but the model takes images of values -" in nnlab("embed", "last", "--input", "mine")[2]
-    assert "x holds bytes, which stand for 0 … 1, but the" in nnlab("embed", "last", "--input", "bytes.npz")[2]
+    assert "x holds bytes, which become 0 … 1, but the" in nnlab("embed", "last", "--input", "bytes.npz")[2]
 
 
 def test_a_model_that_cannot_encode_is_refused(nnlab, trained, monkeypatch):

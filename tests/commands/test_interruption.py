@@ -23,6 +23,8 @@ from nnlab.checkpoints.progress import Progress
 from nnlab.data.spec import DataSpec
 from nnlab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 LONG = [*small("vae"), "noise=gaussian", "trainer.epochs=20", "trainer.save_every=7 steps", "trainer.log_every=5 steps", *QUIET]
 
 

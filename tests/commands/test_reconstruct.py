@@ -130,7 +130,7 @@ def test_the_row_that_is_not_finite_is_named_though_others_are_left_out(nnlab, t
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        (["--input", "mine", "--split", "test"], "--split test: has no effect on mine, which is taken whole"),
+        (["--input", "mine", "--split", "test"], "--split test: has no effect on mine, which is used as a whole"),
         (["--input", "nowhere"], "nowhere: no such folder or file"),
         (["--input", "mine/03.png"], "mine/03.png: not a readable image"),
         (["--input", "mine"], "mine/03.png: not a readable image"),

@@ -90,4 +90,4 @@ def test_labels_asked_of_a_model_that_knows_none(nnlab) -> None:
 def test_a_conditional_model_of_data_without_labels(nnlab) -> None:
     np.savez("own.npz", x_train=np.zeros((50, 8, 8), np.uint8))
     status, _, error = nnlab("train", "model=cgan", "data=npz", "data.root=.", "data.file=own.npz")
-    assert (status, error) == (2, "nnlab: model: a conditional game is played class by class, but own has no labels\n")
+    assert (status, error) == (2, "nnlab: model: a conditional GAN needs classes, but own has no labels\n")

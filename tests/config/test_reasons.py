@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from nnlab.commands.train_help import GROUPS
 from nnlab.config import composition, names, search
 from nnlab.config.reasons import comments, reasons
 
-SHIPPED = [f"{group}={name}" for group in GROUPS for name in search.options(group)]
+CHOICES = {group: [f"{group}={name}" for name in search.options(group)] for group in GROUPS}
+RECIPES = [[line] for line in CHOICES.pop("experiment")]
+# one of each group together, so that as few configs as the largest group has choices show all of them
+TOGETHER = [[line for line in lines if line] for lines in zip_longest(*CHOICES.values())]
 
 
 def places(node: Mapping, place: str = "") -> Iterator[str]:
@@ -20,10 +24,10 @@ def places(node: Mapping, place: str = "") -> Iterator[str]:
             yield from places(value, f"{place}{key}.") if isinstance(value, Mapping) else [place + key]
 
 
-@pytest.mark.parametrize("choice", SHIPPED)
-def test_every_value_has_a_reason(choice: str) -> None:
-    beside = reasons([choice]).beside
-    assert [place for place in places(composition.to_dict(composition.compose_config([choice]))) if not beside.get(place)] == []
+@pytest.mark.parametrize("choices", [*TOGETHER, *RECIPES], ids=" ".join)
+def test_every_value_has_a_reason(choices: list[str]) -> None:
+    beside = reasons(choices).beside
+    assert [place for place in places(composition.to_dict(composition.compose_config(choices))) if not beside.get(place)] == []
 
 
 def test_a_comment_belongs_to_the_key_on_its_line() -> None:

@@ -211,7 +211,7 @@ def test_a_cut_takes_its_share_from_its_side(side: str, lost: tuple[slice, slice
 @pytest.mark.parametrize(("cls", "key"), [(Hole, "size"), (Cut, "amount")])
 def test_a_share_that_rounds_to_no_pixel_is_refused(cls, key: str) -> None:
     spec = DataSpec("own", "image", (1, 8, 8))
-    with pytest.raises(BadInput, match=f"noise.{key}: 0.05 of 8 pixels is none"):
+    with pytest.raises(BadInput, match=f"noise.{key}: 0.05 of 8 pixels is 0 pixels"):
         cls(spec, **{key: 0.05})
     x = torch.ones(1, 1, 8, 8)
     assert cls(spec, **{key: 0.063})(x, torch.Generator().manual_seed(0))[1].any()

@@ -202,7 +202,7 @@ def test_a_header_that_announces_more_than_the_file_holds_is_refused(tmp_path):
     np.lib.format.write_array_header_1_0(told, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)})
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x_train.npy", told.getvalue() + b"\0" * 784)
-    with pytest.raises(BadInput, match=r"x_train is said to have shape \(1000000000000, 28, 28\), but holds 784 bytes"):
+    with pytest.raises(BadInput, match=r"the header of x_train says shape \(1000000000000, 28, 28\), but it has 784 bytes"):
         Npz(root=str(tmp_path), file="mine.npz").open(CPU)
 
 
@@ -270,7 +270,7 @@ def test_labels_are_the_same_classes_however_they_are_stored(tmp_path):
     ("y", "match"),
     [
         (np.where(np.arange(30) == 4, np.nan, 1.0), r"y_train\[4\] is nan, 1 such labels; remove those rows"),
-        (np.eye(30), r"of one-hot rows give y_train.argmax\(1\)"),
+        (np.eye(30), r"for one-hot rows use y_train.argmax\(1\)"),
     ],
 )
 def test_labels_that_are_none_are_refused_with_the_remedy(y, match, tmp_path):

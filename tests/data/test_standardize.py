@@ -88,7 +88,7 @@ def test_the_spec_travels_and_older_ones_still_load(tmp_path):
 
 
 def test_images_are_refused(tmp_path):
-    with pytest.raises(BadInput, match=r"data\.standardize: mine holds images, and only tables"):
+    with pytest.raises(BadInput, match=r"data\.standardize: mine holds images, but only tables"):
         opened(tmp_path, np.zeros((30, 5, 5)))
 
 

@@ -12,6 +12,8 @@ import nnlab as package
 from nnlab.experiment.loading import open_run
 from nnlab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 HEADER = "x,y,z,kind\n"
 VERBS = {
     "evaluate": [],

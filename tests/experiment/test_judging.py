@@ -18,6 +18,8 @@ from nnlab.evaluators import inception
 from nnlab.evaluators.judge import HIGHER, LOWER, Judge
 from nnlab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 SHORT = ["trainer.epochs=2", "trainer.show_every=never", "trainer.precision=float32"]
 OF_SAMPLES = {"frechet_distance", "kernel_distance", "precision", "recall", "mode_coverage", "class_divergence"}
 

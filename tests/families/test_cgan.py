@@ -136,9 +136,9 @@ def test_the_average_draws_and_not_the_weights_of_the_moment(model: CGAN) -> Non
         assert not torch.equal(before, model.sample_class(label, seeded()))
 
 
-@pytest.mark.parametrize(("classes", "has"), [((), "has no labels"), (("a",), "has the class a alone")])
+@pytest.mark.parametrize(("classes", "has"), [((), "has no labels"), (("a",), "has only the class a")])
 def test_data_without_classes_are_refused(classes: tuple[str, ...], has: str) -> None:
-    with pytest.raises(BadInput, match=f"model: a conditional game is played class by class, but own {has}"):
+    with pytest.raises(BadInput, match=f"model: a conditional GAN needs classes, but own {has}"):
         CGAN(DataSpec("own", "image", (1, 8, 8), classes))
 
 

@@ -88,5 +88,5 @@ def test_data_without_labels_are_refused() -> None:
 def test_a_test_set_without_labels_is_refused_before_training() -> None:
     rng = np.random.default_rng(0)
     np.savez("own.npz", x_train=rng.random((50, 8, 8)), y_train=np.arange(50) % 2, x_test=rng.random((9, 8, 8)))
-    with pytest.raises(BadInput, match="the test examples of own have no labels, by which a classifier is measured"):
+    with pytest.raises(BadInput, match="the test examples of own have no labels, which its metrics need"):
         built("model=fcnn", "data=npz", "data.root=.", "data.file=own.npz")

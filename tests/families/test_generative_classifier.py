@@ -46,7 +46,7 @@ def test_an_empty_class_is_named() -> None:
     experiment = built("model=generative_classifier", "data=npz", "data.root=.", "data.file=gap.npz")
     split = experiment.data.train
     split.y[split.y == 1] = 0
-    with pytest.raises(BadInput, match="no example of class 1 to train on"):
+    with pytest.raises(BadInput, match="no training example of class 1"):
         experiment.model.init_from_data(split)
 
 

@@ -135,7 +135,7 @@ def test_more_components_than_points_and_too_large_covariances_are_refused(nnlab
     status, _, error = nnlab("train", "model=gmm", "data=iris", "model.components=1000")
     assert (status, error) == (2, "nnlab: model.components: 1000 components of 108 points\n")
     np.savez("large.npz", x_train=np.zeros((30, 100, 100, 1), np.uint8))
-    with pytest.raises(BadInput, match=r"model\.covariance: 10 full ones of 10000 features take 7\.5 GiB; choose diagonal"):
+    with pytest.raises(BadInput, match=r"model\.covariance: 10 full covariances of 10000 features take 7\.5 GiB"):
         built("model=gmm", "data=npz", "data.root=.", "data.file=large.npz", "model.covariance=full", "data.test=0.2")
 
 

@@ -85,7 +85,7 @@ def test_annealed_likelihoods_of_a_run_lie_about_the_exact_one(learned: Experime
     exact = -e.model.free_energy(v).double().mean().item() - partition.exact_log_z(e.model)
     assert figures["log_likelihood"] == pytest.approx(exact, abs=0.1)
     assert figures["log_likelihood_reverse"] < exact + 3 * figures["log_likelihood_reverse_error"]
-    assert built("model=rbm", "model.hidden=16").trainer.metadata["likelihood_by"].startswith("counting")
+    assert built("model=rbm", "model.hidden=16").trainer.metadata["likelihood_by"].startswith("a sum over all states")
     base = e.data.train.values(e.data.train.rows).flatten(1).mean(0).clamp(0.001, 0.999)
     independent = (v @ base.log() + (1 - v) @ (1 - base).log()).mean().item()
     assert exact > independent + 3, "better than independent pixels"
@@ -100,7 +100,7 @@ def test_annealing_a_gaussian_machine_finds_its_log_z() -> None:
 
 
 def test_more_units_than_can_be_counted_are_refused() -> None:
-    with pytest.raises(BadInput, match=r"trainer.likelihood.method: exact counts the states of the smaller side, of 32 units"):
+    with pytest.raises(BadInput, match=r"trainer.likelihood.method: exact sums over the states of the smaller layer, of 32"):
         built("model=rbm", "model.hidden=32", "trainer.likelihood.method=exact")
     with pytest.raises(BadInput, match=r"trainer.inference: enumeration of 80 units, of 2\^80 states; at most 20"):
         built("model=boltzmann", "trainer.inference=enumeration")

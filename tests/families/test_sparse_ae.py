@@ -112,7 +112,7 @@ def test_active_are_units_whose_atom_can_be_seen() -> None:
 
 
 def test_a_rate_without_kl_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"model\.target: l1 draws to zero, not to a rate"):
+    with pytest.raises(BadInput, match=r"model\.target: l1 has no target rate"):
         SparseAE(SPEC, target=0.1)
 
 

@@ -64,7 +64,7 @@ def test_a_verb_that_needs_a_code_says_who_has_one(nnlab):
 def test_without_a_noise_it_is_told_that_it_learns_nothing(nnlab, noise: str):
     status, out, _ = nnlab("train", *SMALL, f"noise={noise}", "trainer.steps=2")
     assert status == 0
-    assert ("UNet without a noise learns to pass its input on" in out) == (noise == "none")
+    assert ("UNet without a noise learns to copy its input" in out) == (noise == "none")
 
 
 def test_it_takes_a_noise_away():

@@ -99,7 +99,7 @@ def test_another_number_of_samples_is_chosen_by_evaluate_and_refused_where_there
     assert nnlab("train", "model=ae", "model.hidden=[8]", *short)[0] == 0
     status, _, error = nnlab("evaluate", "last", "--samples", "7")
     assert status == 2
-    assert error == "nnlab: --samples: has no use, AE has no likelihood that is estimated by sampling codes\n"
+    assert error == "nnlab: --samples: not used, since AE has no likelihood that is estimated by sampling codes\n"
 
 
 def test_a_run_that_knew_nothing_of_the_likelihood_is_evaluated_with_it(nnlab):

@@ -280,7 +280,7 @@ def test_the_perplexity_is_of_the_whole_split_and_no_mean_of_batches() -> None:
 def test_a_codebook_larger_than_a_batch_can_fill_is_remarked() -> None:
     assert built(*SMALL, "trainer.batch_size=4").trainer.notices == []
     (remark,) = built(*SMALL, "trainer.batch_size=3").trainer.notices
-    assert "model.codes: 16 codes, but a batch of 3 has only 12 places" in remark
+    assert "model.codes: 16 codes, but a batch of 3 images has only 12 places" in remark
     (remark,) = built(*SMALL, "model.codes=999", "data.limit=200", "trainer.batch_size=900", "model.restart=0").trainer.notices
     assert "a batch of 180 images has only 720 places; some codes will never be used" in remark
 

@@ -11,6 +11,8 @@ from conftest import QUIET, only_run
 from nnlab.metrics.main import main_figures
 from nnlab.recording.epochs import EpochTable, Row
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 
 def row(epoch: str = "1/20", *, best: bool = False, rate: float | None = 8123.4, validation=None, **train: float) -> Row:
     return Row(epoch, train, validation or {}, best, rate, "0:42")

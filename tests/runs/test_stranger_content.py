@@ -18,6 +18,8 @@ from stranger import copied_run, fingerprint
 from nnlab.runs.folder import RunFolder, as_json
 from nnlab.runs.sweep import typed
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 STATUS = [[], None, 3, {"tags": [1, {}]}, {"tags": "x"}, {"parameters": None}, {"parameters": []}, {"versions": {"a": {}}}]
 STATUS += [
     {"best": {"a": [1]}},

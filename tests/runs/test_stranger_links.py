@@ -15,6 +15,8 @@ from nnlab.latent.code_file import CodeFile, Coding
 from nnlab.runs.files import harmless
 from nnlab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 PLAIN = ("resume", "evaluate", "sample", "reconstruct", "traverse", "embed", "outliers", "probe", "show", "tensorboard", "walk")
 VERBS = {
     **dict.fromkeys(PLAIN, ()),

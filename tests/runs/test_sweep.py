@@ -15,6 +15,8 @@ from nnlab.errors import BadInput
 from nnlab.runs.find import find, resolve, short_id
 from nnlab.runs.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
 SWEEP = [*small("ae"), "trainer.steps=3", "optimizer.lr=1e-3,1e-4", "seed=0,1", *QUIET, "hydra.sweep.dir=sweep"]
 
 
@@ -208,7 +210,7 @@ def test_no_option_of_resume_is_dropped(nnlab, monkeypatch: pytest.MonkeyPatch) 
 def test_a_sweep_is_removed_whole_but_not_what_is_no_part_of_it(nnlab) -> None:
     assert nnlab("train", "-m", *SWEEP)[0] == 0
     Path("sweep/notes.txt").write_text("mine")
-    assert "notes.txt: is no part of a sweep" in nnlab("rm", "sweep", "--yes")[2]
+    assert "notes.txt: is not part of a sweep" in nnlab("rm", "sweep", "--yes")[2]
     Path("sweep/notes.txt").unlink()
     RunFolder(Path("sweep/3")).write_status("running")
     assert "is training" in nnlab("rm", "sweep", "--yes")[2]
@@ -220,7 +222,8 @@ def test_a_sweep_is_removed_whole_but_not_what_is_no_part_of_it(nnlab) -> None:
 
 def test_pictures_that_some_jobs_have_are_laid_side_by_side(nnlab) -> None:
     _, out, error = nnlab(
-        "train", "-m", "model=ae,kmeans,pca", "data.limit=100", "trainer.evaluate_every=never", "hydra.sweep.dir=sweep"
+        *("train", "-m", "model=linear_ae,kmeans,pca", "data.limit=100", "trainer.batch_size=100"),
+        *("trainer.evaluate_every=never", "hydra.sweep.dir=sweep"),
     )
     assert {"reconstruction", "traversal"} <= {path.stem for path in Path("sweep/images").iterdir()}, out + error
     assert "components" not in {path.stem for path in Path("sweep/images").iterdir()}, "only pca has them"

@@ -118,7 +118,7 @@ def test_the_whole_is_the_plain_autoencoder() -> None:
 def test_depths_of_another_number_are_refused(nnlab) -> None:
     status, _, error = nnlab("train", *STACKED, "trainer.pretraining.epochs=[1,2]")
     assert status == 2
-    assert error == "nnlab: trainer.pretraining.epochs: 2 numbers for 3 stages; one each, or just one\n"
+    assert error == "nnlab: trainer.pretraining.epochs: 2 numbers for 3 stages; give one each, or one\n"
 
 
 def test_the_optimizer_of_the_stages_is_checked_like_the_other(nnlab) -> None:

@@ -1,0 +1,119 @@
+"""The contract's part about data: every model learns from images of any size and from tables, or refuses them by name."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from conftest import QUIET, built, config_of, legal, small, train, trainer_class
+
+from nnlab.config import search
+from nnlab.errors import BadInput
+from nnlab.model import Classifies, Reconstructs, Samples, can
+from nnlab.training.trainer import Monitor
+
+
+def refused(reason: str, *overrides: str) -> bool:
+    """Whether a model refuses its data for this reason; another one is an error."""
+    try:
+        built(*overrides)
+    except BadInput as error:
+        if reason not in str(error):
+            raise
+        return True
+    return False
+
+
+IMAGES = {"colour, odd sides": (20, 9, 7, 3), "gray, tall": (20, 22, 8), "large": (12, 64, 48, 3)}
+LOADS = "nnlab.families.rbm.hopfield_trainer.LOADS"  # of a chart that has tests of its own, and takes long for many units
+
+
+@pytest.mark.parametrize("shape", IMAGES.values(), ids=list(IMAGES))
+def test_images_of_any_size(model: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the noise that takes most of an image, where the model learns from noise."""
+    if shape == IMAGES["large"] and "channels" not in config_of(f"model={model}")["model"]:
+        pytest.skip("without convolutions every size is alike")
+    monkeypatch.setattr(LOADS, (0.01, 0.02))
+    takes_any_images(model, shape, "hole" if "noise" in trainer_class(model).requires else "none")
+
+
+def test_weights_that_are_the_square_of_an_images_size_are_refused() -> None:
+    own = own_images(IMAGES["large"])
+    with pytest.raises(BadInput, match="units, each joined to all"):
+        built(*small("boltzmann", *own), *own)
+
+
+@pytest.mark.parametrize("noise", list(search.options("noise")))
+@pytest.mark.parametrize("shape", IMAGES.values(), ids=list(IMAGES))
+def test_every_noise_on_images_of_any_size(shape: tuple[int, ...], noise: str) -> None:
+    """A noise knows no models: one that learns from noise stands for all."""
+    takes_any_images("conv_ae", shape, noise)
+
+
+def own_images(shape: tuple[int, ...]) -> list[str]:
+    """The overrides for a file of random images with three classes."""
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    np.savez("own.npz", x_train=images, y_train=np.arange(len(images)) % 3)
+    return ["data=npz", "data.root=.", "data.file=own.npz", "data.test=0.2"]
+
+
+def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
+    own = own_images(shape)
+    few = legal(
+        model, *QUIET, "model.clusters=3", "model.components=3", "model.init=random", "trainer.likelihood.temperatures=20"
+    )
+    overrides = [*small(model, *own), *own, f"noise={noise}", *few]
+    if refused("units, all connected", *overrides):  # whose weights are the square of an image's size
+        return
+    experiment = built(*overrides)
+    experiment.initialize()
+    trainer = experiment.trainer
+    for step in range(2):
+        trainer.train(step, 1, lambda: False)
+        assert trainer.meter.look() is None
+    assert all(np.isfinite(value) for value in trainer.evaluate("test").values())
+    names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction
+    able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples}
+    assert next(name for name, capability in able.items() if can(trainer.model, capability)) in names
+
+
+def test_tables_are_learned_or_refused_by_name(model: str) -> None:
+    table_is_learned_or_refused(model, "masking" if "noise" in trainer_class(model).requires else "none")
+
+
+@pytest.mark.parametrize("noise", ["none", "gaussian", "salt_pepper"])
+def test_tables_are_learned_under_every_noise(noise: str) -> None:
+    table_is_learned_or_refused("ae", noise)
+
+
+def table_is_learned_or_refused(model: str, noise: str) -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 500)
+    np.savez("own.npz", x_train=rng.normal(3 + label[:, None], [0.1, 1, 5, 2]), y_train=label)
+    own = ["data=npz", "data.root=.", "data.file=own.npz"]
+    table = [*small(model, *own), *own, f"noise={noise}", *legal(model, "trainer.epochs=10", *QUIET)]
+    refusals = {
+        "channels": "convolutions need images, but the data are a table",
+        "pseudo_count": "within [0, 1], but own is a table",
+    }
+    node = config_of(f"model={model}")["model"]  # a prior that is a number is one of bits, not of a generator's noise
+    refusal = next((text for key, text in refusals.items() if key in node and node[key] != "gaussian"), None)
+    if refusal:
+        with pytest.raises(BadInput, match=re.escape(refusal)):
+            built(*table)
+        return
+    if refused("but own is a table of 4 columns", *table):  # as by units that are on or off
+        return
+    monitor = trainer_class(model).monitor
+    if monitor and monitor.name == "accuracy":  # which moves in steps, too coarse for ten epochs of corrupted rows
+        monitor = Monitor("loss")
+    if monitor is None:
+        names = train("run", *table, "trainer.epochs=2").read_metrics()[-1]
+        assert all(np.isfinite(value) for name, value in names.items() if name.startswith("test/"))
+        return
+    start = built(*table)
+    start.initialize()
+    start.trainer.start_stage(len(start.trainer.stages) - 1)
+    last = [r for r in train("run", *table).read_metrics() if r["split"] == "train"][-1]
+    assert monitor.better(last[monitor.name], start.trainer.evaluate("train")[monitor.name])
