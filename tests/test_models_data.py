@@ -40,7 +40,7 @@ def test_images_of_any_size(model: str, shape: tuple[int, ...], monkeypatch: pyt
 
 def test_weights_that_are_the_square_of_an_images_size_are_refused() -> None:
     own = own_images(IMAGES["large"])
-    with pytest.raises(BadInput, match="units, each joined to all"):
+    with pytest.raises(BadInput, match="units, all connected"):
         built(*small("boltzmann", *own), *own)
 
 
