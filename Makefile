@@ -26,16 +26,16 @@ clean:          ## remove the environment and what was built; outputs/ stays
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
 
+# --no-compile: Python compiles what a run imports; compiling every file of torch takes half a minute
 $(VENV)/installed: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --no-compile --editable .
 	@touch $@
 
 $(VENV)/tested: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --no-compile --editable '.[test]'
 	@touch $@ $(VENV)/installed
 
 $(VENV)/benched: $(VENV)/installed
-	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/pip install --quiet --no-compile --editable '.[bench]'
 	@touch $@

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import NNLAB, ROOT, Timing, call, in_turn, table, timed
-from nnlab.runs.folder import RunFolder, process_facts, versions
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.process import process_facts, versions
 
 RUN_FOLDERS = 200
 FIRST_STEP = ["model=vae", "data=digits", "trainer.steps=1", "trainer.evaluate_every=never", "trainer.show_every=never"]

@@ -73,7 +73,9 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
         trainer.train(step, 1, lambda: False)
         assert trainer.meter.look() is None
     assert all(np.isfinite(value) for value in trainer.evaluate("test").values())
+    trainer.model.pictures = lambda few, batches, generator: {"own": np.zeros((1, 1, 3), np.uint8)}
     names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction
+    assert "own" in names, "a model's own pictures need no trainer"
     able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples}
     assert next(name for name, capability in able.items() if can(trainer.model, capability)) in names
 

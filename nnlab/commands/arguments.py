@@ -17,7 +17,8 @@ from nnlab.config.constraints import SEED, WIDEST, AtLeast, Between, Constraint,
 from nnlab.errors import BadInput, explain, printable, shortened
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.find import as_typed
-from nnlab.runs.folder import legible, picture_facts
+from nnlab.runs.folder import picture_facts
+from nnlab.runs.text_formats import legible
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nnlab.commands.arguments import add_data_changed, add_model, add_output, add_split, make_parser, positive, write_picture
 from nnlab.errors import BadInput, explain
 from nnlab.runs.csv_file import write_csv
-from nnlab.runs.folder import legible
+from nnlab.runs.text_formats import legible
 
 if TYPE_CHECKING:
     import numpy as np

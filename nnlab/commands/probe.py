@@ -216,7 +216,7 @@ def report(run: LoadedRun, data: Data, plan: Plan, results: dict[str, dict[int, 
     from nnlab.metrics import probe
     from nnlab.plotting.charts import probe_chart
     from nnlab.runs.files import write_whole
-    from nnlab.runs.folder import as_json
+    from nnlab.runs.text_formats import as_json
 
     metadata = {
         **run.metadata,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from nnlab.commands.arguments import make_parser
 from nnlab.runs.find import find, outputs
-from nnlab.runs.folder import RunFolder, as_json
+from nnlab.runs.folder import RunFolder
 from nnlab.runs.table import HEAD, USUAL, aligned, fitted, metadata, row, worst_first
+from nnlab.runs.text_formats import as_json
 from nnlab.runs.trust import trouble
 
 

@@ -25,7 +25,8 @@ from nnlab.plotting import images
 from nnlab.recording.console import Console, figures, seconds
 from nnlab.recording.recorder import Recorder
 from nnlab.runs.files import own, write_whole
-from nnlab.runs.folder import RunFolder, process_facts, versions
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.process import process_facts, versions
 from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged

@@ -15,7 +15,8 @@ from nnlab.plotting import images
 from nnlab.recording.events import EventFile
 from nnlab.recording.writer import BackgroundWriter
 from nnlab.runs.files import appending, own
-from nnlab.runs.folder import RunFolder, as_record, picture_facts
+from nnlab.runs.folder import RunFolder, picture_facts
+from nnlab.runs.text_formats import as_record
 
 
 def named(split: str, stage: str = "") -> str:

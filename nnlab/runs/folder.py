@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import errno
-import json
 import math
-import os
-import platform
 import re
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,15 +15,15 @@ from typing import Any
 from nnlab.config import renamed
 from nnlab.errors import BadInput, printable
 from nnlab.runs.files import appending, clear, read, write_whole
+from nnlab.runs.process import is_alive
+from nnlab.runs.text_formats import LONGEST_CONFIG, as_json, as_record, is_json, is_number, numbers, read_json, read_yaml
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
 
-LONGEST_CONFIG, LONGEST_JSON, LONGEST_METRICS = 2**20, 2**24, 2**32  # bytes
-DEEPEST = 50  # levels of a config
-LARGEST = 1.7976931348623157e308  # the largest float; larger integers cannot become a float
+LONGEST_METRICS = 2**32  # bytes
 STATES = ("running", "completed", "interrupted", "diverged", "failed")
 
 
@@ -211,15 +207,6 @@ class RunFolder:
         return bool(re.search(named, text, re.MULTILINE))
 
 
-def as_record(line: bytes) -> dict[str, Any] | None:
-    """A line of metrics.jsonl as a record; None if it is none."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
 def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
     """The metadata of a picture: its title, the run and its command, the step, and the version of nnlab."""
     from importlib.metadata import version
@@ -248,107 +235,3 @@ def well_formed(status: Any) -> dict[str, Any]:
         if not 0 <= kept.get(key, 0) < 1e15 or (key == "began" and kept.get(key, 0) >= 1e11):
             del kept[key]
     return kept
-
-
-def is_json(value: Any) -> bool:
-    """Whether a value can be written as JSON, which has no infinity."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):
-        return False
-    return True
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
-
-
-def numbers(values: Any) -> dict[str, float]:
-    """The numbers among named values; {} for anything else."""
-    return {key: value for key, value in values.items() if is_number(value)} if isinstance(values, dict) else {}
-
-
-def read_yaml(path: Path) -> tuple[Any, str]:
-    """The values of a small YAML file, interpolations not resolved, and its text. Raises OSError or ValueError."""
-    from omegaconf import OmegaConf  # reads 1e-3 as a number, which plain YAML does not
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    text = read(path, LONGEST_CONFIG).decode()
-    try:
-        refuse_bomb(text)
-        return OmegaConf.to_container(OmegaConf.create(text), resolve=False), text
-    except (YAMLError, OmegaConfBaseException, RecursionError, TypeError, AttributeError, AssertionError) as error:
-        raise ValueError(str(error) or "neither a list nor a mapping") from error
-
-
-def refuse_bomb(text: str) -> None:
-    """Raise ValueError for YAML that would take for ever: aliases of aliases, or thousands of levels."""
-    import yaml
-
-    depth = 0
-    for token in yaml.scan(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        name = type(token).__name__
-        depth += name.endswith(("SequenceStartToken", "MappingStartToken")) - name.endswith(
-            ("BlockEndToken", "SequenceEndToken", "MappingEndToken")
-        )
-        if isinstance(token, yaml.AliasToken) or depth > DEEPEST:
-            raise ValueError("aliases, or too many levels inside each other")
-
-
-def read_json(path: Path) -> Any:
-    """The value of a small JSON file; None if it cannot be read."""
-    try:
-        return json.loads(read(path, LONGEST_JSON))
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def as_json(value: Any) -> str:
-    """A value as indented JSON text with a line break at its end. Raises ValueError for NaN and infinities."""
-    return legible(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
-
-
-def legible(text: str) -> str:
-    """JSON in which control and invisible characters are escaped; letters of every language stay."""
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-
-
-def process_facts() -> dict[str, Any]:
-    """This process: its number and its start, since a later process may have the same number."""
-    pid = os.getpid()
-    return {"process": {"pid": pid, "started": start_of(pid)}, "host": socket.gethostname()}
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that a run depends on, by name."""
-    from importlib.metadata import version
-
-    names = ("nnlab", "torch", "torchvision", "numpy", "hydra-core")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
-def start_of(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks; None where there is no /proc."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return None
-
-
-def is_alive(process: dict | None, host: str | None) -> bool:
-    """Whether a process still runs. On another host the answer is yes."""
-    if not isinstance(process, dict) or not isinstance(process.get("pid"), int):
-        return False
-    if host != socket.gethostname():
-        return True
-    try:
-        if process["pid"] < 1:
-            return False
-        os.kill(process["pid"], 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return process.get("started") in (None, start_of(process["pid"]))

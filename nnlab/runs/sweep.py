@@ -13,7 +13,8 @@ from nnlab.errors import BadInput, printable, shortened
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import write_whole
 from nnlab.runs.find import as_typed, find
-from nnlab.runs.folder import RunFolder, as_json, read_json, read_yaml
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.text_formats import as_json, read_json, read_yaml
 from nnlab.runs.trust import trouble
 
 PLAIN = re.compile(r"[A-Za-z_][\w./@]*")  # a key without the signs by which Hydra adds and removes

@@ -229,9 +229,14 @@ class Trainer(ABC):
         """
         raise NotImplementedError
 
-    @abstractmethod
     def images(self) -> dict[str, np.ndarray]:
-        """Named pictures (H, W, 3) uint8 of the current model, without effect on training."""
+        """Named pictures (H, W, 3) uint8 of the current model: the family's and the model's own. No effect on training."""
+        with self.preview() as view:
+            return {**self.pictures(view), **self.model.pictures(view.few, view.batches, view.generator)}
+
+    @abstractmethod
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
+        """The pictures that all models of the family have; the model is in evaluation mode, without gradients."""
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
         """All metrics of a split, also the judge's, without effect on training.

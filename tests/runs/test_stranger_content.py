@@ -15,8 +15,9 @@ import torch
 import yaml
 from stranger import copied_run, fingerprint
 
-from nnlab.runs.folder import RunFolder, as_json
+from nnlab.runs.folder import RunFolder
 from nnlab.runs.sweep import typed
+from nnlab.runs.text_formats import as_json
 
 pytestmark = pytest.mark.usefixtures("blank_charts")
 

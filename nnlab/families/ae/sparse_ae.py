@@ -106,7 +106,9 @@ class SparseAE(Autoencoder):
         return [active, SplitPenalty(self), SplitLoss(self)] if self.penalty == "kl" else [active]
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
-        """The dictionary, and images as sums of their atoms."""
+        """The dictionary, and images as sums of their atoms; of a table none."""
+        if self.spec.kind == "table":
+            return {}
         codes = torch.cat([self.encode(batch.input) for batch in batches])
         return {"dictionary": dictionary_picture(self, codes), "decomposition": decomposition_picture(self, few)}
 

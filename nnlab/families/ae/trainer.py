@@ -49,16 +49,14 @@ class Reconstructing(Trainer):
         """(*shape) of the training set."""
         return mean_of(self.data.train)
 
-    def images(self) -> dict[str, np.ndarray]:
-        with self.preview() as view:
-            if self.model.spec.kind == "table":
-                return table_pictures(self.model, view.batches, view.generator)
-            return {"reconstruction": reconstruction_picture(self.model, view.few), **self.pictures(view)}
-
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
-        """Of images, besides reconstructions: the model's own pictures, or motion along the coordinates of the code."""
-        own = self.model.pictures(view.few, view.batches, view.generator)
-        return own or (motion(self.model, self.model.latent(view.batches)) if can(self.model, Decodes) else {})
+        if self.model.spec.kind == "table":
+            return table_pictures(self.model, view.batches, view.generator)
+        model = self.model
+        pictures = {"reconstruction": reconstruction_picture(model, view.few)}
+        if can(model, Decodes) and model.latent_dim < model.spec.features:  # one coordinate of a longer code changes too little
+            pictures |= motion(model, model.latent(view.batches))
+        return pictures
 
 
 class AutoencoderTrainer(Reconstructing, GradientTrainer):
@@ -164,17 +162,13 @@ class PCATrainer(Reconstructing, OnePassTrainer):
     explained_variance  share of the training set's variance that the components explain, 0 … 1
     """
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         """For a table, charts of its components; for points of the plane also their reconstructions."""
         model = self.model
+        variance = {"explained_variance": variance_chart(model)}
         if model.spec.kind == "image":
-            return super().images()
-        with self.preview() as view:
-            pictures = plane_pictures(model, view.batches, view.generator)
-            if model.latent_dim > 1:
-                pictures["scores"] = scores_plot(model, concat_targets(view.batches))
-        return {**pictures, "loadings": loadings_chart(model), "explained_variance": variance_chart(model)}
-
-    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
-        own = {"components": components_picture(self.model), "explained_variance": variance_chart(self.model)}
-        return {**super().pictures(view), **own}
+            return {**super().pictures(view), "components": components_picture(model), **variance}
+        pictures = plane_pictures(model, view.batches, view.generator)
+        if model.latent_dim > 1:
+            pictures["scores"] = scores_plot(model, concat_targets(view.batches))
+        return {**pictures, "loadings": loadings_chart(model), **variance}

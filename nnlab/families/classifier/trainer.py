@@ -11,7 +11,7 @@ from nnlab.plotting.images import directions, tiled
 from nnlab.plotting.plane import concat_targets, is_2d
 from nnlab.plotting.regions import regions_plot
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.trainer import Monitor
+from nnlab.training.trainer import Monitor, Preview
 
 SHOWN = 100  # filters in a picture
 
@@ -21,7 +21,7 @@ class ClassifierTrainer(Deciding, GradientTrainer):
 
     monitor = Monitor("accuracy", higher_is_better=True)
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         spec = self.model.spec
         logits, labels = self.outputs(self.seen)
         pictures = {
@@ -29,10 +29,7 @@ class ClassifierTrainer(Deciding, GradientTrainer):
             "reliability": reliability_chart(reliability(logits.softmax(1), labels)),
         }
         if is_2d(spec):
-            with self.preview() as view:
-                pictures["decision_regions"] = regions_plot(
-                    spec, concat_targets(view.batches), self.model.classify, spec.classes
-                )
+            pictures["decision_regions"] = regions_plot(spec, concat_targets(view.batches), self.model.classify, spec.classes)
         if spec.kind == "image" and hasattr(self.model, "filters"):
             filters = self.model.filters
             strongest = filters.flatten(1).norm(dim=1).argsort(descending=True)[:SHOWN]

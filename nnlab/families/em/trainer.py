@@ -23,7 +23,7 @@ from nnlab.plotting.plane import concat_targets, is_2d, sample_plot
 from nnlab.plotting.regions import regions_plot
 from nnlab.training.passes import PassTrainer
 from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Monitor, TrainerContext, evaluating
+from nnlab.training.trainer import Monitor, Preview, TrainerContext, evaluating
 
 DRAWN = 100  # samples in a picture
 LOGISTIC = 5000  # logistic regression trains on at most this many examples: seconds on two cores
@@ -121,18 +121,17 @@ class KMeansTrainer(ClusterTrainer):
         with self.preview() as view:
             return regions_plot(model.spec, concat_targets(view.batches), model.assign, unnamed, model.centres)
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
         if is_2d(spec):
             return {"clusters": self.footage.look(), **self.confusion(model.clusters)}
         if spec.kind == "table":
             return self.confusion(model.clusters)
-        with self.preview() as view:
-            pictures = {
-                "prototypes": prototypes_picture(model.centres, spec),
-                "reconstruction": reconstruction_picture(model, view.few),
-            }
-        return {**pictures, **self.confusion(model.clusters)}
+        return {
+            "prototypes": prototypes_picture(model.centres, spec),
+            "reconstruction": reconstruction_picture(model, view.few),
+            **self.confusion(model.clusters),
+        }
 
 
 class MixtureTrainer(ClusterTrainer):
@@ -171,16 +170,15 @@ class MixtureTrainer(ClusterTrainer):
         with self.preview() as view:
             return ellipses_plot(self.model, concat_targets(view.batches))
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
         pictures = self.confusion(model.components)
-        with self.preview() as view:
-            if spec.kind == "image":
-                pictures["means"] = means_picture(model.means, model.weights, spec)
-                pictures["sample"] = sample_picture(model, DRAWN, view.generator)
-                pictures["reconstruction"] = reconstruction_picture(model, view.few)
-            elif is_2d(spec):
-                pictures["sample"] = sample_plot(model, concat_targets(view.batches), view.generator)
+        if spec.kind == "image":
+            pictures["means"] = means_picture(model.means, model.weights, spec)
+            pictures["sample"] = sample_picture(model, DRAWN, view.generator)
+            pictures["reconstruction"] = reconstruction_picture(model, view.few)
+        elif is_2d(spec):
+            pictures["sample"] = sample_plot(model, concat_targets(view.batches), view.generator)
         if is_2d(spec) and isinstance(model, GMM):
             pictures["ellipses"] = self.footage.look()
         return pictures
@@ -224,14 +222,11 @@ class GenerativeClassifierTrainer(Deciding, PassTrainer):
         right, _ = accuracy(given.scaled(values), labels, seen, test.labels(test.rows).cpu().numpy())
         return {"logistic_accuracy": right}
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         spec = self.model.spec
         pictures = {"confusion": self.confusion(*self.outputs(self.seen))}
-        with self.preview() as view:
-            if spec.kind == "image":
-                pictures["sample"] = sample_picture(self.model, DRAWN, view.generator)
-            elif is_2d(spec):
-                pictures["decision_regions"] = regions_plot(
-                    spec, concat_targets(view.batches), self.model.classify, spec.classes
-                )
+        if spec.kind == "image":
+            pictures["sample"] = sample_picture(self.model, DRAWN, view.generator)
+        elif is_2d(spec):
+            pictures["decision_regions"] = regions_plot(spec, concat_targets(view.batches), self.model.classify, spec.classes)
         return pictures

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -99,8 +98,4 @@ class Adversarial(Model):
 
     def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
         """Metrics of a whole split that are not means over examples; by default none."""
-        return {}
-
-    def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
-        """Named pictures of this model only."""
         return {}

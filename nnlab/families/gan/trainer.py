@@ -30,7 +30,7 @@ from nnlab.plotting.tables import table_pictures
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import TrainerContext, evaluating
+from nnlab.training.trainer import Preview, TrainerContext, evaluating
 
 MAX_CRITIC_EXAMPLES = 2000  # the discriminator is evaluated on at most this many examples of a split
 FILMED = 64  # samples per picture, always from the same noise
@@ -242,23 +242,22 @@ class GameTrainer(GradientTrainer):
         """The batches of a split (train, validation, test), in order; `generator` draws the noise on them."""
         return BatchBuilder(self.data.split(split), self.noise).sequential(generator)
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model = self.model
-        with self.preview() as view:
-            if model.spec.kind == "table":
-                return table_pictures(model, view.batches, view.generator)
-            samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
-            self.reel.look(samples, self.epoch)
-            pictures = {"sample": tiled(samples)}
-            if self.steps_done == self.stages[-1].steps:
-                pictures["sample_history"] = self.reel.film()
-            if can(model, SamplesClasses):
-                pictures["classes"] = class_picture(model, PER_CLASS, view.generator)
-            if can(model, Reconstructs):
-                pictures["reconstruction"] = reconstruction_picture(model, view.few)
-            if can(model, Encodes) and can(model, Decodes):
-                pictures |= motion(model, model.latent(view.batches))
-            return pictures | model.pictures(view.few, view.batches, view.generator)
+        if model.spec.kind == "table":
+            return table_pictures(model, view.batches, view.generator)
+        samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
+        self.reel.look(samples, self.epoch)
+        pictures = {"sample": tiled(samples)}
+        if self.steps_done == self.stages[-1].steps:
+            pictures["sample_history"] = self.reel.film()
+        if can(model, SamplesClasses):
+            pictures["classes"] = class_picture(model, PER_CLASS, view.generator)
+        if can(model, Reconstructs):
+            pictures["reconstruction"] = reconstruction_picture(model, view.few)
+        if can(model, Encodes) and can(model, Decodes):
+            pictures |= motion(model, model.latent(view.batches))
+        return pictures
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:

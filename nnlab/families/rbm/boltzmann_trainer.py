@@ -17,7 +17,7 @@ from nnlab.families.rbm.trainer import ContrastiveGradient, StatisticsTrainer
 from nnlab.metrics.partition import MOST
 from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
-from nnlab.training.trainer import TrainerContext
+from nnlab.training.trainer import Preview, TrainerContext
 
 
 class BoltzmannTrainer(StatisticsTrainer):
@@ -82,12 +82,10 @@ class BoltzmannTrainer(StatisticsTrainer):
             figures["log_likelihood"] = -figures["free_energy"] - self.model.log_z()
         return figures
 
-    def images(self) -> dict[str, np.ndarray]:
-        with self.preview() as view:
-            pictures = {
-                "sample": sample_picture(self.model, 64, view.generator),
-                "reconstruction": reconstruction_picture(self.model, view.few),
-            }
-            if self.model.hidden:
-                pictures["filters"] = filters_picture(self.model)
-            return pictures
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
+        filters = {"filters": filters_picture(self.model)} if self.model.hidden else {}
+        return {
+            "sample": sample_picture(self.model, 64, view.generator),
+            "reconstruction": reconstruction_picture(self.model, view.few),
+            **filters,
+        }

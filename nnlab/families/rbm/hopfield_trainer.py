@@ -14,7 +14,7 @@ from nnlab.plotting.axes import FAINT, INK, PALETTE, blank
 from nnlab.plotting.images import sheet, to_pixels
 from nnlab.plotting.latent import reconstruction_picture
 from nnlab.training.passes import OnePassTrainer
-from nnlab.training.trainer import Monitor
+from nnlab.training.trainer import Monitor, Preview
 
 RECALLED = 0.95  # smallest overlap of a recalled pattern: at most 2.5 % of its units are wrong
 FLIPPED = 0.1  # share of the units that are flipped before recall, in the curve against load
@@ -46,18 +46,17 @@ class HopfieldTrainer(OnePassTrainer):
         figures = {"energy": model.energy(s), "overlap": overlap}
         return {**figures, **reconstruction_figures(model, batch, model.spec)}
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model, train = self.model, self.data.train
-        with self.preview() as view:
-            patterns = model.to_spins(train.values(train.spread(TRIED)))
-            pictures = {
-                "reconstruction": reconstruction_picture(model, view.few),
-                "recall": recall_picture(model, patterns[:ROWS], view.generator),
-                "recall_by_noise": noise_chart(model, patterns, view.generator),
-            }
-            if model.spec.features <= WIDEST:
-                own = model.to_spins(train.values(train.rows[: int(LOADS[-1] * model.spec.features)]))
-                pictures["recall_by_load"] = load_chart(model.spec, own, model.rule, view.generator)
+        patterns = model.to_spins(train.values(train.spread(TRIED)))
+        pictures = {
+            "reconstruction": reconstruction_picture(model, view.few),
+            "recall": recall_picture(model, patterns[:ROWS], view.generator),
+            "recall_by_noise": noise_chart(model, patterns, view.generator),
+        }
+        if model.spec.features <= WIDEST:
+            own = model.to_spins(train.values(train.rows[: int(LOADS[-1] * model.spec.features)]))
+            pictures["recall_by_load"] = load_chart(model.spec, own, model.rule, view.generator)
         return pictures
 
 

@@ -24,7 +24,7 @@ from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import period
 from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Monitor, Stage, TrainerContext, evaluating
+from nnlab.training.trainer import Monitor, Preview, Stage, TrainerContext, evaluating
 
 FOLLOWED = 0.01  # weight of a batch in the running mean of the hidden units
 COMPARED = 5000  # at most this many training examples for free_energy_gap
@@ -234,19 +234,18 @@ class RBMTrainer(ContrastiveTrainer):
         v = self.visible(batch, generator)
         return bernoulli(v, generator) if self.model.units.binary else v
 
-    def images(self) -> dict[str, np.ndarray]:
-        with self.preview() as view:
-            if self.model.spec.kind == "table":
-                return table_pictures(self.model, view.batches, view.generator)
-            pictures = {
-                "filters": filters_picture(self.model),
-                "gibbs": gibbs_picture(self.model, view.generator),
-                "sample": sample_picture(self.model, 64, view.generator),
-                "reconstruction": reconstruction_picture(self.model, view.few),
-            }
-            if self.settings.persistent and self.steps_done:
-                pictures["chains"] = chains_picture(self.model, self.memory.chains)
-            return pictures
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
+        if self.model.spec.kind == "table":
+            return table_pictures(self.model, view.batches, view.generator)
+        pictures = {
+            "filters": filters_picture(self.model),
+            "gibbs": gibbs_picture(self.model, view.generator),
+            "sample": sample_picture(self.model, 64, view.generator),
+            "reconstruction": reconstruction_picture(self.model, view.few),
+        }
+        if self.settings.persistent and self.steps_done:
+            pictures["chains"] = chains_picture(self.model, self.memory.chains)
+        return pictures
 
 
 class DBNTrainer(ContrastiveTrainer):
@@ -292,13 +291,15 @@ class DBNTrainer(ContrastiveTrainer):
 
     def images(self) -> dict[str, np.ndarray]:
         """The pictures of an RBM's stage are kept next to those of the next stage."""
-        model, prefix = self.model, "" if self.stage == len(self.stages) - 1 else f"layer_{self.stage + 1}_"
-        with self.preview() as view:
-            if model.spec.kind == "table":
-                return table_pictures(model, view.batches, view.generator)
-            pictures = {
-                "filters": filters_picture(model),
-                "sample": sample_picture(model, 64, view.generator),
-                "reconstruction": reconstruction_picture(model, view.few),
-            }
-            return {prefix + name: picture for name, picture in pictures.items()}
+        if self.model.spec.kind == "table" or self.stage == len(self.stages) - 1:
+            return super().images()
+        return {f"layer_{self.stage + 1}_{name}": picture for name, picture in super().images().items()}
+
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
+        if self.model.spec.kind == "table":
+            return table_pictures(self.model, view.batches, view.generator)
+        return {
+            "filters": filters_picture(self.model),
+            "sample": sample_picture(self.model, 64, view.generator),
+            "reconstruction": reconstruction_picture(self.model, view.few),
+        }

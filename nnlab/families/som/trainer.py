@@ -22,7 +22,7 @@ from nnlab.plotting.latent import reconstruction_picture
 from nnlab.plotting.plane import concat_targets, is_2d
 from nnlab.plotting.regions import regions_plot
 from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Monitor, Trainer, TrainerContext, evaluating
+from nnlab.training.trainer import Monitor, Preview, Trainer, TrainerContext, evaluating
 
 CELLS = 16  # with at most this many units the plane is divided into their cells; with more only borders would be visible
 
@@ -165,22 +165,21 @@ class MapTrainer(Trainer):
         labels = part.labels(part.rows)
         return torch.cat(units), None if labels is None else labels.cpu()
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model, spec = self.model, self.model.spec
         winners, labels = self.winners()
         pictures = {"hits": class_map(model.lattice, winners, labels, spec.classes)}
         if self.ordered and not model.lattice.chain:
             pictures["u_matrix"] = u_matrix(model)
-        with self.preview() as view:
-            if spec.kind == "image":
-                pictures["map"] = prototypes(model)
-                pictures["reconstruction"] = reconstruction_picture(model, view.few)
-            elif is_2d(spec):
-                if model.lattice.size <= CELLS:
-                    unnamed = ("",) * model.lattice.size
-                    pictures["cells"] = regions_plot(spec, concat_targets(view.batches), model.assign, unnamed, model.units)
-            else:
-                pictures["components"] = component_planes(model)
+        if spec.kind == "image":
+            pictures["map"] = prototypes(model)
+            pictures["reconstruction"] = reconstruction_picture(model, view.few)
+        elif is_2d(spec):
+            if model.lattice.size <= CELLS:
+                unnamed = ("",) * model.lattice.size
+                pictures["cells"] = regions_plot(spec, concat_targets(view.batches), model.assign, unnamed, model.units)
+        else:
+            pictures["components"] = component_planes(model)
         if is_2d(spec):
             pictures["unfolding"] = self.footage.look()
         return pictures

@@ -20,7 +20,7 @@ from nnlab.plotting.latent import class_picture, motion, reconstruction_picture,
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Monitor, TrainerContext, evaluating
+from nnlab.training.trainer import Monitor, Preview, TrainerContext, evaluating
 
 EACH = 10  # examples per class in a picture
 
@@ -114,18 +114,16 @@ class VAETrainer(GradientTrainer):
 
     # -- pictures -------------------------------------------------------------------------------------------------
 
-    def images(self) -> dict[str, np.ndarray]:
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model = self.model
-        with self.preview() as view:
-            if model.spec.kind == "table":
-                return table_pictures(model, view.batches, view.generator)
-            pictures = {
-                "reconstruction": reconstruction_picture(model, view.few, model.rebuilt(view.few)),
-                "sample": sample_picture(model, 64, view.generator),
-            }
-            if can(model, SamplesClasses):
-                pictures["classes"] = class_picture(model, EACH, view.generator)
-            spread = (
-                motion(model, model.latent(view.batches)) if can(model, Decodes) else {"kl": kl_chart(model.kl(view.batches))}
-            )
-            return pictures | spread | model.pictures(view.few, view.batches, view.generator)
+        if model.spec.kind == "table":
+            return table_pictures(model, view.batches, view.generator)
+        pictures = {
+            "reconstruction": reconstruction_picture(model, view.few, model.rebuilt(view.few)),
+            "sample": sample_picture(model, 64, view.generator),
+        }
+        if can(model, SamplesClasses):
+            pictures["classes"] = class_picture(model, EACH, view.generator)
+        if can(model, Decodes):
+            return pictures | motion(model, model.latent(view.batches))
+        return pictures | {"kl": kl_chart(model.kl(view.batches))}

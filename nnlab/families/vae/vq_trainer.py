@@ -17,7 +17,7 @@ from nnlab.nn.codebook import perplexity
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
-from nnlab.training.trainer import Monitor, Stage, TrainerContext
+from nnlab.training.trainer import Monitor, Preview, Stage, TrainerContext
 
 FIRST = "autoencoder"
 IDLE = 0.1  # with a smaller share of the codes in use, the autoencoder has not learned to use them
@@ -101,12 +101,11 @@ class VQTrainer(GradientTrainer):
         bound = self.model.bound(batch)
         return {"loss": bound["kl"], **bound, **shared}
 
-    def images(self) -> dict[str, np.ndarray]:
-        with self.preview() as view:
-            counts = sum(self.model.uses(batch.input) for batch in view.batches)
-            pictures = {
-                "reconstruction": reconstruction_picture(self.model, view.few),
-                "codes": code_picture(self.model, view.few.input),
-                "codebook": codebook_picture(self.model, counts / counts.sum()),
-            }
-            return pictures if self.first else pictures | {"sample": sample_picture(self.model, 64, view.generator)}
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
+        counts = sum(self.model.uses(batch.input) for batch in view.batches)
+        pictures = {
+            "reconstruction": reconstruction_picture(self.model, view.few),
+            "codes": code_picture(self.model, view.few.input),
+            "codebook": codebook_picture(self.model, counts / counts.sum()),
+        }
+        return pictures if self.first else pictures | {"sample": sample_picture(self.model, 64, view.generator)}
