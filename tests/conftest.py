@@ -188,7 +188,7 @@ def config_of(*overrides: str) -> dict:
 
 def trainer_class(model: str) -> type[Trainer]:
     """The class that trains a shipped model."""
-    return trainer_of(target(config_of(f"model={model}")["model"]["_target_"], "model"))
+    return trainer_of(target(OmegaConf.load(search.options("model")[model])["_target_"], "model"))
 
 
 def built(*overrides: str) -> Experiment:

@@ -17,7 +17,7 @@ from torch import nn
 from nnlab.families.ae.base import Autoencoder
 from nnlab.model import Mean
 from nnlab.nn.mlp import Width
-from nnlab.plotting.images import grid
+from nnlab.plotting.images import directions, tiled
 
 
 class Narrow(Autoencoder):
@@ -37,7 +37,7 @@ class Narrow(Autoencoder):
         return [Mean("code_norm", lambda batch, generator: self.encode(batch.input).norm(dim=1), **about)]
 
     def pictures(self, few, batches, generator):
-        return {"weights": grid(self.encoder[1].weight.view(-1, *self.spec.shape), self.spec)}
+        return {"weights": tiled(directions(self.encoder[1].weight.view(-1, *self.spec.shape)))}
 '''
 NOISE = '''
 from nnlab.data.noise.base import Noise

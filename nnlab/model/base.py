@@ -73,5 +73,9 @@ class Model(nn.Module):
         raise TypeError(f"{type(self).__name__} takes no input; it draws new examples: model.sample(16)")
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """Named terms, each (N,) float32, one value per image; training minimises the mean of `loss`."""
+        """Named terms, each (N,) float32, one value per image; training minimises the mean of `loss`.
+
+        An update calls it in training mode, an evaluation in evaluation mode, without gradients. All random numbers come from
+        `generator`.
+        """
         raise NotImplementedError

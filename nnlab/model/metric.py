@@ -16,9 +16,9 @@ class Metric(ABC):
     """A metric of a split, computed batch by batch; a new object for each evaluation.
 
     name       as metrics.jsonl and TensorBoard have it
-    unit       such as "nats per example"; empty for a share, an angle or a count without one
-    direction  which is better, "lower" or "higher"; None if neither
-    estimator  how it is estimated, if it is not exact or not from all examples; the record has it as NAME_by
+    unit       such as "nats"; empty for a share or a count. The explanation of the metric has it, too
+    direction  which is better, "lower" or "higher"; None if neither. The explanation says it, too
+    estimator  how it is estimated; empty if it is exact and from all examples. The record has it as NAME_by
     """
 
     def __init__(

@@ -160,7 +160,7 @@ def png(picture: np.ndarray, dpi: int = DPI, metadata: Mapping[str, str] | None 
     Viewers without animations show its last frame.
 
     dpi    pixels per inch that the file states: how large it is on paper
-    facts  the metadata of the file: the run, the step, …
+    metadata  of the file: the run, the step, …
     """
     frames, moving = frames_of(picture)
     about = PngImagePlugin.PngInfo()

@@ -110,6 +110,7 @@ class Trainer(ABC):
     mandatory: ClassVar[frozenset[str]] = frozenset()
     """Which of them it needs: `none` is allowed there only if the user typed it."""
     monitor: ClassVar[Monitor | None] = None
+    """The validation metric that chooses the weights of the test metrics and of the last pictures; None: the last weights."""
     lower: ClassVar[frozenset[str]] = frozenset({"loss", "mse"})
     higher: ClassVar[frozenset[str]] = frozenset({"psnr"})
     """Metrics of which lower is better, and higher; a family adds its own. The summary has the best of each."""
@@ -234,9 +235,9 @@ class Trainer(ABC):
         with self.preview() as view:
             return {**self.pictures(view), **self.model.pictures(view.few, view.batches, view.generator)}
 
-    @abstractmethod
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         """The pictures that all models of the family have; the model is in evaluation mode, without gradients."""
+        return {}
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
         """All metrics of a split, also the judge's, without effect on training.

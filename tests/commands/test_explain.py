@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from conftest import built, small
+from omegaconf import OmegaConf
 
+from nnlab.config import search
+from nnlab.config.build import target
 from nnlab.config.glossary import entries, glossary
+from nnlab.model import Model
 
 DOC = """A summary.
 
@@ -73,3 +78,14 @@ def test_what_is_better_is_said_of_every_figure_that_has_a_better() -> None:
         assert not any("ower is better" in meaning.text for meaning in told[name]), name
     for name in judge.LOWER:
         assert any("ower is better" in meaning.text for meaning in told[name]), name
+
+
+def test_a_models_own_metrics_are_explained_with_unit_and_direction() -> None:
+    """The record of a metric has neither, so its explanation must."""
+    classes = {name: target(OmegaConf.load(path)["_target_"], "model") for name, path in search.options("model").items()}
+    own = [name for name, cls in classes.items() if cls.metrics is not Model.metrics]
+    assert own
+    for metric in [metric for name in own for metric in built(*small(name)).model.metrics()]:
+        said = " ".join(meaning.text for meaning in glossary()[metric.name])
+        assert metric.unit in said
+        assert metric.direction is None or f"{metric.direction} is better" in said

@@ -193,7 +193,7 @@ def test_random_holes_reach_every_corner():
 
 @pytest.mark.parametrize("cls", [Darkening, Hole])
 def test_rectangles_of_a_table_are_refused_with_a_way_out(cls):
-    with pytest.raises(BadInput, match="columns is a table of 7 columns; use gaussian, masking or salt_pepper"):
+    with pytest.raises(BadInput, match="columns is a table of 7 columns; use one that changes single values"):
         cls(TABLE)
 
 

@@ -6,7 +6,6 @@ The runs below reach each figure. A figure without a line in the tables fails; s
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -185,6 +184,9 @@ ROUNDED = {
 }  # its units begin at examples: of distance 0, which ‖x‖² − 2x·w + ‖w‖² leaves at 1e-3
 WITHOUT = {"epoch", "step"}  # where a record is, not what it says
 USED: set[tuple[str, object]] = set()
+COMPARED: set[str] = set()  # names of runs
+
+pytestmark = pytest.mark.xdist_group("figures")  # one process, so that the last test knows what the others used
 
 
 @pytest.fixture(autouse=True)
@@ -210,11 +212,11 @@ def asked_records(run: RecordedRun) -> Iterator[tuple[dict, Asked, dict, str]]:
         mine = [r for r in run.records if r.get("stage", "") == stage]
         firsts = [r for r in mine if r["split"] == "train"][:1]
         for record in firsts:
-            yield record, Asked(run, run.beginner(stage), "train", stage), TERMS, "first"
+            yield record, Asked(run, run.beginner(stage), "train", stage), TERMS, "TERMS"
         for split in ("validation", "test"):
             for record in [r for r in mine if r["split"] == split][-1:]:
                 run.parts.clear()
-                yield record, Asked(run, run.trainer(stage if stage != stages[-1] else ""), split, stage), FIGURES, "of a split"
+                yield record, Asked(run, run.trainer(stage if stage != stages[-1] else ""), split, stage), FIGURES, "FIGURES"
 
 
 def computation(run: RecordedRun, asked: Asked, table: dict, name: str) -> Computation | None:
@@ -236,6 +238,7 @@ def explanations() -> dict:
 
 @pytest.mark.parametrize("name", list(RUNS))
 def test_each_recorded_figure_is_what_an_independent_computation_gives(name: str) -> None:
+    COMPARED.add(name)
     run, wrong, explained = recorded(name), [], explanations()
     for record, asked, table, which in asked_records(run):
         for figure, value in record.items():
@@ -245,7 +248,8 @@ def test_each_recorded_figure_is_what_an_independent_computation_gives(name: str
                 continue
             place = f"{record['split']}/{asked.stage}/{figure}".replace("//", "/")
             found = computation(run, asked, table, figure)
-            assert found, f"{place} of {name} ({which}) has no independent computation: add one"
+            key = f"{figure!r} or ({run.model_name!r}, {figure!r})"
+            assert found, f"{place} of {name} has no independent computation: add {key} to {which}"
             assert figure in explained or figure in OPTIONS, f"{place}: not explained"
             fresh = Asked(run, run.beginner(asked.stage), "train", asked.stage) if table is TERMS else asked
             expected = found(fresh)
@@ -271,10 +275,8 @@ def test_annealing_is_near_the_count() -> None:
 
 
 def test_no_line_of_the_tables_is_idle() -> None:
-    """Runs behind the others, and says nothing of a part of them."""
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        pytest.skip("each process has seen a part of the runs")
-    if {key for _, key in USED} == set() or not {"loss", "n"} <= {k[1] if isinstance(k, tuple) else k for _, k in USED}:
+    """It means something only after all runs of this file were compared, in the same process."""
+    if set(RUNS) != COMPARED:
         pytest.skip("only a part of the runs was compared")
     tables = {"FIGURES": FIGURES, "STAGES": STAGES, "TERMS": TERMS, "LATER_TERMS": LATER_TERMS}
     idle = [f"{name}: {key}" for name, table in tables.items() for key in table if (id(table), key) not in USED]

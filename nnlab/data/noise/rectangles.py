@@ -17,8 +17,8 @@ class Rectangles(Noise):
         super().__init__(spec)
         if spec.kind != "image":
             raise BadInput(
-                f"noise: rectangles of an image, but {spec.name} is a table of {spec.features} columns; "
-                "use gaussian, masking or salt_pepper"
+                f"noise: it changes rectangles of an image, but {spec.name} is a table of {spec.features} columns; "
+                "use one that changes single values, as gaussian or masking"
             )
 
     def _pixels_of(self, share: float, side: int, key: str) -> int:

@@ -10,6 +10,8 @@ from nnlab.nn.mlp import Activation, Width, mlp_decoder, mlp_encoder
 class AE(Autoencoder):
     """The autoencoder with fully connected networks (Hinton & Salakhutdinov 2006, "Reducing the dimensionality of data …").
 
+    It is also the base of `stacked_ae`.
+
     hidden  widths of the encoder's layers; the decoder has them in reverse
     """
 

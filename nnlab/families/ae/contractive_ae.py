@@ -45,7 +45,7 @@ class ContractiveAE(Autoencoder):
     Figures:
     reconstruction  squared error Σ (x̂ − x)², summed over an image
     contraction     ‖∂f/∂x‖², multiplied by model.weight in the loss; an estimate if the encoder has several layers
-    jacobian        the same, exact: the sum of the squares of the encoder's derivatives
+    jacobian        ‖∂f/∂x‖², the exact sum of the squares of the encoder's derivatives; lower is better
     """
 
     def __init__(
