@@ -84,7 +84,7 @@ class MeanTrainer(Trainer):
         for i in range(step, step + n):
             if stop():
                 return i - step
-            rows = self.feed.permutation(self.seed, 0)[i % self.steps_per_epoch :: self.steps_per_epoch]
+            rows = self.sampler.order(0, 0)[i % self.steps_per_epoch :: self.steps_per_epoch]
             away = self.feed.batch(rows, self.generator).target.mean(0) - self.model.mean
             self.model.mean += away / (i + 1)
             self.meter.add({"moved": away.norm() / (i + 1)}, len(rows))

@@ -99,9 +99,9 @@ def planned(data: Data, counts: list[int | None] | None, seeds: int) -> Plan:
     from nnlab.metrics.probe import draw
 
     train, name = data.train, data.spec.name
-    if train.y is None or not data.spec.classes:
+    if not train.labelled or not data.spec.classes:
         raise BadInput(f"probe: {name} has no labels to learn from")
-    if not len(data.test) or data.test.y is None:
+    if not len(data.test) or not data.test.labelled:
         raise BadInput(f"probe: {name} has no labelled test examples")
     labels = train.labels(train.rows).cpu()
     held, n = len(labels.unique()), len(labels)
@@ -145,7 +145,7 @@ def components(data: Data, width: int) -> PCA:
     from nnlab.data.feed import BatchBuilder
     from nnlab.families.ae.pca import PCA
 
-    split, device = data.train, data.train.x.device
+    split, device = data.train, data.train.device
     rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST - 1)
     pca = PCA(data.spec, latent_dim=min(width, data.spec.features, len(rows))).to(device)
     pca.init_from_data(split)

@@ -79,9 +79,14 @@ def main(argv: list[str]) -> int:
 
     run = load_capable(args, "reconstruct", Reconstructs)
     require_image(run.model, "reconstruct")
-    as_it_is = args.input and not args.overrides
+    as_it_is = args.input and not args.overrides and not run.model.spec.resizes
     node = noise_node(args.noise or ("none" if as_it_is else None), run.config["noise"], args.overrides)
     noise = build(node, Noise, run.model.spec, place="noise")
+    if noise.output.shape != run.model.spec.input.shape:
+        raise BadInput(
+            f"--noise: {type(noise).__name__} gives inputs of shape {noise.output.shape}, but this model learned from "
+            f"{run.model.spec.input.shape}; leave it out, for the noise of its training"
+        )
     with fork_rng(args.seed, run.device) as generator, torch.inference_mode():
         split, train, name = shown(run, args, generator)
         feed = BatchBuilder(split, noise)
@@ -108,7 +113,7 @@ def shown(run: LoadedRun, args: Namespace, generator: torch.Generator) -> tuple[
         return nonempty_split(data, name), data.train, name
     inputs = open_own(run, args.input, generator, max(args.n, MEASURED))
     x = torch.cat([batch.input for batch in inputs.batches])
-    return Split(x, None, torch.arange(len(x), device=x.device), 1.0), None, inputs.name
+    return Split.of(x), None, inputs.name
 
 
 def restored(model: Reconstructs, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -130,12 +135,13 @@ def distances(
 
     from nnlab.metrics.reconstruction import mse, psnr
     from nnlab.model.data_init import mean_of
+    from nnlab.nn.resize import enlarged
 
     found, mean = {}, None
     for batch in batches:
         outputs = {"psnr": restored(model, batch, generator)}
-        if batch.mask is not None:
-            outputs["input_psnr"] = batch.input
+        if batch.mask is not None or model.spec.resizes:
+            outputs["input_psnr"] = enlarged(batch.input, model.spec.shape)
         if batch.mask is not None and train is not None:
             mean = mean_of(train) if mean is None else mean
             outputs["filled_psnr"] = torch.where(batch.mask, mean, batch.input)

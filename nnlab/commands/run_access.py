@@ -50,14 +50,13 @@ def select_examples(data: Data, name: str, indices: list[int], option: str) -> B
     for index in indices:
         if not 0 <= index < len(split):
             raise BadInput(f"{option} {index}: the {name} split has images 0 … {len(split) - 1}")
-    device = split.rows.device
-    rows = split.rows[torch.tensor(indices, device=device)]
-    return BatchBuilder(split).batch(rows, torch.Generator(device).manual_seed(0))
+    rows = split.at(torch.tensor(indices))
+    return BatchBuilder(split).batch(rows, torch.Generator(split.device).manual_seed(0))
 
 
 def clean(split: Split, spec: DataSpec, rows: Tensor) -> Iterator[Batch]:
     """Batches of these rows of a split, without noise; bits that are drawn at each reading are drawn by one seed."""
-    return BatchBuilder(split).sequential(torch.Generator(rows.device).manual_seed(0), rows)
+    return BatchBuilder(split).sequential(torch.Generator(split.device).manual_seed(0), rows)
 
 
 def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from nnlab.config.constraints import SEED, AtLeast, Between, NonEmpty
 from nnlab.data.classes import choose
 from nnlab.data.identity import digest, splits_digest
+from nnlab.data.source import FileArray, Mapped, Resident, Source, extremes
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Arrays, Data, Split
 from nnlab.errors import BadInput
@@ -36,6 +37,8 @@ class Dataset(ABC):
     """
 
     downloads: ClassVar[bool] = False  # whether missing files are downloaded into `folder`
+    parts: ClassVar[tuple[str, ...]] = ()
+    """The names of the parts that its examples have besides target and label."""
 
     def __init__(
         self,
@@ -82,10 +85,10 @@ class Dataset(ABC):
     def open(self, device: torch.device) -> Data:
         """The three splits on the device. Raises BadInput if the dataset is missing, damaged, or too large for the memory."""
         need, free = self.size(), free_memory(device)
-        if need > free:
+        if need > free and not self.read_from_disk():
             raise BadInput(
                 f"data: {self.name} takes {need / 2**30:.1f} GiB, {device} has {free / 2**30:.1f} GiB free. "
-                "Use smaller images (data.size), another device, or a part of the files"
+                "Use smaller images (data.size), another device, a part of the files, or data=npz, which can read from the disk"
             )
         loaded = self.load()
         selected = choose(loaded, self.chosen, self.name)
@@ -98,17 +101,16 @@ class Dataset(ABC):
         levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
         marks = {"digest": digest(loaded), "splits": splits_digest(train, validation, test)}
         spec = replace(self._spec(arrays, train), **marks, range=levels)
-        x, y = arrays.x_train.to(device), None if arrays.y_train is None else arrays.y_train.to(device)
-        x_test, y_test = arrays.x_test.to(device), None if arrays.y_test is None else arrays.y_test.to(device)
-        return Data(
-            spec,
-            Split(x, y, train.to(device), arrays.scale, arrays.dynamic_binarization),
-            Split(x, y, validation.to(device), arrays.scale, arrays.dynamic_binarization),
-            Split(x_test, y_test, test.to(device), arrays.scale, arrays.dynamic_binarization),
-            Split(x_test, y_test, others.to(device), arrays.scale, arrays.dynamic_binarization),
-            selected.held_out_classes,
-            tuple(self.remarks),
-        )
+        check_rows(arrays, self.name)
+        learned = sources(arrays, "train", device)
+        tested = sources(arrays, "test", device)
+        parts = ((learned, train), (learned, validation), (tested, test), (tested, others))
+        splits = [Split(source, place(rows, source["target"]), arrays.dynamic_binarization) for source, rows in parts]
+        return Data(spec, *splits, selected.held_out_classes, tuple(self.remarks))
+
+    def read_from_disk(self) -> bool:
+        """Leave the examples on the disk and read them as needed, if this dataset can; else False."""
+        return False
 
     def _some(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """At most `limit` of the rows, in the order of the file."""
@@ -139,10 +141,38 @@ class Dataset(ABC):
         if x.dtype == torch.uint8:
             low, high, bounded = 0.0, 1.0, True
         else:  # real values: if all images of all splits are within [0, 1], these are the bounds
-            bounded = image and all(bool((part >= 0).all() and (part <= 1).all()) for part in (x, arrays.x_test))
-            low, high = (0.0, 1.0) if bounded else (x[train].min().item(), x[train].max().item())
+            bounded = image and all(low >= 0 and high <= 1 for low, high in map(extremes, (x, arrays.x_test)))
+            low, high = (0.0, 1.0) if bounded else extremes(x, train)
         kind, shape = "image" if image else "table", tuple(x.shape[1:])
-        return DataSpec(self.name, kind, shape, arrays.classes, low, high, bounded, arrays.columns, arrays.mean, arrays.std)
+        spec = DataSpec(self.name, kind, shape, arrays.classes, low, high, bounded, arrays.columns, arrays.mean, arrays.std)
+        return replace(spec, parts={key: other.part for key, other in arrays.others.items()})
+
+
+def sources(arrays: Arrays, name: Literal["train", "test"], device: torch.device) -> dict[str, Source]:
+    """The parts of the training or of the test examples on a device; a table on the disk is standardised at each reading."""
+    moments = [torch.tensor(each, dtype=torch.float64) for each in (arrays.mean, arrays.std)] if arrays.mean else []
+
+    def source(x: Tensor | FileArray, scale: float, *moments: Tensor) -> Source:
+        return Mapped(x, device, scale, *moments) if isinstance(x, FileArray) else Resident(x.to(device), scale)
+
+    found = {"target": source(getattr(arrays, f"x_{name}"), arrays.scale, *moments)}
+    y = getattr(arrays, f"y_{name}")
+    found |= {} if y is None else {"label": Resident(y.to(device))}
+    return {**found, **{key: source(getattr(other, name), other.scale) for key, other in arrays.others.items()}}
+
+
+def check_rows(arrays: Arrays, name: str) -> None:
+    """Raise BadInput unless every part has one row for each example."""
+    for key, other in arrays.others.items():
+        for which in ("train", "test"):
+            rows, expected = len(getattr(other, which)), len(getattr(arrays, f"x_{which}"))
+            if rows != expected:
+                raise BadInput(f"data: {name} has {rows:,} rows of {key} for {expected:,} {which} examples; each needs one")
+
+
+def place(rows: Tensor, source: Source) -> Tensor:
+    """Rows where they are needed: of a file on the CPU, so that no step waits for the device."""
+    return rows.to(source.device) if source.resident else rows
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Only device code, without copies to the host, so that a CUDA graph can hold it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -20,46 +20,63 @@ from nnlab.data.split import Split
 
 def eval_batch_size(split: Split) -> int:
     """The batch size without gradients: smaller for large images, to save memory."""
-    return max(1, min(1000, 2**22 // split.x[0].numel()))
+    return max(1, min(1000, 2**22 // split.features))
 
 
 @dataclass
 class BatchBuilder:
-    """Batches of a split, corrupted by a noise if there is one; training batches may be augmented."""
+    """Batches of a split, corrupted by a noise if there is one; training batches may be augmented.
+
+    views  number of views of an example: `target` and, each augmented by another draw, `view_2`, `view_3`, …
+    """
 
     split: Split
     noise: Noise | None = None
     augmentation: Augmentation | None = None
+    views: int = 1
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> Batch:
         """The batch of these rows of the split's array; `generator` is used for everything random."""
-        clean = self.split.values(rows)
-        if self.augmentation is not None:
-            augmented = self.augmentation(clean, generator)
-            # an enlarged image of bits must be bits again
-            clean = augmented.round() if self.split.is_binary and augmented is not clean else augmented
+        return self.assemble(self.gather(rows), generator)
+
+    def gather(self, rows: Tensor) -> dict[str, Tensor]:
+        """The parts of these rows as they are stored, (n, …) each, on the device. Of a file this is work of the CPU."""
+        return {name: source.raw(rows) for name, source in self.split.sources.items()}
+
+    def assemble(self, raw: Mapping[str, Tensor], generator: torch.Generator) -> Batch:
+        """The batch of stored parts: device code alone, so that a CUDA graph can hold it."""
+        parts = {name: self.split.sources[name].cast(part) for name, part in raw.items()}
+        label = parts.pop("label", None)
+        views = {
+            f"view_{i}": self.augmented({"target": parts["target"]}, generator)["target"] for i in range(2, self.views + 1)
+        }
+        parts = self.augmented(parts, generator)
+        clean = parts.pop("target")
         if self.split.dynamic_binarization:
             clean = bernoulli(clean, generator)
+        given = parts.pop("input", clean)
+        extra = {**parts, **views}
         if self.noise is None:
-            return Batch(clean, clean, None, self.split.labels(rows))
-        corrupted, mask = self.noise(clean, generator)
-        return Batch(corrupted, clean, mask, self.split.labels(rows), erased=self.noise.erases)
+            return Batch(given, clean, None, label, extra=extra)
+        corrupted, mask = self.noise(given, generator)
+        return Batch(corrupted, clean, mask, label, erased=self.noise.erases, extra=extra)
+
+    def augmented(self, parts: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """The parts with all images changed by the same draw."""
+        if self.augmentation is None or self.augmentation.identity:
+            return parts
+        images = {name: x for name, x in parts.items() if x.ndim == parts["target"].ndim and x.is_floating_point()}
+        changed = {**parts, **self.augmentation.together(images, generator)}
+        if self.split.is_binary:  # an enlarged image of bits must be bits again
+            changed["target"] = changed["target"].round()
+        return changed
 
     def raw(self, rows: Tensor) -> Batch:
         """The batch of these rows, in ascending order, as they are stored, not cast and not scaled; only for data without
         noise and without dynamic binarization. On the CPU consecutive rows are not copied.
         """
-        together = rows.device.type == "cpu" and rows[-1] - rows[0] == len(rows) - 1
-        x = self.split.x[rows[0] : rows[-1] + 1] if together else self.split.x.index_select(0, rows)
-        return Batch(input=x, target=x, label=self.split.labels(rows), scale=self.split.scale)
-
-    def permutation(self, seed: int, epoch: int) -> Tensor:
-        """(n,) the rows in the order of an epoch: a permutation that depends only on the seed and the epoch.
-
-        So a run that resumes in the middle of an epoch, or with more epochs, sees the same order.
-        """
-        generator = torch.Generator().manual_seed(hash_seed(seed, epoch))
-        return self.split.rows[torch.randperm(len(self.split), generator=generator).to(self.split.rows.device)]
+        x = self.split.target.sequential(rows)
+        return Batch(input=x, target=x, label=self.split.labels(rows), scale=self.split.target.scale)
 
     def sequential(self, generator: torch.Generator, rows: Tensor | None = None) -> Iterator[Batch]:
         """Batches of the whole split, or of these rows of it, in the order of the file."""
@@ -72,10 +89,3 @@ def clean_batches(split: Split) -> Iterator[Batch]:
     for rows in split.rows.split(eval_batch_size(split)):
         x = split.values(rows)
         yield Batch(input=x, target=x)
-
-
-def hash_seed(seed: int, number: int) -> int:
-    """One seed from two numbers; (0, 1) and (1, 0) give independent seeds (the finalizer of splitmix64)."""
-    z = (seed * 0x9E3779B97F4A7C15 + number + 0xD1B54A32D192ED03) * 0xBF58476D1CE4E5B9 % 2**64
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
-    return (z ^ (z >> 31)) % 2**63

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from nnlab.data.source import FileArray, Mapped, Resident, Source
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Arrays, Data, Split
 from nnlab.errors import BadInput, printable
@@ -15,7 +16,8 @@ from nnlab.errors import BadInput, printable
 
 def digest(arrays: Arrays) -> str:
     """Eight hexadecimal digits of the values and eight of the labels, as they were loaded: a checksum, not a proof."""
-    return f"{_crc(arrays.x_train, arrays.x_test)}-{_crc(arrays.y_train, arrays.y_test)}"
+    others = (part for other in arrays.others.values() for part in (other.train, other.test))
+    return f"{_crc(arrays.x_train, arrays.x_test, *others)}-{_crc(arrays.y_train, arrays.y_test)}"
 
 
 def splits_digest(*rows: Tensor) -> str:
@@ -23,11 +25,13 @@ def splits_digest(*rows: Tensor) -> str:
     return _crc(*rows)
 
 
-def _crc(*arrays: Tensor | None) -> str:
+def _crc(*arrays: Tensor | FileArray | None) -> str:
     crc = 0
     for array in arrays:
-        whole = torch.empty(0) if array is None else array.cpu().contiguous()
-        crc = zlib.crc32(whole.numpy().reshape(-1).view("uint8").data, zlib.crc32(str(tuple(whole.shape)).encode(), crc))
+        whole = torch.empty(0) if array is None else array
+        crc = zlib.crc32(str(tuple(whole.shape)).encode(), crc)
+        for part in whole.chunks() if isinstance(whole, FileArray) else (whole.cpu().contiguous(),):
+            crc = zlib.crc32(part.numpy().reshape(-1).view("uint8").data, crc)
     return f"{crc:08x}"
 
 
@@ -76,18 +80,25 @@ def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[s
 
 def _standardised_as(data: Data, known: DataSpec) -> Data:
     """The splits of a table, standardised with the run's mean and standard deviation."""
-    moved: dict[int, Tensor] = {}  # training and validation share one array
+    moved: dict[int, Source] = {}  # training and validation share one array
+    moments = [torch.tensor(values, dtype=torch.float64) for values in (known.mean, known.std)] if known.mean else []
 
     def again(split: Split) -> Split:
-        if id(split.x) not in moved:
-            original = data.spec.original(split.x)
-            if known.mean:
-                mean, std = (
-                    torch.tensor(values, dtype=original.dtype, device=original.device) for values in (known.mean, known.std)
-                )
-                original = (original - mean) / std
-            moved[id(split.x)] = original.float()
-        return replace(split, x=moved[id(split.x)])
+        source = split.target
+        if id(source) not in moved:
+            moved[id(source)] = restandardised(source, data.spec, moments)
+        return replace(split, sources={**split.sources, "target": moved[id(source)]})
 
     names = ("train", "validation", "test", "held_out")
     return replace(data, **{name: again(getattr(data, name)) for name in names})
+
+
+def restandardised(source: Source, spec: DataSpec, moments: list[Tensor]) -> Source:
+    """The table of a source with another mean and standard deviation, (D,) float64 each; without them in the file's units."""
+    if isinstance(source, Mapped):
+        return Mapped(source.array, source.device, source.scale, *moments)
+    original = spec.original(source.x)
+    if moments:
+        mean, std = (each.to(original.device, original.dtype) for each in moments)
+        original = (original - mean) / std
+    return Resident(original.float())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.dataset import Dataset
+from nnlab.data.source import FileArray, extremes
 from nnlab.data.split import Arrays
 from nnlab.errors import BadInput
 
@@ -37,11 +38,13 @@ class Images(Dataset):
         if x.ndim != 4:
             raise BadInput(f"data.binarize: {self.name} is a table of {x.shape[1]} columns, but only images can be binarized")
         for part in (x, x_test):
-            low, high = (value.item() * arrays.scale for value in (part.min(), part.max()))
+            low, high = (value * arrays.scale for value in extremes(part))
             if low < 0 or high > 1:
                 raise BadInput(f"data.binarize: needs images within [0, 1], {self.name} has values {low:g} … {high:g}")
         if self.binarize == "dynamic":
             return replace(arrays, dynamic_binarization=True)
+        if isinstance(x, FileArray):
+            raise BadInput(f"data.binarize: {self.binarize} keeps the bits in memory; use dynamic, or data.storage=memory")
         generator = torch.Generator().manual_seed(self.seed ^ FIXED_SEED) if self.binarize == "fixed" else None
         x, x_test = (as_bits(part, arrays.scale, generator) for part in (x, x_test))
         return replace(arrays, x_train=x, x_test=x_test, scale=1.0)

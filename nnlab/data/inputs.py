@@ -55,7 +55,7 @@ def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator
     labels, feed = split.labels(split.rows), BatchBuilder(split)
     batches = Reiterable(lambda: feed.sequential(generator), generator)
     known = None if labels is None else labels.cpu().numpy()
-    bits = 1 if split.is_binary or split.dynamic_binarization else 8 * split.x.element_size()
+    bits = 1 if split.is_binary or split.dynamic_binarization else 8 * split.target.dtype.itemsize
     return Inputs(f"{name} split", batches, np.arange(len(split)), bits, known, spec.classes)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.data.source import chunks_of
 from nnlab.errors import BadInput
 
 Range = Literal["auto"] | tuple[float, float] | None
@@ -43,7 +44,7 @@ def reading_of(arrays: Sequence[np.ndarray], setting: Range, key: str = "data.ra
     if kind == np.bool_:
         return Reading(BITS)
     low, high = min(float(x.min()) for x in arrays), max(float(x.max()) for x in arrays)
-    whole = kind.kind in "ui" or all(bool((x == np.floor(x)).all()) for x in arrays)
+    whole = kind.kind in "ui" or all(bool((part == np.floor(part)).all()) for x in arrays for _, part in chunks_of(x))
     if not whole or low < 0 or high > WORDS[1]:
         within = low >= 0 and high <= 1
         note = f"images of {kind} with {low:g} … {high:g} are taken as they are; {key}=[{low:g},{high:g}] scales them to 0 … 1"
@@ -66,6 +67,13 @@ def _asked(arrays: Sequence[np.ndarray], bounds: tuple[float, float] | None, key
     if least < low or most > high:
         raise BadInput(f"{key}: the file holds {least:g} … {most:g}, beyond [{low:g},{high:g}]; give a range that holds them")
     return Reading((float(low), float(high)))
+
+
+def scale_of(kind: np.dtype, reading: Reading) -> float | None:
+    """The scale of images that are stored as they are: bits, bytes, and numbers that are not scaled; else None."""
+    if kind.kind in "bui" and reading.low_high in (BITS, BYTES):
+        return 1 / reading.low_high[1] if kind.itemsize == 1 else None
+    return 1.0 if reading.low_high is None else None
 
 
 def read(x: np.ndarray, reading: Reading) -> tuple[Tensor, float]:

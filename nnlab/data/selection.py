@@ -36,11 +36,11 @@ class Selection:
     def rows(self, split: Split, split_name: str) -> Tensor:
         """(n,) rows of the split's array. Raises BadInput if there are none, or if an index is out of range."""
         if self.classes is None:
-            return split.rows[torch.from_numpy(self._inside(len(split), split_name)).to(split.rows.device)]
+            return split.at(torch.from_numpy(self._inside(len(split), split_name)))
         labels = split.labels(split.rows)
         if labels is None:
             raise BadInput(f"{self.option} {self.typed}: the {split_name} split has no labels; give a file of indices")
-        rows = split.rows[torch.isin(labels, torch.tensor(self.classes, device=labels.device))]
+        rows = split.at(torch.isin(labels, torch.tensor(self.classes, device=labels.device)))
         if not len(rows):
             raise BadInput(f"{self.option} {self.typed}: the {split_name} split has no example of {self.name}")
         return rows

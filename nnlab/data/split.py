@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from nnlab.data.spec import DataSpec
+from nnlab.data.source import FileArray, Resident, Source
+from nnlab.data.spec import DataSpec, Part
 from nnlab.nn.spaced import evenly_spaced
 
 
 @dataclass
+class Other:
+    """A part of the examples beside target and label: its description, and its values for the training and the test set.
+
+    train, test  (N, …) uint8, float32 or int64, one row for each row of the target
+    scale        the value for a model is the stored value times `scale`
+    """
+
+    part: Part
+    train: Tensor | FileArray
+    test: Tensor | FileArray
+    scale: float = 1.0
+
+
+@dataclass
 class Arrays:
-    """The contents of a dataset's files, on the CPU.
+    """The contents of a dataset's files: in memory, or where they lie in a file.
 
     x        (N, *shape) uint8, or float32 for real values; a table as loaded may be float64
     y        (N,) int64 class numbers, or None
@@ -22,11 +37,12 @@ class Arrays:
     mean, std  (D,) of the columns of a standardised table
     dynamic_binarization  whether the value is the probability of a 1, which is drawn at each reading
     range    the numbers of the file that become 0 and 1, if the scale does not say it
+    others   further parts by name; `input` is what a model sees instead of the target
     """
 
-    x_train: Tensor
+    x_train: Tensor | FileArray
     y_train: Tensor | None
-    x_test: Tensor
+    x_test: Tensor | FileArray
     y_test: Tensor | None
     classes: tuple[str, ...] = ()
     scale: float = 1 / 255
@@ -35,42 +51,81 @@ class Arrays:
     std: tuple[float, ...] = ()
     dynamic_binarization: bool = False
     range: tuple[float, float] | tuple[()] = ()
+    others: dict[str, Other] = field(default_factory=dict)
 
 
 @dataclass
 class Split:
-    """Rows of an array on the device. Training and validation share one array: a split does not copy images.
+    """Rows of the parts of examples. Training and validation share the arrays: a split does not copy images.
 
+    sources  the parts by name, as `target` and `label`; one row is one example in all of them
+    rows     (n,) int64, into the sources
     dynamic_binarization  a value is the probability of a 1: `values` returns the probabilities, and each reading of a batch
                           draws bits from them
     """
 
-    x: Tensor
-    y: Tensor | None
-    rows: Tensor  # (n,) int64, into x and y
-    scale: float
+    sources: dict[str, Source]
+    rows: Tensor
     dynamic_binarization: bool = False
+
+    @classmethod
+    def of(
+        cls, x: Tensor, y: Tensor | None = None, rows: Tensor | None = None, scale: float = 1.0, dynamic: bool = False
+    ) -> Split:
+        """A split of arrays in memory: values (N, *shape), labels (N,), and rows of them; by default all."""
+        sources: dict[str, Source] = {"target": Resident(x, scale)}
+        if y is not None:
+            sources["label"] = Resident(y)
+        return cls(sources, torch.arange(len(x), device=x.device) if rows is None else rows, dynamic)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
+    def target(self) -> Source:
+        """What a model learns to produce."""
+        return self.sources["target"]
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+        return self.target.device
+
+    @property
+    def resident(self) -> bool:
+        """Whether all parts are on the device."""
+        return all(source.resident for source in self.sources.values())
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the examples have labels."""
+        return "label" in self.sources
+
+    @property
+    def features(self) -> int:
+        """The number of values per example."""
+        return self.target.features
+
+    @property
     def is_binary(self) -> bool:
         """Whether all values are 0 or 1."""
-        return self.x.dtype == torch.uint8 and self.scale == 1
+        return self.target.dtype == torch.uint8 and self.target.scale == 1
 
     def spread(self, n: int) -> Tensor:
         """(n,) evenly spaced rows (all if there are fewer), since files are often sorted by class."""
-        return self.rows[evenly_spaced(len(self), n).to(self.rows.device)]
+        return self.at(evenly_spaced(len(self), n))
+
+    def at(self, places: Tensor) -> Tensor:
+        """The rows at these places of the split: indices (n,) int64 from 0, or a mask (len(self),) bool."""
+        return self.rows[places.to(self.rows.device)]
 
     def values(self, rows: Tensor) -> Tensor:
-        """(n, *shape) float32: the rows of `x`, gathered and cast."""
-        values = self.x.index_select(0, rows)
-        return values.to(torch.float32) if self.scale == 1 else values * self.scale  # a byte times a number is a float32
+        """(n, *shape) float32: the target at these rows, gathered and cast."""
+        return self.target.values(rows)
 
     def labels(self, rows: Tensor) -> Tensor | None:
-        """The labels (n,) int64 of rows (n,) of the array; None where there are none."""
-        return None if self.y is None else self.y.index_select(0, rows)
+        """The labels (n,) int64 of rows (n,); None where there are none."""
+        return self.sources["label"].raw(rows) if self.labelled else None
 
 
 @dataclass

@@ -100,14 +100,14 @@ class Judge:
         figures = {}
         if can(model, Samples) and len(rows) >= FEWEST:
             figures |= self.of_samples(model, feed, rows, generator)
-        if can(model, Reconstructs) and can(self.model, Classifies) and feed.split.y is not None:
+        if can(model, Reconstructs) and can(self.model, Classifies) and feed.split.labelled:
             figures |= self.of_reconstructions(model, feed, rows, generator)
         return figures
 
     def real(self, split: Split, rows: Tensor) -> FeatureStatistics:
         """The examples themselves, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
         if (id(split), len(rows)) not in self._real:
-            generator = torch.Generator(split.rows.device).manual_seed(0)
+            generator = torch.Generator(split.device).manual_seed(0)
             batches = BatchBuilder(split).sequential(generator, rows)
             self._real[id(split), len(rows)] = self.extract((batch.target for batch in batches), -(-len(rows) // PAIRS))
         return self._real[id(split), len(rows)]

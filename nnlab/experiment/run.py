@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from nnlab.checkpoints.checkpoint import save_judge
-from nnlab.config.build import build
+from nnlab.config.build import build, target
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.dataset import Dataset
 from nnlab.data.identity import as_trained
@@ -20,6 +20,7 @@ from nnlab.data.split import Data
 from nnlab.errors import BadInput, Interrupted, RunFailed, explain, file_error, out_of_memory
 from nnlab.evaluators.build import build_judge
 from nnlab.experiment.checks import check_length, check_pretraining
+from nnlab.experiment.parts import check_parts, seen_through
 from nnlab.model import Model
 from nnlab.plotting import images
 from nnlab.recording.console import Console, figures, seconds
@@ -83,7 +84,9 @@ def build_experiment(config: Mapping, known: DataSpec | None = None, data_change
     randomness.seed_everything(config["seed"])  # after the judge, which is no part of the model
     noise = build(config["noise"], Noise, data.spec, place="noise")
     augmentation = build(config["augmentation"], Augmentation, data.spec, place="augmentation")
-    model = build(config["model"], Model, data.spec, place="model").to(device)
+    spec = seen_through(noise, data.spec)
+    check_parts(target(config["model"]["_target_"], "model"), spec, noise, augmentation)
+    model = build(config["model"], Model, spec, place="model").to(device)
     trainer = trainer_of(model)
     # what an older run, or a model of one's own, says of a base of these options
     named = {"_target_": f"{trainer.options.__module__}.{trainer.options.__qualname__}"}

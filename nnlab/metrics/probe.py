@@ -75,7 +75,7 @@ def features(encoders: dict[str, Encoder], feed: BatchBuilder, wanted: Tensor, s
 
     wanted  (N,) bool, which of the split's examples to keep. Raises BadInput if a feature is not finite.
     """
-    generator = torch.Generator(feed.split.rows.device).manual_seed(seed)
+    generator = torch.Generator(feed.split.device).manual_seed(seed)
     kept: dict[str, list[np.ndarray]] = {name: [] for name in encoders}
     sums: dict[str, np.ndarray] = {}
     start, n = 0, len(feed.split)

@@ -9,6 +9,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.metrics.inpainting import interpolated
 from nnlab.metrics.structure import ssim
 from nnlab.model import Reconstructs
+from nnlab.nn.resize import enlarged
 
 HIGHER = frozenset({"psnr", "ssim", "psnr_gain", "hole_psnr"})
 """Metrics of which higher is better."""
@@ -52,7 +53,7 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
     figures = {"mse": error, "psnr": psnr(error, spec)}
     if spec.kind == "image":
         figures["ssim"] = ssim(output, batch.target, spec)
-    if batch.mask is not None:
+    if batch.mask is not None or spec.resizes:
         figures |= gain(figures["psnr"], batch, spec)
     if batch.erased:
         figures |= within(output, batch, spec, mean)
@@ -60,17 +61,18 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
 
 
 def gain(restored: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:
-    """Compare an output of this PSNR with the corrupted input.
+    """Compare an output of this PSNR with the corrupted input; a smaller one is first enlarged, and a gray one gets channels.
 
     Figures:
-    input_psnr  PSNR of the corrupted input, dB: the result of a model that copies its input
+    input_psnr  PSNR of the corrupted input, dB: the result of a model that copies its input, or only enlarges it (bicubic)
     input_ssim  structural similarity of the corrupted input
     psnr_gain   psnr − input_psnr, dB; higher is better
     """
-    given = psnr(mse(batch.input, batch.target), spec)
+    shown = enlarged(batch.input, spec.shape)
+    given = psnr(mse(shown, batch.target), spec)
     figures = {"input_psnr": given, "psnr_gain": restored - given}
     if spec.kind == "image":
-        figures["input_ssim"] = ssim(batch.input, batch.target, spec)
+        figures["input_ssim"] = ssim(shown, batch.target, spec)
     return figures
 
 

@@ -23,10 +23,19 @@ class Model(nn.Module):
 
     trainer: ClassVar[str]
     """The trainer, as "module:class"; a family's base class sets it. It is text, since models do not import trainers."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """The parts of an example that it needs besides the target, as "caption"."""
+    resizes: ClassVar[bool] = False
+    """Whether its input may differ from its target in shape."""
+    views: ClassVar[int] = 1
+    """How many views of an example it learns from, each augmented by another draw: the target, `view_2`, …"""
+    examples_per_class: int | None = None
+    """K, if a training batch must hold K examples of each of its classes; None: any examples."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
         self.spec = spec
+        self._input_shape = spec.input.shape
 
     @property
     def size(self) -> int:
@@ -34,9 +43,10 @@ class Model(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def check(self, x: Tensor) -> Tensor:
-        """The inputs themselves. Raises ValueError unless they are (N, *shape)."""
-        if x.shape[1:] != self.spec.shape:
-            expected = ", ".join(map(str, self.spec.shape))
+        """The inputs themselves. Raises ValueError unless they are (N, *shape), the shape of the input."""
+        shape = self._input_shape
+        if x.shape[1:] != shape:
+            expected = ", ".join(map(str, shape))
             raise ValueError(f"{type(self).__name__}: expected inputs (N, {expected}), got {tuple(x.shape)}")
         return x
 

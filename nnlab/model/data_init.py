@@ -15,7 +15,7 @@ from nnlab.nn.float64 import to_float64
 def mean_of(split: Split) -> Tensor:
     """(*shape) the mean example of a split, summed in float64."""
     total = sum(to_float64(split.values(rows)).sum(0) for rows in split.rows.split(eval_batch_size(split)))
-    return (total / len(split)).float().to(split.x.device)
+    return (total / len(split)).float().to(split.device)
 
 
 def constant_columns(split: Split) -> Tensor:

@@ -10,6 +10,7 @@ from nnlab.data.spec import Batch
 from nnlab.latent.interpolation import Path, between, interpolate
 from nnlab.latent.traversal import axes, manifold, traverse
 from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses
+from nnlab.nn.resize import enlarged
 from nnlab.plotting.charts import kl_chart
 from nnlab.plotting.images import BACKGROUND, GAP, directions, grid, sheet, titled, to_pixels
 
@@ -25,8 +26,8 @@ def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | N
     """
     spec = model.spec
     rows = {"input": batch.target, "output": model.reconstruct(batch.input) if output is None else output}
-    if batch.mask is not None:
-        rows = {"clean": batch.target, "input": batch.input, "output": rows["output"]}
+    if batch.mask is not None or spec.resizes:
+        rows = {"clean": batch.target, "input": enlarged(batch.input, spec.shape), "output": rows["output"]}
     tiles, labels = [], []
     for start in range(0, len(batch) - len(batch) % PER_ROW or len(batch), PER_ROW):
         for label, images in rows.items():

@@ -18,8 +18,6 @@ from nnlab.training.player import OptimizerGroup
 from nnlab.training.precision import Precision
 from nnlab.training.trainer import Trainer, TrainerContext
 
-STAGE_STRIDE = 2**32  # more epochs than a stage has, so that each stage has its own orders
-
 
 class GradientTrainer(Trainer):
     """One step: gather, cast, noise, forward, backward, clip, optimizer step, meter; it never waits for the device.
@@ -66,7 +64,6 @@ class GradientTrainer(Trainer):
             name: OptimizerGroup(node, parameters, self.clock, self.device, on_device=self.graph)
             for name, (parameters, node) in self.parameter_groups(stage).items()
         }
-        self._order: tuple[int, Tensor] | None = None
         self._graphed: CudaGraphRunner | None = None
 
     @property
@@ -79,14 +76,11 @@ class GradientTrainer(Trainer):
 
     def order(self, epoch: int) -> Tensor:
         """(n,) the rows in the order for an epoch of the stage."""
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, self.feed.permutation(self.seed, epoch + self.stage * STAGE_STRIDE))
-        return self._order[1]
+        return self.sampler.order(self.stage, epoch)
 
     def rows(self, step: int) -> Tensor:
         """The rows of the batch of an update of the stage."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        return self.order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+        return self.sampler.rows(self.stage, step)
 
     def rates(self, step: int) -> dict[str, float]:
         """Each player's learning rate, and other scheduled numbers."""

@@ -1,7 +1,8 @@
 """The step as a CUDA graph: captured once and launched many times, so that the GPU does not wait for Python.
 
 All inputs of a step are on the device: the rows of the epoch's batches, the scheduled numbers, and the number of the step,
-which the step increases.
+which the step increases. Examples that are on the device are gathered inside the graph. Those in a file are copied into
+buffers before each launch.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class Capturable(Protocol):
 
     def order(self, epoch: int) -> Tensor:
         """The rows of the training set in the order that an epoch (from 0) reads them, int64."""
+        ...
+
+    def rows(self, step: int) -> Tensor:
+        """The rows of the batch of a step of the stage (from 0), int64."""
         ...
 
     def rates(self, step: int) -> dict[str, float]:
@@ -109,6 +114,8 @@ class CudaGraphRunner:
         self.rows = torch.zeros((steps, t.batch_size), dtype=torch.int64, device=device)
         self.numbers = torch.zeros((steps, len(t.rates(0))), device=device)
         self.position = torch.zeros(1, dtype=torch.int64, device=device)
+        self.buffers: dict[str, Tensor] = {}  # (PER_LAUNCH, batch_size, …) of each part that is not on the device
+        self.slot = torch.zeros(1, dtype=torch.int64, device=device)  # the update within a launch
         self.names: list[str] = []
         self.terms: Tensor | None = None  # (steps, terms)
         self.launches: dict[tuple[int, int], Launch] = {}  # by number of updates and rows per batch
@@ -134,6 +141,8 @@ class CudaGraphRunner:
         self.make_ready(epoch, position)
         whole = min(n, self.full - position)
         updates, size = (PER_LAUNCH if whole >= PER_LAUNCH else 1, self.trainer.batch_size) if whole else (1, self.rest)
+        if not self.trainer.feed.split.resident:
+            self.fill(step, updates, size)
         if (updates, size) not in self.launches and not self.prepare(updates, size):
             return 0
         self.launches[updates, size]()
@@ -158,12 +167,28 @@ class CudaGraphRunner:
         self.position.fill_(position)
         self.at = (epoch, position)
 
+    def fill(self, step: int, updates: int, size: int) -> None:
+        """Copy the examples of the next updates from their file to the device, while it still computes the launch before."""
+        t = self.trainer
+        raw = t.feed.gather(torch.cat([t.rows(step + i) for i in range(updates)]))
+        for name, part in raw.items():
+            if name not in self.buffers:
+                self.buffers[name] = torch.zeros((PER_LAUNCH, t.batch_size, *part.shape[1:]), dtype=part.dtype, device=t.device)
+            self.buffers[name][:updates, :size].copy_(part.unflatten(0, (updates, size)), non_blocking=True)
+        self.slot.zero_()
+
+    def parts(self, size: int) -> dict[str, Tensor]:
+        """The parts of the next batch as they are stored: gathered on the device, or what `fill` copied there."""
+        if not self.buffers:
+            return self.trainer.feed.gather(self.rows.index_select(0, self.position).view(-1)[:size])
+        return {name: buffer.index_select(0, self.slot)[0, :size] for name, buffer in self.buffers.items()}
+
     def step(self, size: int) -> None:
         """One update for the capture: it uses no Python number that changes."""
         t = self.trainer
-        rows = self.rows.index_select(0, self.position).view(-1)[:size]
         t.set_rates(self.numbers.index_select(0, self.position).view(-1).unbind())
-        terms = t.update(t.feed.batch(rows, t.generator))
+        terms = t.update(t.feed.assemble(self.parts(size), t.generator))
+        self.slot.add_(1)
         values = torch.stack([term.float() for term in terms.values()])
         if self.terms is None:
             self.names = list(terms)
@@ -217,7 +242,7 @@ class CudaGraphRunner:
     def save(self) -> list[Tensor]:
         """Copies of all tensors that an update changes; the random states are last."""
         t = self.trainer
-        copies = [x.detach().clone() for x in (*t.changes(), self.position)]
+        copies = [x.detach().clone() for x in (*t.changes(), self.position, self.slot)]
         return [*copies, t.generator.get_state(), default_state(t.device)]
 
     def load(self, saved: list[Tensor]) -> None:
@@ -225,7 +250,7 @@ class CudaGraphRunner:
         t = self.trainer
         *copies, own, default = saved
         with torch.no_grad():
-            for x, copy in zip((*t.changes(), self.position), copies, strict=True):
+            for x, copy in zip((*t.changes(), self.position, self.slot), copies, strict=True):
                 x.copy_(copy)
         t.generator.set_state(own)
         set_default_state(default, t.device)

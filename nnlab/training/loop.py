@@ -203,7 +203,7 @@ class Loop:
         p.epoch_seconds += time.perf_counter() - self._updating
         self._updating = None
         if self.step % self.trainer.steps_per_epoch == 0:
-            p.rates.append(self.trainer.images_per_epoch / p.epoch_seconds)
+            p.rates.append(self.trainer.sampler.images_per_epoch / p.epoch_seconds)
             p.epoch_seconds = 0.0
 
     def accumulate(self, fetched: Fetched | None) -> None:

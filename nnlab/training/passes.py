@@ -41,10 +41,8 @@ class PassTrainer(Trainer):
         for i in range(step, step + n):
             if stop():
                 return i - step
-            position = i % self.steps_per_epoch
-            rows = self.data.train.rows[position * self.batch_size : (position + 1) * self.batch_size]
-            sums = self.model.e_step(self.batch(rows), self.memory.group("sums"))
-            if position == self.steps_per_epoch - 1:
+            sums = self.model.e_step(self.batch(self.sampler.sequential(i)), self.memory.group("sums"))
+            if (i + 1) % self.steps_per_epoch == 0:
                 # copies: a term may be a view of sums that `keep` sets to 0 before the meter is read
                 terms = {name: value.clone() for name, value in self.model.m_step(sums).items()}
                 self.meter.add(terms, len(self.data.train))
@@ -56,7 +54,7 @@ class PassTrainer(Trainer):
     def batch(self, rows: Tensor) -> Batch:
         """The batch of these rows (N,); as stored bytes if the model can read these and the data are bytes."""
         split = self.feed.split
-        if self.model.reads_bytes and split.x.dtype == torch.uint8 and not split.dynamic_binarization:
+        if self.model.reads_bytes and split.target.dtype == torch.uint8 and not split.dynamic_binarization:
             return self.feed.raw(rows)
         return self.feed.batch(rows, self.generator)
 

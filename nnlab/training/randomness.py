@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from nnlab.data.feed import hash_seed
+from nnlab.data.sampler import hash_seed
 
 TRAINING, EVALUATION = 1, 2  # independent streams of a seed
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.base import Noise
+from nnlab.data.sampler import ClassSampler, Sampler
 from nnlab.data.spec import Batch
-from nnlab.data.split import Data
+from nnlab.data.split import Data, Split
 from nnlab.evaluators import judge
 from nnlab.evaluators.judge import Judge
 from nnlab.model import Model
@@ -124,13 +125,14 @@ class Trainer(ABC):
         self.model, self.data, self.noise = context.model, context.data, context.noise
         self.device, self.seed = context.device, context.seed
         self.batch_size = context.options.images_per_step
-        whole, rest = divmod(len(self.data.train), self.batch_size)
-        self.steps_per_epoch = whole + (rest > 0 and not (whole and self.drop_last))
+        self.sampler = self.make_sampler()
+        self.steps_per_epoch = self.sampler.steps_per_epoch
         self.settings = context.options
         self.settings.settle(self.steps_per_epoch)
         self.stages: list[Stage] = []
         self.stage = 0
-        self.feed = BatchBuilder(self.data.train, self.noise, context.augmentation)
+        self.augmentation = context.augmentation
+        self.feed = BatchBuilder(self.data.train, self.noise, self.augmentation, self.model.views)
         self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
         self.meter = Meter()
         self.memory = Memory()
@@ -144,6 +146,12 @@ class Trainer(ABC):
         if self.judge:
             self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER
             self.metadata = {**self.metadata, "judge": self.judge.name, "judge_pairs": judge.PAIRS}
+
+    def make_sampler(self) -> Sampler:
+        """Which examples are in a training batch: P classes of K examples if the model asks for it, else a permutation."""
+        if self.model.examples_per_class:
+            return ClassSampler(self.data.train, self.batch_size, self.seed, self.model.examples_per_class)
+        return Sampler(self.data.train, self.batch_size, self.seed, drop_last=self.drop_last)
 
     # -- learning -------------------------------------------------------------------------------------------------
 
@@ -167,11 +175,6 @@ class Trainer(ABC):
     def total_steps(self) -> int:
         """The number of steps of all stages, if none stops early."""
         return sum(stage.steps for stage in self.stages)
-
-    @property
-    def images_per_epoch(self) -> int:
-        """The number of training examples per epoch; smaller than the split if the last, smaller batch is left out."""
-        return min(len(self.data.train), self.steps_per_epoch * self.batch_size)
 
     def start_stage(self, stage: int) -> None:
         """Start a stage, with an empty memory."""
@@ -223,6 +226,11 @@ class Trainer(ABC):
 
     # -- figures and pictures -------------------------------------------------------------------------------------
 
+    def builder(self, split: Split) -> BatchBuilder:
+        """Batches of a split for figures and pictures: with the noise, and augmented only for a model of several views."""
+        augmentation = self.augmentation if self.model.views > 1 else None
+        return BatchBuilder(split, self.noise, augmentation, self.model.views)
+
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Named metrics of a batch, each (N,), one value per example; `evaluate_split` computes their means.
 
@@ -253,7 +261,7 @@ class Trainer(ABC):
             figures = self.evaluate_split(split)
         figures |= self.evaluate_metrics(split)
         if self.judge:
-            feed = BatchBuilder(self.data.split(split), self.noise)
+            feed = self.builder(self.data.split(split))
             rows = feed.split.rows if full else feed.split.spread(judge.VALIDATION_SAMPLES)
             self.metadata = {**self.metadata, "judge_examples": len(rows)}
             with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
@@ -262,7 +270,7 @@ class Trainer(ABC):
 
     def evaluate_metrics(self, split: str) -> dict[str, float]:
         """The model's own metrics, over a split."""
-        metrics, feed = self.model.metrics(), BatchBuilder(self.data.split(split), self.noise)
+        metrics, feed = self.model.metrics(), self.builder(self.data.split(split))
         with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             for batch in feed.sequential(generator) if metrics else ():
                 for metric in metrics:
@@ -271,7 +279,7 @@ class Trainer(ABC):
 
     def evaluate_split(self, split: str) -> dict[str, float]:
         """The means of `batch_metrics` over a split, in float32 with sums in float64; over the examples that have them."""
-        feed = BatchBuilder(self.data.split(split), self.noise)
+        feed = self.builder(self.data.split(split))
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
         with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
@@ -290,7 +298,7 @@ class Trainer(ABC):
         For a table with very few validation rows they are from the training split.
         """
         enough = 1 if self.model.spec.kind == "image" else PLOTTED
-        feed = BatchBuilder(self.data.validation if len(self.data.validation) >= enough else self.data.train, self.noise)
+        feed = self.builder(self.data.validation if len(self.data.validation) >= enough else self.data.train)
         with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             few = feed.batch(feed.split.spread(SHOWN), generator)
             yield Preview(generator, few, list(feed.sequential(generator, feed.split.spread(MEASURED))))

@@ -42,8 +42,8 @@ def test_only_0_and_1_are_seen_within_the_unit_interval(kind, tmp_path):
 def test_what_is_decided_once_is_kept_as_bytes(kind, tmp_path):
     for x in (LEVELS, LEVELS / 255):
         split = levels(tmp_path, x, binarize=kind).train
-        assert (split.x.dtype, split.scale) == (torch.uint8, 1)
-        assert split.x.unique().tolist() == [0, 1]
+        assert (split.target.x.dtype, split.target.scale) == (torch.uint8, 1)
+        assert split.target.x.unique().tolist() == [0, 1]
 
 
 def test_the_threshold_is_a_half(tmp_path):
@@ -51,7 +51,7 @@ def test_the_threshold_is_a_half(tmp_path):
     assert torch.equal(read(data).target[0].flatten(), (torch.arange(256) > 127).float())
     digits = Digits(root="nowhere", binarize="threshold", validation=0).open(CPU)
     plain = Digits(root="nowhere", validation=0).open(CPU)
-    assert torch.equal(digits.train.x, (plain.train.x >= 8).byte())
+    assert torch.equal(digits.train.target.x, (plain.train.target.x >= 8).byte())
 
 
 @pytest.mark.parametrize("kind", ["fixed", "dynamic"])
@@ -69,17 +69,17 @@ def test_fixed_is_the_same_in_every_run_and_depends_on_the_seed_of_the_data(tmp_
     torch.rand(5)
     monkeypatch.setattr(images, "CHUNK", 7 * 256)
     again, other = levels(tmp_path, binarize="fixed"), levels(tmp_path, binarize="fixed", seed=1)
-    assert torch.equal(first.train.x, again.train.x)
-    assert torch.equal(first.test.x, again.test.x)
+    assert torch.equal(first.train.target.x, again.train.target.x)
+    assert torch.equal(first.test.target.x, again.test.target.x)
     assert torch.equal(read(first, 0).target, read(first, 1).target)
-    assert 0.2 < (first.train.x != other.train.x).float().mean() < 0.45, "2p(1−p), a third on average"
+    assert 0.2 < (first.train.target.x != other.train.target.x).float().mean() < 0.45, "2p(1−p), a third on average"
 
 
 def test_an_image_keeps_its_fixed_bits_whatever_the_splits():
     def open(**options):
         return Digits(root="nowhere", binarize="fixed", **options).open(CPU)
 
-    assert torch.equal(open().train.x, open(validation=0, limit=100).train.x)
+    assert torch.equal(open().train.target.x, open(validation=0, limit=100).train.target.x)
 
 
 def test_dynamic_is_drawn_by_the_generator_at_each_reading(tmp_path):
@@ -87,7 +87,7 @@ def test_dynamic_is_drawn_by_the_generator_at_each_reading(tmp_path):
     first, again, other = (read(data, seed).target for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert 0.3 < (first != other).float().mean() < 0.36, "2p(1−p), a third on average"
-    assert torch.equal(data.train.x, levels(tmp_path).train.x), "the gray values stay"
+    assert torch.equal(data.train.target.x, levels(tmp_path).train.target.x), "the gray values stay"
 
 
 @pytest.mark.parametrize("kind", KINDS)

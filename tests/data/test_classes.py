@@ -44,9 +44,7 @@ def test_every_split_holds_the_chosen_classes_alone_renumbered(asked: list) -> N
     assert data.spec.classes == ("3", "7")
     for name in ("train", "validation", "test"):
         split = data.split(name)
-        assert torch.equal(
-            whole.test.y[split.rows] if name == "test" else whole.train.y[split.rows], 3 + 4 * split.labels(split.rows)
-        )
+        assert torch.equal(whole.split(name).labels(split.rows), 3 + 4 * split.labels(split.rows))
     counts = whole.test.labels(whole.test.rows).bincount()
     assert len(data.test) == counts[3] + counts[7]
 
@@ -56,7 +54,7 @@ def test_the_test_examples_of_the_others_are_kept_apart() -> None:
     assert sorted([*data.test.rows.tolist(), *data.held_out.rows.tolist()]) == whole.test.rows.tolist()
     assert data.held_out_classes == ("0", "1", "2", "4", "5", "6", "8", "9")
     names = [data.held_out_classes[i] for i in data.held_out.labels(data.held_out.rows)]
-    assert names == [str(i) for i in whole.test.y[data.held_out.rows].tolist()]
+    assert names == [str(i) for i in whole.test.sources["label"].x[data.held_out.rows].tolist()]
 
 
 def test_the_order_of_the_classes_is_the_one_asked_for() -> None:

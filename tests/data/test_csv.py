@@ -46,7 +46,7 @@ def test_numbers_and_labels_keep_their_rows(label, tmp_path):
     assert read(data) == EXPECTED
     assert (data.spec.name, data.spec.kind, data.spec.shape) == ("mine", "table", (2,))
     assert (data.spec.columns, data.spec.classes) == (("width", "height"), ("cat", "dog", "fox"))
-    assert data.test.y.bincount().tolist() == [1, 1, 1], "a tenth of each class"
+    assert data.test.sources["label"].x.bincount().tolist() == [1, 1, 1], "a tenth of each class"
 
 
 WRITTEN = {
@@ -76,7 +76,7 @@ def test_labels_may_stand_in_any_column(tmp_path):
 
 def test_without_a_label_every_column_is_a_number(tmp_path):
     data = table(tmp_path, "1,2\n3,4\n" * 10, header=False).open(CPU)
-    assert (data.train.y, data.spec.classes, data.spec.shape) == (None, (), (2,))
+    assert (data.train.labelled, data.spec.classes, data.spec.shape) == (False, (), (2,))
     assert data.spec.columns == ("column 0", "column 1")
 
 
@@ -94,14 +94,16 @@ def test_a_comma_or_a_line_break_in_quotes_is_part_of_a_label(tmp_path):
 def test_standardised_columns_have_their_names_and_units(tmp_path):
     data = table(tmp_path, TEXT, label="animal", standardize=True).open(CPU)
     assert data.spec.columns == ("width", "height")
-    assert np.allclose(data.spec.original(data.train.x)[:, 0] * -2, data.spec.original(data.train.x)[:, 1], atol=1e-5)
+    assert np.allclose(
+        data.spec.original(data.train.target.x)[:, 0] * -2, data.spec.original(data.train.target.x)[:, 1], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("text", [TEXT, TEXT[:-1]])
 def test_the_size_told_covers_the_loaded_arrays(text, tmp_path):
     dataset = table(tmp_path, text, label="animal")
     data = dataset.open(CPU)
-    kept = [tensor for split in (data.train, data.test) for tensor in (split.x, split.y)]
+    kept = [tensor for split in (data.train, data.test) for tensor in (split.target.x, split.sources["label"].x)]
     assert dataset.size() >= sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 

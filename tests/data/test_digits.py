@@ -19,7 +19,7 @@ def digits() -> Data:
 
 
 def images(split: Split) -> Counter:
-    return Counter(image.numpy().tobytes() for image in split.x[split.rows])
+    return Counter(image.numpy().tobytes() for image in split.target.x[split.rows])
 
 
 def test_all_1797_examples_are_in_exactly_one_split(digits):
@@ -42,19 +42,19 @@ def test_images_keep_their_labels(digits):
     known = load_digits()
     label_of = {image.astype("uint8").tobytes(): label for image, label in zip(known.images, known.target, strict=True)}
     for split in (digits.train, digits.validation, digits.test):
-        read = zip(split.x[split.rows], split.labels(split.rows), strict=True)
+        read = zip(split.target.x[split.rows], split.labels(split.rows), strict=True)
         assert all(label_of[image.numpy().tobytes()] == label for image, label in read)
 
 
 def test_the_test_split_is_a_fifth_of_each_class(digits):
     test = digits.test.labels(digits.test.rows).bincount()
-    whole = test + digits.train.y.bincount()
+    whole = test + digits.train.sources["label"].x.bincount()
     assert test.tolist() == [round(0.2 * count) for count in whole.tolist()]
 
 
 def test_the_test_split_does_not_depend_on_the_seed(digits):
     other = Digits(root="nowhere", seed=7).open(CPU)
-    assert torch.equal(other.test.x, digits.test.x)
+    assert torch.equal(other.test.target.x, digits.test.target.x)
     assert not torch.equal(other.train.rows, digits.train.rows)
 
 

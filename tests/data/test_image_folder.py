@@ -191,7 +191,7 @@ def test_32_bit_images_keep_their_values(make, expected, tmp_path):
     for i, x in enumerate(pixels):
         Image.fromarray(make(x)).save(tmp_path / f"{i}.tif")
     data = ImageFolder(root="", folder=str(tmp_path), test=0.5, validation=0).open(torch.device("cpu"))
-    kept = {x.numpy().tobytes() for split in (data.train, data.test) for x in split.x[split.rows]}
+    kept = {x.numpy().tobytes() for split in (data.train, data.test) for x in split.target.x[split.rows]}
     assert kept == {expected(x).tobytes() for x in pixels}
 
 

@@ -37,7 +37,7 @@ def seen(data) -> np.ndarray:
 
 def test_byte_images_are_parts_of_255(tmp_path):
     data = saved(tmp_path, x_train=BYTES, x_test=BYTES[:3]).open(CPU)
-    assert data.train.x.dtype == torch.uint8
+    assert data.train.target.x.dtype == torch.uint8
     assert np.allclose(seen(data)[:, 0], BYTES / 255)
     assert (data.spec.shape, data.spec.low, data.spec.high, data.spec.bounded) == ((1, 5, 4), 0, 1, True)
 
@@ -71,7 +71,7 @@ def test_channels_may_come_first_or_last(channels, last, tmp_path):
     stored = x.transpose(0, 2, 3, 1) if last else x
     data = saved(tmp_path, x_train=stored, x_test=stored[:3]).open(CPU)
     assert data.spec.shape == (channels, 5, 4)
-    assert np.array_equal(data.train.x.numpy(), x)
+    assert np.array_equal(data.train.target.x.numpy(), x)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.uint8])
@@ -95,14 +95,16 @@ def test_numbered_labels_with_gaps_become_classes(tmp_path):
     y = np.array([5, 10, 7] * 10)
     data = saved(tmp_path, x_train=BYTES, y_train=y, x_test=BYTES[:3], y_test=y[:3]).open(CPU)
     assert data.spec.classes == ("5", "7", "10")
-    assert data.test.y.tolist() == [0, 2, 1]
+    assert data.test.sources["label"].x.tolist() == [0, 2, 1]
 
 
 def test_a_share_of_each_class_is_set_aside_where_there_is_no_test(tmp_path):
     y = np.repeat([0, 1], [10, 20])
     data = saved(tmp_path, x_train=BYTES, y_train=y).open(CPU)
-    assert data.test.y.bincount().tolist() == [1, 2]
-    both = sorted([row.tobytes() for row in data.train.x.numpy()] + [row.tobytes() for row in data.test.x.numpy()])
+    assert data.test.sources["label"].x.bincount().tolist() == [1, 2]
+    both = sorted(
+        [row.tobytes() for row in data.train.target.x.numpy()] + [row.tobytes() for row in data.test.target.x.numpy()]
+    )
     assert both == sorted(row.tobytes() for row in BYTES)
 
 
@@ -110,7 +112,7 @@ def test_the_size_told_covers_the_loaded_arrays(tmp_path):
     table = np.abs(TABLE).astype(np.uint8).repeat(100, axis=0)
     dataset = saved(tmp_path, x_train=table, x_test=table)
     data = dataset.open(CPU)
-    assert dataset.size() >= sum(split.x.numel() * split.x.element_size() for split in (data.train, data.test))
+    assert dataset.size() >= sum(split.target.x.numel() * split.target.x.element_size() for split in (data.train, data.test))
 
 
 LARGE = np.where(np.arange(210).reshape(30, 7) == 17, 1e300, 0)

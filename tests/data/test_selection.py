@@ -142,4 +142,4 @@ def test_a_class_without_an_example_is_told(split):
     with pytest.raises(BadInput, match="--plus 4: the train split has no example of 4"):
         selection("4", "--plus", spec(*"0123456789")).rows(few, "train")
     with pytest.raises(BadInput, match="--plus 4: the train split has no labels; give a file of indices"):
-        selection("4", "--plus", spec(*"0123456789")).rows(replace(split, y=None), "train")
+        selection("4", "--plus", spec(*"0123456789")).rows(replace(split, sources={"target": split.target}), "train")

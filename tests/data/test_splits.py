@@ -113,7 +113,7 @@ def test_validation_counts_within_the_limit():
 
 def test_training_and_validation_share_one_array():
     data = Numbered().open(CPU)
-    assert data.train.x.data_ptr() == data.validation.x.data_ptr()
+    assert data.train.target.x.data_ptr() == data.validation.target.x.data_ptr()
 
 
 def test_rows_find_their_values_and_labels():

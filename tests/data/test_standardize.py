@@ -35,7 +35,7 @@ def test_training_columns_have_mean_0_and_deviation_1(tmp_path):
 def test_the_statistics_are_those_of_the_training_split_alone(limit, tmp_path):
     plain = opened(tmp_path, standardize=False, validation=30, limit=limit)
     spec = opened(tmp_path, validation=30, limit=limit).spec
-    x = plain.train.x[plain.train.rows].double().numpy()
+    x = plain.train.target.x[plain.train.rows].double().numpy()
     assert np.allclose(spec.mean, x.mean(0), rtol=1e-6)
     assert np.allclose(spec.std, x.std(0), rtol=1e-3)
     assert not np.allclose(spec.mean, TABLE.mean(0), rtol=1e-6)
@@ -44,7 +44,7 @@ def test_the_statistics_are_those_of_the_training_split_alone(limit, tmp_path):
 def test_what_validation_and_test_hold_does_not_matter(tmp_path):
     plain = opened(tmp_path, standardize=False)
     spoilt = TABLE.copy()
-    train = plain.train.x[plain.train.rows]
+    train = plain.train.target.x[plain.train.rows]
     learned = {row.tobytes() for row in train.numpy()}
     for row in spoilt:
         if row.astype(np.float32).tobytes() not in learned:
@@ -65,16 +65,16 @@ def test_original_undoes_it_in_every_split(tmp_path):
 def test_small_changes_on_a_large_offset_survive(tmp_path):
     seconds = 1.6e9 + np.arange(300.0)[:, None]
     data = opened(tmp_path, seconds, validation=0)
-    back = data.spec.original(torch.cat([data.train.x, data.test.x])).flatten().sort().values
+    back = data.spec.original(torch.cat([data.train.target.x, data.test.target.x])).flatten().sort().values
     assert np.abs(back.numpy() - seconds[:, 0]).max() < 1e-3, "float32 would be off by up to 64"
 
 
 @pytest.mark.parametrize("value", [0.1, 0.0, -1e9])
 def test_a_constant_column_becomes_0_and_comes_back(value, tmp_path):
     data = opened(tmp_path, np.column_stack([np.full(300, value), np.arange(300.0)]))
-    assert data.train.x[:, 0].abs().max() == 0
+    assert data.train.target.x[:, 0].abs().max() == 0
     assert data.spec.std[0] == 1
-    assert (data.spec.original(data.test.x)[:, 0] == value).all()
+    assert (data.spec.original(data.test.target.x)[:, 0] == value).all()
 
 
 def test_the_spec_travels_and_older_ones_still_load(tmp_path):

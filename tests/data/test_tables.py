@@ -48,8 +48,8 @@ def test_every_example_of_scikit_learn_is_in_exactly_one_split(cls, standardize)
 @pytest.mark.parametrize("cls", PEERS)
 def test_the_test_split_is_a_fifth_of_each_class_and_always_the_same(cls):
     first, other = opened(cls), opened(cls, seed=7, standardize=False)
-    assert first.test.y.bincount().tolist() == [round(0.2 * n) for n in np.bincount(PEERS[cls][1])]
-    assert np.allclose(first.spec.original(first.test.x), other.test.x, atol=1e-5)
+    assert first.test.sources["label"].x.bincount().tolist() == [round(0.2 * n) for n in np.bincount(PEERS[cls][1])]
+    assert np.allclose(first.spec.original(first.test.target.x), other.test.target.x, atol=1e-5)
     assert not torch.equal(first.train.rows, other.train.rows)
 
 
@@ -63,17 +63,17 @@ def test_the_points_depend_on_their_own_seed_alone(cls):
 @pytest.mark.parametrize("cls", PEERS)
 def test_the_size_is_that_of_the_loaded_arrays(cls):
     data = opened(cls)
-    kept = [tensor for split in (data.train, data.test) for tensor in (split.x, split.y)]
+    kept = [tensor for split in (data.train, data.test) for tensor in (split.target.x, split.sources["label"].x)]
     assert cls(root="nowhere").size() == sum(tensor.numel() * tensor.element_size() for tensor in kept)
 
 
 def test_points_lie_where_noise_and_factor_put_them():
     data = opened(Rings, noise=0, factor=0.25, points=400, standardize=False)
-    radius = data.train.x.norm(dim=1)
-    assert torch.allclose(radius, torch.tensor([1.0, 0.25])[data.train.y], atol=1e-6)
+    radius = data.train.target.x.norm(dim=1)
+    assert torch.allclose(radius, torch.tensor([1.0, 0.25])[data.train.sources["label"].x], atol=1e-6)
     assert data.spec.classes == ("outer", "inner")
     moons = opened(Moons, noise=0, points=400, standardize=False).train
-    upper = moons.x[moons.y == 0]
+    upper = moons.target.x[moons.sources["label"].x == 0]
     assert torch.allclose(upper.norm(dim=1), torch.ones(len(upper)), atol=1e-6)
     assert upper[:, 1].min() > -1e-6
 
@@ -82,7 +82,7 @@ def test_blobs_have_a_class_a_center_and_its_spread():
     data = opened(Blobs, centers=3, noise=0.5, points=6000, standardize=False)
     assert data.spec.classes == ("0", "1", "2")
     for c in range(3):
-        assert torch.allclose(data.train.x[data.train.y == c].std(0), torch.tensor(0.5), rtol=0.1)
+        assert torch.allclose(data.train.target.x[data.train.sources["label"].x == c].std(0), torch.tensor(0.5), rtol=0.1)
 
 
 def test_columns_have_names():

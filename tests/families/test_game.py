@@ -8,11 +8,11 @@ import torch
 from conftest import QUIET, built, train
 from PIL import Image
 
-from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.families.gan.health import WINDOW, TrainingMonitor
 from nnlab.families.gan.networks import chosen, interpolated
-from nnlab.families.gan.trainer import GameTrainer, gradient_penalty_of, split
+from nnlab.families.gan.trainer import GameTrainer, gradient_penalty_of
 
 SMALL = ["model=dcgan", "model.channels=[4,8]", "model.latent_dim=4", "data.limit=250", "trainer.batch_size=16", *QUIET]
 
@@ -55,14 +55,6 @@ def test_what_samples_is_the_average_of_the_weights() -> None:
     assert torch.equal(model.decode(z), model.generator(z))
     model.generator[0].weight.data.zero_()
     assert not torch.equal(model.decode(z), model.generator(z))
-
-
-def test_parts_of_a_batch_are_its_examples_each_once() -> None:
-    x, label = torch.arange(10.0)[:, None], torch.arange(10)
-    parts = split(Batch(x, x, None, label), 3)
-    assert [len(part) for part in parts] == [4, 3, 3]
-    assert torch.equal(torch.cat([part.target for part in parts]), x)
-    assert torch.equal(torch.cat([part.label for part in parts]), label)
 
 
 def test_the_penalty_is_that_of_each_example_alone_with_an_epsilon_of_its_own() -> None:

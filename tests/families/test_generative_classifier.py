@@ -45,7 +45,7 @@ def test_an_empty_class_is_named() -> None:
     np.savez("gap.npz", x_train=np.random.default_rng(0).normal(size=(40, 2)), y_train=np.arange(40) % 2)
     experiment = built("model=generative_classifier", "data=npz", "data.root=.", "data.file=gap.npz")
     split = experiment.data.train
-    split.y[split.y == 1] = 0
+    split.sources["label"].x[split.sources["label"].x == 1] = 0
     with pytest.raises(BadInput, match="no training example of class 1"):
         experiment.model.init_from_data(split)
 

@@ -10,7 +10,7 @@ from conftest import built, shared_data
 from sklearn.cluster import KMeans as Peer
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from nnlab.data.split import Split
+from nnlab.data.source import Resident
 
 
 def points(experiment) -> np.ndarray:
@@ -99,13 +99,13 @@ def test_a_split_is_read_once_for_all_its_figures(monkeypatch: pytest.MonkeyPatc
     model, part = experiment.model, experiment.data.validation
     model.init_from_data(experiment.data.train)
     read = []
-    values = Split.values
-    monkeypatch.setattr(Split, "values", lambda self, rows: read.append(len(rows)) or values(self, rows))
+    raw = Resident.raw
+    monkeypatch.setattr(Resident, "raw", lambda self, rows: (self is part.target and read.append(len(rows))) or raw(self, rows))
     for _ in range(2):  # nothing is left of the evaluation before
         read.clear()
         figures = experiment.trainer.evaluate("validation")
         assert sum(read) == len(part)
-        clusters = model.assign(values(part, part.rows))
+        clusters = model.assign(part.values(part.rows))
         assert figures["nmi"] == pytest.approx(normalized_mutual_info_score(part.labels(part.rows), clusters))
         assert figures["ari"] == pytest.approx(adjusted_rand_score(part.labels(part.rows), clusters))
 

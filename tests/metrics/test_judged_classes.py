@@ -61,7 +61,7 @@ class Obedient(Sampler):
 def judged(model: Model, counts: torch.Tensor = COUNTS) -> dict[str, float]:
     label = torch.arange(CLASSES).repeat_interleave(counts)
     x = of(label, torch.Generator().manual_seed(1))
-    split = Split(x, label, torch.arange(len(x)), 1.0)
+    split = Split.of(x, label, torch.arange(len(x)), 1.0)
     feed = BatchBuilder(split)
     return Judge(Oracle(SPEC), SPEC, "oracle").figures(model, feed, feed.split.rows, torch.Generator().manual_seed(0))
 

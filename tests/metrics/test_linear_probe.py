@@ -17,7 +17,7 @@ def drawn(labels: torch.Tensor, n: int, seed: int = 0) -> torch.Tensor:
 
 
 def feed(x: torch.Tensor, dynamic_binarization: bool = False) -> BatchBuilder:
-    return BatchBuilder(Split(x, None, torch.arange(len(x)), 1, dynamic_binarization))
+    return BatchBuilder(Split.of(x, None, torch.arange(len(x)), 1, dynamic_binarization))
 
 
 @pytest.mark.parametrize("n", [3, 10, 100, 299])

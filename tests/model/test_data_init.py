@@ -16,7 +16,7 @@ from nnlab.nn.mlp import mlp_decoder
 N = 2500  # more than one batch
 BYTES = torch.randint(0, 256, (N, 2, 4, 6), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 ROWS = torch.arange(0, N, 2)
-SPLIT = Split(BYTES, None, ROWS, 1 / 255)
+SPLIT = Split.of(BYTES, None, ROWS, 1 / 255)
 SPEC = DataSpec("bytes", "image", (2, 4, 6))
 
 

@@ -229,7 +229,7 @@ def test_a_fixed_sigma_is_what_it_is_and_nothing_that_is_learned():
 
 
 def split(stored: torch.Tensor, scale: float, dynamic_binarization: bool = False) -> Split:
-    return Split(stored, None, torch.arange(len(stored)), scale, dynamic_binarization)
+    return Split.of(stored, None, torch.arange(len(stored)), scale, dynamic_binarization)
 
 
 def test_bernoulli_is_a_likelihood_of_bits_alone():
@@ -237,7 +237,7 @@ def test_bernoulli_is_a_likelihood_of_bits_alone():
         split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1 / 255),
         split(torch.zeros(2, 1, 3, 3, dtype=torch.uint8), 1.0),
     )
-    drawn = split(gray.x, 1 / 255, dynamic_binarization=True)
+    drawn = split(gray.target.x, 1 / 255, dynamic_binarization=True)
     assert [why_without_log_p(Bernoulli(), s) is None for s in (gray, bits, drawn)] == [False, True, True]
     assert [why_without_log_p(ContinuousBernoulli(), s) is None for s in (gray, bits, drawn)] == [True, False, False]
     assert [why_without_log_p(likelihood_for(IMAGE, "gaussian"), s) is None for s in (gray, bits, drawn)] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
 from conftest import built, config_of, earlier_run, trainer_class
@@ -84,6 +85,16 @@ def test_a_captured_step_is_the_eager_step(taped, model):
     assert set(captured._graphed.launches) == {(1, 48), (2, 48)} | rest
     eager.meter.look(), captured.meter.look()
     assert captured.meter.window.take() == pytest.approx(eager.meter.window.take(), rel=1e-4)
+
+
+def test_examples_in_a_file_are_copied_before_each_launch(taped, own_folder):
+    np.savez("mine.npz", x_train=np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8))
+    stored = ("model=ae", "data=npz", "data.root=.", "data.file=mine.npz", "data.storage=disk", "noise=masking")
+    eager, captured = (trainer(*stored, f"trainer.graph={choice}") for choice in ("none", "always"))
+    steps = 2 * eager.steps_per_epoch + 2
+    assert same(train(eager, steps), train(captured, steps), 2e-6)
+    assert not captured.notices
+    assert {(1, 48), (2, 48)} <= set(captured._graphed.launches)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

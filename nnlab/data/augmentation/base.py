@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -25,3 +26,9 @@ class Augmentation(ABC):
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(N, *shape) → the same shape, each example changed in its own way."""
+
+    def together(self, images: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Images (N, …, H, W) of the same examples by name, all of one size: those of an example are changed by one draw."""
+        widths = [len(x[0]) for x in images.values()]
+        changed = self(torch.cat(list(images.values()), 1) if len(images) > 1 else next(iter(images.values())), generator)
+        return dict(zip(images, changed.split(widths, 1), strict=True))

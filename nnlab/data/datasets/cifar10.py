@@ -10,9 +10,8 @@ from typing import ClassVar
 import torch
 
 from nnlab.data.dataset import made_for
-
-from nnlab.data.split import Arrays
 from nnlab.data.images import Images
+from nnlab.data.split import Arrays
 from nnlab.errors import BadInput, because, one_line
 
 

@@ -9,8 +9,8 @@ from PIL import Image, UnidentifiedImageError
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.dataset import Share
-from nnlab.data.split import Arrays
 from nnlab.data.parts import with_test
+from nnlab.data.split import Arrays
 from nnlab.data.table import Table
 from nnlab.errors import BadInput, one_line
 

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from nnlab.data.dataset import Share
-
-from nnlab.data.split import Arrays
 from nnlab.data.parts import classes_of, with_test
+from nnlab.data.split import Arrays
 from nnlab.data.table import Table
 from nnlab.errors import BadInput, one_line
 

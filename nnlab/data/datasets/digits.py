@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nnlab.data.split import Arrays
 from nnlab.data.images import Images
 from nnlab.data.parts import with_test
+from nnlab.data.split import Arrays
 
 COUNT = 1797
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.dataset import Share
-from nnlab.data.split import Arrays
 from nnlab.data.image_files import FORMATS, hidden, images_under, is_image, read_image
 from nnlab.data.images import Images
 from nnlab.data.parts import with_test
+from nnlab.data.split import Arrays
 from nnlab.errors import BadInput, printable
 
 Side = Annotated[int, AtLeast(1)]

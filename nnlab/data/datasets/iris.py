@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from nnlab.data.split import Arrays
 from nnlab.data.parts import with_test
+from nnlab.data.split import Arrays
 from nnlab.data.table import Table
 
 COUNT = 150

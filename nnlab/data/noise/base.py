@@ -2,6 +2,7 @@
 
 Each is called with a batch of clean values and a generator, on the device. It returns the corrupted values and a mask
 that is true where it changed them, both of the batch's shape. A pixel means all channels of a place; in a table, one column.
+One that changes the shape returns no mask, and `output` describes its values.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import torch
 from torch import Tensor
 
 from nnlab.config.constraints import Between
-from nnlab.data.spec import DataSpec
+from nnlab.data.spec import DataSpec, Part
 
 Share = Annotated[float, Between(0, 1)]
 
 
 class Noise(ABC):
-    """Base of the corruptions; built from the data's spec, whose `low` and `high` are the values that occur.
+    """Base of the corruptions; built from the data's spec. They change what a model sees: the part `input`.
 
     erases    whether the values under the mask are lost completely
     identity  whether it leaves every value as it is
+    part      of the values that it changes; `low` and `high` are the values that occur
     """
 
     erases: ClassVar[bool] = False
@@ -30,7 +32,13 @@ class Noise(ABC):
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec
-        self.low, self.high = spec.low, spec.high
+        self.part = spec.given
+        self.low, self.high = self.part.low, self.part.high
+
+    @property
+    def output(self) -> Part:
+        """The description of the corrupted values; by default that of the clean ones."""
+        return self.part
 
     @abstractmethod
     def __call__(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]: ...

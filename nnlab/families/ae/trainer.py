@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
 from nnlab.families.ae.pca_charts import loadings_chart, scores_plot, variance_chart
@@ -91,7 +90,7 @@ class LinearTrainer(AutoencoderTrainer):
         pca = PCA(self.model.spec, latent_dim=self.model.latent_dim).to(self.device)
         pca.init_from_data(self.data.train)
         with fork_rng(self.seed, self.device) as generator:
-            pca.fit(BatchBuilder(self.data.train, self.noise).sequential(generator))
+            pca.fit(self.builder(self.data.train).sequential(generator))
         return pca
 
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from nnlab.data.split import Split
 from nnlab.model import Model
 from nnlab.model.data_init import set_output_mean
 from nnlab.nn.mlp import Activation, Width
+from nnlab.nn.resize import enlarged
 from nnlab.nn.unet import UNetBackbone
 
 
@@ -25,12 +26,15 @@ class UNet(Model):
     u  a convolutional encoder and decoder. Each level of the encoder also passes its output to the same level of the decoder,
        so that detail is kept; there is no code.
 
+    A smaller x̃ is first enlarged (bicubic), and x̃ may have fewer channels than x: so it enlarges and colours images.
+
     u gives the image itself, not a correction of x̃: with σ a black background is exactly black, which gains a decibel.
 
     channels  of the levels; the first has the image's size, each next level half the side
     """
 
     trainer = "nnlab.families.ae.trainer:RestorationTrainer"
+    resizes = True
 
     def __init__(
         self,
@@ -40,7 +44,7 @@ class UNet(Model):
         activation: Activation = "relu",
     ) -> None:
         super().__init__(spec)
-        self.network = UNetBackbone(spec.shape, channels, activation)
+        self.network = UNetBackbone((spec.input.shape[0], *spec.shape[1:]), channels, activation, outputs=spec.shape[0])
 
     def init_from_data(self, split: Split) -> None:
         squashes = self.spec.in_unit_interval
@@ -48,7 +52,8 @@ class UNet(Model):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """x̂ = σ(u(x)), (N, *shape); without σ if the data are not within [0, 1]."""
-        output = self.network(self.check(x)).float()
+        x = self.check(x)
+        output = self.network(enlarged(x, (len(x[0]), *self.spec.shape[1:]))).float()
         return output.sigmoid() if self.spec.in_unit_interval else output
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

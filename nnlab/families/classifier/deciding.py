@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import BatchBuilder
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import classification
 from nnlab.metrics.calibration import expected_calibration_error
@@ -30,13 +29,13 @@ class Deciding(Trainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        if self.data.test.y is None:
+        if not self.data.test.labelled:
             name = self.model.spec.name
             raise BadInput(f"data: the test examples of {name} have no labels, which its metrics need; add them")
 
     def outputs(self, split: str) -> tuple[Tensor, Tensor]:
         """Logits (N, classes) and labels (N,) of a split, on the CPU."""
-        feed = BatchBuilder(self.data.split(split), self.noise)
+        feed = self.builder(self.data.split(split))
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             batches = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.sequential(generator)]
         logits, labels = zip(*batches, strict=True)

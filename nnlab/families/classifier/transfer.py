@@ -59,7 +59,7 @@ class Transfer(Classifier):
             encoder.model.load_state_dict(self.earlier.weights())
         if code_width(encoder.model) != encoder.width:
             raise BadInput(f"model.encoder: {self.earlier.run} has not reached its last stage; resume it first")
-        generator = torch.Generator(split.rows.device).manual_seed(0)  # for bits that are drawn again at each reading
+        generator = torch.Generator(split.device).manual_seed(0)  # for bits that are drawn again at each reading
         encoder.standardize(batch.input for batch in BatchBuilder(split).sequential(generator))
 
 

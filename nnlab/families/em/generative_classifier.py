@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
@@ -47,13 +48,13 @@ class GenerativeClassifier(PassModel):
     def init_from_data(self, split: Split) -> None:
         labels, problems = split.labels(split.rows), []
         for c, (name, mixture) in enumerate(zip(self.spec.classes, self.mixtures, strict=True)):
-            rows = split.rows[labels == c]
+            rows = split.at(labels == c)
             if not len(rows):
                 problems.append(f"data: no training example of class {name}; leave it out with data.classes, or add some")
             elif len(rows) < self.components:
                 problems.append(f"model.components: {self.components} components of {len(rows)} examples of class {name}")
             else:
-                mixture.init_from_data(Split(split.x, split.y, rows, split.scale, split.dynamic_binarization))
+                mixture.init_from_data(replace(split, rows=rows))
             self.shares[c] = len(rows) / len(split)
         if problems:
             raise BadInput(*problems)

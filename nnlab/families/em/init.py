@@ -11,19 +11,19 @@ from nnlab.data.split import Split
 
 def random_rows(split: Split, n: int) -> Tensor:
     """(n,) distinct rows of a split, all equally likely."""
-    return split.rows[torch.randperm(len(split))[:n].to(split.rows.device)]
+    return split.at(torch.randperm(len(split))[:n])
 
 
 def kmeans_plusplus(split: Split, clusters: int, starts: int = 1) -> Tensor:
     """(R, K, D) points of a split, R starts of k-means++: each next point has probability ∝ its squared
     distance from the nearest point so far (Arthur & Vassilvitskii 2007). If all these distances are 0, all are equally likely.
     """
-    n, device = len(split), split.rows.device
+    n, device = len(split), split.device
     nearest = torch.full((starts, n), torch.inf, dtype=torch.float64)
     places = torch.randint(n, (starts,))
-    centres = torch.empty(starts, clusters, split.x[0].numel(), device=device)
+    centres = torch.empty(starts, clusters, split.features, device=device)
     for j in range(clusters):
-        centres[:, j] = split.values(split.rows[places.to(device)]).flatten(1)
+        centres[:, j] = split.values(split.at(places)).flatten(1)
         place = 0
         for rows in split.rows.split(eval_batch_size(split)):
             x = split.values(rows).flatten(1)

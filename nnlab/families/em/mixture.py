@@ -103,7 +103,7 @@ class Mixture(PassModel):
             raise BadInput(f"model.components: {self.components} components of {len(split)} points")
         self.prepare(split)
         if self.init == "random":
-            every = torch.ones(self.components, dtype=torch.bool, device=split.rows.device)
+            every = torch.ones(self.components, dtype=torch.bool, device=split.device)
             self.renew(every, split.values(random_rows(split, self.components)).flatten(1))
             return
         self.maximise_over(split, clusters(split, self.spec, self.components))
@@ -218,7 +218,7 @@ def added(total: Statistics, own: Statistics) -> Statistics:
 
 def clusters(split: Split, spec: DataSpec, k: int) -> Tensor:
     """(N,) the clusters of a split's points by k-means."""
-    model = KMeans(spec, clusters=k, tolerance=1e-3).to(split.rows.device)
+    model = KMeans(spec, clusters=k, tolerance=1e-3).to(split.device)
     model.init_from_data(split)
     for _ in range(LLOYD):
         model.fit(clean_batches(split))

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.families.classifier.deciding import Deciding
 from nnlab.families.em.gmm import GMM
@@ -83,7 +82,7 @@ class ClusterTrainer(PassTrainer):
         if labels is None or not self.model.spec.classes:
             return {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            clusters = [self.model.assign(batch.target) for batch in BatchBuilder(part, self.noise).sequential(generator)]
+            clusters = [self.model.assign(batch.target) for batch in self.builder(part).sequential(generator)]
         return {"confusion": clusters_chart(torch.cat(clusters), labels, k, self.model.spec.classes)}
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
 from nnlab.families.gan.base import Adversarial, Objects, Play
@@ -126,7 +125,7 @@ class GameTrainer(GradientTrainer):
 
     def parts(self, batch: Batch) -> list[Batch]:
         """Parts of a batch, one per update of the discriminator; fewer if there are not two examples for each."""
-        return split(batch, max(1, min(self.settings.discriminator.n_critic, len(batch) // 2)))
+        return batch.tensor_split(max(1, min(self.settings.discriminator.n_critic, len(batch) // 2)))
 
     def play(self, batch: Batch) -> Play:
         """The tensors of the game for a batch, under autocast, with instance noise on the discriminator's inputs."""
@@ -224,7 +223,7 @@ class GameTrainer(GradientTrainer):
 
     def critic_statistics(self, split: str, generator: torch.Generator) -> dict[str, float]:
         """The discriminator's metrics on ANSWERS examples of a split, and on as many samples."""
-        feed = BatchBuilder(self.data.split(split), self.noise)
+        feed = self.builder(self.data.split(split))
         rows = feed.split.spread(MAX_CRITIC_EXAMPLES)
         self.metadata = {**self.metadata, "critic_examples": len(rows)}
         answers: tuple[list[Tensor], list[Tensor]] = ([], [])
@@ -240,7 +239,7 @@ class GameTrainer(GradientTrainer):
 
     def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:
         """The batches of a split (train, validation, test), in order; `generator` draws the noise on them."""
-        return BatchBuilder(self.data.split(split), self.noise).sequential(generator)
+        return self.builder(self.data.split(split)).sequential(generator)
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model = self.model
@@ -258,13 +257,6 @@ class GameTrainer(GradientTrainer):
         if can(model, Encodes) and can(model, Decodes):
             pictures |= motion(model, model.latent(view.batches))
         return pictures
-
-
-def split(batch: Batch, parts: int) -> list[Batch]:
-    """A batch in this many parts of nearly equal size."""
-    names = ("input", "target", "mask", "label")
-    pieces = {name: getattr(batch, name).tensor_split(parts) for name in names if getattr(batch, name) is not None}
-    return [Batch(**{name: piece[i] for name, piece in pieces.items()}) for i in range(parts)]
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import BatchBuilder
 from nnlab.data.images import bernoulli
 from nnlab.data.spec import Batch
 from nnlab.families.rbm.energy import Statistics, difference
@@ -158,7 +157,7 @@ class ContrastiveTrainer(StatisticsTrainer):
         figures = super().evaluate_split(split)
         train = self.data.train
         if split != "train":
-            feed, total = BatchBuilder(train, self.noise), 0.0
+            feed, total = self.builder(train), 0.0
             rows = train.spread(COMPARED)
             with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
                 for batch in feed.sequential(generator, rows):
@@ -210,7 +209,7 @@ class RBMTrainer(ContrastiveTrainer):
         options, rbm = self.settings.likelihood, self.model
         if options.method is None:
             return {}
-        feed = BatchBuilder(self.data.split(split), self.noise)
+        feed = self.builder(self.data.split(split))
         with fork_rng(self.seed, self.device) as generator, evaluating(rbm):
             free_energy = torch.cat([rbm.free_energy(self.drawn(batch, generator)) for batch in feed.sequential(generator)])
             mean = -free_energy.double().mean().item()
@@ -278,7 +277,7 @@ class DBNTrainer(ContrastiveTrainer):
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         if step == 0 and self.stage:  # the RBM below is trained now
             with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-                batches = BatchBuilder(self.data.train, self.noise).sequential(generator)
+                batches = self.builder(self.data.train).sequential(generator)
                 self.model.start_layer(self.stage, (batch.target for batch in batches))
         return super().train(step, n, stop)
 

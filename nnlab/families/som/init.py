@@ -37,7 +37,7 @@ def plane(split: Split, lattice: Lattice) -> Tensor:
 
 def samples(split: Split, lattice: Lattice) -> Tensor:
     """(U, D) distinct examples."""
-    rows = split.rows[torch.randperm(len(split))[: lattice.size].to(split.rows.device)]
+    rows = split.at(torch.randperm(len(split))[: lattice.size])
     return split.values(rows).flatten(1)
 
 

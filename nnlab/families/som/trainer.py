@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
 from nnlab.families.som import updates
@@ -56,7 +55,6 @@ class MapTrainer(Trainer):
         longer = max(self.model.lattice.rows, self.model.lattice.columns)
         self.radius = options.radius and options.radius.of(longer)
         self.metadata = {**self.metadata, "distance": self.model.distance, "distortion_radius": self.last_radius}
-        self._order: tuple[int, Tensor] | None = None
         self.footage = ModelHistory(self.model, self.frame, lambda: self.epoch)
 
     def check(self, options: MapOptions) -> None:
@@ -94,13 +92,6 @@ class MapTrainer(Trainer):
         t = self.share(step)
         return {name: decay.at(t) for name, decay in (("rate", self.rate), ("radius", self.radius)) if decay}
 
-    def rows(self, step: int) -> Tensor:
-        """The rows of the training set for a step, (B,); the order is new in each epoch."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, self.feed.permutation(self.seed, epoch))
-        return self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
-
     @torch.no_grad()
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         if step == 0 and is_2d(self.model.spec):
@@ -108,7 +99,7 @@ class MapTrainer(Trainer):
         for i in range(step, step + n):
             if stop():
                 return i - step
-            x = self.feed.batch(self.rows(i), self.generator).target.flatten(1)
+            x = self.feed.batch(self.sampler.rows(0, i), self.generator).target.flatten(1)
             self.meter.add({"quantization_error": self.move(i, x).mean()}, len(x))
         return n
 
@@ -161,7 +152,7 @@ class MapTrainer(Trainer):
         """The winners and labels of the validation split, if there is one, on the CPU."""
         part = self.data.validation if len(self.data.validation) else self.data.train
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            units = [self.model.assign(batch.target).cpu() for batch in BatchBuilder(part, self.noise).sequential(generator)]
+            units = [self.model.assign(batch.target).cpu() for batch in self.builder(part).sequential(generator)]
         labels = part.labels(part.rows)
         return torch.cat(units), None if labels is None else labels.cpu()
 

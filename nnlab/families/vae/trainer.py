@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
 from nnlab.families.vae.options import USUAL, VariationalOptions
@@ -47,7 +46,7 @@ class VAETrainer(GradientTrainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        if can(self.model, SamplesClasses) and self.data.test.y is None:
+        if can(self.model, SamplesClasses) and not self.data.test.labelled:
             name = self.model.spec.name
             raise BadInput(f"data: the test examples of {name} have no labels, which its metrics need; add them")
         self.metadata = {**self.metadata, "estimator": f"{self.model.k} z per image", "samples": self.model.k}
@@ -87,7 +86,7 @@ class VAETrainer(GradientTrainer):
     def evaluate_split(self, split: str) -> dict[str, float]:
         figures = super().evaluate_split(split)
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            batches = BatchBuilder(self.data.split(split), self.noise).sequential(generator)
+            batches = self.builder(self.data.split(split)).sequential(generator)
             posteriors = [self.model.posterior(batch.input, batch.label) for batch in batches]
         return {**figures, **aggregate_figures(*map(torch.cat, zip(*posteriors, strict=True)))}
 
@@ -101,7 +100,7 @@ class VAETrainer(GradientTrainer):
 
         For a model of images given their classes it is log p(x|y).
         """
-        feed = BatchBuilder(self.data.split(split), self.noise)
+        feed = self.builder(self.data.split(split))
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             estimates = [
                 importance_sampled(self.model, batch, self.samples, self.chunk, generator)

@@ -1,0 +1,107 @@
+"""Which rows of a split are in a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nnlab.data.split import Split
+from nnlab.errors import BadInput
+
+STAGE_STRIDE = 2**32  # more epochs than a stage has, so that each stage has its own orders
+
+
+class Sampler:
+    """Batches of the rows of a split: a new permutation in each epoch.
+
+    The order depends only on the seed, the stage and the epoch. So a run that resumes in the middle of an epoch, or with more
+    epochs, sees the same batches.
+
+    drop_last  whether a last, smaller batch of an epoch is left out, if it is not the only one
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int, *, drop_last: bool = False) -> None:
+        self.split, self.batch_size, self.seed = split, batch_size, seed
+        whole, rest = divmod(len(split), batch_size)
+        self.steps_per_epoch = whole + (rest > 0 and not (whole and drop_last))
+        self._order: tuple[int, int, Tensor] | None = None
+
+    @property
+    def images_per_epoch(self) -> int:
+        """The number of examples per epoch; smaller than the split if the last, smaller batch is left out."""
+        return min(len(self.split), self.steps_per_epoch * self.batch_size)
+
+    def order(self, stage: int, epoch: int) -> Tensor:
+        """(n,) the rows in the order of an epoch of a stage."""
+        if self._order is None or self._order[:2] != (stage, epoch):
+            self._order = (stage, epoch, self.drawn(hash_seed(self.seed, epoch + stage * STAGE_STRIDE)))
+        return self._order[2]
+
+    def drawn(self, seed: int) -> Tensor:
+        """(n,) the rows in a random order, by this seed."""
+        rows = self.split.rows
+        return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
+
+    def rows(self, stage: int, step: int) -> Tensor:
+        """The rows of the batch of a step (from 0) of a stage."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        return self.order(stage, epoch)[self.part(position)]
+
+    def sequential(self, step: int) -> Tensor:
+        """The rows of the batch of a step, in the order of the file: what a pass over the split needs."""
+        return self.split.rows[self.part(step % self.steps_per_epoch)]
+
+    def part(self, position: int) -> slice:
+        """The places of a batch within an epoch."""
+        return slice(position * self.batch_size, (position + 1) * self.batch_size)
+
+
+class ClassSampler(Sampler):
+    """Batches of P classes with K examples each, for metric learning (Hermans et al. 2017, "In defense of the triplet loss").
+
+    The P classes of a batch differ. A class is drawn as often as its examples last; one with fewer than K is never drawn.
+
+    each  K; P is batch_size / K
+    """
+
+    def __init__(self, split: Split, batch_size: int, seed: int, each: int) -> None:
+        """Raises BadInput if batches of this kind are impossible."""
+        super().__init__(split, batch_size, seed, drop_last=True)
+        if not split.labelled:
+            raise BadInput("model: its batches are of classes, but the data have no labels")
+        if batch_size % each:
+            raise BadInput(f"trainer.batch_size: {batch_size} is no multiple of {each}, the examples per class in a batch")
+        self.each, self.classes = each, batch_size // each
+        labels = split.labels(split.rows).cpu()
+        rows = split.rows.cpu()
+        groups = [rows[labels == c] for c in labels.unique()]
+        self.groups = [group for group in groups if len(group) >= each]
+        if len(self.groups) < self.classes:
+            raise BadInput(
+                f"trainer.batch_size: {batch_size} is {self.classes} classes of {each} examples, "
+                f"but only {len(self.groups)} classes have so many; give at most {len(self.groups) * each}"
+            )
+
+    def drawn(self, seed: int) -> Tensor:
+        """(n,) the rows of an epoch's batches, P·K each."""
+        generator = torch.Generator().manual_seed(seed)
+        waiting: list[list[Tensor]] = [[] for _ in self.groups]  # the groups of K that are left, by class
+        batches = []
+        for _ in range(self.steps_per_epoch):
+            left = torch.tensor([len(groups) for groups in waiting], dtype=torch.float32)
+            if (left > 0).sum() < self.classes:
+                for c, rows in enumerate(self.groups):
+                    if not waiting[c]:
+                        shuffled = rows[torch.randperm(len(rows), generator=generator)]
+                        waiting[c] = list(shuffled[: len(rows) // self.each * self.each].split(self.each))
+                left = torch.tensor([len(groups) for groups in waiting], dtype=torch.float32)
+            chosen = torch.multinomial(left, self.classes, generator=generator)
+            batches += [waiting[c].pop() for c in chosen.tolist()]
+        return torch.cat(batches).to(self.split.rows.device)
+
+
+def hash_seed(seed: int, number: int) -> int:
+    """One seed from two numbers; (0, 1) and (1, 0) give independent seeds (the finalizer of splitmix64)."""
+    z = (seed * 0x9E3779B97F4A7C15 + number + 0xD1B54A32D192ED03) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    return (z ^ (z >> 31)) % 2**63

@@ -1,0 +1,52 @@
+"""Whether a model can learn from the parts of the examples that a dataset and a noise give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from nnlab.config import search
+from nnlab.config.build import target
+from nnlab.data.augmentation.base import Augmentation
+from nnlab.data.noise.base import Noise
+from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
+from nnlab.model import Model
+
+
+def seen_through(noise: Noise, spec: DataSpec) -> DataSpec:
+    """The data as a model sees them through a noise, which may change the shape of its input."""
+    if noise.output == spec.given:
+        return spec
+    return replace(spec, parts={**spec.parts, "corrupted": noise.output})
+
+
+def check_parts(model: type[Model], spec: DataSpec, noise: Noise, augmentation: Augmentation) -> None:
+    """Raise BadInput if the data lack a part that a model needs, or if its input has a shape that it cannot take."""
+    if model.views > 1 and augmentation.identity:
+        raise BadInput(f"model: {model.__name__} learns from {model.views} views of an example; add augmentation=affine")
+    lacking = next((part for part in model.needs if part not in spec), None)
+    if lacking:
+        able = shipped("data", lambda cls: lacking in cls.parts)
+        hint = f"data that have it: {', '.join(able)}" if able else "no dataset of nnlab has it, so give one of your own"
+        raise BadInput(f"model: {model.__name__} needs the part '{lacking}', which {spec.name} lacks; {hint}")
+    if spec.resizes and not model.resizes:
+        cause = type(noise).__name__ if noise.output.shape != spec.given.shape else spec.name
+        able = ", ".join(shipped("model", lambda cls: cls.resizes))
+        raise BadInput(
+            f"model: {model.__name__} takes inputs of the shape of its target, {shown(spec.shape)}, but {cause} gives it "
+            f"{shown(spec.input.shape)}; models that can: {able}"
+        )
+
+
+def shipped(group: str, has: Callable[[type], bool]) -> list[str]:
+    """The names of a group's configs whose class has a property."""
+    from omegaconf import OmegaConf
+
+    classes = {name: target(OmegaConf.load(path)["_target_"], group) for name, path in search.options(group).items()}
+    return [name for name, cls in classes.items() if has(cls)]
+
+
+def shown(shape: tuple[int, ...]) -> str:
+    """A shape as people write it: 3×32×32."""
+    return "×".join(map(str, shape))

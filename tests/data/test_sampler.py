@@ -1,0 +1,81 @@
+"""Which examples are in a batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nnlab.data.sampler import ClassSampler, Sampler, hash_seed
+from nnlab.data.split import Split
+from nnlab.errors import BadInput
+
+ROWS = torch.arange(3, 50, 2)
+SPLIT = Split.of(torch.zeros(50, 1), torch.arange(50) % 7, ROWS)
+
+
+def sampler(seed: int = 0, size: int = 5, **options) -> Sampler:
+    return Sampler(SPLIT, size, seed, **options)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 100])
+def test_an_epoch_holds_each_row_once(epoch: int) -> None:
+    steps = range(5 * epoch, 5 * epoch + 5)
+    assert torch.cat([sampler().rows(0, step) for step in steps]).sort().values.equal(ROWS)
+
+
+def test_an_order_depends_on_seed_stage_and_epoch_alone() -> None:
+    places = [(seed, stage, epoch) for seed in range(4) for stage in range(3) for epoch in range(4)]
+    orders = {(seed, *place): sampler(seed).order(*place).tolist() for seed, *place in places}
+    one = sampler(2)
+    one.order(1, 1)
+    torch.rand(7)
+    assert one.order(0, 3).tolist() == orders[2, 0, 3]
+    assert len({tuple(order) for order in orders.values()}) == len(places)
+
+
+@pytest.mark.parametrize(("size", "drop_last", "sizes"), [(5, False, [5, 5, 5, 5, 4]), (5, True, [5] * 4), (30, True, [24])])
+def test_a_last_smaller_batch_is_kept_or_left_out_but_never_the_only_one(size: int, drop_last: bool, sizes: list[int]) -> None:
+    batches = sampler(size=size, drop_last=drop_last)
+    assert [len(batches.rows(0, step)) for step in range(batches.steps_per_epoch)] == sizes
+    assert batches.images_per_epoch == sum(sizes)
+
+
+def test_a_pass_reads_the_file_in_its_order() -> None:
+    assert torch.cat([sampler().sequential(step) for step in range(5, 10)]).equal(ROWS)
+
+
+def test_a_batch_of_classes_holds_k_of_each_of_p_classes() -> None:
+    split = Split.of(torch.zeros(90, 1), torch.arange(90) % 9 + (torch.arange(90) == 0) * 9)  # class 9 has one example
+    batches = ClassSampler(split, 12, seed=3, each=4)
+    seen = []
+    for step in range(2 * batches.steps_per_epoch):
+        rows = batches.rows(0, step)
+        counts = split.labels(rows).bincount(minlength=10)
+        assert sorted(counts.tolist()) == [0] * 7 + [4] * 3
+        assert len(rows.unique()) == 12
+        seen.append(rows)
+    assert set(split.labels(torch.cat(seen)).tolist()) == set(range(9))
+    again = ClassSampler(split, 12, seed=3, each=4)
+    assert all(again.rows(0, step).equal(rows) for step, rows in enumerate(seen))
+
+
+def test_impossible_batches_of_classes_are_refused() -> None:
+    with pytest.raises(BadInput, match="batch_size: 10 is no multiple of 4"):
+        ClassSampler(SPLIT, 10, 0, 4)
+    with pytest.raises(BadInput, match="40 is 20 classes of 2 examples, but only 7 classes have so many; give at most 14"):
+        ClassSampler(SPLIT, 40, 0, 2)
+    with pytest.raises(BadInput, match="no labels"):
+        ClassSampler(Split.of(torch.zeros(9, 1)), 4, 0, 2)
+
+
+def test_hash_seed_separates_every_pair_of_small_numbers() -> None:
+    pairs = [(seed, number) for seed in range(100) for number in range(-2, 100)]
+    seeds = {hash_seed(*pair) for pair in pairs}
+    assert len(seeds) == len(pairs)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_hash_seed_changes_half_the_bits_from_one_number_to_the_next() -> None:
+    changed = [(hash_seed(0, i) ^ hash_seed(0, i + 1)).bit_count() for i in range(1000)]
+    assert abs(sum(changed) / 1000 - 63 / 2) < 1
+    assert (hash_seed(0, 1) ^ hash_seed(1, 0)).bit_count() > 15
