@@ -17,6 +17,7 @@ from nnlab.model.capabilities import (
 from nnlab.model.latent import Latent
 from nnlab.model.metric import Mean, Metric
 from nnlab.model.passes import PassModel, Statistics
+from nnlab.model.turn import Step, Turn
 
 __all__ = [
     "Classifies",
@@ -33,7 +34,9 @@ __all__ = [
     "SamplesClasses",
     "Scores",
     "Statistics",
+    "Step",
     "Tokenizes",
+    "Turn",
     "can",
     "code_width",
 ]

@@ -6,6 +6,7 @@ A model has only the mathematics: its loss in named terms, and capabilities. The
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.model.capabilities import Classifies, Encodes, Reconstructs, can
 from nnlab.model.metric import Metric
+from nnlab.model.turn import Step, Turn
 
 
 class Model(nn.Module):
@@ -89,3 +91,16 @@ class Model(nn.Module):
         `generator`.
         """
         raise NotImplementedError
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        """The modules that learn together, each group with an optimizer of its own; by default one player, the model."""
+        return {"": [self]}
+
+    def turns(self, batch: Batch, step: Step) -> Iterator[Turn]:
+        """The turns of an update. After each the players that have a loss make a step; then the next turn is computed.
+
+        By default one turn, which minimises the mean of `loss`. On a GPU all turns are captured as one CUDA graph: device code
+        alone, and nothing that depends on the data in Python.
+        """
+        terms = {name: term.mean() for name, term in step.losses(batch).items()}
+        yield Turn({"": terms["loss"]}, terms)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from itertools import chain
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
+from nnlab.model import Turn
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import StageLength
 from nnlab.training.diagnosis import first_not_finite
@@ -54,8 +57,18 @@ class GradientTrainer(Trainer):
         return self.model.parameters(), self.optimizer_node
 
     def parameter_groups(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
-        """The same for each player by name, in the order of their updates. A single player has no name."""
-        return {"": self.stage_parameters(stage)}
+        """The same for each player by name. A single player has no name, and its parameters depend on the stage."""
+        players = self.model.players()
+        if set(players) == {""}:
+            return {"": self.stage_parameters(stage)}
+        return {
+            name: (chain.from_iterable(part.parameters() for part in parts), self.optimizer_of(name))
+            for name, parts in players.items()
+        }
+
+    def optimizer_of(self, player: str) -> Mapping:
+        """The config node of a player's optimizer; by default the run's."""
+        return self.optimizer_node
 
     def start_stage(self, stage: int) -> None:
         super().start_stage(stage)
@@ -112,21 +125,42 @@ class GradientTrainer(Trainer):
         return n
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        """One update. Returns the means of the terms, scalars on the device."""
+        """One update: the model's turns. Returns their terms, scalars on the device; the last of those with the same name."""
+        terms: dict[str, Tensor] = {}
         with self.precision.step():
-            means = {name: term.mean() for name, term in self.losses(batch).items()}
-            means["loss"].backward()
-        self.optimizer_step()
-        return {name: mean.detach() for name, mean in means.items()}
+            for turn in self.turns(batch):
+                terms |= self.make(turn)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def turns(self, batch: Batch) -> Iterator[Turn]:
+        """The turns of an update with a batch."""
+        return self.model.turns(batch, self)
+
+    def make(self, turn: Turn) -> dict[str, Tensor]:
+        """Compute the gradients of a turn, then make a step of each of its players. Returns the terms.
+
+        Several players have the norm of each gradient among the terms.
+        """
+        terms, left = dict(turn.terms), len(turn.losses)
+        for name, loss in turn.losses.items():
+            left -= 1
+            loss.backward(inputs=self.players[name].parameters if name else None, retain_graph=left > 0)
+        for parameter, gradient in chain.from_iterable(turn.gradients.values()):
+            parameter.grad = gradient
+        for name in (*turn.losses, *turn.gradients):
+            if name:
+                terms[f"{name}_gradient"] = self.players[name].gradient_norm()
+            self.players[name].step(self.gradient_clip)
+        return terms
+
+    def forward(self) -> AbstractContextManager:
+        """The context of a forward pass in the run's precision."""
+        return self.precision.forward()
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The terms of a training batch, each (N,), computed in the run's precision."""
-        with self.precision.forward():
+        with self.forward():
             return self.loss_terms(batch, self.generator)
-
-    def optimizer_step(self) -> None:
-        """A step of the optimizer; it removes the gradients."""
-        self.player.step(self.gradient_clip)
 
     def changes(self) -> Iterator[Tensor]:
         """Every tensor that an update changes and the next one reads."""

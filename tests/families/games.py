@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nnlab.families.gan.base import Play
 from nnlab.families.gan.trainer import GameTrainer
+from nnlab.model import Turn
 
 SMALL = ["data=digits", "trainer.precision=float32", "trainer.batch_size=48", "trainer.show_every=never", "device=cpu"]
 
@@ -25,14 +26,31 @@ def round_of(trained: GameTrainer) -> Play:
     return trained.play(trained.feed.batch(trained.rows(0), trained.generator))
 
 
+def train_discriminator(trained: GameTrainer, play: Play) -> dict[str, Tensor]:
+    """The discriminator's turn with these tensors; its terms."""
+    return trained.make(trained.critic(trained.model.discriminate, play.real, play.fake))
+
+
+def answer(trained: GameTrainer, play: Play) -> dict[str, Tensor]:
+    """The turn of the others with these tensors; its terms."""
+    found = trained.model.answer(play, trained.objective)
+    return trained.make(Turn(found.losses, found.terms))
+
+
+def hold_still(trained: GameTrainer, monkeypatch) -> None:
+    """Gradients are computed, but nobody makes a step, which would remove them."""
+    for player in trained.players.values():
+        monkeypatch.setattr(player, "step", lambda clip: None)
+
+
 def gradients_of_answer(trained: GameTrainer, monkeypatch) -> tuple[Play, dict[str, Tensor | None]]:
     """A round, and the gradient of every parameter by name as those who play against the discriminator are about to move.
 
     The round is made twice: the gradients' own is used up.
     """
-    monkeypatch.setattr(trained, "step_player", lambda name, terms: None)
+    hold_still(trained, monkeypatch)
     state = trained.generator.get_state()
-    trained.answer(round_of(trained))
+    answer(trained, round_of(trained))
     trained.generator.set_state(state)
     return round_of(trained), {name: p.grad for name, p in trained.model.named_parameters() if p.requires_grad}
 

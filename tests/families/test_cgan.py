@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import built, small
+from games import answer, train_discriminator
 from scipy.stats import chisquare
 
 from nnlab.data.spec import Batch, DataSpec
@@ -82,11 +83,11 @@ def test_each_player_moves_in_its_turn_alone(objective: str) -> None:
 
     play = trainer.play(trainer.feed.batch(trainer.rows(0), trainer.generator))
     g, d = weights(net.generator), weights(net.discriminator)
-    trainer.train_discriminator(play)
+    train_discriminator(trainer, play)
     assert not any(moved(net.generator, g))
     assert all(moved(net.discriminator, d)), "the projections of the classes, too"
     d = weights(net.discriminator)
-    trainer.answer(play)
+    answer(trainer, play)
     assert not any(moved(net.discriminator, d))
     assert all(moved(net.generator, g))
 

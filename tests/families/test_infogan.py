@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import built, same_bits, small
+from games import answer, train_discriminator
 from scipy.stats import chisquare, kstest, norm
 from sklearn.metrics import log_loss, normalized_mutual_info_score
 from torch import nn
@@ -109,9 +110,9 @@ def test_the_features_learn_by_the_game_alone() -> None:
         trainer, net = experiment.trainer, experiment.model
         net.train()
         play = trainer.play(trainer.feed.batch(trainer.rows(0), trainer.generator))
-        trainer.train_discriminator(play)
+        train_discriminator(trainer, play)
         before = {name: value.clone() for name, value in net.discriminator.named_parameters()}
-        trainer.answer(play)
+        answer(trainer, play)
         assert same_bits(before, dict(net.discriminator.named_parameters()))
         moved.append(before)
     assert same_bits(*moved)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.networks import normalizes
 from nnlab.families.gan.objectives import Objective
-from nnlab.model import Model
+from nnlab.model import Model, Step, Turn
 from nnlab.nn.ema import ExponentialMovingAverage
 
 Objects = tuple[Tensor, ...]  # the discriminator's input for N examples: (N, *shape) images, and e.g. codes or labels
@@ -39,17 +39,39 @@ class Answer:
     terms: dict[str, Tensor]
 
 
+class Game(Step, Protocol):
+    """What the trainer of games offers to a model's turns."""
+
+    objective: Objective
+
+    def parts(self, batch: Batch) -> list[Batch]:
+        """Parts of a batch, one per update of a discriminator."""
+        ...
+
+    def play(self, batch: Batch) -> Play:
+        """The tensors of the game for a batch, with instance noise on the discriminator's inputs."""
+        ...
+
+    def critic(self, discriminate: Callable[..., Tensor], real: Objects, fake: Objects, name: str = "discriminator") -> Turn:
+        """A turn of a discriminator, which learns to separate data from samples."""
+        ...
+
+
 class Adversarial(Model):
     """Base of the models that learn by a game: min_G max_D E log D(x) + E log(1 − D(G(z))) (Goodfellow et al. 2014).
 
     A subclass defines the players (`players`), the discriminator's input (`play`, `discriminate`) and the losses of the other
     players (`answer`). Pictures, samples and metrics use running averages of the weights.
 
-    parts  the names of the averaged networks; `averaged` holds the averages
+    A game with other turns overrides `turns`.
+
+    parts    the names of the averaged networks; `averaged` holds the averages
+    critics  the names of the players that are discriminators
     """
 
     trainer = "nnlab.families.gan.trainer:GameTrainer"
     parts: ClassVar[tuple[str, ...]] = ("generator",)
+    critics: ClassVar[tuple[str, ...]] = ("discriminator",)
 
     def __init__(self, spec: DataSpec, **parts: nn.Module) -> None:
         super().__init__(spec)
@@ -62,6 +84,22 @@ class Adversarial(Model):
     def players(self) -> dict[str, list[nn.Module]]:
         """The discriminator and the players against it, by name, each with its parameters."""
         return {"discriminator": [self.discriminator], "generator": [self.generator]}
+
+    def turns(self, batch: Batch, game: Game) -> Iterator[Turn]:
+        """The discriminator's turns, each with a part of the batch, then a turn of all other players.
+
+        These learn from the samples of the discriminator's last turn, so they are made only once.
+        """
+        *first, last = game.parts(batch)
+        for part in first:
+            with torch.no_grad():
+                play = game.play(part)
+            yield game.critic(self.discriminate, play.real, play.fake)
+        play = game.play(last)
+        yield game.critic(self.discriminate, play.real, play.fake)
+        with game.forward():
+            answer = self.answer(play, game.objective)
+        yield Turn(answer.losses, answer.terms)
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
         """The tensors of the game for a batch."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies
 from nnlab.families.gan.options import GameOptions
 from nnlab.metrics.reconstruction import reconstruction_figures
-from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, can
+from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, Turn, can
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import Linear
 from nnlab.plotting.animation import ImageHistory
@@ -34,12 +33,13 @@ from nnlab.training.trainer import Preview, TrainerContext, evaluating
 MAX_CRITIC_EXAMPLES = 2000  # the discriminator is evaluated on at most this many examples of a split
 FILMED = 64  # samples per picture, always from the same noise
 PER_CLASS = 8
+Discriminate = Callable[..., Tensor]
 
 
 class GameTrainer(GradientTrainer):
     """The game: updates of the discriminator, then one update of each other player; each player has its own optimizer.
 
-    The generator learns from the samples of the discriminator's last update, so they are made only once.
+    The model says who plays and in which turns (`players`, `turns`); `critic` is the turn of any discriminator.
 
     Figures:
     discriminator_loss  the discriminator's loss, by trainer.objective
@@ -96,12 +96,9 @@ class GameTrainer(GradientTrainer):
                 f"give {how}, which adds a gradient penalty, or use {able}"
             )
 
-    def parameter_groups(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
-        nodes = {"discriminator": self.settings.discriminator.optimizer or self.optimizer_node}
-        return {
-            name: (chain.from_iterable(part.parameters() for part in parts), nodes.get(name, self.optimizer_node))
-            for name, parts in self.model.players().items()
-        }
+    def optimizer_of(self, player: str) -> Mapping:
+        own = self.settings.discriminator.optimizer if player in self.model.critics else None
+        return own or self.optimizer_node
 
     # -- the step -------------------------------------------------------------------------------------------------
 
@@ -111,17 +108,9 @@ class GameTrainer(GradientTrainer):
         return done
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        with self.precision.step():
-            parts = self.parts(batch)
-            for part in parts[:-1]:
-                with torch.no_grad():
-                    play = self.play(part)
-                self.train_discriminator(play)
-            play = self.play(parts[-1])
-            terms = self.train_discriminator(play)
-            terms |= self.answer(play)
+        terms = super().update(batch)
         self.model.update_average(self.settings.ema_decay)
-        return {name: term.detach() for name, term in terms.items()}
+        return terms
 
     def parts(self, batch: Batch) -> list[Batch]:
         """Parts of a batch, one per update of the discriminator; fewer if there are not two examples for each."""
@@ -129,7 +118,7 @@ class GameTrainer(GradientTrainer):
 
     def play(self, batch: Batch) -> Play:
         """The tensors of the game for a batch, under autocast, with instance noise on the discriminator's inputs."""
-        with self.precision.forward():
+        with self.forward():
             play = self.model.play(batch, self.generator)
         return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake))
 
@@ -142,49 +131,28 @@ class GameTrainer(GradientTrainer):
         sample_prior = torch.randn(first.shape, device=first.device, generator=self.generator)
         return (torch.addcmul(first, sample_prior, noise.value), *rest)
 
-    def train_discriminator(self, play: Play) -> dict[str, Tensor]:
-        """One update of the discriminator."""
-        real, fake = (tuple(part.detach() for part in objects) for objects in (play.real, play.fake))
-        with self.precision.forward():
-            r, f = self.model.discriminate(*real), self.model.discriminate(*fake)
+    def critic(self, discriminate: Discriminate, real: Objects, fake: Objects, name: str = "discriminator") -> Turn:
+        """A turn of a discriminator, which learns to separate data from samples; gradients do not reach who made them.
+
+        discriminate  D, of as many arguments as `real` and `fake` have: (N,) or, of a critic that judges patches, (N, …)
+        name          of the player; the terms of one with another name than `discriminator` begin with it
+        """
+        real, fake = (tuple(part.detach() for part in objects) for objects in (real, fake))
+        with self.forward():
+            r, f = discriminate(*real), discriminate(*fake)
         loss = self.objective.data(r).mean() + self.objective.samples(f).mean()
-        said_of_data, said_of_samples = accuracies(self.objective, r, f)
-        terms = {"discriminator_loss": loss, "real_accuracy": said_of_data, "fake_accuracy": said_of_samples}
+        real_accuracy, fake_accuracy = accuracies(self.objective, r, f)
+        terms = {"discriminator_loss": loss, "real_accuracy": real_accuracy, "fake_accuracy": fake_accuracy}
         weight = self.settings.discriminator.gradient_penalty
         if weight:
-            terms["gradient_penalty"] = self.penalty(real, fake)
+            share = torch.rand(len(real[0]), device=self.device, generator=self.generator)
+            terms["gradient_penalty"] = gradient_penalty_of(discriminate, real, fake, share)  # autocast has only two digits
             terms["weighted_penalty"] = weight * terms["gradient_penalty"]
             loss = loss + terms["weighted_penalty"]
         terms["diversity"] = spread(fake[0]) / spread(real[0]).clamp(min=1e-12)
-        self.backward_and_step("discriminator", loss, terms)
-        return terms
-
-    def penalty(self, real: Objects, fake: Objects) -> Tensor:
-        """The gradient penalty, outside autocast, where it would have only two digits."""
-        share = torch.rand(len(real[0]), device=self.device, generator=self.generator)
-        return gradient_penalty_of(self.model.discriminate, real, fake, share)
-
-    def answer(self, play: Play) -> dict[str, Tensor]:
-        """One update of each other player, all from the current weights."""
-        with self.precision.forward():
-            answer = self.model.answer(play, self.objective)
-        terms, left = dict(answer.terms), len(answer.losses)
-        for name, loss in answer.losses.items():
-            left -= 1
-            loss.backward(inputs=self.players[name].parameters, retain_graph=left > 0)
-        for name in answer.losses:
-            self.step_player(name, terms)
-        return terms
-
-    def backward_and_step(self, name: str, loss: Tensor, terms: dict[str, Tensor]) -> None:
-        """Update one player; gradients of the others are not computed."""
-        loss.backward(inputs=self.players[name].parameters)
-        self.step_player(name, terms)
-
-    def step_player(self, name: str, terms: dict[str, Tensor]) -> None:
-        """A step of one player's optimizer with the current gradients; the gradient's norm goes into `terms`."""
-        terms[f"{name}_gradient"] = self.players[name].gradient_norm()
-        self.players[name].step(self.gradient_clip)
+        if name != "discriminator":
+            terms = {f"{name}_{key.removeprefix('discriminator_')}": value for key, value in terms.items()}
+        return Turn({name: loss}, terms)
 
     def diagnose(self, step: int) -> str | None:
         batch = self.feed.batch(self.rows(step), self.generator)
@@ -274,7 +242,7 @@ def batch_statistics_mode(discriminator: nn.Module) -> Iterator[None]:
             buffer.copy_(before)
 
 
-def gradient_penalty_of(discriminate: Callable[..., Tensor], real: Objects, fake: Objects, share: Tensor) -> Tensor:
+def gradient_penalty_of(discriminate: Discriminate, real: Objects, fake: Objects, share: Tensor) -> Tensor:
     """E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) x̃ with ε (N,), a scalar (Gulrajani et al. 2017).
 
     For a pair the gradient is with respect to both; integers (labels) are the same for x and x̃.
@@ -284,7 +252,9 @@ def gradient_penalty_of(discriminate: Callable[..., Tensor], real: Objects, fake
         for a, b in zip(real, fake, strict=True)
     ]
     moved = [x for x in between if x.requires_grad]
-    gradients = torch.autograd.grad(discriminate(*between).sum(), moved, create_graph=True)
+    said = discriminate(*between)
+    said = said.flatten(1).mean(1) if said.ndim > 1 else said  # one number per example, also of a critic of patches
+    gradients = torch.autograd.grad(said.sum(), moved, create_graph=True)
     norm = torch.cat([g.flatten(1) for g in gradients], 1).norm(dim=1)
     return (norm - 1).square().mean()
 

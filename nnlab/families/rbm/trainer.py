@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from nnlab.families.rbm.rbm import RBM, centred
 from nnlab.families.rbm.show import chains_picture, filters_picture, gibbs_picture
 from nnlab.metrics import partition
 from nnlab.metrics.reconstruction import reconstruction_figures
+from nnlab.model import Turn
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
@@ -57,14 +58,12 @@ class StatisticsTrainer(GradientTrainer):
         """The machine that learns."""
         return self.model
 
-    @torch.no_grad()
-    def update(self, batch: Batch) -> dict[str, Tensor]:
-        with self.precision.step():
+    def turns(self, batch: Batch) -> Iterator[Turn]:
+        """One turn, with a ready-made gradient: that of −log p, which an optimizer descends."""
+        with torch.no_grad():
             terms, gradient = self.contrastive_gradient(batch)
-        for name, value in gradient.items():
-            self.machine.get_parameter(name).grad = value.neg_()
-        self.optimizer_step()
-        return terms
+            pairs = [(self.machine.get_parameter(name), value.neg_()) for name, value in gradient.items()]
+        yield Turn(terms=terms, gradients={"": pairs})
 
 
 def exclude_biases_from_decay(optimizer: torch.optim.Optimizer) -> None:

@@ -1,0 +1,11 @@
+"""Images in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.peers.storage.work import updates
+
+
+def prepare() -> dict[str, Callable[[], float]]:
+    return {"memory, 60,000 images": updates("memory")}
