@@ -18,7 +18,7 @@ from nnlab.data.classes import choose
 from nnlab.data.identity import digest, splits_digest
 from nnlab.data.source import FileArray, Mapped, Resident, Source, extremes
 from nnlab.data.spec import DataSpec
-from nnlab.data.split import Arrays, Data, Split
+from nnlab.data.split import Arrays, Data, Other, Split
 from nnlab.errors import BadInput
 
 Share = Annotated[float, Between(0, 0.9)]
@@ -106,11 +106,22 @@ class Dataset(ABC):
         tested = sources(arrays, "test", device)
         parts = ((learned, train), (learned, validation), (tested, test), (tested, others))
         splits = [Split(source, place(rows, source["target"]), arrays.dynamic_binarization) for source, rows in parts]
+        for name in (name for name, other in arrays.others.items() if not other.paired):
+            rows = self._unpaired_rows(arrays.others[name], len(validation) / (len(train) + len(validation)), generator)
+            for split, own in zip(splits, rows, strict=True):
+                split.unpaired[name] = place(own, split.sources[name])
         return Data(spec, *splits, selected.held_out_classes, tuple(self.remarks))
 
     def read_from_disk(self) -> bool:
         """Leave the examples on the disk and read them as needed, if this dataset can; else False."""
         return False
+
+    def _unpaired_rows(self, other: Other, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rows of another set of examples for the four splits; validation gets the same share of it as of the target."""
+        order = torch.randperm(len(other.train), generator=generator)[: self.limit]
+        held = round(share * len(order))
+        test = self._some(torch.arange(len(other.test)), generator)
+        return order[held:].sort().values, order[:held].sort().values, test, test
 
     def _some(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """At most `limit` of the rows, in the order of the file."""
@@ -164,7 +175,7 @@ def sources(arrays: Arrays, name: Literal["train", "test"], device: torch.device
 def check_rows(arrays: Arrays, name: str) -> None:
     """Raise BadInput unless every part has one row for each example."""
     for key, other in arrays.others.items():
-        for which in ("train", "test"):
+        for which in ("train", "test") if other.paired else ():
             rows, expected = len(getattr(other, which)), len(getattr(arrays, f"x_{which}"))
             if rows != expected:
                 raise BadInput(f"data: {name} has {rows:,} rows of {key} for {expected:,} {which} examples; each needs one")

@@ -38,9 +38,16 @@ class Sampler:
         return self._order[2]
 
     def drawn(self, seed: int) -> Tensor:
-        """(n,) the rows in a random order, by this seed."""
-        rows = self.split.rows
-        return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
+        """(n,) the rows in a random order, by this seed; with unpaired parts (n, 1 + parts), a column for each.
+
+        A longer part shows other rows in each epoch, a shorter one is shuffled anew as often as it is used up.
+        """
+        own = shuffled(self.split.rows, seed)
+        columns = [own]
+        for i, rows in enumerate(self.split.unpaired.values(), start=1):
+            times = -(-len(own) // len(rows))
+            columns.append(torch.cat([shuffled(rows, hash_seed(seed, i + STAGE_STRIDE * j)) for j in range(times)])[: len(own)])
+        return torch.stack([column.to(own.device) for column in columns], 1) if self.split.unpaired else own
 
     def rows(self, stage: int, step: int) -> Tensor:
         """The rows of the batch of a step (from 0) of a stage."""
@@ -98,6 +105,11 @@ class ClassSampler(Sampler):
             chosen = torch.multinomial(left, self.classes, generator=generator)
             batches += [waiting[c].pop() for c in chosen.tolist()]
         return torch.cat(batches).to(self.split.rows.device)
+
+
+def shuffled(rows: Tensor, seed: int) -> Tensor:
+    """(n,) the rows in a random order, by this seed."""
+    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)).to(rows.device)]
 
 
 def hash_seed(seed: int, number: int) -> int:

@@ -18,12 +18,14 @@ class Other:
 
     train, test  (N, …) uint8, float32 or int64, one row for each row of the target
     scale        the value for a model is the stored value times `scale`
+    paired       whether row i belongs to row i of the target; else it is another set of examples, of any length
     """
 
     part: Part
     train: Tensor | FileArray
     test: Tensor | FileArray
     scale: float = 1.0
+    paired: bool = True
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Split:
 
     sources  the parts by name, as `target` and `label`; one row is one example in all of them
     rows     (n,) int64, into the sources
+    unpaired  rows (m,) int64 of each part that does not belong to the target row by row; their number is another
     dynamic_binarization  a value is the probability of a 1: `values` returns the probabilities, and each reading of a batch
                           draws bits from them
     """
@@ -67,6 +70,7 @@ class Split:
     sources: dict[str, Source]
     rows: Tensor
     dynamic_binarization: bool = False
+    unpaired: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(

@@ -6,7 +6,7 @@ A model has only the mathematics: its loss in named terms, and capabilities. The
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -92,8 +92,23 @@ class Model(nn.Module):
         """
         raise NotImplementedError
 
+    # -- how it learns: stages of a run, players and turns of a step ----------------------------------------------
+
+    def stages(self) -> tuple[str, ...]:
+        """The names of the stages in which it learns, in order; the last has none. By default there is only this one.
+
+        Each stage has its own length, optimizers, early stopping and best weights (`trainer.pretraining`).
+        """
+        return ("",)
+
+    def start_stage(self, stage: int) -> None:
+        """Called when a stage starts (from 0), and before a run goes on in it: `players`, `loss` and `turns` are now its."""
+
+    def init_stage(self, batches: Iterable[Batch]) -> None:
+        """Initialize what a later stage trains, from the training data; called once, before its first update."""
+
     def players(self) -> dict[str, list[nn.Module]]:
-        """The modules that learn together, each group with an optimizer of its own; by default one player, the model."""
+        """The modules that learn in this stage, those of each player; each has its optimizer. A single player has no name."""
         return {"": [self]}
 
     def turns(self, batch: Batch, step: Step) -> Iterator[Turn]:

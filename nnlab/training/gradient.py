@@ -14,12 +14,13 @@ from nnlab.data.spec import Batch
 from nnlab.model import Turn
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import StageLength
+from nnlab.training import randomness
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.graph import CudaGraphRunner
 from nnlab.training.options import GradientOptions, UpdateOptions
 from nnlab.training.player import OptimizerGroup
 from nnlab.training.precision import Precision
-from nnlab.training.trainer import Trainer, TrainerContext
+from nnlab.training.trainer import Trainer, TrainerContext, evaluating
 
 
 class GradientTrainer(Trainer):
@@ -52,30 +53,16 @@ class GradientTrainer(Trainer):
             self.notices.append(f"trainer.compile: not used on {self.device.type}, where it is not faster")
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
 
-    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
-        """The parameters that a stage trains, and the config node of their optimizer."""
-        return self.model.parameters(), self.optimizer_node
-
-    def parameter_groups(self, stage: int) -> dict[str, tuple[Iterable[nn.Parameter], Mapping]]:
-        """The same for each player by name. A single player has no name, and its parameters depend on the stage."""
-        players = self.model.players()
-        if set(players) == {""}:
-            return {"": self.stage_parameters(stage)}
-        return {
-            name: (chain.from_iterable(part.parameters() for part in parts), self.optimizer_of(name))
-            for name, parts in players.items()
-        }
-
     def optimizer_of(self, player: str) -> Mapping:
-        """The config node of a player's optimizer; by default the run's."""
-        return self.optimizer_node
+        """The config node of a player's optimizer in this stage: that of the run, or of the stages before the last."""
+        return self.optimizer_node if self.in_last_stage else self.settings.pretraining.optimizer
 
     def start_stage(self, stage: int) -> None:
         super().start_stage(stage)
         self.clock = StageLength(self.stages[stage].steps, self.steps_per_epoch)
         self.players = {
-            name: OptimizerGroup(node, parameters, self.clock, self.device, on_device=self.graph)
-            for name, (parameters, node) in self.parameter_groups(stage).items()
+            name: OptimizerGroup(self.optimizer_of(name), parameters_of(modules), self.clock, self.device, on_device=self.graph)
+            for name, modules in self.model.players().items()
         }
         self._graphed: CudaGraphRunner | None = None
 
@@ -109,10 +96,18 @@ class GradientTrainer(Trainer):
     # -- the step -------------------------------------------------------------------------------------------------
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
+        if step == 0:
+            self.begin_stage()
         self.model.train()
         if self.graph and self._graphed is None:
             self._graphed = CudaGraphRunner(self)
         return (self._graphed.train if self.graph else self.train_eagerly)(step, n, stop)
+
+    def begin_stage(self) -> None:
+        """Called before the first update of a stage: a later one may start from what the one before has learned."""
+        if self.stage:
+            with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+                self.model.init_stage(self.builder(self.data.train).sequential(generator))
 
     def train_eagerly(self, step: int, n: int, stop: Callable[[], bool]) -> int:
         """Make one update after another, without a CUDA graph."""
@@ -186,3 +181,8 @@ class GradientTrainer(Trainer):
         saved = state["optimizer"]
         for name, player in self.players.items():
             player.restore(saved.get(name, saved))  # in an older run this is the only player's
+
+
+def parameters_of(modules: Iterable[nn.Module]) -> Iterator[nn.Parameter]:
+    """The parameters of several modules, in order."""
+    return chain.from_iterable(module.parameters() for module in modules)

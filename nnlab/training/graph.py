@@ -111,7 +111,8 @@ class CudaGraphRunner:
         self.trainer = t = trainer
         self.full, self.rest = divmod(len(t.data.train), t.batch_size)
         steps, device = t.steps_per_epoch, t.device
-        self.rows = torch.zeros((steps, t.batch_size), dtype=torch.int64, device=device)
+        columns = t.order(0).shape[1:]  # none, or one per unpaired part
+        self.rows = torch.zeros((steps, t.batch_size, *columns), dtype=torch.int64, device=device)
         self.numbers = torch.zeros((steps, len(t.rates(0))), device=device)
         self.position = torch.zeros(1, dtype=torch.int64, device=device)
         self.buffers: dict[str, Tensor] = {}  # (PER_LAUNCH, batch_size, …) of each part that is not on the device
@@ -159,8 +160,8 @@ class CudaGraphRunner:
             return
         t = self.trainer
         if self.at is None or self.at[0] != epoch:
-            order = t.order(epoch)[: self.rows.numel()]
-            self.rows.view(-1)[: len(order)].copy_(order)
+            order = t.order(epoch)[: t.steps_per_epoch * t.batch_size]
+            self.rows.flatten(0, 1)[: len(order)].copy_(order)
             first = epoch * t.steps_per_epoch
             values = [list(t.rates(first + i).values()) for i in range(t.steps_per_epoch)]
             self.numbers.copy_(torch.tensor(values))
@@ -180,7 +181,7 @@ class CudaGraphRunner:
     def parts(self, size: int) -> dict[str, Tensor]:
         """The parts of the next batch as they are stored: gathered on the device, or what `fill` copied there."""
         if not self.buffers:
-            return self.trainer.feed.gather(self.rows.index_select(0, self.position).view(-1)[:size])
+            return self.trainer.feed.gather(self.rows.index_select(0, self.position)[0, :size])
         return {name: buffer.index_select(0, self.slot)[0, :size] for name, buffer in self.buffers.items()}
 
     def step(self, size: int) -> None:

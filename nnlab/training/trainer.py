@@ -119,6 +119,8 @@ class Trainer(ABC):
     """How the metrics are estimated, for their records."""
     drop_last: ClassVar[bool] = False
     """Whether a last, smaller batch of an epoch is left out."""
+    keeps_stage_pictures: ClassVar[bool] = False
+    """Whether the pictures of a stage stay next to those of the next stages, with its name before theirs."""
     precision: object = "float32"
 
     def __init__(self, context: TrainerContext) -> None:
@@ -164,8 +166,16 @@ class Trainer(ABC):
         self.start_stage(0)
 
     def make_stages(self) -> list[Stage]:
-        """The stages of the run, in order; by default one."""
-        return [Stage("", self.settings.length(self.steps_per_epoch))]
+        """The stages of the run, in order: those of the model, with their lengths."""
+        *before, last = self.model.stages()
+        epochs = self.settings.pretraining.of(len(before)) if before else []
+        first = [Stage(name, n * self.steps_per_epoch) for name, n in zip(before, epochs, strict=True)]
+        return [*first, Stage(last, self.settings.length(self.steps_per_epoch))]
+
+    @property
+    def in_last_stage(self) -> bool:
+        """Whether the whole model learns: the last stage."""
+        return self.stage == len(self.stages) - 1
 
     def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The loss of a stage, as named terms, each (N,)."""
@@ -179,6 +189,7 @@ class Trainer(ABC):
     def start_stage(self, stage: int) -> None:
         """Start a stage, with an empty memory."""
         self.stage = stage
+        self.model.start_stage(stage)
         self.memory = Memory()
 
     @abstractmethod
@@ -240,8 +251,10 @@ class Trainer(ABC):
 
     def images(self) -> dict[str, np.ndarray]:
         """Named pictures (H, W, 3) uint8 of the current model: the family's and the model's own. No effect on training."""
+        prefix = "" if self.in_last_stage or not self.keeps_stage_pictures else f"{self.stages[self.stage].name}_"
         with self.preview() as view:
-            return {**self.pictures(view), **self.model.pictures(view.few, view.batches, view.generator)}
+            pictures = {**self.pictures(view), **self.model.pictures(view.few, view.batches, view.generator)}
+        return {prefix + name: picture for name, picture in pictures.items()}
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         """The pictures that all models of the family have; the model is in evaluation mode, without gradients."""

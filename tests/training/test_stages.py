@@ -8,6 +8,8 @@ import pytest
 import torch
 from conftest import built, config_of, only_run, same_bits, weights
 
+from nnlab.training.gradient import parameters_of
+
 STACKED = [
     "model=stacked_ae",
     "model.hidden=[32,16]",
@@ -23,7 +25,7 @@ def test_a_layer_alone_moves_only_its_own_weights() -> None:
     trainer = built(*STACKED).trainer
     for stage, layer in ((0, 1), (1, 2), (2, 3)):
         trainer.start_stage(stage)
-        own = {id(parameter) for parameter in trainer.model.layer_parameters(layer)}
+        own = {id(parameter) for parameter in parameters_of(trainer.model.layer(layer))}
         before = {name: value.clone() for name, value in trainer.model.named_parameters()}
         trainer.train(0, 3, lambda: False)
         for name, value in trainer.model.named_parameters():

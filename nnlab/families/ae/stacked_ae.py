@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +22,8 @@ class StackedAE(AE):
     stays far from a linear code of the same length. With a noise each layer sees h_{l−1}(x̃), and its target is a_{l−1}(x);
     Vincent et al. 2010 ("Stacked denoising autoencoders") corrupt h_{l−1}(x) instead, but the noises here are for images.
 
-    depth  number of layers so far: the model encodes and decodes with these only, and `latent_dim` is the width of the last
+    depth     number of layers so far: the model encodes and decodes with these only, and `latent_dim` is the width of the last
+    learning  number of the layer that learns alone, from 1; None if all layers learn
     """
 
     trainer = "nnlab.families.ae.trainer:StackedTrainer"
@@ -32,12 +31,27 @@ class StackedAE(AE):
     def __init__(self, spec: DataSpec, *, hidden: list[Width] = (512, 256), latent_dim: Width = 16, **ae) -> None:
         super().__init__(spec, hidden=hidden, latent_dim=latent_dim, **ae)
         self.widths = [*hidden, latent_dim]
+        self.learning: int | None = None
         self.use(self.layers)
 
     @property
     def layers(self) -> int:
         """L, the number of the encoder's layers."""
         return len(self.widths)
+
+    def stages(self) -> tuple[str, ...]:
+        """One per layer, then one for all layers."""
+        return (*(f"layer_{i}" for i in range(1, self.layers + 1)), "")
+
+    def start_stage(self, stage: int) -> None:
+        self.learning = stage + 1 if stage < self.layers else None
+        self.use(self.learning or self.layers)
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        return super().players() if self.learning is None else {"": list(self.layer(self.learning))}
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return super().loss(batch, generator) if self.learning is None else self.layer_loss(batch, self.learning)
 
     def use(self, depth: int) -> None:
         """Encode and decode through the first `depth` layers."""
@@ -62,11 +76,6 @@ class StackedAE(AE):
     def layer(self, number: int) -> tuple[nn.Linear, nn.Linear]:
         """V_l and W_l with their biases, l from 1."""
         return self.encoder[2 * number - 1], self.decoder[2 * (self.layers - number)]
-
-    def layer_parameters(self, number: int) -> Iterator[nn.Parameter]:
-        """The weights and biases of V_l and W_l, l = `number` from 1: the parameters of the stage of this layer."""
-        for part in self.layer(number):
-            yield from part.parameters()
 
     def encode(self, x: Tensor) -> Tensor:
         """a_depth, (N, latent_dim)."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
@@ -23,7 +22,7 @@ from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
 from nnlab.training.passes import OnePassTrainer
 from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Monitor, Preview, Stage, Trainer, TrainerContext
+from nnlab.training.trainer import Monitor, Preview, Trainer, TrainerContext
 
 WIDEST = 4096  # largest side of the matrix whose eigenvectors are computed during training
 
@@ -125,33 +124,7 @@ class StackedTrainer(AutoencoderTrainer):
 
     options = StagedOptions
     description = "by gradient, one layer after another"
-
-    def make_stages(self) -> list[Stage]:
-        epochs = self.settings.pretraining.of(self.model.layers)
-        layers = [Stage(f"layer_{i}", n * self.steps_per_epoch) for i, n in enumerate(epochs, start=1)]
-        return [*layers, *super().make_stages()]
-
-    @property
-    def layer(self) -> int | None:
-        """The number of the layer that learns alone; None if all layers learn."""
-        return self.stage + 1 if self.stage < self.model.layers else None
-
-    def start_stage(self, stage: int) -> None:
-        super().start_stage(stage)
-        self.model.use(self.layer or self.model.layers)
-
-    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
-        if self.layer is None:
-            return super().stage_parameters(stage)
-        return self.model.layer_parameters(self.layer), self.settings.pretraining.optimizer
-
-    def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return super().loss_terms(batch, generator) if self.layer is None else self.model.layer_loss(batch, self.layer)
-
-    def images(self) -> dict[str, np.ndarray]:
-        """The pictures of a layer's stage are kept next to those of the next stage."""
-        prefix = "" if self.layer is None else f"layer_{self.layer}_"
-        return {prefix + name: picture for name, picture in super().images().items()}
+    keeps_stage_pictures = True
 
 
 class PCATrainer(Reconstructing, OnePassTrainer):

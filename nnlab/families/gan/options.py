@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from nnlab.config.constraints import AtLeast, Between
 from nnlab.errors import BadInput
-from nnlab.training.options import UpdateOptions, epochs_text
+from nnlab.training.options import Pretraining, UpdateOptions, epochs_text
 
 Objective = Literal["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"]
 SMOOTHED = ("minimax", "non_saturating", "least_squares")  # objectives whose discriminator has a target for data
@@ -74,3 +74,11 @@ class GameOptions(UpdateOptions):
     @property
     def images_per_step(self) -> int:
         return self.batch_size * self.discriminator.n_critic
+
+
+class StagedGameOptions(GameOptions):
+    """Options of a game in stages, for a model that has some: `pretraining` is for those before the last."""
+
+    def __init__(self, *, pretraining: Pretraining, **game) -> None:
+        super().__init__(**game)
+        self.pretraining = pretraining

@@ -16,7 +16,7 @@ from nnlab.families.gan.base import Adversarial, Objects, Play
 from nnlab.families.gan.health import TrainingMonitor
 from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies
-from nnlab.families.gan.options import GameOptions
+from nnlab.families.gan.options import GameOptions, StagedGameOptions
 from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, Turn, can
 from nnlab.nn.scheduled import Scheduled
@@ -98,7 +98,7 @@ class GameTrainer(GradientTrainer):
 
     def optimizer_of(self, player: str) -> Mapping:
         own = self.settings.discriminator.optimizer if player in self.model.critics else None
-        return own or self.optimizer_node
+        return own or super().optimizer_of(player)
 
     # -- the step -------------------------------------------------------------------------------------------------
 
@@ -225,6 +225,13 @@ class GameTrainer(GradientTrainer):
         if can(model, Encodes) and can(model, Decodes):
             pictures |= motion(model, model.latent(view.batches))
         return pictures
+
+
+class StagedGameTrainer(GameTrainer):
+    """A game in stages, for a model that has some."""
+
+    options = StagedGameOptions
+    keeps_stage_pictures = True
 
 
 @contextmanager

@@ -68,11 +68,22 @@ class DBN(Model):
     def init_from_data(self, split: Split) -> None:
         self.layers[0].init_from_data(split)
 
-    def start_layer(self, number: int, images: Iterable[Tensor]) -> None:
-        """Initialize RBM `number` (from 0): its visible biases from the frequencies of its training data."""
-        means = torch.cat([self.means(x.flatten(1), number) for x in images])
+    def stages(self) -> tuple[str, ...]:
+        """One per RBM; the last is that of the top."""
+        return (*(f"layer_{i}" for i in range(1, len(self.layers))), "")
+
+    def start_stage(self, stage: int) -> None:
+        self.use(stage + 1)
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        return {"": [self.layers[self.depth - 1]]}
+
+    def init_stage(self, batches: Iterable[Batch]) -> None:
+        """The visible biases of the highest RBM so far, from the frequencies of its training data."""
+        top = self.depth - 1
+        means = torch.cat([self.means(batch.target.flatten(1), top) for batch in batches])
         mean = to_float64(means).mean(0).to(means)
-        self.layers[number].start_from(mean, mean * (1 - mean))
+        self.layers[top].start_from(mean, mean * (1 - mean))
 
     def remarks(self, split: Split) -> list[str]:
         return self.layers[0].remarks(split)

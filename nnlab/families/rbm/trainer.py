@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import period
 from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Monitor, Preview, Stage, TrainerContext, evaluating
+from nnlab.training.trainer import Monitor, Preview, TrainerContext, evaluating
 
 FOLLOWED = 0.01  # weight of a batch in the running mean of the hidden units
 COMPARED = 5000  # at most this many training examples for free_energy_gap
@@ -106,10 +106,10 @@ class ContrastiveTrainer(StatisticsTrainer):
         if self.settings.persistent:
             self.memory.register_buffer("chains", torch.zeros((self.settings.chains, visible), device=self.device))
 
-    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        if step == 0 and self.settings.persistent:
+    def begin_stage(self) -> None:
+        super().begin_stage()
+        if self.settings.persistent:
             self.memory.chains.copy_(partition.drawn_from_base(self.machine, self.settings.chains, self.generator))
-        return super().train(step, n, stop)
 
     def contrastive_gradient(self, batch: Batch) -> ContrastiveGradient:
         rbm, generator = self.machine, self.generator
@@ -256,29 +256,11 @@ class DBNTrainer(ContrastiveTrainer):
     options = StackedContrastiveOptions
     description = "by contrastive divergence, one RBM after another"
 
-    def make_stages(self) -> list[Stage]:
-        epochs = self.settings.pretraining.of(len(self.model.layers) - 1)
-        lower = [Stage(f"layer_{i}", n * self.steps_per_epoch) for i, n in enumerate(epochs, start=1)]
-        return [*lower, *super().make_stages()]
+    keeps_stage_pictures = True
 
     @property
     def machine(self) -> RBM:
         return self.model.layers[self.stage]
-
-    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
-        last = stage == len(self.stages) - 1
-        return self.machine.parameters(), self.optimizer_node if last else self.settings.pretraining.optimizer
-
-    def start_stage(self, stage: int) -> None:
-        self.model.use(stage + 1)
-        super().start_stage(stage)
-
-    def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
-        if step == 0 and self.stage:  # the RBM below is trained now
-            with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-                batches = self.builder(self.data.train).sequential(generator)
-                self.model.start_layer(self.stage, (batch.target for batch in batches))
-        return super().train(step, n, stop)
 
     def visible(self, batch: Batch, generator: torch.Generator) -> Tensor:
         return self.model.up(self.model.check(batch.target).flatten(1), self.stage, generator)
@@ -286,12 +268,6 @@ class DBNTrainer(ContrastiveTrainer):
     def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         v = self.visible(batch, generator)
         return self.machine.loss(Batch(v, v.unflatten(1, self.machine.spec.shape)), generator)
-
-    def images(self) -> dict[str, np.ndarray]:
-        """The pictures of an RBM's stage are kept next to those of the next stage."""
-        if self.model.spec.kind == "table" or self.stage == len(self.stages) - 1:
-            return super().images()
-        return {f"layer_{self.stage + 1}_{name}": picture for name, picture in super().images().items()}
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         if self.model.spec.kind == "table":

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nnlab.data.spec import Batch
 from nnlab.families.vae.vq_pictures import code_picture, codebook_picture
@@ -17,9 +15,8 @@ from nnlab.nn.codebook import perplexity
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import StagedOptions
-from nnlab.training.trainer import Monitor, Preview, Stage, TrainerContext
+from nnlab.training.trainer import Monitor, Preview, TrainerContext
 
-FIRST = "autoencoder"
 IDLE = 0.1  # with a smaller share of the codes in use, the autoencoder has not learned to use them
 
 
@@ -56,10 +53,6 @@ class VQTrainer(GradientTrainer):
                 f"Use at most {places}, or a larger trainer.batch_size"
             )
 
-    def make_stages(self) -> list[Stage]:
-        (epochs,) = self.settings.pretraining.of(1)
-        return [Stage(FIRST, epochs * self.steps_per_epoch), *super().make_stages()]
-
     @property
     def first(self) -> bool:
         """Whether this is the first stage, of the autoencoder."""
@@ -72,15 +65,6 @@ class VQTrainer(GradientTrainer):
                 f"model.codes: only {self.used:.1%} of the {len(self.model.codebook)} codes are used, and the prior learns "
                 "only these; use a longer trainer.pretraining.epochs, a smaller model.decay or fewer model.codes"
             )
-
-    def stage_parameters(self, stage: int) -> tuple[Iterable[nn.Parameter], Mapping]:
-        prior = set(self.model.prior.parameters())
-        if stage:
-            return self.model.prior.parameters(), self.optimizer_node
-        return [p for p in self.model.parameters() if p not in prior], self.settings.pretraining.optimizer
-
-    def loss_terms(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        return super().loss_terms(batch, generator) if self.first else self.model.prior_loss(batch)
 
     def evaluate_split(self, split: str) -> dict[str, float]:
         self._counts = torch.zeros(len(self.model.codebook), device=self.device)
@@ -96,7 +80,7 @@ class VQTrainer(GradientTrainer):
         self._counts += self.model.uses(batch.input)
         shared = reconstruction_figures(self.model, batch, self.model.spec)
         if self.first:
-            terms = self.model.loss(batch, generator)
+            terms = self.model.autoencoder_loss(batch, generator)
             return {name: terms[name] for name in ("loss", "reconstruction", "commitment")} | shared
         bound = self.model.bound(batch)
         return {"loss": bound["kl"], **bound, **shared}

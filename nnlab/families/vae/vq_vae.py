@@ -70,6 +70,7 @@ class VQVAE(Model):
         self.latent_dim = self.places * code_dim
         self.alphabet = codes
         self.commitment = commitment
+        self.learns_prior = False  # whether this is the second stage
         self.likelihood = likelihood_for(spec, likelihood, sigma)
         self.encoder = encoder(spec, channels, residual, code_dim, activation)
         self.decoder = decoder(self.likelihood.n_params * spec.shape[0], channels, residual, code_dim, activation, size)
@@ -125,7 +126,21 @@ class VQVAE(Model):
 
     # -- what is minimised ----------------------------------------------------------------------------------------
 
+    def stages(self) -> tuple[str, ...]:
+        """First the autoencoder, then the prior over its codes."""
+        return ("autoencoder", "")
+
+    def start_stage(self, stage: int) -> None:
+        self.learns_prior = stage == 1
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        return {"": [part for name, part in self.named_children() if (name == "prior") == self.learns_prior]}
+
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The loss of the stage."""
+        return self.prior_loss(batch) if self.learns_prior else self.autoencoder_loss(batch, generator)
+
+    def autoencoder_loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """The loss of the first stage; in training the code vectors follow. `perplexity` is that of the batch."""
         z = self.features(batch.input)
         index = self.codebook.nearest(z.detach().flatten(0, 1))
