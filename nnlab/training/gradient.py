@@ -20,7 +20,7 @@ from nnlab.training.graph import CudaGraphRunner
 from nnlab.training.options import GradientOptions, UpdateOptions
 from nnlab.training.player import OptimizerGroup
 from nnlab.training.precision import Precision
-from nnlab.training.trainer import Trainer, TrainerContext, evaluating
+from nnlab.training.trainer import Monitor, Trainer, TrainerContext, evaluating
 
 
 class GradientTrainer(Trainer):
@@ -181,6 +181,19 @@ class GradientTrainer(Trainer):
         saved = state["optimizer"]
         for name, player in self.players.items():
             player.restore(saved.get(name, saved))  # in an older run this is the only player's
+
+
+class LossTrainer(GradientTrainer):
+    """For a model that has only a loss: its terms are the metrics, and the validation loss chooses the best weights.
+
+    Figures:
+    loss  the training loss per example; lower is better
+    """
+
+    monitor = Monitor("loss")
+
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        return self.loss_terms(batch, generator)
 
 
 def parameters_of(modules: Iterable[nn.Module]) -> Iterator[nn.Parameter]:

@@ -115,9 +115,15 @@ class Adversarial(Model):
         return Answer({"generator": loss}, {"generator_loss": loss})
 
     @property
+    def plays_by_turns(self) -> bool:
+        """Whether it has turns of its own and no `play`: then there are no metrics of a single discriminator."""
+        return type(self).play is Adversarial.play
+
+    @property
     def uses_batch_norm(self) -> bool:
         """Whether D's output for one example depends on the others of its batch; then a gradient per example does not exist."""
-        return normalizes(self.discriminator)
+        players = self.players()
+        return any(normalizes(part) for critic in self.critics for part in players[critic])
 
     @property
     def value_range(self) -> float:

@@ -18,7 +18,7 @@ from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies
 from nnlab.families.gan.options import GameOptions, StagedGameOptions
 from nnlab.metrics.reconstruction import reconstruction_figures
-from nnlab.model import Decodes, Encodes, Reconstructs, SamplesClasses, Turn, can
+from nnlab.model import Decodes, Encodes, Reconstructs, Samples, SamplesClasses, Turn, can
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import Linear
 from nnlab.plotting.animation import ImageHistory
@@ -82,12 +82,13 @@ class GameTrainer(GradientTrainer):
         """Raises BadInput for an objective that does not fit the model; the message names those that do."""
         own, objective = self.settings.discriminator, self.settings.objective
         name = type(model).__name__
+        critics = [part for player in model.critics for part in model.players()[player]]
         if own.gradient_penalty and model.uses_batch_norm:
             raise BadInput(
                 f"trainer.discriminator.gradient_penalty: the discriminator of {name} uses batch normalisation: there is no "
                 "gradient per example; add model.normalization=none, or leave the penalty out"
             )
-        bounded = any(hasattr(m, "parametrizations") for m in model.discriminator.modules())
+        bounded = any(hasattr(m, "parametrizations") for part in critics for m in part.modules())
         if objective == "wasserstein" and not own.gradient_penalty and not bounded:
             able = ", ".join(known for known in OBJECTIVES if known != "wasserstein")
             how = "model.normalization=none trainer=wgan_gp" if model.uses_batch_norm else "trainer=wgan_gp"
@@ -158,15 +159,17 @@ class GameTrainer(GradientTrainer):
         batch = self.feed.batch(self.rows(step), self.generator)
 
         def round_of_the_game() -> None:
-            play = self.play(self.parts(batch)[0])
-            self.model.discriminate(*play.real)
-            self.model.discriminate(*play.fake)
+            if not self.model.plays_by_turns:
+                play = self.play(self.parts(batch)[0])
+                self.model.discriminate(*play.real)
+                self.model.discriminate(*play.fake)
 
         with torch.no_grad(), self.precision.step():
             return first_not_finite(self.model, round_of_the_game)
 
     def check_health(self, means: dict[str, float]) -> None:
-        self.notices += self.health.look(means, judges=self.objective.threshold is not None)
+        if "diversity" in means:  # with other critics the terms have other names
+            self.notices += self.health.look(means, judges=self.objective.threshold is not None)
 
     def state(self) -> dict:
         return {**super().state(), "made": self.steps_done, "health": self.health.state(), "reel": self.reel.state()}
@@ -186,7 +189,7 @@ class GameTrainer(GradientTrainer):
     def evaluate_split(self, split: str) -> dict[str, float]:
         figures = super().evaluate_split(split) if can(self.model, Reconstructs) else {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            figures |= self.critic_statistics(split, generator)
+            figures |= {} if self.model.plays_by_turns else self.critic_statistics(split, generator)
             return figures | self.model.measured(self.batches(split, generator), generator)
 
     def critic_statistics(self, split: str, generator: torch.Generator) -> dict[str, float]:
@@ -213,11 +216,13 @@ class GameTrainer(GradientTrainer):
         model = self.model
         if model.spec.kind == "table":
             return table_pictures(model, view.batches, view.generator)
-        samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
-        self.reel.look(samples, self.epoch)
-        pictures = {"sample": tiled(samples)}
-        if self.steps_done == self.stages[-1].steps:
-            pictures["sample_history"] = self.reel.film()
+        pictures = {}
+        if can(model, Samples):
+            samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
+            self.reel.look(samples, self.epoch)
+            pictures["sample"] = tiled(samples)
+            if self.steps_done == self.stages[-1].steps:
+                pictures["sample_history"] = self.reel.film()
         if can(model, SamplesClasses):
             pictures["classes"] = class_picture(model, PER_CLASS, view.generator)
         if can(model, Reconstructs):
