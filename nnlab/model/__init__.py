@@ -15,7 +15,7 @@ from nnlab.model.capabilities import (
     code_width,
 )
 from nnlab.model.latent import Latent
-from nnlab.model.metric import Mean, Metric
+from nnlab.model.metric import Joint, Mean, Metric
 from nnlab.model.passes import PassModel, Statistics
 from nnlab.model.turn import Step, Turn
 
@@ -24,6 +24,7 @@ __all__ = [
     "Completes",
     "Decodes",
     "Encodes",
+    "Joint",
     "Latent",
     "Mean",
     "Metric",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
+
+Direction = Literal["lower", "higher"] | None
 
 
 class Metric(ABC):
@@ -21,9 +23,7 @@ class Metric(ABC):
     estimator  how it is estimated; empty if it is exact and from all examples. The record has it as NAME_by
     """
 
-    def __init__(
-        self, name: str, *, unit: str = "", direction: Literal["lower", "higher"] | None = None, estimator: str = ""
-    ) -> None:
+    def __init__(self, name: str, *, unit: str = "", direction: Direction = None, estimator: str = "") -> None:
         self.name, self.unit, self.direction, self.estimator = name, unit, direction, estimator
 
     @abstractmethod
@@ -33,6 +33,15 @@ class Metric(ABC):
     @abstractmethod
     def compute(self) -> float:
         """The metric of all batches so far."""
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        """Which direction is better, by name."""
+        return {self.name: self.direction}
+
+    def results(self) -> dict[str, float]:
+        """The metric by its name."""
+        return {self.name: self.compute()}
 
 
 class Mean(Metric):
@@ -55,3 +64,41 @@ class Mean(Metric):
     def compute(self) -> float:
         """Σ values / N."""
         return float(self.total) / self.count
+
+
+class Joint(Metric):
+    """Several metrics that need the values of a whole split together, such as the agreement of codes and classes.
+
+    values      a batch and a generator → tensors (N, …); without one of them (None) the batch does not count
+    function    these tensors of the whole split → the metrics by name
+    directions  of each metric
+    """
+
+    def __init__(
+        self,
+        values: Callable[[Batch, torch.Generator], tuple[Tensor | None, ...]],
+        function: Callable[..., dict[str, float]],
+        directions: Mapping[str, Direction],
+    ) -> None:
+        super().__init__(" and ".join(directions))
+        self.values, self.function = values, function
+        self.known = dict(directions)
+        self.seen: list[tuple[Tensor, ...]] = []
+
+    @property
+    def directions(self) -> dict[str, Direction]:
+        return self.known
+
+    def update(self, batch: Batch, generator: torch.Generator) -> None:
+        """Keep the values of a batch."""
+        values = self.values(batch, generator)
+        if all(value is not None for value in values):
+            self.seen.append(values)
+
+    def compute(self) -> float:
+        """There is no single number. Raises TypeError."""
+        raise TypeError(f"{self.name} are several metrics: use results()")
+
+    def results(self) -> dict[str, float]:
+        """The metrics of all batches so far, by name; none without values."""
+        return self.function(*map(torch.cat, zip(*self.seen, strict=True))) if self.seen else {}

@@ -141,8 +141,9 @@ class Trainer(ABC):
         self.notices: list[str] = []  # messages that the user sees once
         self.epoch = 0.0  # step of the weights that `images` draws
         own = self.model.metrics()
-        self.lower |= {metric.name for metric in own if metric.direction == "lower"}
-        self.higher |= {metric.name for metric in own if metric.direction == "higher"}
+        directions = {name: direction for metric in own for name, direction in metric.directions.items()}
+        self.lower |= {name for name, direction in directions.items() if direction == "lower"}
+        self.higher |= {name for name, direction in directions.items() if direction == "higher"}
         self.metadata = {**self.metadata, **{f"{metric.name}_by": metric.estimator for metric in own if metric.estimator}}
         self.judge = context.judge
         if self.judge:
@@ -288,7 +289,7 @@ class Trainer(ABC):
             for batch in feed.sequential(generator) if metrics else ():
                 for metric in metrics:
                     metric.update(batch, generator)
-            return {metric.name: metric.compute() for metric in metrics}
+            return {name: value for metric in metrics for name, value in metric.results().items()}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
         """The means of `batch_metrics` over a split, in float32 with sums in float64; over the examples that have them."""

@@ -86,6 +86,7 @@ def test_a_models_own_metrics_are_explained_with_unit_and_direction() -> None:
     own = [name for name, cls in classes.items() if cls.metrics is not Model.metrics]
     assert own
     for metric in [metric for name in own for metric in built(*small(name)).model.metrics()]:
-        said = " ".join(meaning.text for meaning in glossary()[metric.name])
-        assert metric.unit in said
-        assert metric.direction is None or f"{metric.direction} is better" in said
+        for name, direction in metric.directions.items():
+            said = " ".join(meaning.text for meaning in glossary()[name])
+            assert metric.unit in said
+            assert direction is None or f"{direction} is better" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, ClassVar
 
 import torch
@@ -15,6 +15,7 @@ from nnlab.families.gan.coded import WithEncoder, output_activation
 from nnlab.families.gan.latent import Prior, deviation
 from nnlab.families.gan.networks import ScaledSigmoid, Standardize, mlp_discriminator
 from nnlab.families.gan.objectives import Objective
+from nnlab.model import Joint, Metric
 from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Activation, Width, mlp_decoder, mlp_encoder
 
@@ -81,17 +82,19 @@ class AAE(WithEncoder):
             {"reconstruction": reconstruction, "generator_loss": game_loss},
         )
 
-    def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
-        return against_prior(torch.cat([self.encode(batch.target) for batch in batches]), self.prior)
+    def metrics(self) -> list[Metric]:
+        """The distance of the codes of a split from the prior."""
+        lower = dict.fromkeys(("code_mean", "code_deviation", "code_correlation"), "lower")
+        return [Joint(lambda batch, _: (self.encode(batch.target),), partial(against_prior, prior=self.prior), lower)]
 
 
 def against_prior(codes: Tensor, prior: Prior) -> dict[str, float]:
     """Compare codes (N, d) with the prior: independent coordinates with its mean and its standard deviation σ.
 
     Figures:
-    code_mean         the largest |mean| of a coordinate of the codes, max_j |mean_j|; 0 for the prior
-    code_deviation    the largest error of a coordinate's standard deviation, max_j |s.d._j / σ − 1|; 0 for the prior
-    code_correlation  the largest |correlation| of two coordinates, if there are two; 0 for the prior
+    code_mean         the largest |mean| of a coordinate of the codes, max_j |mean_j|; 0 for the prior, lower is better
+    code_deviation    the largest error of a coordinate's standard deviation, max_j |s.d._j / σ − 1|; lower is better
+    code_correlation  the largest |correlation| of two coordinates, if there are two; lower is better
     """
     codes = to_float64(codes)
     mean = codes.mean(0)

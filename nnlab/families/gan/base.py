@@ -137,9 +137,3 @@ class Adversarial(Model):
     @property
     def size(self) -> int:
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
-
-    # -- what it shows --------------------------------------------------------------------------------------------
-
-    def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
-        """Metrics of a whole split that are not means over examples; by default none."""
-        return {}

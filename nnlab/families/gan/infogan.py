@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import log, pi
 from typing import Annotated
 
@@ -28,6 +27,7 @@ from nnlab.families.gan.networks import (
 )
 from nnlab.families.gan.objectives import Objective
 from nnlab.metrics.clustering import agreement
+from nnlab.model import Joint, Metric
 from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 from nnlab.plotting.latent import ROWS, signed
@@ -157,13 +157,16 @@ class InfoGAN(Adversarial):
         logits, mean, _ = self.read(self.features(x))
         return torch.cat([logits.softmax(1), mean], 1)
 
-    def measured(self, batches: Iterator[Batch], generator: torch.Generator) -> dict[str, float]:
+    def metrics(self) -> list[Metric]:
         """The agreement of the most likely category with the classes, if there are any."""
-        pairs = [(self.encode(batch.input)[:, : self.categories].argmax(1), batch.label) for batch in batches]
-        if pairs[0][1] is None:
-            return {}
-        category, label = map(torch.cat, zip(*pairs, strict=True))
-        return agreement(category, label)
+        if not self.spec.classes:
+            return []
+        directions = {"nmi": "higher", "ari": "higher"}
+        return [Joint(lambda batch, _: (self.category(batch.input), batch.label), agreement, directions)]
+
+    def category(self, x: Tensor) -> Tensor:
+        """argmax_c Q(c|x), (N,) int64."""
+        return self.encode(x)[:, : self.categories].argmax(1)
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """One row per category, one column per noise and continuous codes; and the motion of each continuous code."""

@@ -63,8 +63,6 @@ class GameTrainer(GradientTrainer):
     options = GameOptions
     description = "by a game of networks against each other"
     requires = frozenset({"optimizer", "augmentation"})
-    lower = GradientTrainer.lower | {"code_mean", "code_deviation", "code_correlation"}
-    higher = GradientTrainer.higher | {"nmi", "ari"}
     drop_last = True  # a small last batch would give bad statistics for batch normalisation
 
     def __init__(self, context: TrainerContext) -> None:
@@ -189,8 +187,7 @@ class GameTrainer(GradientTrainer):
     def evaluate_split(self, split: str) -> dict[str, float]:
         figures = super().evaluate_split(split) if can(self.model, Reconstructs) else {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            figures |= {} if self.model.plays_by_turns else self.critic_statistics(split, generator)
-            return figures | self.model.measured(self.batches(split, generator), generator)
+            return figures if self.model.plays_by_turns else figures | self.critic_statistics(split, generator)
 
     def critic_statistics(self, split: str, generator: torch.Generator) -> dict[str, float]:
         """The discriminator's metrics on ANSWERS examples of a split, and on as many samples."""
@@ -207,10 +204,6 @@ class GameTrainer(GradientTrainer):
         shares = dict(zip(("real_accuracy", "fake_accuracy"), accuracies(self.objective, r, f), strict=True))
         figures = {"real_score": r.mean(), "fake_score": f.mean(), **shares}
         return dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
-
-    def batches(self, split: str, generator: torch.Generator) -> Iterator[Batch]:
-        """The batches of a split (train, validation, test), in order; `generator` draws the noise on them."""
-        return self.builder(self.data.split(split)).sequential(generator)
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model = self.model
