@@ -102,6 +102,8 @@ def dispatch(argv: list[str]) -> int:
         raise BadInput(f"{verb}: is called {renamed.VERBS[verb]} now; nnlab {renamed.VERBS[verb]} takes the same words")
     if verb not in VERBS:
         raise BadInput(f"'{shortened(verb)}' is no verb; {nearest(verb, VERBS)}")
+    if verb != "train" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise BadInput(f"torchrun: several processes can only train; start nnlab {verb} without torchrun")
     command = importlib.import_module(f"nnlab.commands.{verb.replace('-', '_')}")
     if verb in TELLING or not sys.stderr.isatty():
         return command.main(rest) or 0

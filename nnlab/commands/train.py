@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
 from nnlab.commands.parsing import Parser
+from nnlab.commands.processes import follow, is_follower, several_processes
 from nnlab.commands.train_help import page
 from nnlab.commands.verbs import VERBS
 from nnlab.config import composition, names, search
@@ -51,6 +52,10 @@ def main(argv: list[str]) -> int:
         print(page(args.overrides, args.config_dir))
         return 0
     composition.register_config_dir(args.config_dir)
+    if several_processes() and args.multirun:
+        raise BadInput("torchrun: several processes train one run; a sweep takes its jobs one after another, without torchrun")
+    if is_follower() and not (args.cfg or args.info or args.hydra_help):
+        return follow(args)
     if plain_run(args):
         return under_hydra(lambda: run_alone(args.overrides), multirun=False)
     options = list(argv)
@@ -87,11 +92,12 @@ def check_typed(args: Namespace) -> None:
     if args.help or args.info:  # these pages need no more than the names to be right
         typed.refuse()
         return
-    if not args.cfg and not typed.problems:
+    if not args.cfg and not typed.problems and not is_follower():
         greet(args.overrides)  # torch takes seconds to import
         if whole := None if args.multirun else sweep_of(typed, args.config_dir):
             print(f"this recipe is meant as a sweep, of which this is one run; the whole: {whole}", flush=True)
-    loading = after_a_while(lambda: print("loading torch …", flush=True)) if not args.cfg else nullcontext()
+    silent = args.cfg or is_follower()
+    loading = nullcontext() if silent else after_a_while(lambda: print("loading torch …", flush=True))
     with loading:
         check_before(typed, args.config_dir, quick=bool(args.cfg))
     if not args.cfg:

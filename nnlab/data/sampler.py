@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
+from nnlab.nn.world import ALONE, World
 
 STAGE_STRIDE = 2**32  # more epochs than a stage has, so that each stage has its own orders
 
@@ -18,12 +19,19 @@ class Sampler:
     epochs, sees the same batches.
 
     drop_last  whether a last, smaller batch of an epoch is left out, if it is not the only one
+    world      the processes that share each batch; a last batch with fewer examples than processes is left out
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, *, drop_last: bool = False) -> None:
-        self.split, self.batch_size, self.seed = split, batch_size, seed
+    def __init__(self, split: Split, batch_size: int, seed: int, *, drop_last: bool = False, world: World = ALONE) -> None:
+        """Raises BadInput if the processes do not divide a batch."""
+        if batch_size % world.size:
+            raise BadInput(
+                f"trainer.batch_size: {batch_size} images cannot be divided among {world.size} processes; "
+                f"give a multiple of {world.size}"
+            )
+        self.split, self.batch_size, self.seed, self.world = split, batch_size, seed, world
         whole, rest = divmod(len(split), batch_size)
-        self.steps_per_epoch = whole + (rest > 0 and not (whole and drop_last))
+        self.steps_per_epoch = whole + (rest >= world.size and not (whole and drop_last))
         self._order: tuple[int, int, Tensor] | None = None
 
     @property
@@ -50,13 +58,18 @@ class Sampler:
         return torch.stack([column.to(own.device) for column in columns], 1) if self.split.unpaired else own
 
     def rows(self, stage: int, step: int) -> Tensor:
-        """The rows of the batch of a step (from 0) of a stage."""
+        """The rows of this process in the batch of a step (from 0) of a stage."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        return self.order(stage, epoch)[self.part(position)]
+        rows = self.order(stage, epoch)[self.part(position)]
+        return rows if self.world.size == 1 else rows.tensor_split(self.world.size)[self.world.rank]
+
+    def length(self, step: int) -> int:
+        """The number of examples in the batch of a step, in all processes."""
+        return min(self.batch_size, len(self.split) - step % self.steps_per_epoch * self.batch_size)
 
     def sequential(self, step: int) -> Tensor:
-        """The rows of the batch of a step, in the order of the file: what a pass over the split needs."""
-        return self.split.rows[self.part(step % self.steps_per_epoch)]
+        """The rows of this process in the batch of a step, in the order of the file; a pass reads each row once."""
+        return self.split.rows[self.part(step % self.steps_per_epoch)].tensor_split(self.world.size)[self.world.rank]
 
     def part(self, position: int) -> slice:
         """The places of a batch within an epoch."""
@@ -71,9 +84,9 @@ class ClassSampler(Sampler):
     each  K; P is batch_size / K
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, each: int) -> None:
+    def __init__(self, split: Split, batch_size: int, seed: int, each: int, world: World = ALONE) -> None:
         """Raises BadInput if batches of this kind are impossible."""
-        super().__init__(split, batch_size, seed, drop_last=True)
+        super().__init__(split, batch_size, seed, drop_last=True, world=world)
         if not split.labelled:
             raise BadInput("model: its batches are of classes, but the data have no labels")
         if batch_size % each:

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from nnlab.checkpoints.checkpoint import save_judge
 from nnlab.config.build import build, target
@@ -22,6 +23,7 @@ from nnlab.evaluators.build import build_judge
 from nnlab.experiment.checks import check_length, check_pretraining
 from nnlab.experiment.parts import check_parts, seen_through
 from nnlab.model import Model
+from nnlab.nn.world import World, join, tensors_of
 from nnlab.plotting import images
 from nnlab.recording.console import Console, figures, seconds
 from nnlab.recording.recorder import Recorder
@@ -31,6 +33,7 @@ from nnlab.runs.process import process_facts, versions
 from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged
+from nnlab.training.follower import Follower
 from nnlab.training.interruption import SignalHandler
 from nnlab.training.loop import Loop
 from nnlab.training.options import AUTOMATIC, Options
@@ -59,6 +62,7 @@ class Experiment:
             self.model.init_from_data(self.data.train)
             if self.trainer.judge:
                 self.trainer.judge.load_weights()
+            self.trainer.world.broadcast(tensors_of(self.model))
             self.initialized = True
 
     @property
@@ -93,10 +97,33 @@ def build_experiment(config: Mapping, known: DataSpec | None = None, data_change
     options = build({**config["trainer"], **named}, trainer.options, place="trainer")
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
-    context = TrainerContext(model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"])
+    world = join()
+    shared = {"their config": repr({**config, "judge": None}), "their data": data.spec.digest + data.spec.splits}
+    check_world(world, model, shared)
+    context = TrainerContext(
+        model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"], world
+    )
     learner = trainer(context)
     learner.prepare()
     return Experiment(settled(config, options), options, device, data, model, learner, differs)
+
+
+def check_world(world: World, model: Model, shared: Mapping[str, str]) -> None:
+    """Raise BadInput if several processes cannot train a model together, or were started with other configs or data."""
+    if world.size == 1:
+        return
+    mixes = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
+    if not model.distributes or mixes:
+        raise BadInput(f"torchrun: {type(model).__name__} is trained by one process only; start it without torchrun")
+    world.check_same(shared)
+
+
+def follow_experiment(experiment: Experiment) -> None:
+    """Train to the end together with the first process, which writes the run folder. Raises Interrupted or RunFailed."""
+    experiment.initialize()
+    with SignalHandler() as stop:
+        if Follower(experiment.trainer, experiment.options, stop).run() == "interrupted":
+            raise Interrupted("interrupted")
 
 
 def settled(config: Mapping, options: Options) -> dict:

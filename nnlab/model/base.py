@@ -31,6 +31,8 @@ class Model(nn.Module):
     """Whether its input may differ from its target in shape."""
     views: ClassVar[int] = 1
     """How many views of an example it learns from, each augmented by another draw: the target, `view_2`, …"""
+    distributes: ClassVar[bool] = False
+    """Whether several processes can train it together: nothing that it learns depends on the rest of a batch."""
     examples_per_class: int | None = None
     """K, if a training batch must hold K examples of each of its classes; None: any examples."""
 

@@ -23,6 +23,8 @@ class PassModel(Model):
     converged = False
     reads_bytes: ClassVar[bool] = False
     """Whether `e_step` takes images as the bytes that are stored, times `batch.scale`."""
+    exchanged: ClassVar[tuple[str, ...]] = ()
+    """The statistics that `m_step` needs from all processes; empty: all."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
@@ -34,6 +36,10 @@ class PassModel(Model):
     @abstractmethod
     def m_step(self, sums: Statistics) -> dict[str, Tensor]:
         """Update the model from the statistics of a whole pass. Returns named terms, scalars, for the record."""
+
+    def merge(self, parts: list[Statistics]) -> Statistics:
+        """The statistics of a whole pass, from those of several processes that read a part of the rows each: their sums."""
+        return {name: sum(part[name] for part in parts) for name in parts[0]}
 
     def fit(self, batches: Iterable[Batch]) -> dict[str, Tensor]:
         """One pass: the statistics of all batches, then the update. Returns what `m_step` returns."""

@@ -45,12 +45,13 @@ class GradientTrainer(Trainer):
         self.gradient_clip, self.keep_optimizer = options.gradient_clip, options.keep_optimizer
         self.precision = Precision(options.precision, self.device, self.model, self.autocasts)
         self.optimizer_node = context.optimizer
-        self.graph = CudaGraphRunner.wanted(options.graph, self.device)
+        self.graph = CudaGraphRunner.wanted(options.graph, self.device) and self.world.size == 1
         compiles = getattr(options, "compile", "none") == "auto"
         if compiles and self.device.type == "cuda":
             self.losses = torch.compile(self.losses)
         elif compiles:
             self.notices.append(f"trainer.compile: not used on {self.device.type}, where it is not faster")
+        self.share = 1.0  # of a batch, that is in this process
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
 
     def optimizer_of(self, player: str) -> Mapping:
@@ -61,7 +62,9 @@ class GradientTrainer(Trainer):
         super().start_stage(stage)
         self.clock = StageLength(self.stages[stage].steps, self.steps_per_epoch)
         self.players = {
-            name: OptimizerGroup(self.optimizer_of(name), parameters_of(modules), self.clock, self.device, on_device=self.graph)
+            name: OptimizerGroup(
+                self.optimizer_of(name), parameters_of(modules), self.clock, self.device, on_device=self.graph, world=self.world
+            )
             for name, modules in self.model.players().items()
         }
         self._graphed: CudaGraphRunner | None = None
@@ -116,8 +119,16 @@ class GradientTrainer(Trainer):
                 return i - step
             self.set_rates(self.rates(i).values())
             rows = self.rows(i)
+            if self.world.size > 1:
+                self.set_share(len(rows) / self.sampler.length(i))
             self.meter.add(self.update(self.feed.batch(rows, self.generator)), len(rows))
         return n
+
+    def set_share(self, share: float) -> None:
+        """Tell who averages over the processes which share of the batch is here."""
+        self.share = share
+        for player in self.players.values():
+            player.share = share
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """One update: the model's turns. Returns their terms, scalars on the device; the last of those with the same name."""
@@ -125,7 +136,11 @@ class GradientTrainer(Trainer):
         with self.precision.step():
             for turn in self.turns(batch):
                 terms |= self.make(turn)
-        return {name: term.detach() for name, term in terms.items()}
+        terms = {name: term.detach() for name, term in terms.items()}
+        if self.world.size > 1:
+            means = self.world.mean(torch.stack([term.float() for term in terms.values()]), self.share)
+            terms = dict(zip(terms, means, strict=True))
+        return terms
 
     def turns(self, batch: Batch) -> Iterator[Turn]:
         """The turns of an update with a batch."""

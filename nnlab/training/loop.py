@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from nnlab.checkpoints.manager import CheckpointManager
 from nnlab.checkpoints.progress import Progress, best_figures
 from nnlab.checkpoints.snapshot import snapshot
+from nnlab.nn.world import tensors_of
 from nnlab.recording.console import Console
 from nnlab.recording.recorder import Recorder, named
 from nnlab.runs.folder import RunFolder
@@ -46,17 +47,17 @@ class Loop:
         self,
         trainer: Trainer,
         options: Options,
-        folder: RunFolder,
+        folder: RunFolder | None,
         recorder: Recorder,
         console: Console,
         stop: Callable[[], bool],
     ) -> None:
         self.trainer, self.options = trainer, options
         self.folder, self.recorder, self.console = folder, recorder, console
-        self.stop = stop
+        self.stop, self.world = stop, trainer.world
         self.progress = Progress()
         self.spec = trainer.model.spec.state()
-        self.checkpoints = CheckpointManager(folder, recorder)
+        self.checkpoints = CheckpointManager(folder, recorder) if folder else recorder
         self.every = Cadences(options, trainer.steps_per_epoch)
         self.report = TerminalReport(trainer, self.every, console)
         self.runs_ahead = trainer.device.type == "cuda"  # whether updates go on during the record of the last ones
@@ -111,7 +112,7 @@ class Loop:
                 n = self.every.next(self.step, self.stage.steps) - self.step
                 if self.advance(n) == n:
                     self.events()
-                if self.stop() and not self.finished():
+                if self.world.agree(self.stop()) and not self.finished():
                     self.save()
                     self.recorder.drain()
                     return "interrupted"
@@ -137,6 +138,7 @@ class Loop:
         best = self.checkpoints.close_stage(self.stage.name) if p.best is not None else None
         if best:
             self.trainer.model.load_state_dict(best["trainer"]["model"])
+        self.world.broadcast(tensors_of(self.trainer.model))
         self.trainer.meter.epoch.take()
         p.start_stage(p.stage + 1)
         self.trainer.start_stage(p.stage)
@@ -145,7 +147,8 @@ class Loop:
     def advance(self, n: int) -> int:
         """Make `n` updates, or fewer if `stop` says so. Returns how many are made, or are running on a GPU."""
         began = time.perf_counter()
-        done = self.trainer.train(self.step, n, self.stop)
+        alone = self.world.size == 1  # several processes stop together, at the next event
+        done = self.trainer.train(self.step, n, self.stop if alone else lambda: False)
         if done and self._updating is None:
             self._updating = began
         self.progress.step += done

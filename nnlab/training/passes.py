@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
-from nnlab.model import PassModel
+from nnlab.model import PassModel, Statistics
 from nnlab.training.options import OnePassOptions, PassOptions
 from nnlab.training.trainer import Trainer, TrainerContext
 
@@ -41,15 +41,22 @@ class PassTrainer(Trainer):
         for i in range(step, step + n):
             if stop():
                 return i - step
-            sums = self.model.e_step(self.batch(self.sampler.sequential(i)), self.memory.group("sums"))
+            rows, sums = self.sampler.sequential(i), self.memory.group("sums")
+            sums = self.model.e_step(self.batch(rows), sums) if len(rows) else sums
             if (i + 1) % self.steps_per_epoch == 0:
                 # copies: a term may be a view of sums that `keep` sets to 0 before the meter is read
-                terms = {name: value.clone() for name, value in self.model.m_step(sums).items()}
+                terms = {name: value.clone() for name, value in self.model.m_step(self.merged(sums)).items()}
                 self.meter.add(terms, len(self.data.train))
                 sums = None if self.feed.split.dynamic_binarization else self.model.carry_over(sums)
                 self._converged = bool(self.model.converged)
             self.memory.set_group("sums", sums)
         return n
+
+    def merged(self, sums: Statistics) -> Statistics:
+        """The statistics of the rows of all processes; with one process these."""
+        if self.world.size == 1:
+            return sums
+        return self.model.merge(self.world.gather({name: sums[name] for name in self.model.exchanged or sums}))
 
     def batch(self, rows: Tensor) -> Batch:
         """The batch of these rows (N,); as stored bytes if the model can read these and the data are bytes."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nnlab.config.build import build, target
 from nnlab.nn.schedules import Schedule, StageLength
+from nnlab.nn.world import ALONE, World
 from nnlab.training.eager import spare_the_compiler, stepper
 
 OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # settings of an optimizer's groups that depend on the device
@@ -18,6 +19,7 @@ OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # settings of an optim
 class OptimizerGroup:
     """Parameters, their optimizer from a config node, and the schedule of its learning rate.
 
+    world      the processes over which gradients are averaged before each step; `share` is this one's part of the batch
     on_device  whether the rate is a tensor on the device, and the count of steps too, as a CUDA graph needs it
     """
 
@@ -29,6 +31,7 @@ class OptimizerGroup:
         device: torch.device,
         *,
         on_device: bool = False,
+        world: World = ALONE,
     ) -> None:
         node = dict(node)
         self._schedule = build(node.pop("schedule"), Schedule, place="optimizer.schedule")
@@ -39,6 +42,7 @@ class OptimizerGroup:
         self.unfit = None if not on_device or how or "capturable" in takes else f"{cls.__name__} counts its steps in Python"
         if on_device and "capturable" in takes:
             how["capturable"] = True
+        self.world, self.share = world, 1.0
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         spare_the_compiler()
         self.optimizer = build(node, torch.optim.Optimizer, self.parameters, place="optimizer", **how)
@@ -75,6 +79,7 @@ class OptimizerGroup:
 
         clip  the largest norm of all gradients as one vector
         """
+        self.world.average_gradients(self.parameters, self.share)
         if clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, clip)
         self._step()

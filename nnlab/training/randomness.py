@@ -34,9 +34,13 @@ def seed_device(seed: int, device: torch.device) -> None:
         torch.mps.manual_seed(seed)
 
 
-def generator(seed: int, stream: int, device: torch.device) -> torch.Generator:
-    """A generator on the device, seeded with the run's seed and the number of a stream: streams are independent."""
-    return torch.Generator(device).manual_seed(hash_seed(seed, -stream))
+def generator(seed: int, stream: int, device: torch.device, rank: int = 0) -> torch.Generator:
+    """A generator on the device, seeded with the run's seed and the number of a stream: streams are independent.
+
+    rank  of the process: several processes draw other numbers for their examples
+    """
+    own = hash_seed(seed, -stream)
+    return torch.Generator(device).manual_seed(hash_seed(own, rank) if rank else own)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from nnlab.data.split import Data, Split
 from nnlab.evaluators import judge
 from nnlab.evaluators.judge import Judge
 from nnlab.model import Model
+from nnlab.nn.world import ALONE, World
 from nnlab.training import randomness
 from nnlab.training.memory import Memory, saved_memory
 from nnlab.training.meter import Meter
@@ -70,6 +71,7 @@ class TrainerContext:
     optimizer: Mapping
     device: torch.device
     seed: int
+    world: World = ALONE
 
 
 class Preview(NamedTuple):
@@ -125,7 +127,7 @@ class Trainer(ABC):
 
     def __init__(self, context: TrainerContext) -> None:
         self.model, self.data, self.noise = context.model, context.data, context.noise
-        self.device, self.seed = context.device, context.seed
+        self.device, self.seed, self.world = context.device, context.seed, context.world
         self.batch_size = context.options.images_per_step
         self.sampler = self.make_sampler()
         self.steps_per_epoch = self.sampler.steps_per_epoch
@@ -135,7 +137,7 @@ class Trainer(ABC):
         self.stage = 0
         self.augmentation = context.augmentation
         self.feed = BatchBuilder(self.data.train, self.noise, self.augmentation, self.model.views)
-        self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device)
+        self.generator = randomness.generator(self.seed, randomness.TRAINING, self.device, self.world.rank)
         self.meter = Meter()
         self.memory = Memory()
         self.notices: list[str] = []  # messages that the user sees once
@@ -153,8 +155,8 @@ class Trainer(ABC):
     def make_sampler(self) -> Sampler:
         """Which examples are in a training batch: P classes of K examples if the model asks for it, else a permutation."""
         if self.model.examples_per_class:
-            return ClassSampler(self.data.train, self.batch_size, self.seed, self.model.examples_per_class)
-        return Sampler(self.data.train, self.batch_size, self.seed, drop_last=self.drop_last)
+            return ClassSampler(self.data.train, self.batch_size, self.seed, self.model.examples_per_class, self.world)
+        return Sampler(self.data.train, self.batch_size, self.seed, drop_last=self.drop_last, world=self.world)
 
     # -- learning -------------------------------------------------------------------------------------------------
 

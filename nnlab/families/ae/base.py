@@ -24,6 +24,7 @@ class Autoencoder(Model):
     """
 
     trainer = "nnlab.families.ae.trainer:AutoencoderTrainer"
+    distributes = True
 
     def __init__(
         self,

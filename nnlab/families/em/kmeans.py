@@ -57,6 +57,9 @@ class KMeans(PassModel):
         """(k, D) of the best start so far."""
         return self.starts[self.best]
 
+    exchanged = ("n", "x", "inertia", "far", "far_points")
+    distributes = True
+
     def init_from_data(self, split: Split) -> None:
         if self.clusters > len(split):
             raise BadInput(f"model.clusters: {self.clusters} clusters of {len(split)} points")
@@ -152,6 +155,14 @@ class KMeans(PassModel):
             "center_shift": moved[best].cpu().double(),
             "empty_clusters": empty[best].sum().cpu().double(),
         }
+
+    def merge(self, parts: list[Statistics]) -> Statistics:
+        """Sums, and the farthest points of all parts."""
+        far, points = (torch.cat([part[name] for part in parts], 1) for name in ("far", "far_points"))
+        top = far.topk(self.clusters, dim=1)
+        places = top.indices[..., None].expand(-1, -1, points.shape[2])
+        merged = super().merge([{name: part[name] for name in ("n", "x", "inertia")} for part in parts])
+        return {**merged, "far": top.values, "far_points": points.gather(1, places)}
 
     def carry_over(self, sums: Statistics) -> Statistics:
         """The clusters of the points, and their sums; inertia and the farthest points start from zero."""

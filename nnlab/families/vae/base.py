@@ -47,6 +47,7 @@ class Variational(Model):
     """
 
     trainer = "nnlab.families.vae.trainer:VAETrainer"
+    distributes = True
     k: int = 1
     """Codes per image in the loss."""
     encoder: nn.Module

@@ -17,12 +17,16 @@ CONTEXT.set_forkserver_preload(
 class Command:
     """`nnlab ARGV`, begun in this folder; what it prints stands in the files `name.out` and `name.err` there.
 
-    sighup  what the closing of its terminal does to it: signal.SIG_DFL, or signal.SIG_IGN under nohup
+    sighup       what the closing of its terminal does to it: signal.SIG_DFL, or signal.SIG_IGN under nohup
+    environment  variables that are set for it
     """
 
-    def __init__(self, name: str, *argv: str, sighup: signal.Handlers = signal.SIG_DFL) -> None:
+    def __init__(
+        self, name: str, *argv: str, sighup: signal.Handlers = signal.SIG_DFL, environment: dict[str, str] | None = None
+    ) -> None:
         self.out, self.error = Path(f"{name}.out").absolute(), Path(f"{name}.err").absolute()
-        self.process = CONTEXT.Process(target=run, args=(list(argv), Path.cwd(), self.out, self.error, int(sighup)))
+        where = (Path.cwd(), self.out, self.error)
+        self.process = CONTEXT.Process(target=run, args=(list(argv), *where, int(sighup), environment or {}))
         self.process.start()
 
     def send_signal(self, number: int) -> None:
@@ -41,9 +45,10 @@ class Command:
         return self.process.exitcode
 
 
-def run(argv: list[str], folder: Path, out: Path, error: Path, sighup: int) -> None:
+def run(argv: list[str], folder: Path, out: Path, error: Path, sighup: int, environment: dict[str, str]) -> None:
     """In the new process."""
     os.chdir(folder)
+    os.environ.update(environment)
     for path, stream in ((out, 1), (error, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
     signal.signal(signal.SIGHUP, sighup)
