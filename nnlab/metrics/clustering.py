@@ -18,7 +18,7 @@ def agreement(clusters: Tensor, labels: Tensor) -> dict[str, float]:
 
     Figures:
     nmi  normalised mutual information of clusters and classes (arithmetic mean), 0 … 1; higher is better
-    ari  adjusted Rand index of clusters and classes (Hubert & Arabie 1985): 0 for chance, 1 for the same partition
+    ari  adjusted Rand index of clusters and classes (Hubert & Arabie 1985): 0 for chance, 1 if equal; higher is better
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 

@@ -70,7 +70,7 @@ def test_the_figures_are_of_the_whole_split() -> None:
     split = trained.data.train
     with evaluating(trained.model):
         codes = trained.model.encode(split.values(split.rows))
-    figures = trained.evaluate_split("train")
+    figures = trained.evaluate("train")
     for name, figure in against_prior(codes, "gaussian").items():
         assert figures[name] == pytest.approx(figure, rel=1e-4)
 
@@ -81,7 +81,7 @@ def test_the_game_brings_the_codes_to_the_prior() -> None:
             "model=aae", "model.latent_dim=4", f"model.weight={weight}", "optimizer.lr=2e-3", "trainer.ema_decay=0.98"
         )
         trained.train(0, 250, lambda: False)
-        return trained.evaluate_split("train")
+        return trained.evaluate("train")
 
     without, by_game = learned(0), learned(10)
     assert max(by_game[name] for name in ("code_mean", "code_deviation", "code_correlation")) < 0.25

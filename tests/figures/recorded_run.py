@@ -182,4 +182,4 @@ class Asked:
         """The batch of the first step; drawn with the training's random numbers, which the terms go on with."""
         trainer = self.trainer
         trainer.model.train()
-        return trainer.feed.batch(trainer.rows(0), trainer.generator)
+        return trainer.feed.batch(trainer.sampler.rows(trainer.stage, 0), trainer.generator)

@@ -12,7 +12,7 @@ import torch
 from conftest import same_bits, weights
 from tape import capture
 from torch import Tensor
-from toys import DATA, DATA_YAML, TOYS
+from toys import DATA, DATA_YAML, STAGES_YAML, TOYS
 
 from nnlab.config import composition
 from nnlab.experiment.run import build_experiment
@@ -31,7 +31,7 @@ def toy(request: pytest.FixtureRequest, own_folder: Path, monkeypatch: pytest.Mo
     python, yaml, _ = TOYS[name]
     files = {f"site/mytoys/{name}.py": python, "site/mytoys/quarters.py": DATA}
     files |= {f"conf/model/{name}.yaml": yaml, "conf/data/quarters.yaml": DATA_YAML + "Quarters"}
-    files["conf/data/pairs.yaml"] = DATA_YAML + "Pairs"
+    files |= {"conf/data/pairs.yaml": DATA_YAML + "Pairs", "conf/trainer/game_stages.yaml": STAGES_YAML}
     for path, text in files.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text.lstrip(), encoding="utf-8")

@@ -57,6 +57,19 @@ defaults:
   - common/splits@_here_
 _target_: mytoys.quarters."""
 
+STAGES_YAML = """
+# nnlab train trainer=game_stages
+# A game in stages, for a model that has some, such as a pyramid: each stage has its own optimizers.
+defaults:
+  - game
+  - /optimizer@pretraining.optimizer: adam_gan       # optimizer@trainer.pretraining.optimizer=sgd chooses another
+  - _self_
+_target_: nnlab.families.gan.options.StagedGameOptions
+pretraining:
+  _target_: nnlab.training.options.Pretraining
+  epochs: auto           # per stage before the last; auto is half of the auto of trainer.epochs; a list: one number per stage
+"""
+
 TRANSLATOR = '''
 import torch
 from torch import nn
