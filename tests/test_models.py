@@ -155,7 +155,7 @@ def same_state(a: object, b: object) -> bool:
 
 def test_figures_do_not_depend_on_what_was_asked_before(model: str) -> None:
     def begun() -> Experiment:
-        experiment = built(*short(model, "data.limit=200", "trainer.likelihood.temperatures=20"))
+        experiment = built(*short(model, "data.limit=120", "trainer.likelihood.temperatures=20"))
         experiment.initialize()
         return experiment
 

@@ -118,10 +118,10 @@ class GradientTrainer(Trainer):
             if stop():
                 return i - step
             self.set_rates(self.rates(i).values())
-            rows = self.rows(i)
+            rows, length = self.rows(i), self.sampler.length(i)
             if self.world.size > 1:
-                self.set_share(len(rows) / self.sampler.length(i))
-            self.meter.add(self.update(self.feed.batch(rows, self.generator)), len(rows))
+                self.set_share(len(rows) / length)
+            self.meter.add(self.update(self.feed.batch(rows, self.generator)), length)
         return n
 
     def set_share(self, share: float) -> None:

@@ -173,8 +173,14 @@ def test_a_unet_enlarges_and_colours(noise: str, nnlab, own_folder: Path) -> Non
     hue = np.random.default_rng(0).integers(0, 256, (120, 1, 1, 3))
     images = (hue * np.linspace(0.3, 1, 64).reshape(1, 8, 8, 1)).astype(np.uint8)
     np.savez("mine.npz", x_train=images)
-    own = ["data=npz", "data.root=.", "data.file=mine.npz"] if noise == "grayscale" else ["data=digits", "data.limit=300"]
-    common = ["model=unet", "model.channels=[8,16]", "trainer.epochs=60", "trainer.batch_size=16"]
+    own = ["data=npz", "data.root=.", "data.file=mine.npz"] if noise == "grayscale" else ["data=digits", "data.limit=150"]
+    common = [
+        "model=unet",
+        "model.channels=[8,16]",
+        "trainer.epochs=30",
+        "trainer.batch_size=16",
+        "trainer.evaluate_every=10 epochs",
+    ]
     status, _, error = nnlab("train", *common, *own, f"noise={noise}", "hydra.run.dir=run")
     assert status == 0, error
     status, out, error = nnlab("reconstruct", "run", "-n", "4")

@@ -19,7 +19,7 @@ from nnlab.experiment.run import check_world
 from nnlab.nn.world import ALONE, World
 from nnlab.runs.folder import RunFolder
 
-AE = ["model=ae", "data=digits", "optimizer=adam", "trainer.precision=float32", "trainer.log_every=1 steps"]
+AE = ["model=ae", "data=digits", "optimizer=adam", "trainer.precision=float32", "trainer.log_every=7 steps"]
 AE += ["trainer.show_every=never", "model.hidden=[64]"]
 
 
@@ -44,12 +44,12 @@ def losses(folder: str) -> list[float]:
 
 
 def test_two_processes_learn_what_one_does(own_folder: Path, nnlab) -> None:
-    """Over the ends of epochs, whose last batches are smaller and odd."""
+    """Over the ends of epochs, whose last batches are smaller and odd; records are means of steps of different sizes."""
     pair = together("train", *AE, "trainer.steps=30", "hydra.run.dir=two")
     assert nnlab("train", *AE, "trainer.steps=30", "hydra.run.dir=one")[0] == 0
     assert [command.wait() for command in pair] == [0, 0], pair[0].error.read_text() + pair[1].error.read_text()
     assert losses("two") == pytest.approx(losses("one"), rel=1e-5)
-    assert len(losses("two")) == 30
+    assert len(losses("two")) >= 5
     assert sorted(path.name for path in own_folder.iterdir() if path.is_dir()) == ["one", "two"], "one process writes"
     assert pair[1].out.read_text() == pair[1].error.read_text() == "", "and one talks"
     status = RunFolder(Path("two")).read_status()

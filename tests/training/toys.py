@@ -27,17 +27,17 @@ class Quarters(Dataset):
 
     def load(self):
         draw = torch.Generator().manual_seed(0)
-        word = torch.arange(240) % 4
-        x = torch.randint(0, 60, (240, 3, 8, 8), generator=draw, dtype=torch.uint8)
+        word = torch.arange(120) % 4
+        x = torch.randint(0, 60, (120, 3, 8, 8), generator=draw, dtype=torch.uint8)
         for i, half in enumerate((x[..., :4], x[..., 4:], x[..., :4, :], x[..., 4:, :])):
-            half[word == i] += torch.randint(100, 190, (60, 3, 1, 1), generator=draw, dtype=torch.uint8)
-        other = torch.randint(0, 256, (150, 1, 8, 8), generator=draw, dtype=torch.uint8)
+            half[word == i] += torch.randint(100, 190, (30, 3, 1, 1), generator=draw, dtype=torch.uint8)
+        other = torch.randint(0, 256, (75, 1, 8, 8), generator=draw, dtype=torch.uint8)
         caption = torch.stack([word, word], 1)
         others = {
-            "caption": Other(Part("text", (2,), WORDS), *caption.split((200, 40))),
-            "other": Other(Part("image", (1, 8, 8)), *other.split((130, 20)), scale=1 / 255, paired=False),
+            "caption": Other(Part("text", (2,), WORDS), *caption.split((100, 20))),
+            "other": Other(Part("image", (1, 8, 8)), *other.split((65, 10)), scale=1 / 255, paired=False),
         }
-        return Arrays(x[:200], word[:200], x[200:], word[200:], WORDS, others=others)
+        return Arrays(x[:100], word[:100], x[100:], word[100:], WORDS, others=others)
 
 
 class Pairs(Quarters):
@@ -93,9 +93,9 @@ class Translator(Adversarial):
     def play(self, batch, generator):
         fake = self.generator(batch.input)
         kept = {"fake": fake, "target": batch.target}
-        return Play(real=(batch.input, batch.target), fake=(batch.input, fake), kept=kept)
+        return Play(real=(batch.target, batch.input), fake=(fake, batch.input), kept=kept)
 
-    def discriminate(self, given, x):
+    def discriminate(self, x, given):
         return self.discriminator(torch.cat([given, x], 1)).float()
 
     def answer(self, play, objective):

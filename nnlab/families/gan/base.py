@@ -22,7 +22,7 @@ Objects = tuple[Tensor, ...]  # the discriminator's input for N examples: (N, *s
 class Play:
     """The game's tensors for one batch.
 
-    real, fake  what the discriminator learns to separate
+    real, fake  what the discriminator learns to separate; the image comes first
     kept        other tensors that the players need, by name
     """
 
