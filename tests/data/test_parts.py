@@ -174,13 +174,8 @@ def test_a_unet_enlarges_and_colours(noise: str, nnlab, own_folder: Path) -> Non
     images = (hue * np.linspace(0.3, 1, 64).reshape(1, 8, 8, 1)).astype(np.uint8)
     np.savez("mine.npz", x_train=images)
     own = ["data=npz", "data.root=.", "data.file=mine.npz"] if noise == "grayscale" else ["data=digits", "data.limit=150"]
-    common = [
-        "model=unet",
-        "model.channels=[8,16]",
-        "trainer.epochs=30",
-        "trainer.batch_size=16",
-        "trainer.evaluate_every=10 epochs",
-    ]
+    common = ["model=unet", "model.channels=[8,16]", "trainer.epochs=60", "trainer.batch_size=16"]
+    common += ["trainer.evaluate_every=20 epochs"]
     status, _, error = nnlab("train", *common, *own, f"noise={noise}", "hydra.run.dir=run")
     assert status == 0, error
     status, out, error = nnlab("reconstruct", "run", "-n", "4")
