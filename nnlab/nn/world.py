@@ -84,6 +84,7 @@ class World:
         for rank, part in enumerate(self.gather({"marks": marks})):
             for name, own, other in zip(what, marks.tolist(), part["marks"].tolist(), strict=True):
                 if own != other:
+                    dist.barrier()  # until the others have seen it, too: one that ends at once would cut them off
                     raise BadInput(f"torchrun: processes {self.rank} and {rank} differ in {name}; start all of them alike")
 
 
