@@ -127,10 +127,6 @@ class Split:
         """(n, *shape) float32: the target at these rows, gathered and cast."""
         return self.target.values(rows)
 
-    def part(self, name: str, rows: Tensor) -> Tensor:
-        """A part (n, …) at rows (n,), as a model sees it before noise. Raises KeyError if there is none of this name."""
-        return self.sources[name].values(rows)
-
     def labels(self, rows: Tensor) -> Tensor | None:
         """The labels (n,) int64 of rows (n,); None where there are none."""
         return self.sources["label"].raw(rows) if self.labelled else None

@@ -25,11 +25,6 @@ class World:
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
 
-    @property
-    def main(self) -> bool:
-        """Whether this process writes the files and talks to the user."""
-        return self.rank == 0
-
     def mean(self, x: Tensor, share: float) -> Tensor:
         """The weighted sum of a tensor over the processes, of the same shape: a mean over the examples of all.
 

@@ -107,6 +107,9 @@ def test_files_that_cannot_be_read_in_parts_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", x_train=GRAY.astype(np.uint16) * 200)
     with pytest.raises(BadInput, match=r"data\.storage: images of uint16 .* save them as uint8"):
         opened(tmp_path, "disk").open(CPU)
+    np.savez(tmp_path / "mine.npz", x_train=GRAY[:0])
+    with pytest.raises(BadInput, match="x_train has shape"):
+        opened(tmp_path, "disk").open(CPU)
     np.savez(tmp_path / "mine.npz", x_train=GRAY)
     with pytest.raises(BadInput, match=r"data\.binarize: fixed keeps the bits in memory"):
         opened(tmp_path, "disk", binarize="fixed").open(CPU)

@@ -119,9 +119,9 @@ def test_a_batch_that_the_processes_do_not_divide_is_refused() -> None:
         Sampler(Split.of(torch.zeros(500, 1)), 128, 0, world=World(0, 3))
 
 
-@pytest.mark.parametrize("model", ["dcgan", "som", "rbm", "cnn"])
+@pytest.mark.parametrize("model", ["dcgan", "som", "rbm", "cnn", "sparse_ae model.penalty=kl"])
 def test_a_model_that_one_process_trains_is_refused_by_name(model: str) -> None:
-    experiment = built(f"model={model}", "data=digits")
+    experiment = built(*f"model={model}".split(), "data=digits")
     check_world(ALONE, experiment.model, {})
     with pytest.raises(BadInput, match=f"torchrun: {type(experiment.model).__name__} is trained by one process only"):
         check_world(World(0, 2), experiment.model, {})

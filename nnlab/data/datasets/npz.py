@@ -109,9 +109,9 @@ class Npz(Images, Table):
         """The file's arrays as examples and labels. Raises BadInput with all their problems."""
         try:
             found = {name: self._read(name) for name in self._headers()}
+            arrays = {name: x.mapped if isinstance(x, FileArray) else x for name, x in found.items()}
         except DAMAGED as error:
             raise self._unreadable(error) from error
-        arrays = {name: x.mapped if isinstance(x, FileArray) else x for name, x in found.items()}
         if "x_train" not in arrays:
             names = ", ".join(arrays) or "nothing"
             raise BadInput(f"data.file: {self.file} has no array 'x_train'; it holds {names}")

@@ -92,6 +92,11 @@ class SparseAE(Autoencoder):
         penalty = self.omega(code)
         return {"loss": reconstruction + self.weight * penalty, "reconstruction": reconstruction, "penalty": penalty}
 
+    @property
+    def distributes(self) -> bool:
+        """Not with `kl`, whose penalty is of the mean code of the whole batch."""
+        return self.penalty != "kl"
+
     def omega(self, code: Tensor) -> Tensor:
         """ω(h), (N,), of codes (N, latent_dim); for `kl` the same for each code, since it belongs to the batch."""
         if self.penalty == "l1":
