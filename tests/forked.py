@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -17,16 +18,22 @@ CONTEXT.set_forkserver_preload(
 class Command:
     """`nnlab ARGV`, begun in this folder; what it prints stands in the files `name.out` and `name.err` there.
 
+    more         more commands for the same process, one after another, if the ones before succeed
     sighup       what the closing of its terminal does to it: signal.SIG_DFL, or signal.SIG_IGN under nohup
     environment  variables that are set for it
     """
 
     def __init__(
-        self, name: str, *argv: str, sighup: signal.Handlers = signal.SIG_DFL, environment: dict[str, str] | None = None
+        self,
+        name: str,
+        *argv: str,
+        more: Sequence[Sequence[str]] = (),
+        sighup: signal.Handlers = signal.SIG_DFL,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.out, self.error = Path(f"{name}.out").absolute(), Path(f"{name}.err").absolute()
         where = (Path.cwd(), self.out, self.error)
-        self.process = CONTEXT.Process(target=run, args=(list(argv), *where, int(sighup), environment or {}))
+        self.process = CONTEXT.Process(target=run, args=([argv, *more], *where, int(sighup), environment or {}))
         self.process.start()
 
     def send_signal(self, number: int) -> None:
@@ -45,7 +52,9 @@ class Command:
         return self.process.exitcode
 
 
-def run(argv: list[str], folder: Path, out: Path, error: Path, sighup: int, environment: dict[str, str]) -> None:
+def run(
+    commands: Sequence[Sequence[str]], folder: Path, out: Path, error: Path, sighup: int, environment: dict[str, str]
+) -> None:
     """In the new process."""
     os.chdir(folder)
     os.environ.update(environment)
@@ -54,4 +63,4 @@ def run(argv: list[str], folder: Path, out: Path, error: Path, sighup: int, envi
     signal.signal(signal.SIGHUP, sighup)
     from nnlab import cli
 
-    sys.exit(cli.main(argv))
+    sys.exit(next((status for argv in commands if (status := cli.main(list(argv)))), 0))

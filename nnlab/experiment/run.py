@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from nnlab.checkpoints.checkpoint import save_judge
 from nnlab.config.build import build, target
@@ -23,6 +22,7 @@ from nnlab.evaluators.build import build_judge
 from nnlab.experiment.checks import check_length, check_pretraining
 from nnlab.experiment.parts import check_parts, seen_through
 from nnlab.model import Model
+from nnlab.nn.batch_norm import share_batches
 from nnlab.nn.world import World, join, tensors_of
 from nnlab.plotting import images
 from nnlab.recording.console import Console, figures, seconds
@@ -62,7 +62,10 @@ class Experiment:
             self.model.init_from_data(self.data.train)
             if self.trainer.judge:
                 self.trainer.judge.load_weights()
-            self.trainer.world.broadcast(tensors_of(self.model))
+            world = self.trainer.world
+            world.broadcast(tensors_of(self.model))
+            if world.rank:  # layers draw from the global generators: each process other numbers for its examples
+                randomness.seed_everything(randomness.seed_of_rank(self.trainer.seed, world.rank))
             self.initialized = True
 
     @property
@@ -99,7 +102,8 @@ def build_experiment(config: Mapping, known: DataSpec | None = None, data_change
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
     world = join()
     shared = {"their config": repr({**config, "judge": None}), "their data": data.spec.digest + data.spec.splits}
-    check_world(world, model, shared)
+    check_world(world, model, data, shared)
+    share_batches(model, world)
     context = TrainerContext(
         model, data, noise, augmentation, judge, options, config["optimizer"], device, config["seed"], world
     )
@@ -108,12 +112,14 @@ def build_experiment(config: Mapping, known: DataSpec | None = None, data_change
     return Experiment(settled(config, options), options, device, data, model, learner, differs)
 
 
-def check_world(world: World, model: Model, shared: Mapping[str, str]) -> None:
+def check_world(world: World, model: Model, data: Data, shared: Mapping[str, str]) -> None:
     """Raise BadInput if several processes cannot train a model together, or were started with other configs or data."""
     if world.size == 1:
         return
-    mixes = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules())
-    if not model.distributes or mixes:
+    short = [name for name in ("train", "validation", "test") if 0 < len(data.split(name)) < world.size]
+    if short:
+        raise BadInput(f"data: the {short[0]} split has fewer examples than there are processes, {world.size}; start fewer")
+    if not model.distributes:
         raise BadInput(f"torchrun: {type(model).__name__} is trained by one process only; start it without torchrun")
     world.check_same(shared)
 
@@ -122,8 +128,10 @@ def follow_experiment(experiment: Experiment) -> None:
     """Train to the end together with the first process, which writes the run folder. Raises Interrupted or RunFailed."""
     experiment.initialize()
     with SignalHandler() as stop:
-        if Follower(experiment.trainer, experiment.options, stop).run() == "interrupted":
+        follower = Follower(experiment.trainer, experiment.options, stop)
+        if follower.run() == "interrupted":
             raise Interrupted("interrupted")
+        follower.finish()
 
 
 def settled(config: Mapping, options: Options) -> dict:

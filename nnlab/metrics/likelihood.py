@@ -75,7 +75,7 @@ def part_of(batch: Batch, rows: Tensor) -> Batch:
     return Batch(batch.input[rows], batch.target[rows], label=None if batch.label is None else batch.label[rows])
 
 
-def likelihood_figures(estimates: list[Estimate]) -> dict[str, float]:
+def likelihood_figures(estimate: Estimate) -> dict[str, float]:
     """Means over all images.
 
     Figures:
@@ -84,7 +84,7 @@ def likelihood_figures(estimates: list[Estimate]) -> dict[str, float]:
     log_likelihood_error  its standard error as an estimate for these examples, nats
     effective_samples     effective number of the sampled codes, from 1 to all of them: 1/Σ w² with their weights w
     """
-    log_likelihood, error, effective = (torch.cat(parts) for parts in zip(*estimates, strict=True))
+    log_likelihood, error, effective = estimate
     return {
         "log_likelihood": log_likelihood.mean().item(),
         "log_likelihood_error": error.square().sum().sqrt().item() / len(error),

@@ -18,6 +18,7 @@ from nnlab.data.split import Split
 from nnlab.model.capabilities import Classifies, Encodes, Reconstructs, can
 from nnlab.model.metric import Metric
 from nnlab.model.turn import Step, Turn
+from nnlab.nn.world import ALONE, World
 
 
 class Model(nn.Module):
@@ -32,7 +33,9 @@ class Model(nn.Module):
     views: ClassVar[int] = 1
     """How many views of an example it learns from, each augmented by another draw: the target, `view_2`, …"""
     distributes: ClassVar[bool] = False
-    """Whether several processes can train it together: nothing that it learns depends on the rest of a batch."""
+    """Whether several processes can train it together. What it learns of the rest of a batch goes through `world`."""
+    world: World = ALONE
+    """The processes that share a batch; in training `world.mean` makes of each one's mean that of the whole batch."""
     examples_per_class: int | None = None
     """K, if a training batch must hold K examples of each of its classes; None: any examples."""
 

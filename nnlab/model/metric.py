@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from nnlab.data.spec import Batch
+from nnlab.nn.world import ALONE, World
 
 Direction = Literal["lower", "higher"] | None
 
@@ -23,12 +24,21 @@ class Metric(ABC):
     estimator  how it is estimated; empty if it is exact and from all examples. The record has it as NAME_by
     """
 
+    sums: ClassVar[tuple[str, ...]] = ()
+    """The attributes that are sums over the batches; without them every process computes the metric of the whole split."""
+
     def __init__(self, name: str, *, unit: str = "", direction: Direction = None, estimator: str = "") -> None:
         self.name, self.unit, self.direction, self.estimator = name, unit, direction, estimator
 
     @abstractmethod
     def update(self, batch: Batch, generator: torch.Generator) -> None:
         """Add a batch. The model is in evaluation mode, without gradients."""
+
+    def merge(self, world: World) -> None:
+        """Add what the other processes have of the split: the attributes that `sums` names."""
+        for name in self.sums:
+            own = getattr(self, name)
+            setattr(self, name, world.sum(own) if isinstance(own, Tensor) else world.sum(torch.tensor(own).double()).item())
 
     @abstractmethod
     def compute(self) -> float:
@@ -49,6 +59,8 @@ class Mean(Metric):
 
     values  a batch and a generator → (N,), one value per example
     """
+
+    sums = ("total", "count")
 
     def __init__(self, name: str, values: Callable[[Batch, torch.Generator], Tensor], **about) -> None:
         super().__init__(name, **about)
@@ -74,6 +86,8 @@ class Joint(Metric):
     directions  of each metric
     """
 
+    sums = ("seen",)
+
     def __init__(
         self,
         values: Callable[[Batch, torch.Generator], tuple[Tensor | None, ...]],
@@ -95,10 +109,15 @@ class Joint(Metric):
         if all(value is not None for value in values):
             self.seen.append(values)
 
+    def merge(self, world: World) -> None:
+        """Put the values of all processes together, in the order of the split."""
+        if world.size > 1 and self.seen:
+            self.seen = [tuple(world.concat(self.seen))]
+
     def compute(self) -> float:
         """There is no single number. Raises TypeError."""
         raise TypeError(f"{self.name} are several metrics: use results()")
 
     def results(self) -> dict[str, float]:
         """The metrics of all batches so far, by name; none without values."""
-        return self.function(*map(torch.cat, zip(*self.seen, strict=True))) if self.seen else {}
+        return self.function(*ALONE.concat(self.seen)) if self.seen else {}

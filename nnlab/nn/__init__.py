@@ -2,12 +2,16 @@
 
 mlp.mlp_encoder           fully connected networks
 conv.conv_encoder         convolutional networks
-unet.UNetBackbone             a U-Net
+unet.UNetBackbone         a U-Net
 attention.SelfAttention   attention over the places of an image
 causal.CausalTransformer  an autoregressive model of sequences
 codebook.Codebook         vector quantisation
 likelihoods.Likelihood    how an output becomes a distribution over values
 scheduled.Scheduled       a number that changes during training
 schedules.Schedule        how it changes; learning rates, too
-ema.ExponentialMovingAverage              a running average of weights
+ema.ExponentialMovingAverage  a running average of weights
+pool.ImagePool            past samples of a generator
+resize.enlarged           an image on a finer grid
+batch_norm.SharedBatchNorm    batch normalisation over the batch of several processes
+world.World               the processes that train one model together
 """

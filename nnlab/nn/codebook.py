@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.nn.distances import squared_euclidean
+from nnlab.nn.world import ALONE, World
 
 RARE = 1e-6  # a code with a smaller count is unused, and its mean would be only rounding
 
@@ -21,7 +22,10 @@ class Codebook(nn.Module):
     the quotient e_i; so a code that no z chooses is dead at once.
 
     vectors (K, D), counts N (K,), sums m (K, D); all in float32, for any precision of the networks
+    world  the processes that share a batch: n and Σ z are sums over all of them
     """
+
+    world: World = ALONE
 
     def __init__(self, codes: int, dim: int, *, decay: float, restart: float) -> None:
         super().__init__()
@@ -57,10 +61,11 @@ class Codebook(nn.Module):
         """One step of the moving averages along vectors (N, D) and their codes (N,), then the restart of dead codes."""
         with torch.autocast(z.device.type, enabled=False):
             own = self.assigned(index)
-            self.counts.lerp_(own.sum(0), 1 - self.decay)
-            self.sums.lerp_(own.T @ z, 1 - self.decay)
+            self.counts.lerp_(self.world.sum(own.sum(0)), 1 - self.decay)
+            self.sums.lerp_(self.world.sum(own.T @ z), 1 - self.decay)
         mean = self.counts.mean()
         drawn = z[torch.randint(len(z), (len(self),), device=z.device, generator=generator)]
+        self.world.broadcast([drawn])
         dead = self.counts < self.restart * mean
         self.counts.copy_(torch.where(dead, mean, self.counts))
         self.sums.copy_(torch.where(dead[:, None], drawn * mean, self.sums))

@@ -4,46 +4,66 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, RunFailed
 
 
 class World:
     """A process and its peers. With a single process every method returns what it is given.
 
-    rank  the number of this process, from 0; process 0 writes the files
-    size  how many there are
+    rank   the number of this process, from 0; process 0 writes the files
+    size   how many there are
+    share  of the current batch's examples, that this process has; the shares of all processes add up to 1
+
     All peers must call the same methods in the same order.
     """
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
+        self.share = 1.0
 
-    def mean(self, x: Tensor, share: float) -> Tensor:
-        """The weighted sum of a tensor over the processes, of the same shape: a mean over the examples of all.
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean over the whole batch, of means over the examples of each process; of the same shape.
 
-        share  of the batch's examples that this process has; the shares of all processes add up to 1
+        It is differentiable: `average_gradients` after a backward pass through it gives the gradient of the loss of the whole
+        batch.
         """
-        if self.size == 1:
-            return x
-        total = x * share
-        dist.all_reduce(total)
-        return total
+        return x if self.size == 1 else WeightedSum.apply(x, self.share)
 
-    def average_gradients(self, parameters: Iterable[nn.Parameter], share: float) -> None:
-        """Replace each gradient of a mean loss by that of the mean over the examples of all processes; `share` as in `mean`."""
+    def sum(self, x: Tensor) -> Tensor:
+        """The sum over the processes, of the same shape; without a gradient."""
+        return x if self.size == 1 else WeightedSum.apply(x.detach(), 1)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace each gradient of a mean loss by that of the mean over the examples of all processes."""
         if self.size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = self.mean(torch.cat([g.flatten() for g in gradients]), share)
+        flat = self.mean(torch.cat([g.flatten() for g in gradients]))
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
+
+    def part(self, rows: Tensor) -> Tensor:
+        """The rows (n, …) of this process; `concat` puts the parts of all together again."""
+        return rows if self.size == 1 else rows.tensor_split(self.size)[self.rank]
+
+    def concat(self, batches: Iterable[Sequence[Tensor]]) -> list[Tensor]:
+        """Of tensors (n, …) for each batch, those of all batches of all processes, (Σ n, …) each, in the order of the split."""
+        own = [torch.cat(parts) for parts in zip(*batches, strict=True)]
+        if self.size == 1:
+            return own
+        lengths = [int(part["n"]) for part in self.gather({"n": torch.tensor(len(own[0]))})]
+        padded = {str(i): torch.cat([x, x.new_zeros(max(lengths) - len(x), *x.shape[1:])]) for i, x in enumerate(own)}
+        parts = self.gather(padded)
+        return [torch.cat([part[i][:n] for part, n in zip(parts, lengths, strict=True)]) for i in padded]
 
     def gather(self, tensors: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """The tensors of each process, by rank; they have the same names and shapes everywhere."""
@@ -52,7 +72,8 @@ class World:
         parts: list[dict[str, Tensor]] = [{} for _ in range(self.size)]
         for name, x in tensors.items():
             received = [torch.empty_like(x) for _ in range(self.size)]
-            dist.all_gather(received, x.contiguous())
+            with readable_errors():
+                dist.all_gather(received, x.contiguous())
             for part, value in zip(parts, received, strict=True):
                 part[name] = value
         return parts
@@ -61,15 +82,14 @@ class World:
         """Whether it is true for any of the processes."""
         if self.size == 1:
             return flag
-        votes = torch.tensor(float(flag))
-        dist.all_reduce(votes)
-        return bool(votes > 0)
+        return bool(self.sum(torch.tensor(float(flag))) > 0)
 
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite tensors by those of process 0."""
         if self.size > 1:
-            for x in tensors:
-                dist.broadcast(x.detach(), 0)
+            with readable_errors():
+                for x in tensors:
+                    dist.broadcast(x.detach(), 0)
 
     def check_same(self, what: Mapping[str, str]) -> None:
         """Raise BadInput, naming the first difference, unless these texts are the same in every process."""
@@ -81,6 +101,37 @@ class World:
                 if own != other:
                     dist.barrier()  # until the others have seen it, too: one that ends at once would cut them off
                     raise BadInput(f"torchrun: processes {self.rank} and {rank} differ in {name}; start all of them alike")
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Raise RunFailed where a peer cannot be reached any more."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RunFailed("torchrun: another process has ended, or cannot be reached; what it printed says why") from error
+
+
+class WeightedSum(torch.autograd.Function):
+    """Σ_r w_r x_r over the processes r. A gradient goes back as Σ_r w_r g_r.
+
+    With the loss Σ_r w_r L_r of all processes, this is 1/w_r of the gradient at x_r; averaging the parameters' gradients
+    multiplies by w_r.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: float) -> Tensor:
+        """The sum; every process gets the same bits."""
+        ctx.weight = weight
+        total = x * weight
+        with readable_errors():
+            dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """The same sum, of gradients."""
+        return WeightedSum.apply(gradient.contiguous(), ctx.weight), None
 
 
 def tensors_of(model: nn.Module) -> list[Tensor]:

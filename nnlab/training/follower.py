@@ -25,7 +25,7 @@ class Silent:
 class Follower(Loop):
     """The loop of every process but the first: the same updates and evaluations, and so the same decisions, without files.
 
-    The weights are the same in all processes, so each comes to the same metrics; nobody has to be told them.
+    Weights and metrics are the same in all processes: both are made of the parts of all.
     """
 
     def __init__(self, trainer: Trainer, options: Options, stop: Callable[[], bool]) -> None:

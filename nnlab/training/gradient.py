@@ -51,7 +51,6 @@ class GradientTrainer(Trainer):
             self.losses = torch.compile(self.losses)
         elif compiles:
             self.notices.append(f"trainer.compile: not used on {self.device.type}, where it is not faster")
-        self.share = 1.0  # of a batch, that is in this process
         self.scheduled = {name: m for name, m in self.model.named_modules() if isinstance(m, Scheduled)}
 
     def optimizer_of(self, player: str) -> Mapping:
@@ -120,15 +119,9 @@ class GradientTrainer(Trainer):
             self.set_rates(self.rates(i).values())
             rows, length = self.rows(i), self.sampler.length(i)
             if self.world.size > 1:
-                self.set_share(len(rows) / length)
+                self.world.share = len(rows) / length
             self.meter.add(self.update(self.feed.batch(rows, self.generator)), length)
         return n
-
-    def set_share(self, share: float) -> None:
-        """Tell who averages over the processes which share of the batch is here."""
-        self.share = share
-        for player in self.players.values():
-            player.share = share
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """One update: the model's turns. Returns their terms, scalars on the device; the last of those with the same name."""
@@ -138,7 +131,7 @@ class GradientTrainer(Trainer):
                 terms |= self.make(turn)
         terms = {name: term.detach() for name, term in terms.items()}
         if self.world.size > 1:
-            means = self.world.mean(torch.stack([term.float() for term in terms.values()]), self.share)
+            means = self.world.mean(torch.stack([term.float() for term in terms.values()]))
             terms = dict(zip(terms, means, strict=True))
         return terms
 
@@ -158,6 +151,7 @@ class GradientTrainer(Trainer):
         for parameter, gradient in chain.from_iterable(turn.gradients.values()):
             parameter.grad = gradient
         for name in (*turn.losses, *turn.gradients):
+            self.players[name].average_gradients()
             if name:
                 terms[f"{name}_gradient"] = self.players[name].gradient_norm()
             self.players[name].step(self.gradient_clip)

@@ -326,6 +326,7 @@ class Loop:
         if best:
             self.trainer.model.load_state_dict(best["trainer"]["model"])
             used = {"checkpoint": "best", "checkpoint_step": self.progress.best_step}
+        self.world.broadcast(tensors_of(self.trainer.model))
         with self.console.waiting("evaluating on the test split"):
             values = self.trainer.evaluate("test")
         self.check_finite("test", values)

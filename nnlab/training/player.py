@@ -19,7 +19,7 @@ OF_THE_DEVICE = ("lr", "fused", "foreach", "capturable")  # settings of an optim
 class OptimizerGroup:
     """Parameters, their optimizer from a config node, and the schedule of its learning rate.
 
-    world      the processes over which gradients are averaged before each step; `share` is this one's part of the batch
+    world      the processes over which gradients are averaged before each step
     on_device  whether the rate is a tensor on the device, and the count of steps too, as a CUDA graph needs it
     """
 
@@ -42,7 +42,7 @@ class OptimizerGroup:
         self.unfit = None if not on_device or how or "capturable" in takes else f"{cls.__name__} counts its steps in Python"
         if on_device and "capturable" in takes:
             how["capturable"] = True
-        self.world, self.share = world, 1.0
+        self.world = world
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         spare_the_compiler()
         self.optimizer = build(node, torch.optim.Optimizer, self.parameters, place="optimizer", **how)
@@ -69,6 +69,10 @@ class OptimizerGroup:
         else:
             self._rate.fill_(rate)
 
+    def average_gradients(self) -> None:
+        """The gradients of the mean loss of all processes, from those of each."""
+        self.world.average_gradients(self.parameters)
+
     def gradient_norm(self) -> Tensor:
         """The Euclidean norm of all gradients as one vector, a scalar."""
         norms = torch._foreach_norm([p.grad for p in self.parameters if p.grad is not None])
@@ -79,7 +83,6 @@ class OptimizerGroup:
 
         clip  the largest norm of all gradients as one vector
         """
-        self.world.average_gradients(self.parameters, self.share)
         if clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, clip)
         self._step()

@@ -34,25 +34,31 @@ def seed_device(seed: int, device: torch.device) -> None:
         torch.mps.manual_seed(seed)
 
 
+def seed_of_rank(seed: int, rank: int) -> int:
+    """The seed for a process: that of the run for the first, another for each of the others."""
+    return hash_seed(seed, rank) % 2**32 if rank else seed
+
+
 def generator(seed: int, stream: int, device: torch.device, rank: int = 0) -> torch.Generator:
     """A generator on the device, seeded with the run's seed and the number of a stream: streams are independent.
 
     rank  of the process: several processes draw other numbers for their examples
     """
-    own = hash_seed(seed, -stream)
-    return torch.Generator(device).manual_seed(hash_seed(own, rank) if rank else own)
+    return torch.Generator(device).manual_seed(seed_of_rank(hash_seed(seed, -stream), rank))
 
 
 @contextlib.contextmanager
-def fork_rng(seed: int, device: torch.device) -> Iterator[torch.Generator]:
+def fork_rng(seed: int, device: torch.device, rank: int = 0) -> Iterator[torch.Generator]:
     """A generator for evaluation and pictures: always the same, and without effect on the random numbers of training.
 
     So the number of evaluations and pictures does not change the weights.
+
+    rank  of the process, as for `generator`
     """
     before = global_state(device)
     try:
-        seed_device(seed, device)
-        yield generator(seed, EVALUATION, device)
+        seed_device(seed_of_rank(seed, rank), device)
+        yield generator(seed, EVALUATION, device, rank)
     finally:
         restore_global(before, device)
 

@@ -286,26 +286,41 @@ class Trainer(ABC):
 
     def evaluate_metrics(self, split: str) -> dict[str, float]:
         """The model's own metrics, over a split."""
-        metrics, feed = self.model.metrics(), self.builder(self.data.split(split))
-        with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            for batch in feed.sequential(generator) if metrics else ():
+        metrics = self.model.metrics()
+        shared = all(metric.sums for metric in metrics)
+        with self.evaluation(split, shared=shared) as (batches, generator):
+            for batch in batches if metrics else ():
                 for metric in metrics:
                     metric.update(batch, generator)
+            for metric in metrics if shared else ():
+                metric.merge(self.world)
             return {name: value for metric in metrics for name, value in metric.results().items()}
 
     def evaluate_split(self, split: str) -> dict[str, float]:
         """The means of `batch_metrics` over a split, in float32 with sums in float64; over the examples that have them."""
-        feed = self.builder(self.data.split(split))
         sums: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
-        with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            for batch in feed.sequential(generator):
+        with self.evaluation(split) as (batches, generator):
+            for batch in batches:
                 for name, values in self.batch_metrics(batch, generator).items():
                     total = values.sum(dtype=torch.float64 if self.device.type != "mps" else torch.float32)
                     sums[name] = sums[name] + total if name in sums else total
                     counts[name] = counts.get(name, 0) + len(values)
-        totals = torch.stack(list(sums.values())).tolist()  # waits only once for the device
-        return {name: total / counts[name] for name, total in zip(sums, totals, strict=True) if counts[name]}
+        totals = self.world.sum(torch.stack(list(sums.values()))).tolist()  # waits only once for the device
+        lengths = self.world.sum(torch.tensor(list(counts.values()))).tolist()
+        return {name: total / n for name, total, n in zip(sums, totals, lengths, strict=True) if n}
+
+    @contextmanager
+    def evaluation(self, split: str, *, shared: bool = True) -> Iterator[tuple[Iterator[Batch], torch.Generator]]:
+        """The batches of a split for metrics, and their random numbers; the model is in evaluation mode, without gradients.
+
+        shared  whether each process has only its part of the split, a slice of it in the order of the file; `world.sum` and
+                `world.concat` make the metrics those of the whole split
+        """
+        feed, rank = self.builder(self.data.split(split)), self.world.rank if shared else 0
+        rows = self.world.part(feed.split.rows) if shared else None
+        with randomness.fork_rng(self.seed, self.device, rank) as generator, evaluating(self.model):
+            yield feed.sequential(generator, rows), generator
 
     @contextmanager
     def preview(self) -> Iterator[Preview]:

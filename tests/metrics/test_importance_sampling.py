@@ -56,7 +56,7 @@ def test_it_is_the_closed_form_within_two_standard_errors(samples):
     x = data(200, model)
     found = importance_sampled(model, Batch(x, x), samples, 300, generator())
     truth = exact(model).log_prob(x).double()
-    figures = likelihood_figures([found])
+    figures = likelihood_figures(found)
     error = figures["log_likelihood_error"]
     assert abs(figures["log_likelihood"] - truth.mean().item()) < 2 * error
     assert error < 0.1 / math.sqrt(samples)

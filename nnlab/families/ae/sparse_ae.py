@@ -17,6 +17,7 @@ from nnlab.families.ae.pictures import decomposition_picture, dictionary_picture
 from nnlab.model import Mean, Metric
 from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Activation, Width, mlp_encoder
+from nnlab.nn.world import World
 
 Penalty = Literal["l1", "l2", "kl"]
 RATE = 0.05  # of `kl`, if none is given
@@ -92,18 +93,14 @@ class SparseAE(Autoencoder):
         penalty = self.omega(code)
         return {"loss": reconstruction + self.weight * penalty, "reconstruction": reconstruction, "penalty": penalty}
 
-    @property
-    def distributes(self) -> bool:
-        """Not with `kl`, whose penalty is of the mean code of the whole batch."""
-        return self.penalty != "kl"
-
     def omega(self, code: Tensor) -> Tensor:
         """ω(h), (N,), of codes (N, latent_dim); for `kl` the same for each code, since it belongs to the batch."""
         if self.penalty == "l1":
             return code.sum(1)
         if self.penalty == "l2":
             return code.square().sum(1)
-        return bernoulli_kl(self.target, code.mean(0)).sum().expand(len(code))
+        mean = self.world.mean(code.mean(0)) if self.training else code.mean(0)
+        return bernoulli_kl(self.target, mean).sum().expand(len(code))
 
     def metrics(self) -> list[Metric]:
         """The share of active units; for `kl` also the penalty, of the mean activities over the split."""
@@ -124,6 +121,8 @@ class SparseAE(Autoencoder):
 
 class SplitPenalty(Metric):
     """ω of the mean activities over a split; it is not a mean over batches."""
+
+    sums = ("activity", "count")
 
     def __init__(self, model: SparseAE, name: str = "penalty", direction: Literal["lower"] | None = None) -> None:
         super().__init__(name, unit="nats", direction=direction)
@@ -152,6 +151,11 @@ class SplitLoss(SplitPenalty):
         """Add the activities and the errors of a batch."""
         super().update(batch, generator)
         self.reconstruction.update(batch, generator)
+
+    def merge(self, world: World) -> None:
+        """Add the activities and the errors of the other processes."""
+        super().merge(world)
+        self.reconstruction.merge(world)
 
     def compute(self) -> float:
         """Σ ‖x̂ − x‖² / N + weight · ω(Σ h / N)."""

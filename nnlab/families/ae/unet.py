@@ -34,6 +34,7 @@ class UNet(Model):
     """
 
     trainer = "nnlab.families.ae.trainer:RestorationTrainer"
+    distributes = True
     resizes = True
 
     def __init__(

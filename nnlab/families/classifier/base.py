@@ -20,6 +20,7 @@ class Classifier(Model):
     """
 
     trainer = "nnlab.families.classifier.trainer:ClassifierTrainer"
+    distributes = True
 
     def __init__(self, spec: DataSpec, body: nn.Module, width: int) -> None:
         super().__init__(spec)

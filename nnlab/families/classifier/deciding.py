@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import classification
 from nnlab.metrics.calibration import expected_calibration_error
+from nnlab.nn.world import ALONE
 from nnlab.plotting.charts import confusion_chart
-from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Trainer, TrainerContext, evaluating
+from nnlab.training.trainer import Trainer, TrainerContext
 
 
 class Deciding(Trainer):
@@ -33,16 +32,15 @@ class Deciding(Trainer):
             name = self.model.spec.name
             raise BadInput(f"data: the test examples of {name} have no labels, which its metrics need; add them")
 
-    def outputs(self, split: str) -> tuple[Tensor, Tensor]:
-        """Logits (N, classes) and labels (N,) of a split, on the CPU."""
-        feed = self.builder(self.data.split(split))
-        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            batches = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in feed.sequential(generator)]
-        logits, labels = zip(*batches, strict=True)
-        return torch.cat(logits), torch.cat(labels)
+    def outputs(self, split: str, *, shared: bool = False) -> tuple[Tensor, Tensor]:
+        """Logits (N, classes) and labels (N,) of a split, on the CPU; `shared` as for `evaluation`."""
+        with self.evaluation(split, shared=shared) as (batches, _):
+            parts = [(self.model.logits(batch.input).cpu(), batch.label.cpu()) for batch in batches]
+        logits, labels = (self.world if shared else ALONE).concat(parts)
+        return logits, labels
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        logits, labels = self.outputs(split)
+        logits, labels = self.outputs(split, shared=True)
         means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
         return {**means, "calibration_error": expected_calibration_error(logits.softmax(1), labels)}
 

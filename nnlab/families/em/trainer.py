@@ -39,7 +39,7 @@ class ClusterTrainer(PassTrainer):
         # some of the points
         self.clusters: list[Tensor] = []
         self.points: list[Tensor] = []
-        self.every = 1
+        self.every, self.before = 1, 0
         self.footage = ModelHistory(self.model, self.frame, lambda: self.epoch)
 
     def train(self, step: int, n: int, stop: Callable[[], bool]) -> int:
@@ -49,7 +49,7 @@ class ClusterTrainer(PassTrainer):
 
     def collect(self, batch: Batch, clusters: Tensor) -> None:
         """Store the clusters (N,) of a batch, and each `every`-th of its points, for the metrics of the whole split."""
-        begin = -sum(map(len, self.clusters)) % self.every
+        begin = -(self.before + sum(map(len, self.clusters))) % self.every
         self.points.append(batch.target[begin :: self.every])
         self.clusters.append(clusters)
 
@@ -58,9 +58,10 @@ class ClusterTrainer(PassTrainer):
         self.points.clear()
         part = self.data.split(split)
         self.every = max(1, -(-len(part) // SILHOUETTES))
+        self.before = int(self.world.part(torch.arange(len(part)))[0])  # examples in the processes before this one
         figures, labels = super().evaluate_split(split), part.labels(part.rows)
-        clusters = torch.cat(self.clusters)
-        figures |= silhouette(torch.cat(self.points), clusters[:: self.every])
+        (points,), (clusters,) = self.world.concat(zip(self.points)), self.world.concat(zip(self.clusters))
+        figures |= silhouette(points, clusters[:: self.every])
         return figures if labels is None else {**figures, **agreement(clusters, labels)}
 
     def state(self) -> dict:

@@ -9,7 +9,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
 from nnlab.families.vae.options import USUAL, VariationalOptions
-from nnlab.metrics.likelihood import bits_per_dimension, importance_sampled, likelihood_figures
+from nnlab.metrics.likelihood import Estimate, bits_per_dimension, importance_sampled, likelihood_figures
 from nnlab.metrics.posterior import aggregate_figures
 from nnlab.metrics.reconstruction import output_figures
 from nnlab.model import Decodes, SamplesClasses, can
@@ -18,8 +18,7 @@ from nnlab.plotting.charts import kl_chart
 from nnlab.plotting.latent import class_picture, motion, reconstruction_picture, sample_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.randomness import fork_rng
-from nnlab.training.trainer import Monitor, Preview, TrainerContext, evaluating
+from nnlab.training.trainer import Monitor, Preview, TrainerContext
 
 EACH = 10  # examples per class in a picture
 
@@ -85,10 +84,9 @@ class VAETrainer(GradientTrainer):
 
     def evaluate_split(self, split: str) -> dict[str, float]:
         figures = super().evaluate_split(split)
-        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            batches = self.builder(self.data.split(split)).sequential(generator)
+        with self.evaluation(split) as (batches, _):
             posteriors = [self.model.posterior(batch.input, batch.label) for batch in batches]
-        return {**figures, **aggregate_figures(*map(torch.cat, zip(*posteriors, strict=True)))}
+        return {**figures, **aggregate_figures(*self.world.concat(posteriors))}
 
     def evaluate(self, split: str, full: bool = True) -> dict[str, float]:
         """Also log p(x), except during a run."""
@@ -100,13 +98,9 @@ class VAETrainer(GradientTrainer):
 
         For a model of images given their classes it is log p(x|y).
         """
-        feed = self.builder(self.data.split(split))
-        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            estimates = [
-                importance_sampled(self.model, batch, self.samples, self.chunk, generator)
-                for batch in feed.sequential(generator)
-            ]
-        figures = likelihood_figures(estimates)
+        with self.evaluation(split) as (batches, generator):
+            estimates = [importance_sampled(self.model, batch, self.samples, self.chunk, generator) for batch in batches]
+        figures = likelihood_figures(Estimate(*self.world.concat(estimates)))
         if self.model.likelihood.discrete:
             figures["bits_per_dimension"] = bits_per_dimension(figures["log_likelihood"], self.model.spec.features)
         return figures

@@ -69,6 +69,7 @@ class VQTrainer(GradientTrainer):
     def evaluate_split(self, split: str) -> dict[str, float]:
         self._counts = torch.zeros(len(self.model.codebook), device=self.device)
         figures = super().evaluate_split(split)
+        self._counts = self.world.sum(self._counts)
         used = (self._counts > 0).float().mean().item()
         self.used = used if self.first else self.used
         likelihood = self.model.likelihood

@@ -43,6 +43,7 @@ class VQVAE(Model):
     """
 
     trainer = "nnlab.families.vae.vq_trainer:VQTrainer"
+    distributes = True
 
     def __init__(
         self,
@@ -147,7 +148,8 @@ class VQVAE(Model):
         e = self.codebook(index).view_as(z)
         distance = (z - e).square().flatten(1).sum(1)
         reconstruction = -self.likelihood.log_prob(self.output(straight_through(z, e)), batch.target)
-        used = perplexity(self.codebook.assigned(index).sum(0))
+        counts = self.codebook.assigned(index).sum(0)
+        used = perplexity(self.world.sum(counts) if self.training else counts)
         if self.training:
             self.codebook.update(z.detach().flatten(0, 1), index, generator)
         return {
