@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from nnlab.data.selection import Selection
     from nnlab.data.spec import Batch
-    from nnlab.data.split import Data
     from nnlab.evaluators.judge import Judge
     from nnlab.experiment.loading import LoadedRun
 
@@ -85,7 +84,7 @@ def main(argv: list[str]) -> int:
     run = load_capable(args, "attribute", Encodes, Decodes)
     require_image(run.model, "attribute")
     data = run.data
-    plus, minus, applied = chosen(args, data)
+    plus, minus, applied = chosen(args, run)
     judge = judge_of(run, data, args.judge) if plus.selection.classes else None
     with torch.inference_mode():
         direction = leading(run, minus, plus)
@@ -115,7 +114,7 @@ class Group:
     """Images that were selected: `rows` (n,) of the array of a split."""
 
     selection: Selection
-    data: Data
+    run: LoadedRun
     split: str
     rows: Tensor
 
@@ -125,13 +124,13 @@ class Group:
         return {"selection": self.selection.typed, "name": self.selection.name, "split": self.split, "n": len(self.rows)}
 
     def batches(self) -> Iterator[Batch]:
-        """The group's images in batches, without noise."""
-        from nnlab.commands.run_access import clean
+        """The group's images in batches."""
+        from nnlab.commands.run_access import batches_of
 
-        return clean(self.data.split(self.split), self.data.spec, self.rows)
+        return batches_of(self.run, self.run.data.split(self.split), self.rows)
 
 
-def chosen(args: Namespace, data: Data) -> tuple[Group, Group, Group]:
+def chosen(args: Namespace, run: LoadedRun) -> tuple[Group, Group, Group]:
     """The groups: with the attribute, without it, and the images that get it.
 
     Raises BadInput if a selection is none or empty, or it is not said whom to give the attribute.
@@ -139,6 +138,7 @@ def chosen(args: Namespace, data: Data) -> tuple[Group, Group, Group]:
     from nnlab.commands.run_access import nonempty_split
     from nnlab.data.selection import selection
 
+    data = run.data
     plus, minus = selection(args.plus, "--plus", data.spec), selection(args.minus, "--minus", data.spec)
     if args.apply_to is None and minus.classes is None:
         raise BadInput(f"--apply-to: needed, since {args.minus} lists training images; give classes, or indices of --split")
@@ -146,7 +146,7 @@ def chosen(args: Namespace, data: Data) -> tuple[Group, Group, Group]:
         raise BadInput(f"--judge {args.judge}: recognizes classes, but {args.plus} is not a class; leave it out")
     applied = minus if args.apply_to is None else selection(args.apply_to, "--apply-to", data.spec)
     places = ((plus, "train"), (minus, "train"), (applied, args.split))
-    groups = tuple(Group(each, data, split, each.rows(nonempty_split(data, split), split)) for each, split in places)
+    groups = tuple(Group(each, run, split, each.rows(nonempty_split(data, split), split)) for each, split in places)
     if set(groups[0].rows.tolist()) == set(groups[1].rows.tolist()):
         raise BadInput("--plus, --minus: the same images, so the difference is 0; choose others")
     return groups
@@ -177,7 +177,7 @@ def measured(
 
     for batch in applied.batches():
         see(batch.target, rows[0])
-        codes = run.model.encode(batch.target)
+        codes = run.model.encode(batch.input)
         for row in rows[1:]:
             outputs = shift(run.model, codes, direction, direction.new_tensor([row["strength"]]))[:, 0]
             row["mse"] += mse(outputs, batch.target).double().sum().item() / n
@@ -216,7 +216,7 @@ def drawn(run: LoadedRun, args: Namespace, direction: Tensor, applied: Group) ->
     from nnlab.plotting.latent import attribute_picture
 
     few = applied.rows[torch.from_numpy(spread(len(applied.rows), args.n)).to(applied.rows.device)]
-    places = torch.searchsorted(applied.data.split(applied.split).rows, few).tolist()  # a split is in the order of the file
-    batch = select_examples(applied.data, applied.split, places, "--apply-to")
-    shifted = shift(run.model, run.model.encode(batch.target), direction, direction.new_tensor(args.strength))
-    return attribute_picture(run.model, batch.target, shifted, args.strength, titles(places, batch, applied.data.spec))
+    places = torch.searchsorted(run.data.split(applied.split).rows, few).tolist()  # a split is in the order of the file
+    batch = select_examples(run, applied.split, places, "--apply-to")
+    shifted = shift(run.model, run.model.encode(batch.input), direction, direction.new_tensor(args.strength))
+    return attribute_picture(run.model, batch.input, shifted, args.strength, titles(places, batch, run.data.spec))

@@ -21,6 +21,12 @@ def require_image(model: Model, verb: str) -> None:
         raise BadInput(f"{verb}: {model.spec.name} is a table of {model.spec.features} columns, so there is no picture")
 
 
+def require_same(model: Model, verb: str) -> None:
+    """Raise BadInput if the model's output is another image than its input, so that the two cannot be compared."""
+    if model.spec.paired:
+        raise BadInput(f"{verb}: {type(model).__name__} makes other images than it is given, so the two cannot be compared")
+
+
 def names_of(capability: type) -> list[str]:
     """The names of the shipped models that have a capability."""
     from omegaconf import OmegaConf

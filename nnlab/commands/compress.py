@@ -72,6 +72,7 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.checkpoints.reference import fingerprint
+    from nnlab.commands.capability import require_same
     from nnlab.commands.run_access import load_capable, open_inputs, open_own
     from nnlab.data.inputs import spread
     from nnlab.latent import code_file
@@ -79,6 +80,7 @@ def main(argv: list[str]) -> int:
     from nnlab.training.randomness import fork_rng
 
     run = load_capable(args, "compress", Encodes, Decodes)
+    require_same(run.model, "compress")
     coding = chosen(args, run)
     with fork_rng(run.config["seed"], run.device) as generator, torch.inference_mode():
         own = args.images is not None

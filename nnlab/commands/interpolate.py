@@ -55,14 +55,14 @@ def main(argv: list[str]) -> int:
 
     run = load_capable(args, "interpolate", Encodes, Decodes)
     require_image(run.model, "interpolate")
-    path, data = between, run.experiment.data if args.spherical else run.data
+    path = between
     if args.spherical:
         with run.experiment.trainer.preview() as view:
             path = about(run.experiment.model.latent(view.batches))
-    start, end = select_examples(data, args.split, args.start, "--from"), select_examples(data, args.split, args.end, "--to")
-    ends = zip(titles(args.start, start, data.spec), titles(args.end, end, data.spec), strict=True)
+    start, end = select_examples(run, args.split, args.start, "--from"), select_examples(run, args.split, args.end, "--to")
+    ends = zip(titles(args.start, start, run.data.spec), titles(args.end, end, run.data.spec), strict=True)
     rows = [f"A: {a}\nB: {b}" for a, b in ends]
     shares = torch.linspace(0, 1, args.steps, device=run.device)
     with torch.inference_mode():
-        picture = interpolation_picture(run.model, start.target, end.target, shares, rows, args.blend, path)
+        picture = interpolation_picture(run.model, start.input, end.input, shares, rows, args.blend, path)
     return write_picture(picture, args, run, "interpolation")

@@ -42,11 +42,13 @@ def main(argv: list[str]) -> int:
 
     import torch
 
+    from nnlab.commands.capability import require_same
     from nnlab.commands.run_access import load_capable
     from nnlab.model import Scores
     from nnlab.training.randomness import fork_rng
 
     run = load_capable(args, "outliers", Scores)
+    require_same(run.model, "outliers")
     check_output(run, args)
     with fork_rng(run.config["seed"], run.device), torch.inference_mode():
         data = run.data
@@ -66,20 +68,14 @@ def check_output(run: LoadedRun, args: Namespace) -> None:
 
 def score_all(run: LoadedRun, data: Data, args: Namespace) -> list[Scored]:
     """The split, and beside the test split the test examples of the classes that were kept out."""
-    import torch
 
-    from nnlab.commands.run_access import nonempty_split
-    from nnlab.data.feed import BatchBuilder
+    from nnlab.commands.run_access import batches_of, nonempty_split
     from nnlab.metrics.outliers import scored
 
-    generator = torch.Generator(run.device).manual_seed(0)
     splits = {args.split: (nonempty_split(data, args.split), data.spec.classes)}
     if args.split == "test" and len(data.held_out):
         splits["others"] = (data.held_out, data.held_out_classes)
-    return [
-        scored(run.model, name, BatchBuilder(split).sequential(generator), classes, args.n)
-        for name, (split, classes) in splits.items()
-    ]
+    return [scored(run.model, name, batches_of(run, split), classes, args.n) for name, (split, classes) in splits.items()]
 
 
 def write_rows(path: Path, sets: list[Scored]) -> None:

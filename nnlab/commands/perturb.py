@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require_image
-    from nnlab.commands.run_access import clean, load_capable, select_examples
+    from nnlab.commands.run_access import batches_of, load_capable, select_examples
     from nnlab.latent.codes import moments, vary
     from nnlab.model import Decodes, Encodes
     from nnlab.plotting.latent import variation_picture
@@ -65,16 +65,16 @@ def main(argv: list[str]) -> int:
     run = load_capable(args, "perturb", Encodes, Decodes)
     require_image(run.model, "perturb")
     data = run.data
-    given = select_examples(data, args.split, [args.index], "--index")
+    given = select_examples(run, args.split, [args.index], "--index")
     generator = torch.Generator(run.device).manual_seed(args.seed)
     scales = torch.tensor(args.scale, device=run.device)
     with torch.inference_mode():
-        code = run.model.encode(given.target)
-        _, std = moments(run.model, clean(data.train, data.spec, data.train.spread(MEASURED)))
+        code = run.model.encode(given.input)
+        _, std = moments(run.model, batches_of(run, data.train, data.train.spread(MEASURED)))
         noise = torch.randn((args.n, len(std)), device=run.device, generator=generator)
         output = run.model.decode(code)[0]
         varied = vary(run.model, code[0], std, scales, noise)
-        picture = variation_picture(run.model, given.target[0], output, varied, args.scale)
+        picture = variation_picture(run.model, given, output, varied, args.scale)
         figures = measured(run, data, args, given, output, varied, scales[:, None, None] * std * noise)
     return write_picture(picture, args, run, "variation", figures)
 

@@ -54,8 +54,7 @@ def main(argv: list[str]) -> int:
     plan = planned(data, args.labels, args.seeds)
     check_memory(data, int(plan.wanted.sum()))
     with fork_rng(run.config["seed"], run.device), torch.inference_mode():
-        encoders = rivals(run.model, data)
-        results = probed(data, encoders, plan)
+        results = probed(run, rivals(run.model, data), plan)
     print(table(results, plan))
     print(explained(results, plan))
     report(run, data, plan, results, args)
@@ -122,17 +121,22 @@ def planned(data: Data, counts: list[int | None] | None, seeds: int) -> Plan:
 
 
 def rivals(model: Model, data: Data) -> dict[str, Encoder]:
-    """The model's encoder, the inputs themselves, and as many principal components as the code is wide."""
+    """The model's encoder, the inputs themselves, and as many principal components as the code is wide.
+
+    No components where the input is another image than the target, which the components are of.
+    """
     from nnlab.model import code_width
 
-    width = code_width(model)
-    pca = components(data, width)
-    inputs = "pixels" if data.spec.kind == "image" else "columns"
-    return {
+    width, spec = code_width(model), model.spec
+    inputs = "pixels" if spec.input.kind == "image" else "columns"
+    encoders = {
         f"codes of {type(model).__name__} ({width})": model.encode,
-        f"raw {inputs} ({data.spec.features:,})": lambda x: x.flatten(1),
-        f"PCA ({pca.latent_dim})": pca.encode,
+        f"raw {inputs} ({spec.input.features:,})": lambda x: x.flatten(1),
     }
+    if not spec.paired:
+        pca = components(data, width)
+        encoders[f"PCA ({pca.latent_dim})"] = pca.encode
+    return encoders
 
 
 def components(data: Data, width: int) -> PCA:
@@ -153,17 +157,17 @@ def components(data: Data, width: int) -> PCA:
     return pca
 
 
-def probed(data: Data, encoders: dict[str, Encoder], plan: Plan) -> dict[str, dict[int, Result]]:
+def probed(run: LoadedRun, encoders: dict[str, Encoder], plan: Plan) -> dict[str, dict[int, Result]]:
     """The accuracy on the test split of each encoder for each number of labels."""
     import torch
 
     from nnlab.data.feed import BatchBuilder
     from nnlab.metrics.probe import features, results_of
 
-    wanted = plan.wanted
-    train = features(encoders, BatchBuilder(data.train), wanted)
+    wanted, data = plan.wanted, run.data
+    train = features(encoders, BatchBuilder(data.train, run.reshaping), wanted)
     everything = torch.ones(len(data.test), dtype=torch.bool)
-    test = features(encoders, BatchBuilder(data.test), everything, seed=1)
+    test = features(encoders, BatchBuilder(data.test, run.reshaping), everything, seed=1)
     labels, truth = (split.labels(split.rows).cpu().numpy() for split in (data.train, data.test))
     place = (wanted.cumsum(0) - 1).numpy()  # of an example among those that are kept
     draws = {n: [place[each.numpy()] for each in drawn] for n, drawn in plan.draws.items()}

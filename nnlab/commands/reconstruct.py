@@ -89,12 +89,12 @@ def main(argv: list[str]) -> int:
         )
     with fork_rng(args.seed, run.device) as generator, torch.inference_mode():
         split, train, name = shown(run, args, generator)
-        feed = BatchBuilder(split, noise)
+        feed, known = BatchBuilder(split, noise), args.input is None or "input" not in run.model.spec.parts
         batch = feed.batch(split.spread(args.n), generator)
-        picture = reconstruction_picture(run.model, batch, restored(run.model, batch, generator))
+        picture = reconstruction_picture(run.model, batch, restored(run.model, batch, generator), known)
         n = min(MEASURED, len(split))
-        figures = distances(run.model, feed.sequential(generator, split.spread(n)), train, generator)
-    print(f"{n:,} of {printable(name)}: {summary(figures)}")
+        figures = distances(run.model, feed.sequential(generator, split.spread(n)), train, generator) if known else {}
+    print(f"{n:,} of {printable(name)}: {summary(figures) if known else 'their targets are not known'}")
     figures = {**run.metadata, "input": name, "n": n, "noise": node, "seed": args.seed, **figures}
     return write_picture(picture, args, run, "reconstruction", figures)
 
@@ -112,7 +112,7 @@ def shown(run: LoadedRun, args: Namespace, generator: torch.Generator) -> tuple[
         data, name = run.data, args.split or "test"
         return nonempty_split(data, name), data.train, name
     inputs = open_own(run, args.input, generator, max(args.n, MEASURED))
-    x = torch.cat([batch.input for batch in inputs.batches])
+    x = torch.cat([batch.target for batch in inputs.batches])
     return Split.of(x), None, inputs.name
 
 
@@ -135,12 +135,12 @@ def distances(
 
     from nnlab.metrics.reconstruction import mse, psnr
     from nnlab.model.data_init import mean_of
-    from nnlab.nn.resize import enlarged
+    from nnlab.nn.resize import enlarged, fits
 
     found, mean = {}, None
     for batch in batches:
         outputs = {"psnr": restored(model, batch, generator)}
-        if batch.mask is not None or model.spec.resizes:
+        if batch.mask is not None or (model.spec.paired and fits(batch.input, model.spec.shape)):
             outputs["input_psnr"] = enlarged(batch.input, model.spec.shape)
         if batch.mask is not None and train is not None:
             mean = mean_of(train) if mean is None else mean

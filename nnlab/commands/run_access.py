@@ -41,22 +41,25 @@ def nonempty_split(data: Data, name: str) -> Split:
     return split
 
 
-def select_examples(data: Data, name: str, indices: list[int], option: str) -> Batch:
-    """The images at these places of a split, clean; bits that are drawn at each reading are drawn by one seed.
+def select_examples(run: LoadedRun, name: str, indices: list[int], option: str) -> Batch:
+    """The images at these places of a split, as `batches_of` reads them.
 
     Raises BadInput, naming the option and the first index that lies beyond the split.
     """
-    split = nonempty_split(data, name)
+    split = nonempty_split(run.data, name)
     for index in indices:
         if not 0 <= index < len(split):
             raise BadInput(f"{option} {index}: the {name} split has images 0 … {len(split) - 1}")
     rows = split.at(torch.tensor(indices))
-    return BatchBuilder(split).batch(rows, torch.Generator(split.device).manual_seed(0))
+    return BatchBuilder(split, run.reshaping).batch(rows, torch.Generator(split.device).manual_seed(0))
 
 
-def clean(split: Split, spec: DataSpec, rows: Tensor) -> Iterator[Batch]:
-    """Batches of these rows of a split, without noise; bits that are drawn at each reading are drawn by one seed."""
-    return BatchBuilder(split).sequential(torch.Generator(split.device).manual_seed(0), rows)
+def batches_of(run: LoadedRun, split: Split, rows: Tensor | None = None) -> Iterator[Batch]:
+    """Batches of these rows of a split, by default of all. What is drawn at each reading is drawn by one seed.
+
+    They are without noise, except for one that changes the shape of the input: without it the model cannot read them.
+    """
+    return BatchBuilder(split, run.reshaping).sequential(torch.Generator(split.device).manual_seed(0), rows)
 
 
 def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
@@ -67,14 +70,15 @@ def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
 
 
 def open_inputs(run: LoadedRun, split: str, generator: torch.Generator) -> Inputs:
-    """A split, clean; `generator` draws its bits where they are drawn at each reading. Raises BadInput if it is empty."""
-    return of_split(nonempty_split(run.data, split), split, run.model.spec, generator)
+    """A split, as `batches_of` reads it, but `generator` draws. Raises BadInput if it is empty."""
+    return of_split(nonempty_split(run.data, split), split, run.model.spec, generator, run.reshaping)
 
 
 def open_own(run: LoadedRun, path: Path, generator: torch.Generator, most: int | None = None) -> Inputs:
     """A user's own files, read as the run's data were; at most so many. Raises BadInput if they do not fit the model."""
     binarize = run.config["data"].get("binarize")
-    reader = Reader(run.model.spec, None if is_none(binarize) else binarize, run.device, generator)
+    spec, binarize = run.model.spec.of_given(), None if is_none(binarize) else binarize
+    reader = Reader(spec, binarize, run.device, generator, run.reshaping)
     return of_path(path, reader, most)
 
 

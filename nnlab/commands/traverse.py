@@ -83,12 +83,12 @@ def main(argv: list[str]) -> int:
         raise BadInput(f"--reach: expected a number > 0 and at most 100, got {reach:g}")
     trainer = run.experiment.trainer
     model = trainer.model
-    start = None if args.index is None else select_examples(trainer.data, args.split or "test", [args.index], "--index")
+    start = None if args.index is None else select_examples(run, args.split or "test", [args.index], "--index")
     with trainer.preview() as view:
         latent = model.latent(view.batches)
         if args.manifold:
             return write_picture(manifold_picture(model, latent, steps), args, run, "manifold")
         base = None if start is None else model.encode(start.input)[0]
         values = torch.linspace(-reach, reach, steps, device=run.device)
-        picture = traversal_picture(model, latent, base, args.coordinates, values, None if start is None else start.target[0])
+        picture = traversal_picture(model, latent, base, args.coordinates, values, start)
     return write_picture(picture, args, run, "traversal")

@@ -77,13 +77,13 @@ def main(argv: list[str]) -> int:
     require_image(run.model, "walk")
     trainer = run.experiment.trainer
     model = trainer.model
-    images = None if args.through is None else select_examples(trainer.data, args.split or "test", args.through, "--through")
+    images = None if args.through is None else select_examples(run, args.split or "test", args.through, "--through")
     with trainer.preview() as view:
         latent = model.latent(view.batches)
         if images is None:
             generator = torch.Generator(run.device).manual_seed(args.seed or 0)
             codes = waypoints(model, latent, walks * n, generator).unflatten(0, (walks, n))
         else:
-            codes = model.encode(images.target)[None]
+            codes = model.encode(images.input)[None]
         film = walk_film(model, torch.stack([closed_walk(each, latent, args.steps) for each in codes]))
     return write_picture(film, args, run, "walk")

@@ -1,4 +1,4 @@
-"""Inputs of a trained model: in order, without noise, with their labels and names."""
+"""Inputs of a trained model: in order, with their labels and names; without noise, if it does not change their shape."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.images import bernoulli
+from nnlab.data.noise.base import Noise
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
@@ -19,7 +20,7 @@ from nnlab.nn.spaced import evenly_spaced
 
 @dataclass
 class Inputs:
-    """Inputs in order, without noise, with their labels and names.
+    """Inputs in order, with their labels and names.
 
     name     for messages
     batches  on the device, read when needed; each iteration gives the same
@@ -50,9 +51,12 @@ class Reiterable:
         return self.read()
 
 
-def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator) -> Inputs:
-    """Inputs from a split; `generator` draws the bits if they are drawn at each reading."""
-    labels, feed = split.labels(split.rows), BatchBuilder(split)
+def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator, noise: Noise | None = None) -> Inputs:
+    """Inputs from a split; `generator` draws the bits if they are drawn at each reading.
+
+    noise  that the model cannot do without, since it changes the shape of the input
+    """
+    labels, feed = split.labels(split.rows), BatchBuilder(split, noise)
     batches = Reiterable(lambda: feed.sequential(generator), generator)
     known = None if labels is None else labels.cpu().numpy()
     bits = 1 if split.is_binary or split.dynamic_binarization else 8 * split.target.dtype.itemsize
@@ -75,12 +79,14 @@ class Reader:
 
     binarize   `data.binarize` of the model's training
     generator  draws the bits
+    noise      that changes the shape of the input, if the model learned from one
     """
 
     spec: DataSpec
     binarize: str | None
     device: torch.device
     generator: torch.Generator
+    noise: Noise | None = None
 
     @property
     def chunk(self) -> int:
@@ -112,4 +118,4 @@ class Reader:
         x = x.to(self.device)
         if self.binarize:
             x = (x >= 0.5).float() if self.binarize == "threshold" else bernoulli(x, self.generator)
-        return Batch(x, x)
+        return Batch(x if self.noise is None else self.noise(x, self.generator)[0], x)

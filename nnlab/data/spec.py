@@ -130,6 +130,19 @@ class DataSpec(Values):
         """Whether input and target differ in shape."""
         return self.input.shape != self.shape
 
+    @property
+    def paired(self) -> bool:
+        """Whether the input is another example than the target: the data hold both, or they differ in shape."""
+        return "input" in self.parts or self.resizes
+
+    def of_given(self) -> DataSpec:
+        """The description of data that hold nothing but `given`, as a user's own inputs do."""
+        if "input" not in self.parts:
+            return self
+        own = self.given
+        values = {name: getattr(own, name) for name in ("kind", "shape", "low", "high", "bounded", "mean", "std")}
+        return replace(self, **values, columns=own.names, parts={})
+
     def __getitem__(self, name: str) -> Part:
         """A part by name. Raises KeyError if the data do not have it."""
         if name == "label" and self.classes:

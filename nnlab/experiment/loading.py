@@ -16,6 +16,7 @@ from nnlab.checkpoints.reference import resolve_references
 from nnlab.config.build import build, target
 from nnlab.data.dataset import Dataset, own_root
 from nnlab.data.identity import as_trained
+from nnlab.data.noise.base import Noise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Data
 from nnlab.errors import BadInput, one_line, shortened
@@ -66,7 +67,8 @@ class LoadedRun:
     @property
     def data(self) -> Data:
         """The run's data, without its trainer. Raises BadInput if they are not there, or not what they were."""
-        return self._opened[0]
+        experiment = self.__dict__.get("experiment")
+        return experiment.data if experiment else self._opened[0]
 
     @cached_property
     def _opened(self) -> tuple[Data, list[str]]:
@@ -80,6 +82,12 @@ class LoadedRun:
             spec = DataSpec.from_state(self.state["spec"])
             model = build(self.config["model"], Model, spec, place="model").to(self.device)
             return self._fill(model)
+
+    @cached_property
+    def reshaping(self) -> Noise | None:
+        """The noise of the training if the model needs it, since it changes the shape of its input; else None."""
+        spec = self.model.spec
+        return build(self.config["noise"], Noise, spec, place="noise") if "corrupted" in spec.parts else None
 
     @cached_property
     def experiment(self) -> Experiment:

@@ -12,19 +12,19 @@ from nnlab.nn.float64 import to_float64
 
 
 def moments(model: Encodes, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-    """The mean and the standard deviation (d,) of the codes of clean examples, each coordinate's own.
+    """The mean and the standard deviation (d,) of the codes of examples, each coordinate's own.
 
     Batch by batch in float64, merged about the means (Chan et al. 1979, "Updating formulae …"): nothing grows with the number
     of examples, and a small deviation about a large mean keeps its digits.
     """
     n, mean, squares = 0, 0.0, 0.0
     for batch in batches:
-        codes = to_float64(model.encode(batch.target))
+        codes = to_float64(model.encode(batch.input))
         own, shift = codes.mean(0), codes.mean(0) - mean
         squares = squares + (codes - own).square().sum(0) + shift.square() * n * len(codes) / (n + len(codes))
         n += len(codes)
         mean = mean + shift * len(codes) / n
-    device = batch.target.device
+    device = batch.input.device
     return mean.float().to(device), (squares / n).sqrt().float().to(device)
 
 

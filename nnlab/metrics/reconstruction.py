@@ -9,7 +9,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.metrics.inpainting import interpolated
 from nnlab.metrics.structure import ssim
 from nnlab.model import Reconstructs
-from nnlab.nn.resize import enlarged
+from nnlab.nn.resize import enlarged, fits
 
 HIGHER = frozenset({"psnr", "ssim", "psnr_gain", "hole_psnr"})
 """Metrics of which higher is better."""
@@ -53,7 +53,7 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
     figures = {"mse": error, "psnr": psnr(error, spec)}
     if spec.kind == "image":
         figures["ssim"] = ssim(output, batch.target, spec)
-    if batch.mask is not None or spec.resizes:
+    if batch.mask is not None or (spec.paired and fits(batch.input, spec.shape)):
         figures |= gain(figures["psnr"], batch, spec)
     if batch.erased:
         figures |= within(output, batch, spec, mean)

@@ -107,7 +107,7 @@ class Completes(Protocol):
 def code_width(model: Encodes) -> int:
     """d, the length of a model's codes."""
     device = next(model.parameters()).device
-    return model.eval().encode(torch.zeros(1, *model.spec.shape, device=device)).shape[1]
+    return model.eval().encode(torch.zeros(1, *model.spec.input.shape, device=device)).shape[1]
 
 
 def can(model: Any, capability: type) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 
 import torch
@@ -25,6 +25,20 @@ class ExponentialMovingAverage(nn.ModuleDict):
         self.requires_grad_(False).eval()
         self.register_buffer("updates", torch.zeros(()))
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
+        self._followed: set[int] | None = None
+
+    def follow(self, modules: Iterable[nn.Module]) -> None:
+        """From now on only the averages of the weights of these modules move, by default of all."""
+        self._followed = {id(x) for module in modules for x in (*module.parameters(), *module.buffers())}
+        self._pairs = None
+
+    @torch.no_grad()
+    def restart(self, modules: Mapping[str, nn.Module]) -> None:
+        """Start the averages that move again, at the weights and with the fast average of the first updates."""
+        averages, weights, _ = self._paired(modules)
+        if averages:
+            torch._foreach_copy_(averages, weights)
+        self.updates.zero_()
 
     def train(self, mode: bool = True) -> ExponentialMovingAverage:
         """Stay in evaluation mode for any `mode`. Returns itself."""
@@ -51,7 +65,10 @@ class ExponentialMovingAverage(nn.ModuleDict):
         averages, weights, copied = [], [], []
         for name, module in modules.items():
             own = self[name].state_dict()
-            for key, value in module.state_dict().items():
+            for key, value in module.state_dict(keep_vars=True).items():
+                if self._followed is not None and id(value) not in self._followed:
+                    continue
+                value = value.detach()
                 if value.is_floating_point() and not key.endswith(EXCLUDED_SUFFIXES):
                     averages.append(own[key])
                     weights.append(value)

@@ -6,6 +6,11 @@ from torch import Tensor
 from torch.nn import functional
 
 
+def fits(x: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether `enlarged` can make images of this shape of images (N, C, H, W)."""
+    return x.shape[1:] == tuple(shape) or x.shape[1] in (1, shape[0])
+
+
 def enlarged(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Images (N, C, H, W) → (N, *shape): a single channel is repeated, the size is changed by bicubic interpolation.
 
@@ -14,7 +19,7 @@ def enlarged(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     if x.shape[1:] == tuple(shape):
         return x
     channels, *size = shape
-    if x.shape[1] not in (1, channels):
+    if not fits(x, shape):
         raise ValueError(f"images of {x.shape[1]} channels do not become images of {channels}")
     if tuple(x.shape[2:]) != tuple(size):
         x = functional.interpolate(x, size, mode="bicubic")

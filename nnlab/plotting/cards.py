@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nnlab.metrics.outliers import Scored
 from nnlab.model import Model, Reconstructs, can
 from nnlab.plotting.axes import INK
-from nnlab.plotting.images import BACKGROUND, GAP, to_pixels
+from nnlab.plotting.images import BACKGROUND, GAP, input_pixels, to_pixels
 
 WIDTH = 112  # pixels that a smaller image is enlarged to, about: what a title takes
 SLIDE = 1000  # pixels that cards side by side take, about
@@ -23,10 +23,11 @@ def outlier_cards(model: Model, worst: list[tuple[Scored, int]]) -> np.ndarray:
 
     A frame marks images of classes that were not in the training.
     """
-    rows = {"input": torch.stack([scored.worst[scored.rank(place)] for scored, place in worst])}
+    inputs = torch.stack([scored.worst[scored.rank(place)] for scored, place in worst])
+    rows = {"input": input_pixels(inputs, model.spec)}
     if can(model, Reconstructs):
-        rows["output"] = torch.cat([model.reconstruct(part) for part in rows["input"].split(100)])
-    pixels = np.stack([enlarged(to_pixels(images, model.spec)) for images in rows.values()])
+        rows["output"] = to_pixels(torch.cat([model.reconstruct(part) for part in inputs.split(100)]), model.spec)
+    pixels = np.stack([enlarged(images) for images in rows.values()])
     titles = [
         f"{i + 1}:  {figure(scored.score[place])}\n{shortened(scored.class_of(place))}"
         for i, (scored, place) in enumerate(worst)

@@ -13,7 +13,7 @@ from nnlab.data.inputs import Inputs
 from nnlab.errors import BadInput
 from nnlab.model import Encodes
 from nnlab.plotting.axes import FAINT, NAMED, Points, blank, canvas, colours, scatter
-from nnlab.plotting.images import to_pixels
+from nnlab.plotting.images import input_pixels
 from nnlab.plotting.sprite import thumbnail
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def encoded(model: Encodes, inputs: Inputs, sample: Sample) -> Iterator[np.ndarr
         low, high = np.searchsorted(sample.places, [start, start + len(batch)])
         mine, thumbnails = sample.places[low:high] - start, []
         if model.spec.kind == "image":
-            pixels = to_pixels(batch.input[torch.from_numpy(mine).to(batch.input.device)], model.spec)
+            pixels = input_pixels(batch.input[torch.from_numpy(mine).to(batch.input.device)], model.spec)
             thumbnails = [thumbnail(each, len(sample.places)) for each in pixels]
         sample.keep(low, high, codes[mine], thumbnails)
         start += len(batch)

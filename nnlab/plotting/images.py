@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
 from torch import Tensor
 
-from nnlab.data.spec import DataSpec
+from nnlab.data.spec import DataSpec, Part
+from nnlab.nn import resize
 from nnlab.plotting.axes import Chart, font
 from nnlab.runs.files import write_whole
 
@@ -22,11 +23,17 @@ FONT_SIZE = 13
 FRAME, REST, MOVING = 300, 2000, 80  # milliseconds of each picture of a film; of its last; of one without a rest
 
 
-def to_pixels(images: Tensor, spec: DataSpec) -> np.ndarray:
+def to_pixels(images: Tensor, spec: DataSpec | Part) -> np.ndarray:
     """(…, C, H, W) values → (…, H, W, 3) uint8, `low` black and `high` white, values beyond them clipped."""
     scaled = (images.detach().float() - spec.low) / spec.value_range
     pixels = scaled.clamp(0, 1).mul(255).round().byte().movedim(-3, -1).cpu().numpy()
     return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
+
+
+def input_pixels(x: Tensor, spec: DataSpec) -> np.ndarray:
+    """(…, C, H, W) inputs of a model → (…, H, W, 3) uint8, of the size of its targets."""
+    size = (x.shape[-3], *spec.shape[1:])
+    return to_pixels(resize.enlarged(x.flatten(0, -4), size).unflatten(0, x.shape[:-3]), spec.input)
 
 
 def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] | None = None, caption: str = "") -> np.ndarray:

@@ -10,28 +10,35 @@ from nnlab.data.spec import Batch
 from nnlab.latent.interpolation import Path, between, interpolate
 from nnlab.latent.traversal import axes, manifold, traverse
 from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses
-from nnlab.nn.resize import enlarged
 from nnlab.plotting.charts import kl_chart
-from nnlab.plotting.images import BACKGROUND, GAP, directions, grid, sheet, titled, to_pixels
+from nnlab.plotting.images import BACKGROUND, GAP, directions, grid, input_pixels, sheet, titled, to_pixels
 
 PER_ROW = 12
 COMPONENTS_PER_ROW = 9
 ROWS = 16  # at most this many coordinates in one picture
 
 
-def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | None = None) -> np.ndarray:
+def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | None = None, known: bool = True) -> np.ndarray:
     """Rows of inputs over their outputs; with a noise: clean images, corrupted images and outputs.
 
+    Of data that hold pairs: inputs, outputs, and targets where they are known.
+
     output  (N, *shape), by default the reconstructions
+    known   whether the batch has the targets
     """
     spec = model.spec
-    rows = {"input": batch.target, "output": model.reconstruct(batch.input) if output is None else output}
-    if batch.mask is not None or spec.resizes:
-        rows = {"clean": batch.target, "input": enlarged(batch.input, spec.shape), "output": rows["output"]}
+    target, given = to_pixels(batch.target, spec) if known else None, input_pixels(batch.input, spec)
+    made = to_pixels(model.reconstruct(batch.input) if output is None else output, spec)
+    if "input" in spec.parts:
+        rows = {"input": given, "output": made, **({"target": target} if known else {})}
+    elif batch.mask is not None or spec.resizes:
+        rows = {"clean": target, "input": given, "output": made}
+    else:
+        rows = {"input": target, "output": made}
     tiles, labels = [], []
     for start in range(0, len(batch) - len(batch) % PER_ROW or len(batch), PER_ROW):
         for label, images in rows.items():
-            tiles.append(to_pixels(images[start : start + PER_ROW], spec))
+            tiles.append(images[start : start + PER_ROW])
             labels.append(label)
     return sheet(np.stack(tiles), labels)
 
@@ -61,14 +68,14 @@ def traversal_picture(
     base: Tensor | None = None,
     coordinates: list[int] | None = None,
     values: Tensor | None = None,
-    image: Tensor | None = None,
+    example: Batch | None = None,
 ) -> np.ndarray:
     """One row per coordinate, the most informative first; its name and its KL are in the margin.
 
     At most the 16 most informative coordinates, by default around the middle of the latent space and
     with ±3 standard deviations.
 
-    image  (*shape) whose code is the base; it is shown next to the rows, with its output
+    example  a batch of one, whose code is the base; it is shown next to the rows, with its output
     """
     base = latent.mean if base is None else base
     coordinates = latent.order()[:ROWS] if coordinates is None else coordinates
@@ -81,14 +88,20 @@ def traversal_picture(
     count = f", {len(rows)} of {len(latent.mean)} coordinates" if len(rows) < len(latent.mean) else ""
     caption = f"standard deviations of the coordinate{count}"
     motion = sheet(to_pixels(images, model.spec), rows, signed(values), caption)
-    return motion if image is None else beside(given(model, image, model.decode(base[None])[0], len(rows), " "), motion)
+    return motion if example is None else beside(shown(model, example, model.decode(base[None])[0], len(rows), " "), motion)
 
 
-def given(model: Model, image: Tensor, output: Tensor, rows: int, caption: str = "") -> np.ndarray:
-    """An image (*shape) and its output at the head of two columns of so many rows, under a caption as its neighbour has."""
-    pair = to_pixels(torch.stack([image, output])[None], model.spec)
-    blank = np.full((rows - 1, *pair.shape[1:]), BACKGROUND, np.uint8)
-    return sheet(np.concatenate([pair, blank]), None, ["input", "output"], caption)
+def shown(model: Model, example: Batch, output: Tensor, rows: int, caption: str = "") -> np.ndarray:
+    """A batch of one and its output at the head of columns of so many rows, under a caption as its neighbour has.
+
+    If its input is another image than its target, the target too.
+    """
+    images = {"input": input_pixels(example.input, model.spec), "output": to_pixels(output[None], model.spec)}
+    if model.spec.paired:
+        images["target"] = to_pixels(example.target, model.spec)
+    head = np.stack(list(images.values()), 1)
+    blank = np.full((rows - 1, *head.shape[1:]), BACKGROUND, np.uint8)
+    return sheet(np.concatenate([head, blank]), None, list(images), caption)
 
 
 def signed(values: Tensor) -> list[str]:
@@ -136,35 +149,36 @@ def interpolation_picture(
 ) -> np.ndarray:
     """One row per pair: the image A, decoded codes from A's to B's for each α, and the image B.
 
-    start, end  (N, *shape), as many as there are names of rows
+    start, end  (N, …) inputs, as many as there are names of rows
     path        from code to code, by default the straight one
     blended     under each row the pixels (1 − α)·A + α·B: what a path without a code would be
     """
     spec = model.spec
     middle = to_pixels(interpolate(model, start, end, shares, path), spec)
-    left, right = (to_pixels(images[:, None], spec) for images in (start, end))
+    left, right = (input_pixels(images[:, None], spec) for images in (start, end))
     if blended:
-        middle = alternating(middle, to_pixels(between(start, end, shares), spec))
+        middle = alternating(middle, input_pixels(between(start, end, shares), spec))
         left, right = (alternating(images, np.full_like(images, BACKGROUND)) for images in (left, right))
         names = [row for name in names for row in (f"{name}\nby codes", "by pixels")]
     middle = sheet(middle, None, [f"{alpha:.2g}" for alpha in shares.tolist()])
     return beside(sheet(left, names, ["A"]), middle, sheet(right, None, ["B"]))
 
 
-def variation_picture(model: Model, image: Tensor, output: Tensor, varied: Tensor, scales: list[float]) -> np.ndarray:
+def variation_picture(model: Model, example: Batch, output: Tensor, varied: Tensor, scales: list[float]) -> np.ndarray:
     """The image X and its output next to a row of variations for each scale.
 
-    image, output  (*shape)
-    varied         (k, n, *shape), as `codes.vary` makes them
+    example  a batch of one
+    output   (*shape)
+    varied   (k, n, *shape), as `codes.vary` makes them
     """
     made = sheet(to_pixels(varied, model.spec), [f"s = {scale:g}" for scale in scales], [""] * varied.shape[1])
-    return beside(given(model, image, output, len(scales)), made)
+    return beside(shown(model, example, output, len(scales)), made)
 
 
 def attribute_picture(model: Model, images: Tensor, shifted: Tensor, strengths: list[float], names: list[str]) -> np.ndarray:
-    """One row per image (N, *shape): the image, then the decoded shifted codes (N, k, *shape) for each strength."""
+    """One row per input (N, …): the image, then the decoded shifted codes (N, k, *shape) for each strength."""
     made = sheet(to_pixels(shifted, model.spec), None, [f"{strength:g} S" if strength else "0" for strength in strengths])
-    return beside(sheet(to_pixels(images[:, None], model.spec), names, ["input"]), made)
+    return beside(sheet(input_pixels(images[:, None], model.spec), names, ["input"]), made)
 
 
 def beside(*parts: np.ndarray) -> np.ndarray:

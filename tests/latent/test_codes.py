@@ -46,7 +46,7 @@ def test_moments_are_numpys_however_the_batches_fall(batch, centre):
     assert np.allclose(std, exact.std(0), rtol=1e-6, atol=1e-12)
 
 
-def test_moments_are_of_the_clean_examples():
+def test_moments_are_of_the_inputs():
     clean, noisy = normal(9, 3), normal(9, 3, seed=1)
     mean, _ = moments(AsTheyAre(), [Batch(noisy, clean)])
     assert torch.allclose(mean, clean.mean(0))
@@ -80,7 +80,7 @@ def test_a_shift_moves_every_code_by_the_strength_times_the_direction():
 def test_an_image_and_its_output_stand_beside_their_variations():
     image, output = torch.rand((2, *SPEC.shape), generator=torch.Generator().manual_seed(0))
     varied = torch.rand((3, 4, *SPEC.shape), generator=torch.Generator().manual_seed(1))
-    picture = variation_picture(Linear(), image, output, varied, [0.1, 0.5, 1])
+    picture = variation_picture(Linear(), Batch(image[None], image[None]), output, varied, [0.1, 0.5, 1])
     tops = [picture.shape[0] - (3 - row) * SIDE + GAP for row in range(3)]
     left = [picture[tops[row] :, i * SIDE :][:48, :48] for row in range(3) for i in range(2)]
     assert np.array_equal(left[0], to_pixels(image, SPEC))

@@ -32,6 +32,27 @@ def test_the_average_follows_its_recursion() -> None:
             torch.testing.assert_close(found[key], value, rtol=1e-5, atol=1e-6)
 
 
+def test_only_what_learns_is_averaged_and_a_restart_begins_at_the_weights() -> None:
+    modules = {"a": nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))}
+    first, second = modules["a"]
+    averaged = ExponentialMovingAverage(modules)
+    own = averaged["a"]
+    for learning, other in ((first, second), (second, first)):
+        kept = own[list(modules["a"]).index(other)].weight.clone()
+        with torch.no_grad():
+            learning.weight.add_(1)
+            other.weight.add_(1)
+        averaged.follow([learning])
+        averaged.restart(modules)
+        mine = own[list(modules["a"]).index(learning)]
+        assert torch.equal(mine.weight, learning.weight)
+        with torch.no_grad():
+            learning.weight.add_(11)
+        averaged.update_parameters(modules, 0.9)
+        assert torch.allclose(mine.weight, learning.weight - 2)  # the first decay is 2/11
+        assert torch.equal(own[list(modules["a"]).index(other)].weight, kept)
+
+
 def test_copies_neither_learn_nor_leave_evaluation() -> None:
     averaged = ExponentialMovingAverage({"a": nn.BatchNorm1d(2)})
     nn.Sequential(averaged).train()

@@ -74,6 +74,19 @@ def test_it_trains_and_every_verb_that_fits_works(toy: str, nnlab) -> None:
         assert {record.get("stage", "") for record in records} == {"coarse", ""}
 
 
+def test_the_average_of_a_level_ends_with_its_stage(toy: str) -> None:
+    if toy != "pyramid":
+        pytest.skip("has no stages")
+    learner = trainer(toy, "trainer.epochs=2")
+    learner.train(0, 3, lambda: False)
+    coarse = learner.model.averaged["coarse"].state_dict()
+    kept = {name: value.clone() for name, value in coarse.items()}
+    learner.start_stage(1)
+    learner.train(0, 3, lambda: False)
+    assert all(torch.equal(coarse[name], value) for name, value in kept.items())
+    assert learner.model.averaged.updates == 3
+
+
 def test_it_resumes_to_the_bit(toy: str, nnlab) -> None:
     train = ["train", "-cd", "conf", *overrides(toy), "trainer.show_every=never"]
     for folder, epochs in (("short", 1), ("long", 2)):

@@ -130,6 +130,12 @@ class Adversarial(Model):
         """The range of the values that the discriminator sees: the unit of the instance noise."""
         return self.spec.value_range
 
+    def start_averages(self, *, anew: bool) -> None:
+        """Called when a stage starts, `anew`, and when a run goes on in it: only the averages of what learns now change."""
+        self.averaged.follow(part for parts in self.players().values() for part in parts)
+        if anew:
+            self.averaged.restart({name: getattr(self, name) for name in self.parts})
+
     def update_average(self, decay: float) -> None:
         """Move the averages one step towards the weights."""
         self.averaged.update_parameters({name: getattr(self, name) for name in self.parts}, decay)

@@ -231,6 +231,14 @@ class StagedGameTrainer(GameTrainer):
     options = StagedGameOptions
     keeps_stage_pictures = True
 
+    def start_stage(self, stage: int) -> None:
+        super().start_stage(stage)
+        self.model.start_averages(anew=False)
+
+    def begin_stage(self) -> None:
+        super().begin_stage()
+        self.model.start_averages(anew=True)
+
 
 @contextmanager
 def batch_statistics_mode(discriminator: nn.Module) -> Iterator[None]:
