@@ -47,9 +47,9 @@ def test_moments_are_numpys_however_the_batches_fall(batch, centre):
 
 
 def test_moments_are_of_the_inputs():
-    clean, noisy = normal(9, 3), normal(9, 3, seed=1)
-    mean, _ = moments(AsTheyAre(), [Batch(noisy, clean)])
-    assert torch.allclose(mean, clean.mean(0))
+    given, target = normal(9, 3), normal(9, 3, seed=1)
+    mean, _ = moments(AsTheyAre(), [Batch(given, target)])
+    assert torch.allclose(mean, given.mean(0))
 
 
 def test_variations_are_decoded_from_codes_that_move_by_the_scale_times_the_spread():
