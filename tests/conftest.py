@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 # before torch is imported, here and in the processes that tests start: nets of a test's size gain nothing from a second
@@ -183,6 +185,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def config_of(*overrides: str) -> dict:
+    variables = [item for item in os.environ.items() if item[0].startswith("NNLAB")]
+    return copy.deepcopy(composed(overrides, tuple(variables)))
+
+
+@lru_cache(maxsize=1000)
+def composed(overrides: tuple[str, ...], variables: tuple[tuple[str, str], ...]) -> dict:
+    """A config of the shipped files, once per process: a test asks for that of its model several times."""
     return composition.to_dict(composition.compose_config(list(overrides)))
 
 

