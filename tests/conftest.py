@@ -223,7 +223,7 @@ def small(model: str, *data: str) -> list[str]:
 
 def legal(model: str, *overrides: str) -> list[str]:
     """Those of the overrides that a model's way of learning knows."""
-    config, uses = config_of(f"model={model}"), trainer_class(model).requires
+    config, uses = config_of(f"model={model}"), trainer_class(model).uses
     known = [o for o in overrides if "." not in o or OmegaConf.select(OmegaConf.create(config), o.split("=")[0]) is not None]
     return [o for o in known if not o.startswith(("noise", "optimizer")) or o.split("=")[0].split(".")[0] in uses]
 

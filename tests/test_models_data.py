@@ -35,7 +35,7 @@ def test_images_of_any_size(model: str, shape: tuple[int, ...], monkeypatch: pyt
     if shape != IMAGES["colour, odd sides"] and "channels" not in model_node(model):
         pytest.skip("without convolutions every size is alike")
     monkeypatch.setattr(LOADS, (0.01, 0.02))
-    takes_any_images(model, shape, "hole" if "noise" in trainer_class(model).requires else "none")
+    takes_any_images(model, shape, "hole" if "noise" in trainer_class(model).uses else "none")
 
 
 def test_weights_that_are_the_square_of_an_images_size_are_refused() -> None:
@@ -84,7 +84,7 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
 
 
 def test_tables_are_learned_or_refused_by_name(model: str) -> None:
-    table_is_learned_or_refused(model, "masking" if "noise" in trainer_class(model).requires else "none")
+    table_is_learned_or_refused(model, "masking" if "noise" in trainer_class(model).uses else "none")
 
 
 @pytest.mark.parametrize("noise", ["none", "gaussian", "salt_pepper"])

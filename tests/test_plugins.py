@@ -271,9 +271,6 @@ RULES = {
         "model._target_: rules.Foo is no Model; subclass nnlab.families.ae.base.Autoencoder, "
         "nnlab.families.vae.vae.VAE or nnlab.model.Model"
     ),
-    "from nnlab.model import Model\nclass Foo(Model):\n    def __init__(self, spec, *, hidden=3): ...\n": (
-        "model._target_: rules.Foo does not say who trains it; subclass a family's base"
-    ),
     "from nnlab.families.ae.base import Autoencoder\nclass Foo(Autoencoder):\n    def __init__(self, spec, hidden=3): ...\n": (
         "model.hidden: is no keyword-only parameter of Foo; its constructor must be def __init__(self, spec, *, hidden, …)"
     ),

@@ -165,7 +165,6 @@ from nnlab.model import Model
 class Contrast(Model):
     """Two views of an image have nearby codes, views of two images distant ones (NT-Xent, Chen et al. 2020)."""
 
-    trainer = "nnlab.training.gradient:LossTrainer"
     views = 2
 
     def __init__(self, spec, *, latent_dim: int = 8) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nnlab.config import search
-from nnlab.config.build import target
+from nnlab.config.build import classes_of
 from nnlab.errors import BadInput
 from nnlab.model import Model, can
 
@@ -29,11 +28,4 @@ def require_same(model: Model, verb: str) -> None:
 
 def names_of(capability: type) -> list[str]:
     """The names of the shipped models that have a capability."""
-    from omegaconf import OmegaConf
-
-    found = []
-    for name, path in search.options("model").items():
-        node = OmegaConf.load(path)
-        if can(target(node.get("_target_"), name), capability):
-            found.append(name)
-    return found
+    return [name for name, cls in classes_of("model").items() if can(cls, capability)]

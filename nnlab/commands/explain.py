@@ -28,10 +28,11 @@ def main(argv: list[str]) -> int:
     known = glossary()
     names = [figure.rpartition("/")[2] for figure in args.figure]
     problems = [f"{shortened(name)}: no figure has this name; {hint(name, list(known))}" for name in names if name not in known]
+    for name in names or known:
+        if name in known:
+            print(page(name, known[name]))
     if problems:
         raise BadInput(*problems)
-    for name in names or known:
-        print(page(name, known[name]))
     return 0
 
 

@@ -159,8 +159,8 @@ def check_task(config: dict, typed: set[str]) -> list[str]:
     from nnlab.config.build import target
     from nnlab.training.trainer import trainer_of
 
-    model, noise = (target(config[node]["_target_"], node) for node in ("model", "noise"))
-    if "noise" not in trainer_of(model).mandatory - typed or not noise.identity:
+    model, noise, data = (target(config[node]["_target_"], node) for node in ("model", "noise", "data"))
+    if "noise" not in trainer_of(model).mandatory - typed or not noise.identity or "input" in data.parts:
         return []
     return [f"noise: {model.__name__} learns to undo one; add noise=gaussian, noise=hole, … (noise=none trains it without)"]
 

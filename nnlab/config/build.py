@@ -9,9 +9,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_type_hints
 
+from omegaconf import OmegaConf
+
 from nnlab.config import renamed
 from nnlab.config.constraints import describe, fits, is_none
 from nnlab.config.kinds import accepts
+from nnlab.config.search import options
 from nnlab.errors import ArgumentError, BadInput, one_line, shortened
 
 T = TypeVar("T")
@@ -23,8 +26,13 @@ def trusted() -> list[str]:
 
     A run folder from a stranger is data: it cannot extend this list.
     """
-    plugins = os.environ.get("NNLAB_PLUGINS", "").replace(";", ",").split(",")
-    return ["nnlab", "torch.optim", *(name.strip() for name in plugins if name.strip())]
+    return ["nnlab", "torch.optim", *plugins()]
+
+
+def plugins() -> list[str]:
+    """The packages that the user lists in NNLAB_PLUGINS."""
+    listed = os.environ.get("NNLAB_PLUGINS", "").replace(";", ",").split(",")
+    return [name.strip() for name in listed if name.strip()]
 
 
 def is_trusted(module: str) -> bool:
@@ -92,6 +100,12 @@ def extends(cls: type, base: type) -> bool:
     """Whether a node of `base` also fits `cls`: a subclass whose new parameters all have defaults."""
     added = parameters(cls).keys() - parameters(base).keys()
     return issubclass(cls, base) and all(parameters(cls)[name].default is not inspect.Parameter.empty for name in added)
+
+
+def classes_of(group: str) -> dict[str, type]:
+    """The class that each config of a group names, by the config's name; not of one that inherits it."""
+    nodes = {name: OmegaConf.load(path) for name, path in options(group).items()}
+    return {name: target(node["_target_"], group) for name, node in nodes.items() if "_target_" in node}
 
 
 def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more: Any) -> T:

@@ -11,9 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import nnlab
+from nnlab.config.build import plugins
 
 HEAD = "Figures:"
 ROOMS = ("metrics", "evaluators", "families", "training")
@@ -33,15 +35,29 @@ def glossary() -> dict[str, list[Meaning]]:
     """The meanings of each metric by name, sorted; several if families use the name differently."""
     meanings: dict[str, list[Meaning]] = {}
     root = Path(nnlab.__file__).parent
-    for path in sorted(path for room in ROOMS for path in (root / room).rglob("*.py")):
+    shipped = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
+    for path, base in [*((path, root) for path in shipped), *of_plugins()]:
         source = path.read_text(encoding="utf-8")
         if HEAD not in source:
             continue
-        place = path.relative_to(root).parent if path.parts[-3] == "families" else path.relative_to(root).with_suffix("")
+        place = path.relative_to(base).parent if path.parts[-3] == "families" else path.relative_to(base).with_suffix("")
         for names, text in (entry for doc in docstrings(ast.parse(source)) for entry in entries(doc)):
             for name in names:
                 meanings.setdefault(name, []).append(Meaning(text, place.as_posix()))
     return dict(sorted(meanings.items()))
+
+
+def of_plugins() -> Iterator[tuple[Path, Path]]:
+    """The files of the packages that the user lists in NNLAB_PLUGINS, each with the folder of its package."""
+    for name in plugins():
+        try:
+            found = find_spec(name)
+        except (ImportError, ValueError):
+            continue
+        for folder in found.submodule_search_locations or [] if found else []:
+            yield from ((path, Path(folder).parent) for path in sorted(Path(folder).rglob("*.py")))
+        if found and found.origin and not found.submodule_search_locations:
+            yield Path(found.origin), Path(found.origin).parent
 
 
 def docstrings(tree: ast.Module) -> Iterator[str]:

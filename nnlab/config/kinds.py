@@ -58,10 +58,7 @@ def misfit(cls: type, place: str) -> str | None:
     if not issubclass(cls, kind):
         return f"{name} is no {kind.__name__}" + (f"; subclass {KINDS[role(place)][1]}" if KINDS[role(place)][1] else "")
     if inspect.isabstract(cls):
-        return f"{name} lacks {', '.join(sorted(cls.__abstractmethods__))}; name a subclass that has them"
-    if place == "model" and not isinstance(getattr(cls, "trainer", None), str):
-        bases = KINDS[place][1].partition(" or ")[0]
-        return f"{name} does not say who trains it; subclass a family's base ({bases}), or set trainer = 'module:class'"
+        return f"{name} lacks the methods {', '.join(sorted(cls.__abstractmethods__))}; write them, or name a subclass"
     return misbuilt(cls, place, name)
 
 

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from nnlab.config import renamed
+from nnlab.config.build import plugins
 from nnlab.config.composition import OwnConfigsFirst, compose_or_complain, hydra, register_config_dir
 from nnlab.config.search import options
 from nnlab.config.sentences import UNREADABLE, sentence
@@ -191,7 +192,8 @@ def check_choice(override: Override, choices: list[str]) -> None:
     unknown = [name for name in wanted if name not in choices]
     if unknown:
         told = [f"{group}={n}: no such {group}; {nearest(n, choices)}" for n in map(shortened, unknown)]
-        raise BadInput(*(f"{text} (nnlab list {verb})" for text in told))
+        where = f"nnlab list {verb}" + ("; your own need -cd FOLDER" if plugins() and not OwnConfigsFirst.folder else "")
+        raise BadInput(*(f"{text} ({where})" for text in told))
     if kind != OverrideType.CHANGE:
         raise BadInput(f"{override.input_line}: write {group}={wanted[0]}, without the leading sign")
 

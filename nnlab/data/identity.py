@@ -70,9 +70,9 @@ def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[s
         return data, []
     message = f"data: {data.spec.name} is not what the run was trained on ({'; '.join(differs)})"
     if known.shape != data.spec.shape or len(known.classes) != len(data.spec.classes):
-        raise BadInput(f"{message}, and its model cannot take it; give back the old files, or train again")
+        raise BadInput(f"{message}, and its model cannot take it; give back the old data, or train again")
     if not allowed:
-        raise BadInput(f"{message}; give back the old files, or add --data-changed to go on and record it")
+        raise BadInput(f"{message}; give back the old data, or add --data-changed to go on and record it")
     if known.mean != data.spec.mean or known.std != data.spec.std:
         data = _standardised_as(data, known)
     return replace(data, spec=replace(known, digest=data.spec.digest, splits=data.spec.splits)), differs

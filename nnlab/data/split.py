@@ -17,15 +17,19 @@ class Other:
     """A part of the examples beside target and label: its description, and its values for the training and the test set.
 
     train, test  (N, …) uint8, float32 or int64, one row for each row of the target
-    scale        the value for a model is the stored value times `scale`
+    scale        the value for a model is the stored value times `scale`; by default 1/255 for an image of bytes, else 1
     paired       whether row i belongs to row i of the target; else it is another set of examples, of any length
     """
 
     part: Part
     train: Tensor | FileArray
     test: Tensor | FileArray
-    scale: float = 1.0
+    scale: float | None = None
     paired: bool = True
+
+    def __post_init__(self) -> None:
+        if self.scale is None:
+            self.scale = 1 / 255 if self.part.kind == "image" and self.train.dtype == torch.uint8 else 1.0
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from nnlab.config import values
-from nnlab.config.build import extends, target
+from nnlab.config.build import classes_of, extends, target
 from nnlab.config.constraints import is_none
 from nnlab.config.kinds import role
 from nnlab.errors import one_line
@@ -112,19 +112,24 @@ def check_learning(config: Mapping) -> list[str]:
 
     cls, node = target(config["model"]["_target_"], "model"), config["trainer"]
     trainer, name = trainer_of(cls), cls.__name__
+    uses = trainer.uses | ({"noise"} if cls.resizes else set())
     problems = []
     if not extends(trainer.options, target(node["_target_"], "trainer")):
-        problems.append(f"trainer: {name} learns {trainer.description}; leave trainer= out, so that the model chooses it")
-    if "optimizer" in trainer.requires and not config["optimizer"]:
+        able = [known for known, options in classes_of("trainer").items() if options is trainer.options]
+        remedy = "leave trainer= out, so that the model chooses it"
+        if able and not cls.__module__.startswith("nnlab."):
+            remedy += f" by a line under defaults of its YAML: - override /trainer@_global_.trainer: {able[0]}"
+        problems.append(f"trainer: {name} learns {trainer.description}; {remedy}")
+    if "optimizer" in uses and not config["optimizer"]:
         problems.append(f"optimizer: {name} learns {trainer.description} and needs one, e.g. optimizer=adam")
-    if "optimizer" not in trainer.requires and config["optimizer"]:
+    if "optimizer" not in uses and config["optimizer"]:
         problems.append(f"optimizer: has no use, {name} learns {trainer.description}; leave it out")
-    if "noise" not in trainer.requires and not target(config["noise"]["_target_"], "noise").identity:
+    if "noise" not in uses and not target(config["noise"]["_target_"], "noise").identity:
         problems.append(f"noise: has no use, {name} learns {trainer.description} from clean data; leave it out")
     if not is_none(config["judge"]) and not can(cls, Samples) and not can(cls, Reconstructs):
         problems.append(f"judge: has no use, {name} neither samples nor reconstructs; leave it out")
     augmentation = target(config["augmentation"]["_target_"], "augmentation")
-    if "augmentation" not in trainer.requires and not augmentation.identity:
+    if "augmentation" not in uses and not augmentation.identity:
         problems.append(
             f"augmentation: has no use, {name} learns {trainer.description} from the data as they are; leave it out"
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from nnlab.config import search
-from nnlab.config.build import target
+from nnlab.config.build import classes_of
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.noise.base import Noise
 from nnlab.data.spec import DataSpec
@@ -25,26 +24,25 @@ def check_parts(model: type[Model], spec: DataSpec, noise: Noise, augmentation: 
     """Raise BadInput if the data lack a part that a model needs, or if its input has a shape that it cannot take."""
     if model.views > 1 and augmentation.identity:
         raise BadInput(f"model: {model.__name__} learns from {model.views} views of an example; add augmentation=affine")
-    lacking = next((part for part in model.needs if part not in spec), None)
+    lacking = next((part for part in model.needs if part not in spec or (part == "input" and not spec.paired)), None)
     if lacking:
         able = shipped("data", lambda cls: lacking in cls.parts)
         hint = f"data that have it: {', '.join(able)}" if able else "no dataset of nnlab has it, so give one of your own"
+        if lacking == "input":
+            hint += "; or make the input of the target by a noise that changes its shape, such as noise=grayscale"
         raise BadInput(f"model: {model.__name__} needs the part '{lacking}', which {spec.name} lacks; {hint}")
     if spec.resizes and not model.resizes:
         cause = type(noise).__name__ if noise.output.shape != spec.given.shape else spec.name
         able = ", ".join(shipped("model", lambda cls: cls.resizes))
         raise BadInput(
             f"model: {model.__name__} takes inputs of the shape of its target, {shown(spec.shape)}, but {cause} gives it "
-            f"{shown(spec.input.shape)}; models that can: {able}"
+            f"{shown(spec.input.shape)}; models that can: {able}; one of your own that can says resizes = True"
         )
 
 
 def shipped(group: str, has: Callable[[type], bool]) -> list[str]:
     """The names of a group's configs whose class has a property."""
-    from omegaconf import OmegaConf
-
-    classes = {name: target(OmegaConf.load(path)["_target_"], group) for name, path in search.options(group).items()}
-    return [name for name, cls in classes.items() if has(cls)]
+    return [name for name, cls in classes_of(group).items() if has(cls)]
 
 
 def shown(shape: tuple[int, ...]) -> str:

@@ -24,12 +24,12 @@ from nnlab.nn.world import ALONE, World
 class Model(nn.Module):
     """Base of every model; built from the data's spec and the keys of its YAML (keyword-only parameters)."""
 
-    trainer: ClassVar[str]
+    trainer: ClassVar[str] = "nnlab.training.gradient:LossTrainer"
     """The trainer, as "module:class"; a family's base class sets it. It is text, since models do not import trainers."""
     needs: ClassVar[tuple[str, ...]] = ()
-    """The parts of an example that it needs besides the target, as "caption"."""
+    """The parts of an example that it needs besides the target: "caption"; "input" if it must be another than the target."""
     resizes: ClassVar[bool] = False
-    """Whether its input may differ from its target in shape."""
+    """Whether its input may differ from its target in shape. Then a noise may make the input of the target."""
     views: ClassVar[int] = 1
     """How many views of an example it learns from, each augmented by another draw: the target, `view_2`, …"""
     distributes: ClassVar[bool] = False

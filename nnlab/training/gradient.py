@@ -35,7 +35,7 @@ class GradientTrainer(Trainer):
 
     options = GradientOptions
     description = "by gradient"
-    requires = frozenset({"optimizer", "noise", "augmentation"})
+    uses = frozenset({"optimizer", "noise", "augmentation"})
     autocasts: ClassVar[bool] = True
     """Whether an update runs under autocast if `trainer.precision` is bfloat16."""
 

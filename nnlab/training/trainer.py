@@ -108,7 +108,7 @@ class Trainer(ABC):
     """The class of the `trainer` node for this trainer; a file of configs/trainer names it."""
     description: ClassVar[str]
     """The end of a message: "… learns by gradient"."""
-    requires: ClassVar[frozenset[str]] = frozenset()
+    uses: ClassVar[frozenset[str]] = frozenset()
     """Which of `optimizer`, `noise` and `augmentation` have an effect on training; the others are an error."""
     mandatory: ClassVar[frozenset[str]] = frozenset()
     """Which of them it needs: `none` is allowed there only if the user typed it."""

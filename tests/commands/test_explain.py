@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from conftest import built, small
 from omegaconf import OmegaConf
@@ -90,3 +92,16 @@ def test_a_models_own_metrics_are_explained_with_unit_and_direction() -> None:
             said = " ".join(meaning.text for meaning in glossary()[name])
             assert metric.unit in said
             assert direction is None or f"{direction} is better" in said
+
+
+def test_the_figures_of_plug_ins_are_explained_too(nnlab, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (own_folder / "mynets").mkdir()
+    (own_folder / "mynets" / "pairs.py").write_text('"""Pairs.\n\nFigures:\nl1  mean absolute error; lower is better\n"""\n')
+    monkeypatch.syspath_prepend(own_folder)
+    monkeypatch.setenv("NNLAB_PLUGINS", "mynets, absent")
+    glossary.cache_clear()
+    status, out, error = nnlab("explain", "l1", "nothing_like_it")
+    glossary.cache_clear()
+    assert status == 2
+    assert "mean absolute error; lower is better" in out
+    assert "nothing_like_it: no figure has this name" in error

@@ -36,7 +36,7 @@ def test_the_models_are_found():
 
 def chosen(model: str) -> list[str]:
     """The overrides for a model: with as much as its step can hold."""
-    config, uses = config_of(f"model={model}"), trainer_class(model).requires
+    config, uses = config_of(f"model={model}"), trainer_class(model).uses
     earlier = [f"model.encoder={earlier_run('data=digits')}"] if "encoder" in config["model"] else []
     noise = ["noise=masking"] if "noise" in uses else []
     persistent = ["trainer.persistent=true"] if "persistent" in config["trainer"] else []

@@ -15,6 +15,7 @@ from torch import Tensor
 from toys import DATA, DATA_YAML, STAGES_YAML, TOYS
 
 from nnlab.config import composition
+from nnlab.errors import BadInput
 from nnlab.experiment.run import build_experiment
 from nnlab.nn.pool import ImagePool
 from nnlab.runs.folder import RunFolder
@@ -85,6 +86,17 @@ def test_the_average_of_a_level_ends_with_its_stage(toy: str) -> None:
     learner.train(0, 3, lambda: False)
     assert all(torch.equal(coarse[name], value) for name, value in kept.items())
     assert learner.model.averaged.updates == 3
+
+
+def test_a_pair_may_be_made_by_a_noise_but_not_by_nothing(toy: str) -> None:
+    if toy != "translator":
+        pytest.skip("needs no pairs")
+    learner = trainer(toy, "data=quarters", "noise=grayscale")
+    batch = learner.feed.batch(learner.rows(0), learner.generator)
+    assert (batch.input.shape[1:], batch.target.shape[1:]) == ((1, 8, 8), (3, 8, 8))
+    assert learner.train(0, 2, lambda: False) == 2
+    with pytest.raises(BadInput, match=r"Translator needs the part 'input', which Quarters lacks; .* such as noise=grayscale"):
+        trainer(toy, "data=quarters")
 
 
 def test_it_resumes_to_the_bit(toy: str, nnlab) -> None:

@@ -111,7 +111,7 @@ class RestorationTrainer(AutoencoderTrainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        if self.noise.identity:
+        if self.noise.identity and not self.model.spec.paired:
             name = type(self.model).__name__
             self.notices.append(f"{name} without a noise learns to copy its input; add noise=gaussian, noise=hole, …")
 

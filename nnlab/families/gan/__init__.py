@@ -1,4 +1,4 @@
-"""Generative adversarial networks: a a generator against a discriminator.
+"""Generative adversarial networks: a generator against a discriminator.
 
 base.Adversarial       base of the games
 objectives.OBJECTIVES  the losses of the game

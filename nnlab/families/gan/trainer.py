@@ -62,7 +62,7 @@ class GameTrainer(GradientTrainer):
 
     options = GameOptions
     description = "by a game of networks against each other"
-    requires = frozenset({"optimizer", "augmentation"})
+    uses = frozenset({"optimizer", "augmentation"})
     drop_last = True  # a small last batch would give bad statistics for batch normalisation
 
     def __init__(self, context: TrainerContext) -> None:

@@ -40,7 +40,7 @@ class ContrastiveGradient(NamedTuple):
 class StatisticsTrainer(GradientTrainer):
     """Trainers whose gradient is a difference of statistics; autograd is not used."""
 
-    requires = frozenset({"optimizer", "augmentation"})
+    uses = frozenset({"optimizer", "augmentation"})
     autocasts = False
     monitor = Monitor("loss")
     higher = GradientTrainer.higher | {"log_likelihood", "log_likelihood_reverse"}
