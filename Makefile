@@ -11,7 +11,7 @@ demo: $(VENV)/installed  ## train a VAE on handwritten digits (no download) and 
 	$(BIN)/nnlab train model=vae data=digits model.latent_dim=6 trainer.epochs=100 trainer.show_every="25 epochs"
 
 test: $(VENV)/tested  ## every test, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/tested  ## ruff: errors and format
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import nnlab
 from nnlab.commands.verbs import TELLING, VERBS
 from nnlab.config import renamed
 from nnlab.errors import BadInput, NnlabError, RunFailed, explain, nearest, out_of_memory, printable, shortened
+from nnlab.nn.launch import world_size
 from nnlab.recording.patience import after_a_while
 
 HELP = """nnlab {version}: experiments with unsupervised and generative neural networks
@@ -102,7 +103,7 @@ def dispatch(argv: list[str]) -> int:
         raise BadInput(f"{verb}: is called {renamed.VERBS[verb]} now; nnlab {renamed.VERBS[verb]} takes the same words")
     if verb not in VERBS:
         raise BadInput(f"'{shortened(verb)}' is no verb; {nearest(verb, VERBS)}")
-    if verb != "train" and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if verb != "train" and world_size() > 1:
         raise BadInput(f"torchrun: several processes can only train; start nnlab {verb} without torchrun")
     command = importlib.import_module(f"nnlab.commands.{verb.replace('-', '_')}")
     if verb in TELLING or not sys.stderr.isatty():

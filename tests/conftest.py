@@ -177,8 +177,13 @@ def trained(trained_already):
     return run
 
 
+# the files with the longest tests and groups of tests; begun last, they would keep one process busy while the others wait
+LONGEST = ("test_project", "test_figures", "test_processes", "test_models", "test_sweep", "test_models_data")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file that share runs go to one process."""
+    """Tests of a file that share runs go to one process. The longest come first (with --no-loadscope-reorder of xdist)."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
     for item in items:
         if {"train_once", "shared_run"} & set(item.fixturenames) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

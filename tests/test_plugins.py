@@ -267,6 +267,9 @@ def test_a_plugin_that_cannot_be_imported_is_a_sentence(nnlab, own_folder, monke
 
 
 RULES = {
+    "from nnlab.model import Model\nclass Foo(Model):\n    def __init__(self, spec, *, hidden=3): ...\n": (
+        "model._target_: rules.Foo has no loss; write its method loss(self, batch, generator), or subclass a family's base"
+    ),
     "from torch import nn\nclass Foo(nn.Module):\n    def __init__(self, spec, hidden=3): ...\n": (
         "model._target_: rules.Foo is no Model; subclass nnlab.families.ae.base.Autoencoder, "
         "nnlab.families.vae.vae.VAE or nnlab.model.Model"

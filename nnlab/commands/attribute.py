@@ -124,7 +124,7 @@ class Group:
         return {"selection": self.selection.typed, "name": self.selection.name, "split": self.split, "n": len(self.rows)}
 
     def batches(self) -> Iterator[Batch]:
-        """The group's images in batches."""
+        """The group's examples in batches."""
         from nnlab.commands.run_access import batches_of
 
         return batches_of(self.run, self.run.data.split(self.split), self.rows)

@@ -16,7 +16,7 @@ def require(model: Model, capability: type, verb: str) -> None:
 
 def require_image(model: Model, verb: str) -> None:
     """Raise BadInput if the model's data are a table, of which a verb cannot draw a picture."""
-    if model.spec.kind != "image":
+    if (model.spec.kind, model.spec.input.kind) != ("image", "image"):
         raise BadInput(f"{verb}: {model.spec.name} is a table of {model.spec.features} columns, so there is no picture")
 
 

@@ -44,11 +44,12 @@ def main(argv: list[str]) -> int:
 
     from nnlab.commands.capability import require_same
     from nnlab.commands.run_access import load_capable
-    from nnlab.model import Scores
+    from nnlab.model import Reconstructs, Scores, can
     from nnlab.training.randomness import fork_rng
 
     run = load_capable(args, "outliers", Scores)
-    require_same(run.model, "outliers")
+    if can(run.model, Reconstructs):  # its score compares the two
+        require_same(run.model, "outliers")
     check_output(run, args)
     with fork_rng(run.config["seed"], run.device), torch.inference_mode():
         data = run.data

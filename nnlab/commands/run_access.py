@@ -76,8 +76,9 @@ def open_inputs(run: LoadedRun, split: str, generator: torch.Generator) -> Input
 
 def open_own(run: LoadedRun, path: Path, generator: torch.Generator, most: int | None = None) -> Inputs:
     """A user's own files, read as the run's data were; at most so many. Raises BadInput if they do not fit the model."""
-    binarize = run.config["data"].get("binarize")
-    spec, binarize = run.model.spec.of_given(), None if is_none(binarize) else binarize
+    spec, binarize = run.model.spec.of_given(), run.config["data"].get("binarize")
+    if is_none(binarize) or "input" in run.model.spec.parts:  # which binarizes targets
+        binarize = None
     reader = Reader(spec, binarize, run.device, generator, run.reshaping)
     return of_path(path, reader, most)
 

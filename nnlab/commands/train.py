@@ -16,12 +16,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
 from nnlab.commands.parsing import Parser
-from nnlab.commands.processes import follow, is_follower, several_processes
+from nnlab.commands.processes import follow
 from nnlab.commands.train_help import page
 from nnlab.commands.verbs import VERBS
 from nnlab.config import composition, names, search
 from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
+from nnlab.nn.launch import rank, world_size
 from nnlab.recording.patience import after_a_while
 from nnlab.runs.folder import RunFolder
 
@@ -52,9 +53,9 @@ def main(argv: list[str]) -> int:
         print(page(args.overrides, args.config_dir))
         return 0
     composition.register_config_dir(args.config_dir)
-    if several_processes() and args.multirun:
+    if world_size() > 1 and args.multirun:
         raise BadInput("torchrun: several processes train one run; a sweep takes its jobs one after another, without torchrun")
-    if is_follower() and not (args.cfg or args.info or args.hydra_help):
+    if rank() and not (args.cfg or args.info or args.hydra_help):
         return follow(args)
     if plain_run(args):
         return under_hydra(lambda: run_alone(args.overrides), multirun=False)
@@ -92,11 +93,11 @@ def check_typed(args: Namespace) -> None:
     if args.help or args.info:  # these pages need no more than the names to be right
         typed.refuse()
         return
-    if not args.cfg and not typed.problems and not is_follower():
+    if not args.cfg and not typed.problems and not rank():
         greet(args.overrides)  # torch takes seconds to import
         if whole := None if args.multirun else sweep_of(typed, args.config_dir):
             print(f"this recipe is meant as a sweep, of which this is one run; the whole: {whole}", flush=True)
-    silent = args.cfg or is_follower()
+    silent = args.cfg or rank()
     loading = nullcontext() if silent else after_a_while(lambda: print("loading torch …", flush=True))
     with loading:
         check_before(typed, args.config_dir, quick=bool(args.cfg))
@@ -271,6 +272,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
     from nnlab.checkpoints.reference import resolve_references
     from nnlab.experiment import judging
     from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
+    from nnlab.nn.world import join
     from nnlab.recording.console import Console
     from nnlab.runs.find import as_typed
     from nnlab.training.device import describe
@@ -286,7 +288,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
         with readable_errors(folder):
             config = judging.with_judge(config, Console())
             with Console().waiting("reading the data"):
-                experiment = build_experiment(config)
+                experiment = build_experiment(config, world=join())
                 experiment.initialize()
     except BaseException:  # nothing has begun: Ctrl-C while the judge is trained, too, leaves no trace
         discard(folder, Path(config["outputs"]))

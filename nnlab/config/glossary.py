@@ -37,11 +37,15 @@ def glossary() -> dict[str, list[Meaning]]:
     root = Path(nnlab.__file__).parent
     shipped = sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
     for path, base in [*((path, root) for path in shipped), *of_plugins()]:
-        source = path.read_text(encoding="utf-8")
-        if HEAD not in source:
+        try:
+            source = path.read_text(encoding="utf-8")
+            tree = ast.parse(source) if HEAD in source else None
+        except (OSError, SyntaxError, ValueError):  # of a plug-in
+            continue
+        if tree is None:
             continue
         place = path.relative_to(base).parent if path.parts[-3] == "families" else path.relative_to(base).with_suffix("")
-        for names, text in (entry for doc in docstrings(ast.parse(source)) for entry in entries(doc)):
+        for names, text in (entry for doc in docstrings(tree) for entry in entries(doc)):
             for name in names:
                 meanings.setdefault(name, []).append(Meaning(text, place.as_posix()))
     return dict(sorted(meanings.items()))

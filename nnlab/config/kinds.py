@@ -59,6 +59,9 @@ def misfit(cls: type, place: str) -> str | None:
         return f"{name} is no {kind.__name__}" + (f"; subclass {KINDS[role(place)][1]}" if KINDS[role(place)][1] else "")
     if inspect.isabstract(cls):
         return f"{name} lacks the methods {', '.join(sorted(cls.__abstractmethods__))}; write them, or name a subclass"
+    if place == "model" and all(getattr(cls, own) is getattr(kind, own) for own in ("trainer", "loss", "turns")):
+        bases = KINDS[place][1].partition(" or ")[0]
+        return f"{name} has no loss; write its method loss(self, batch, generator), or subclass a family's base ({bases})"
     return misbuilt(cls, place, name)
 
 

@@ -1,4 +1,4 @@
-"""Inputs of a trained model: in order, with their labels and names; without noise, if it does not change their shape."""
+"""Inputs of a trained model: in order, with their labels and names. Noise is applied only if it changes the input's shape."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Reader:
 
     binarize   `data.binarize` of the model's training
     generator  draws the bits
-    noise      that changes the shape of the input, if the model learned from one
+    noise      that changes the shape of the input, if the model was trained with one
     """
 
     spec: DataSpec

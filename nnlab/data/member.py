@@ -32,10 +32,15 @@ def opened(path: Path, name: str) -> Iterator[tuple[BinaryIO, tuple[int, ...], n
 
 
 def header_of(file: BinaryIO, size: int, name: str) -> Header:
-    """The header of an array; the file stands after it then. Raises ValueError unless the file of `size` bytes holds it all."""
+    """The header of an array; the file stands after it then.
+
+    Raises ValueError if it holds objects, or if the file of `size` bytes ends before it.
+    """
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     header = Header(*read(file))
+    if header.dtype.hasobject:
+        raise ValueError(f"{name} holds objects; arrays of objects are not allowed")
     held = size - file.tell()
     if math.prod(header.shape) * header.dtype.itemsize != held:  # before memory is allocated
         raise ValueError(f"the header of {name} says shape {shortened(header.shape)}, but it has {held:,} bytes")

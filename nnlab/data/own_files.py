@@ -127,7 +127,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except DAMAGED as error:
-        raise BadInput(f"{path}: cannot be read ({one_line(error)}); arrays of objects are not allowed") from error
+        raise BadInput(f"{path}: cannot be read ({one_line(error)})") from error
 
 
 def chunks(path: Path, name: str, count: int) -> Iterator[np.ndarray]:

@@ -61,7 +61,7 @@ class Sampler:
         """The rows of this process in the batch of a step (from 0) of a stage."""
         epoch, position = divmod(step, self.steps_per_epoch)
         rows = self.order(stage, epoch)[self.part(position)]
-        return self.world.part(rows)
+        return self.world.shard(rows)
 
     def length(self, step: int) -> int:
         """The number of examples in the batch of a step, in all processes."""
@@ -69,7 +69,7 @@ class Sampler:
 
     def sequential(self, step: int) -> Tensor:
         """The rows of this process in the batch of a step, in the order of the file; a pass reads each row once."""
-        return self.world.part(self.split.rows[self.part(step % self.steps_per_epoch)])
+        return self.world.shard(self.split.rows[self.part(step % self.steps_per_epoch)])
 
     def part(self, position: int) -> slice:
         """The places of a batch within an epoch."""

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from nnlab.checkpoints.checkpoint import save_judge
 from nnlab.config.build import build, target
@@ -22,8 +23,8 @@ from nnlab.evaluators.build import build_judge
 from nnlab.experiment.checks import check_length, check_pretraining
 from nnlab.experiment.parts import check_parts, seen_through
 from nnlab.model import Model
-from nnlab.nn.batch_norm import share_batches
-from nnlab.nn.world import World, join, tensors_of
+from nnlab.nn.batch_norm import SHARED, share_batches
+from nnlab.nn.world import ALONE, World, tensors_of
 from nnlab.plotting import images
 from nnlab.recording.console import Console, figures, seconds
 from nnlab.recording.recorder import Recorder
@@ -74,10 +75,13 @@ class Experiment:
         return self.model.size
 
 
-def build_experiment(config: Mapping, known: DataSpec | None = None, data_changed: bool = False) -> Experiment:
+def build_experiment(
+    config: Mapping, known: DataSpec | None = None, data_changed: bool = False, world: World = ALONE
+) -> Experiment:
     """Build everything that a checked config names. Raises BadInput where the parts do not go together.
 
     known         of a run: what it was trained on. Other data are refused, unless `data_changed` allows them
+    world         the processes that train together
     """
     device = devices.resolve(config["device"])
     if device.type == "cuda":  # the same bits at each run, and float32 that is float32
@@ -100,7 +104,6 @@ def build_experiment(config: Mapping, known: DataSpec | None = None, data_change
     options = build({**config["trainer"], **named}, trainer.options, place="trainer")
     if options.early_stopping.patience and not len(data.validation):
         raise BadInput("trainer.early_stopping.patience: nothing to watch, no image is left for validation")
-    world = join()
     shared = {"their config": repr({**config, "judge": None}), "their data": data.spec.digest + data.spec.splits}
     check_world(world, model, data, shared)
     share_batches(model, world)
@@ -119,8 +122,10 @@ def check_world(world: World, model: Model, data: Data, shared: Mapping[str, str
     short = [name for name in ("train", "validation", "test") if 0 < len(data.split(name)) < world.size]
     if short:
         raise BadInput(f"data: the {short[0]} split has fewer examples than there are processes, {world.size}; start fewer")
-    if not model.distributes:
-        raise BadInput(f"torchrun: {type(model).__name__} is trained by one process only; start it without torchrun")
+    odd = next((part for part in model.modules() if isinstance(part, _BatchNorm) and type(part) not in SHARED), None)
+    if not model.distributes or odd:
+        cause = f", since its {type(odd).__name__} would see only a part of the batch" if odd and model.distributes else ""
+        raise BadInput(f"torchrun: {type(model).__name__} is trained by one process only{cause}; start it without torchrun")
     world.check_same(shared)
 
 

@@ -33,9 +33,9 @@ class Model(nn.Module):
     views: ClassVar[int] = 1
     """How many views of an example it learns from, each augmented by another draw: the target, `view_2`, …"""
     distributes: ClassVar[bool] = False
-    """Whether several processes can train it together. What it learns of the rest of a batch goes through `world`."""
+    """Whether several processes can train it together. A statistic of a batch must go through `world`."""
     world: World = ALONE
-    """The processes that share a batch; in training `world.mean` makes of each one's mean that of the whole batch."""
+    """The processes that share a batch; in training `world.mean` turns each process's mean into that of the batch."""
     examples_per_class: int | None = None
     """K, if a training batch must hold K examples of each of its classes; None: any examples."""
 

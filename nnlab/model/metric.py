@@ -25,7 +25,8 @@ class Metric(ABC):
     """
 
     sums: ClassVar[tuple[str, ...]] = ()
-    """The attributes that are sums over the batches; without them every process computes the metric of the whole split."""
+    """All attributes that a batch changes, if each of them is a sum over the batches. Several processes then share a split.
+    Without them each process computes the metric of the whole split."""
 
     def __init__(self, name: str, *, unit: str = "", direction: Direction = None, estimator: str = "") -> None:
         self.name, self.unit, self.direction, self.estimator = name, unit, direction, estimator
@@ -86,8 +87,6 @@ class Joint(Metric):
     directions  of each metric
     """
 
-    sums = ("seen",)
-
     def __init__(
         self,
         values: Callable[[Batch, torch.Generator], tuple[Tensor | None, ...]],
@@ -108,11 +107,6 @@ class Joint(Metric):
         values = self.values(batch, generator)
         if all(value is not None for value in values):
             self.seen.append(values)
-
-    def merge(self, world: World) -> None:
-        """Put the values of all processes together, in the order of the split."""
-        if world.size > 1 and self.seen:
-            self.seen = [tuple(world.concat(self.seen))]
 
     def compute(self) -> float:
         """There is no single number. Raises TypeError."""

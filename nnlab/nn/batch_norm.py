@@ -45,12 +45,15 @@ class SharedBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance * (n / (n - 1)), step)
 
 
+SHARED = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)  # a subclass may compute something else
+
+
 def share_batches(model: nn.Module, world: World) -> None:
     """Tell each layer that uses statistics of the batch about the processes that share the batch."""
     if world.size == 1:
         return
     for module in model.modules():
-        if isinstance(module, _BatchNorm):
+        if type(module) in SHARED:
             module.__class__ = SharedBatchNorm
             module.world = world
         elif isinstance(getattr(module, "world", None), World):

@@ -25,12 +25,11 @@ class ExponentialMovingAverage(nn.ModuleDict):
         self.requires_grad_(False).eval()
         self.register_buffer("updates", torch.zeros(()))
         self._pairs: tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]] | None = None
-        self._followed: set[int] | None = None
+        self._followed: list[nn.Module] | None = None
 
     def follow(self, modules: Iterable[nn.Module]) -> None:
         """From now on only the averages of the weights of these modules move, by default of all."""
-        self._followed = {id(x) for module in modules for x in (*module.parameters(), *module.buffers())}
-        self._pairs = None
+        self._followed, self._pairs = list(modules), None
 
     @torch.no_grad()
     def restart(self, modules: Mapping[str, nn.Module]) -> None:
@@ -55,6 +54,8 @@ class ExponentialMovingAverage(nn.ModuleDict):
             self._pairs = self._paired(modules)
         averages, weights, copied = self._pairs
         self.updates += 1
+        if not averages:  # of a stage in which none of them learns
+            return
         step = torch._foreach_sub(weights, averages)
         torch._foreach_mul_(step, 1 - ((1 + self.updates) / (WARM_UP + self.updates)).clamp(max=decay))
         torch._foreach_add_(averages, step)
@@ -63,10 +64,11 @@ class ExponentialMovingAverage(nn.ModuleDict):
 
     def _paired(self, modules: Mapping[str, nn.Module]) -> tuple[list[Tensor], list[Tensor], list[tuple[Tensor, Tensor]]]:
         averages, weights, copied = [], [], []
+        followed = {id(x) for part in self._followed or () for x in (*part.parameters(), *part.buffers())}
         for name, module in modules.items():
             own = self[name].state_dict()
             for key, value in module.state_dict(keep_vars=True).items():
-                if self._followed is not None and id(value) not in self._followed:
+                if self._followed is not None and id(value) not in followed:
                     continue
                 value = value.detach()
                 if value.is_floating_point() and not key.endswith(EXCLUDED_SUFFIXES):

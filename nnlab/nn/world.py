@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from nnlab.errors import BadInput, RunFailed
+from nnlab.errors import BadInput, RunFailed, one_line
+from nnlab.nn.launch import world_size
 
 
 class World:
@@ -21,14 +21,14 @@ class World:
 
     rank   the number of this process, from 0; process 0 writes the files
     size   how many there are
-    share  of the current batch's examples, that this process has; the shares of all processes add up to 1
+    share  the part of the current batch's examples that is in this process; the shares of all processes add up to 1
 
     All peers must call the same methods in the same order.
     """
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
-        self.share = 1.0
+        self.share = 1 / size
 
     def mean(self, x: Tensor) -> Tensor:
         """The mean over the whole batch, of means over the examples of each process; of the same shape.
@@ -51,12 +51,12 @@ class World:
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def part(self, rows: Tensor) -> Tensor:
-        """The rows (n, …) of this process; `concat` puts the parts of all together again."""
+    def shard(self, rows: Tensor) -> Tensor:
+        """The rows (n, …) of this process; `concat` puts those of all processes together again."""
         return rows if self.size == 1 else rows.tensor_split(self.size)[self.rank]
 
     def concat(self, batches: Iterable[Sequence[Tensor]]) -> list[Tensor]:
-        """Of tensors (n, …) for each batch, those of all batches of all processes, (Σ n, …) each, in the order of the split."""
+        """Concatenate the tensors (n, …) of all batches of all processes, in the order of the split; (Σ n, …) each."""
         own = [torch.cat(parts) for parts in zip(*batches, strict=True)]
         if self.size == 1:
             return own
@@ -72,11 +72,19 @@ class World:
         parts: list[dict[str, Tensor]] = [{} for _ in range(self.size)]
         for name, x in tensors.items():
             received = [torch.empty_like(x) for _ in range(self.size)]
-            with readable_errors():
+            with peer_errors():
                 dist.all_gather(received, x.contiguous())
             for part, value in zip(parts, received, strict=True):
                 part[name] = value
         return parts
+
+    def of_first(self, value: float) -> float:
+        """The value of process 0, by which all decide: on other hardware the last bit may differ."""
+        if self.size == 1:
+            return value
+        received = torch.tensor(value, dtype=torch.float64)
+        self.broadcast([received])
+        return received.item()
 
     def agree(self, flag: bool) -> bool:
         """Whether it is true for any of the processes."""
@@ -87,7 +95,7 @@ class World:
     def broadcast(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite tensors by those of process 0."""
         if self.size > 1:
-            with readable_errors():
+            with peer_errors():
                 for x in tensors:
                     dist.broadcast(x.detach(), 0)
 
@@ -104,12 +112,15 @@ class World:
 
 
 @contextmanager
-def readable_errors() -> Iterator[None]:
+def peer_errors() -> Iterator[None]:
     """Raise RunFailed where a peer cannot be reached any more."""
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
-        raise RunFailed("torchrun: another process has ended, or cannot be reached; what it printed says why") from error
+        reason = f"torchrun: another process has ended, or cannot be reached ({one_line(error)}); what it printed says why"
+        raise RunFailed(reason) from error
 
 
 class WeightedSum(torch.autograd.Function):
@@ -124,7 +135,7 @@ class WeightedSum(torch.autograd.Function):
         """The sum; every process gets the same bits."""
         ctx.weight = weight
         total = x * weight
-        with readable_errors():
+        with peer_errors():
             dist.all_reduce(total)
         return total
 
@@ -148,11 +159,10 @@ def join() -> World:
 
     Raises BadInput if the peers cannot be reached.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if world_size() == 1:
         return ALONE
     try:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     except (RuntimeError, ValueError) as error:
         raise BadInput(f"torchrun: the other processes cannot be reached ({str(error).splitlines()[0]})") from error
     return World(dist.get_rank(), dist.get_world_size())

@@ -5,14 +5,19 @@ from __future__ import annotations
 import torch
 
 from nnlab.errors import BadInput
+from nnlab.nn.launch import local_rank
 
 
 def resolve(name: str) -> torch.device:
-    """`auto` is the first GPU, else the CPU. Raises BadInput if the device is not there."""
+    """`auto` is the first GPU, else the CPU; of several processes each has a GPU of its own.
+
+    Raises BadInput if the device is not there.
+    """
     if name == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda:0")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+            name = "cuda"
+        else:
+            return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -21,9 +26,11 @@ def resolve(name: str) -> torch.device:
         raise BadInput(f"device: expected auto, cpu, cuda, cuda:N or mps, got '{name}'")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            raise BadInput(f"device: '{name}' is not there: torch sees {count or 'no'} CUDA devices; use device=auto or cpu")
-        return torch.device("cuda", device.index or 0)
+        index = local_rank() if device.index is None else device.index
+        if index >= count:
+            shown = name if device.index is not None or not index else f"cuda:{index}"
+            raise BadInput(f"device: '{shown}' is not there: torch sees {count or 'no'} CUDA devices; use device=auto or cpu")
+        return torch.device("cuda", index)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise BadInput("device: 'mps' needs a Mac with Metal; use device=auto or cpu")
     return torch.device(device.type)

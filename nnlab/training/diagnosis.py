@@ -60,7 +60,8 @@ def divergence(trainer: Trainer, folder: RunFolder, progress: Progress, step: in
     if checkpoint.available(folder.checkpoints):
         state = checkpoint.load(folder.checkpoints, "last")
         start, began = state["progress"]["step"], progress.stage_began  # a checkpoint of this stage
-        layer = replay(trainer, state["trainer"], start - began, step - began)
+        alone = trainer.world.size == 1  # an update needs all processes
+        layer = alone and replay(trainer, state["trainer"], start - began, step - began)
         where = f"; first layer with a value that is not finite: {layer}" if layer else ""
         kept = f"The checkpoint of step {start} is kept"
     when = f"after update {step}" if after else f"in update {step + 1}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from nnlab.errors import RunFailed
+from nnlab.training.diagnosis import finite
 from nnlab.training.loop import Loop
 from nnlab.training.options import Options
 from nnlab.training.trainer import Trainer
@@ -32,8 +33,10 @@ class Follower(Loop):
         super().__init__(trainer, options, None, Silent(), Silent(), stop)
 
     def save(self, name: str = "last") -> None:
-        """Only read the meter, as the first process does when it saves."""
+        """Only look for values that are not finite, as the first process does when it saves."""
         self.synchronize()
+        if not finite(self.trainer.model.state_dict().values()):
+            self.diverged(self.progress.step, "a weight")
 
     def show(self, step: int) -> None:
         """Nothing: pictures have no effect on training."""

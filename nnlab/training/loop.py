@@ -246,7 +246,7 @@ class Loop:
         monitor, p = self.trainer.monitor, self.progress
         if monitor is None:
             return False
-        value = values[monitor.name]
+        value = self.world.of_first(values[monitor.name])
         if monitor.better(value, p.reference, self.options.early_stopping.min_delta):
             p.reference, p.since_best = value, 0
         else:

@@ -312,13 +312,13 @@ class Trainer(ABC):
 
     @contextmanager
     def evaluation(self, split: str, *, shared: bool = True) -> Iterator[tuple[Iterator[Batch], torch.Generator]]:
-        """The batches of a split for metrics, and their random numbers; the model is in evaluation mode, without gradients.
+        """The batches of a split for metrics, and a generator. The model is in evaluation mode, without gradients.
 
         shared  whether each process has only its part of the split, a slice of it in the order of the file; `world.sum` and
                 `world.concat` make the metrics those of the whole split
         """
         feed, rank = self.builder(self.data.split(split)), self.world.rank if shared else 0
-        rows = self.world.part(feed.split.rows) if shared else None
+        rows = self.world.shard(feed.split.rows) if shared else None
         with randomness.fork_rng(self.seed, self.device, rank) as generator, evaluating(self.model):
             yield feed.sequential(generator, rows), generator
 

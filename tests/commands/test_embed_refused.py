@@ -43,7 +43,7 @@ INPUTS = {
     "rows.npz": "rows.npz: x has shape (0, 8, 8), without a row",
     "one.npz": "one.npz: x has shape (), without a row",
     "texts.npz": "texts.npz: x holds <U1; expected numbers",
-    "objects.npz": "objects.npz: cannot be read (the header of x says shape (2,)",
+    "objects.npz": "objects.npz: cannot be read (x holds objects; arrays of objects are not allowed",
     "range.npz": "range.npz: x holds 0 … 200, but the model learned from 0 … 1; bytes become 0 … 1",
     "nan.npz": "nan.npz: x[2] holds values that are not finite in float32; fill or remove that row",
     "labels.npz": "labels.npz: y has shape (2,); expected one label per row of x, (3,)",

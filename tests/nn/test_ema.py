@@ -53,6 +53,18 @@ def test_only_what_learns_is_averaged_and_a_restart_begins_at_the_weights() -> N
         assert torch.equal(own[list(modules["a"]).index(other)].weight, kept)
 
 
+def test_nothing_moves_while_only_others_learn() -> None:
+    layer = nn.Linear(2, 2)
+    averaged = ExponentialMovingAverage({"a": layer})
+    averaged.follow([nn.Linear(2, 2)])
+    kept = averaged["a"].weight.clone()
+    with torch.no_grad():
+        layer.weight.add_(1)
+    averaged.restart({"a": layer})
+    averaged.update_parameters({"a": layer}, 0.5)
+    assert torch.equal(averaged["a"].weight, kept)
+
+
 def test_copies_neither_learn_nor_leave_evaluation() -> None:
     averaged = ExponentialMovingAverage({"a": nn.BatchNorm1d(2)})
     nn.Sequential(averaged).train()

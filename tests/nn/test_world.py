@@ -80,7 +80,7 @@ def normalised_batches(world: World) -> None:
     alone, shared, x = network(), network(), batch()
     share_batches(shared, world)
     assert isinstance(shared[1], SharedBatchNorm)
-    own = world.part(x)
+    own = world.shard(x)
     world.share = len(own) / len(x)
     for _ in range(2):
         for model, part, mean in ((alone, x, lambda y: y), (shared, own, world.mean)):
@@ -99,7 +99,7 @@ def normalised_batches(world: World) -> None:
 def codebooks(world: World) -> None:
     torch.manual_seed(0)
     z = torch.randn(11, 3)
-    alone, own = Codebook(6, 3, decay=0.5, restart=0.5), world.part(z)
+    alone, own = Codebook(6, 3, decay=0.5, restart=0.5), world.shard(z)
     shared = deepcopy(alone)
     share_batches(shared, world)
     generator = torch.Generator().manual_seed(world.rank)
@@ -119,7 +119,7 @@ def codebooks(world: World) -> None:
 
 def sums_and_rows(world: World) -> None:
     rows = torch.arange(8)
-    own = world.part(rows)
+    own = world.shard(rows)
     assert torch.equal(world.concat([(own[:1], own[:1] * 2), (own[1:], own[1:] * 2)])[1], rows * 2)
     assert world.sum(torch.tensor(world.rank + 1)).item() == 6
     assert world.agree(world.rank == 1)

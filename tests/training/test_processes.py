@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import built, weights
 from forked import Command
+from torch import nn
 
 from nnlab.data.sampler import Sampler
 from nnlab.data.split import Split
@@ -21,11 +22,14 @@ from nnlab.errors import BadInput
 from nnlab.experiment.run import check_world
 from nnlab.nn.world import ALONE, World
 from nnlab.runs.folder import RunFolder
+from nnlab.training import device
 
 EXACT = ["trainer.precision=float32", "trainer.log_every=7 steps"]
 AE = ["model=ae", "optimizer=adam", "model.hidden=[64]", *EXACT]
-ALIKE = {  # a batch normalisation and the mean code of a batch are in tests/nn/test_world.py
+ALIKE = {
     "ae": [*AE, "trainer.steps=50"],
+    "sparse_ae": ["model=sparse_ae", "model.penalty=kl", "trainer.steps=8", *EXACT],  # a mean over a batch, metrics of its own
+    "cnn": ["model=cnn", "model.channels=[8]", "model.dropout=0", "optimizer=sgd", "trainer.steps=3", *EXACT],
     "vq_vae": [
         "model=vq_vae",
         "model.channels=[8]",
@@ -34,9 +38,12 @@ ALIKE = {  # a batch normalisation and the mean code of a batch are in tests/nn/
         "model.prior_layers=1",
         *EXACT,
     ],
-    "kmeans": ["model=kmeans", "model.n_init=2", "trainer.epochs=5", "trainer.batch_size=200"],
+    "kmeans": ["model=kmeans", "trainer.epochs=4", "trainer.batch_size=200"],
 }
-ALIKE["vq_vae"] += ["trainer.pretraining.epochs=1", "trainer.steps=5"]
+ALIKE["vq_vae"] += ["trainer.pretraining.epochs=1", "trainer.steps=5", *EXACT]
+# the loss rises after its best value, and both processes stop
+ALIKE["stopped"] = ["model=linear_ae", "optimizer=sgd", "optimizer.lr=0.9", "optimizer/schedule=constant", "trainer.steps=20"]
+ALIKE["stopped"] += [*EXACT, "trainer.evaluate_every=1 step", "trainer.early_stopping.patience=2"]
 STARTED = ["train", *AE, "data=digits", "trainer.show_every=never"]
 
 
@@ -80,7 +87,7 @@ def test_two_processes_learn_what_one_does(own_folder: Path, nnlab) -> None:
     assert [command.wait(120) for command in pair] == [0, 0], pair[0].error.read_text() + pair[1].error.read_text()
     for name in ALIKE:
         one, two = records(f"one/{name}"), records(f"two/{name}")
-        assert len(one) == len(two) >= 4
+        assert len(one) == len(two) >= 3
         for a, b in zip(one, two, strict=True):
             for key, value in a.items():
                 if isinstance(value, float) and key != "seconds":
@@ -102,16 +109,39 @@ def test_processes_that_were_started_differently_are_refused(own_folder: Path) -
 
 def test_a_signal_to_one_stops_both_and_the_run_goes_on_alone(own_folder: Path, nnlab) -> None:
     pair = together([*STARTED, "trainer.steps=100000", "hydra.run.dir=two"])
-    began = time.monotonic()
-    while not Path("two/metrics.jsonl").exists() or not records("two"):
-        assert time.monotonic() - began < 60
-        time.sleep(0.1)
+    wait_for_records(pair)
     pair[1].send_signal(signal.SIGTERM)
     assert [command.wait(120) for command in pair] == [130, 130], pair[0].error.read_text()
     assert RunFolder(Path("two")).read_status()["status"] == "interrupted"
     step = RunFolder(Path("two")).read_status()["step"]
     status, _, error = nnlab("resume", "two", f"trainer.steps={step + 3}")
     assert status == 0, error
+
+
+def test_a_value_that_is_not_finite_ends_both(own_folder: Path) -> None:
+    pair = together([*STARTED, "optimizer.lr=1e30", "trainer.steps=50", "hydra.run.dir=two"])
+    assert [command.wait(120) for command in pair] == [1, 1]
+    assert "is not finite in update 2 (epoch 1). The checkpoint of step 0 is kept" in pair[0].error.read_text()
+    assert "is not finite" in pair[1].error.read_text()
+
+
+def test_a_process_that_is_killed_ends_the_other_and_the_run_goes_on(own_folder: Path, nnlab) -> None:
+    pair = together([*STARTED, "trainer.steps=100000", "hydra.run.dir=two"])
+    wait_for_records(pair)
+    pair[1].kill()
+    assert pair[0].wait(120) == 1
+    assert "torchrun: another process has ended, or cannot be reached" in pair[0].error.read_text()
+    status = RunFolder(Path("two")).read_status()
+    assert status["status"] == "failed"
+    code, _, error = nnlab("resume", "two", f"trainer.steps={status['step'] + 3}")
+    assert code == 0, error
+
+
+def wait_for_records(pair: list[Command]) -> None:
+    began = time.monotonic()
+    while not Path("two/metrics.jsonl").exists() or not records("two"):
+        assert time.monotonic() - began < 60, pair[0].error.read_text()
+        time.sleep(0.1)
 
 
 def test_every_example_of_a_batch_is_in_one_process() -> None:
@@ -144,3 +174,31 @@ def test_what_several_processes_cannot_do_is_a_sentence(nnlab, monkeypatch: pyte
     monkeypatch.setenv("RANK", "0")
     assert "torchrun: several processes train one run" in nnlab("train", "-m", "model=ae", "data=digits", "seed=1,2")[2]
     assert "torchrun: several processes can only train; start nnlab runs without torchrun" in nnlab("runs")[2]
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device.resolve("auto") == device.resolve("cuda") == torch.device("cuda:0")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert device.resolve("auto") == device.resolve("cuda") == torch.device("cuda:1")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(BadInput, match="device: 'cuda:2' is not there: torch sees 2 CUDA devices"):
+        device.resolve("auto")
+
+
+def test_a_layer_that_would_see_a_part_of_the_batch_is_refused_by_name() -> None:
+    class Conditional(nn.BatchNorm1d):
+        pass
+
+    experiment = built("model=ae", "data=digits", "model.hidden=[8]")
+    experiment.model.encoder.append(Conditional(16))
+    with pytest.raises(BadInput, match="AE is trained by one process only, since its Conditional would see only a part"):
+        check_world(World(0, 2), experiment.model, experiment.data, {})
+
+
+def test_a_split_with_fewer_examples_than_processes_is_refused() -> None:
+    experiment = built("model=ae", "data=digits", "data.validation=2", "model.hidden=[8]")
+    with pytest.raises(BadInput, match="data: the validation split has fewer examples than there are processes, 3"):
+        check_world(World(0, 3), experiment.model, experiment.data, {})

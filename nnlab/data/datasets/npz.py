@@ -103,7 +103,7 @@ class Npz(Images, Table):
     def _unreadable(self, error: BaseException) -> BadInput:
         if not self._is_npy and not zipfile.is_zipfile(self.file):
             return BadInput(f"data.file: {self.file} is no npz file ({one_line(error)}). Write one with numpy.savez")
-        return BadInput(f"data.file: {self.file} cannot be read ({one_line(error)}); arrays of objects are not allowed")
+        return BadInput(f"data.file: {self.file} cannot be read ({one_line(error)})")
 
     def load(self) -> Arrays:
         """The file's arrays as examples and labels. Raises BadInput with all their problems."""

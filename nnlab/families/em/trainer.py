@@ -58,7 +58,7 @@ class ClusterTrainer(PassTrainer):
         self.points.clear()
         part = self.data.split(split)
         self.every = max(1, -(-len(part) // SILHOUETTES))
-        self.before = int(self.world.part(torch.arange(len(part)))[0])  # examples in the processes before this one
+        self.before = int(self.world.shard(torch.arange(len(part)))[0])  # examples in the processes before this one
         figures, labels = super().evaluate_split(split), part.labels(part.rows)
         (points,), (clusters,) = self.world.concat(zip(self.points)), self.world.concat(zip(self.clusters))
         figures |= silhouette(points, clusters[:: self.every])
