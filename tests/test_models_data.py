@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import QUIET, built, config_of, legal, model_node, small, train, trainer_class
 
-from nnlab.config import search
+from nnlab.config.build import classes_of
 from nnlab.errors import BadInput
 from nnlab.model import Classifies, Reconstructs, Samples, can
 from nnlab.training.trainer import Monitor
@@ -44,7 +44,7 @@ def test_weights_that_are_the_square_of_an_images_size_are_refused() -> None:
         built(*small("boltzmann", *own), *own)
 
 
-SAME_SHAPE = [name for name in search.options("noise") if name not in ("grayscale", "downscale")]  # tests/data/test_parts.py
+SAME_SHAPE = [name for name, noise in classes_of("noise").items() if not noise.replaces]  # the others: tests/data/test_parts.py
 
 
 @pytest.mark.parametrize("noise", SAME_SHAPE)

@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
 
     run = load_capable(args, "reconstruct", Reconstructs)
     require_image(run.model, "reconstruct")
-    as_it_is = args.input and not args.overrides and not run.model.spec.resizes
+    as_it_is = args.input and not args.overrides and run.reshaping is None
     node = noise_node(args.noise or ("none" if as_it_is else None), run.config["noise"], args.overrides)
     noise = build(node, Noise, run.model.spec, place="noise")
     if noise.output.shape != run.model.spec.input.shape:

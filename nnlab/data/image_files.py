@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import torch
 from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 
 from nnlab.errors import BadInput
 
@@ -29,10 +34,20 @@ def images_under(folder: Path) -> list[Path]:
     return sorted(path for path in files if not any(map(hidden, path.relative_to(folder).parts)))
 
 
-def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> np.ndarray:
-    """(C, H, W) uint8, resized to (H, W) if a size is given. Raises BadInput if the file cannot be read."""
+def read_image(
+    path: Path, size: tuple[int, int] | None, grayscale: bool, half: Literal["left", "right"] | None = None
+) -> np.ndarray:
+    """(C, H, W) uint8, resized to (H, W) if a size is given; of an image with two side by side a half.
+
+    Raises BadInput if the file cannot be read, or has no two halves.
+    """
     try:
         with Image.open(path) as image:
+            if half:
+                if image.width % 2:
+                    raise BadInput(f"{path}: {image.width} pixels wide, which has no two halves; give images of an even width")
+                left = 0 if half == "left" else image.width // 2
+                image = image.crop((left, 0, left + image.width // 2, image.height))
             image = in_bytes(image, path).convert("L" if grayscale else "RGB")
             if size:
                 image = image.resize(size[::-1], Image.Resampling.BILINEAR)
@@ -40,6 +55,24 @@ def read_image(path: Path, size: tuple[int, int] | None, grayscale: bool) -> np.
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def read_all(files: Sequence[Path], read: Callable[[Path], np.ndarray]) -> Tensor:
+    """(N, C, H, W) uint8 of files by a function of one. Raises BadInput if one has another size than the first."""
+    first = read(files[0])
+    x = np.empty((len(files), *first.shape), np.uint8)
+
+    def fill(i: int) -> None:
+        pixels = read(files[i])
+        if pixels.shape != first.shape:
+            sizes = [f"{h}×{w}" for _, h, w in (first.shape, pixels.shape)]
+            raise BadInput(f"{files[i]}: {sizes[1]} pixels, but {files[0].name} has {sizes[0]}. Add data.size=64 to resize all")
+        x[i] = pixels
+
+    with ThreadPoolExecutor() as pool:  # PIL releases Python's lock while it decodes
+        for _ in pool.map(fill, range(len(files))):
+            pass
+    return torch.from_numpy(x)
 
 
 def in_bytes(image: Image.Image, path: Path) -> Image.Image:

@@ -132,8 +132,8 @@ class DataSpec(Values):
 
     @property
     def paired(self) -> bool:
-        """Whether the input is another example than the target: the data hold both, or they differ in shape."""
-        return "input" in self.parts or self.resizes
+        """Whether the input is another kind of example than the target: the data hold both, or a noise makes it so."""
+        return "input" in self.parts or "corrupted" in self.parts
 
     def of_given(self) -> DataSpec:
         """The description of data that hold nothing but `given`, as a user's own inputs do."""

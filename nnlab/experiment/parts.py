@@ -14,8 +14,8 @@ from nnlab.model import Model
 
 
 def seen_through(noise: Noise, spec: DataSpec) -> DataSpec:
-    """The data as a model sees them through a noise, which may change the shape of its input."""
-    if noise.output == spec.given:
+    """The data as a model sees them through a noise, which may make another kind of image its input."""
+    if noise.output == spec.given and not noise.replaces:
         return spec
     return replace(spec, parts={**spec.parts, "corrupted": noise.output})
 

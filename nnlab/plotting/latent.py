@@ -21,7 +21,7 @@ ROWS = 16  # at most this many coordinates in one picture
 def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | None = None, known: bool = True) -> np.ndarray:
     """Rows of inputs over their outputs; with a noise: clean images, corrupted images and outputs.
 
-    Of data that hold pairs: inputs, outputs, and targets where they are known.
+    Of pairs: inputs, outputs, and targets where they are known.
 
     output  (N, *shape), by default the reconstructions
     known   whether the batch has the targets
@@ -29,9 +29,9 @@ def reconstruction_picture(model: Reconstructs, batch: Batch, output: Tensor | N
     spec = model.spec
     target, given = to_pixels(batch.target, spec) if known else None, input_pixels(batch.input, spec)
     made = to_pixels(model.reconstruct(batch.input) if output is None else output, spec)
-    if "input" in spec.parts:
+    if spec.paired:
         rows = {"input": given, "output": made, **({"target": target} if known else {})}
-    elif batch.mask is not None or spec.resizes:
+    elif batch.mask is not None:
         rows = {"clean": target, "input": given, "output": made}
     else:
         rows = {"input": target, "output": made}

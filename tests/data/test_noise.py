@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from nnlab.data.noise.cut import Cut
 from nnlab.data.noise.darkening import Darkening
+from nnlab.data.noise.edges import Edges
 from nnlab.data.noise.gaussian import Gaussian
 from nnlab.data.noise.hole import Hole
 from nnlab.data.noise.masking import Masking
 from nnlab.data.noise.none import NoNoise
 from nnlab.data.noise.salt_pepper import SaltPepper
-from nnlab.data.spec import DataSpec
+from nnlab.data.spec import DataSpec, Part
 from nnlab.errors import BadInput
 
 IMAGE = DataSpec("photos", "image", (3, 12, 10))
@@ -215,3 +218,32 @@ def test_a_share_that_rounds_to_no_pixel_is_refused(cls, key: str) -> None:
         cls(spec, **{key: 0.05})
     x = torch.ones(1, 1, 8, 8)
     assert cls(spec, **{key: 0.063})(x, torch.Generator().manual_seed(0))[1].any()
+
+
+def sobel(x: np.ndarray) -> np.ndarray:
+    """SciPy's Sobel filter of images (N, H, W): a step of 1 gives 4."""
+    return np.stack([np.hypot(*(ndimage.sobel(image, axis, mode="nearest") for axis in (0, 1))) for image in x])
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 7), (3, 8, 8), (2, 8, 8)])
+def test_edges_are_those_of_scipys_sobel_filter(shape: tuple[int, ...]) -> None:
+    spec = DataSpec("photos", "image", shape, low=-1.0, high=3.0)
+    x = torch.rand((5, *shape), generator=seeded()) * 0.5
+    weights = np.array([0.299, 0.587, 0.114]) if shape[0] == 3 else np.full(shape[0], 1 / shape[0])
+    brightness = np.tensordot(x.numpy(), weights, ([1], [0])) if shape[0] > 1 else x.numpy()[:, 0]
+    expected = sobel(brightness) / 4 / 4  # of a range of 4
+    edges, mask = Edges(spec)(x, seeded())
+    assert mask is None
+    assert np.allclose(edges[:, 0].numpy(), expected, atol=1e-6)
+    assert Edges(spec).output == Part("image", (1, *shape[1:]))
+    assert torch.equal(Edges(spec, threshold=0.1)(x, seeded())[0], (edges >= 0.1).float())
+
+
+def test_a_step_over_the_whole_range_is_a_full_edge_and_a_border_is_none() -> None:
+    x = torch.zeros(1, 1, 6, 6)
+    x[..., 3:] = 1
+    edges, _ = Edges(DataSpec("steps", "image", (1, 6, 6)))(x, seeded())
+    assert torch.equal(edges, torch.tensor([0, 0, 1, 1, 0, 0.0]).expand(1, 1, 6, 6))
+    assert not Edges(DataSpec("steps", "image", (1, 6, 6)))(torch.ones(1, 1, 6, 6), seeded())[0].any()
+    with pytest.raises(BadInput, match="edges needs images, but columns is a table of 7 columns"):
+        Edges(TABLE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.dataset import Share
-from nnlab.data.image_files import FORMATS, hidden, images_under, is_image, read_image
+from nnlab.data.image_files import FORMATS, hidden, images_under, is_image, read_all, read_image
 from nnlab.data.images import Images
 from nnlab.data.parts import with_test
 from nnlab.data.split import Arrays
@@ -68,7 +67,7 @@ class ImageFolder(Images):
     def load(self) -> Arrays:
         """x (N, C, H, W) uint8, labels (N,) if there are classes; C is 1 if all images are gray. Raises BadInput."""
         self.size()
-        images = [self._read_all(files) for files in self.files]
+        images = [read_all(files, self._read) for files in self.files]
         if not self.grayscale and images[0].shape[1] == 3 and all(is_gray(x) for x in images):
             images = [x[:, :1].contiguous() for x in images]
         if len(images) == 2:
@@ -80,23 +79,6 @@ class ImageFolder(Images):
 
     def _read(self, path: Path) -> np.ndarray:
         return read_image(path, self.resize, self.grayscale)
-
-    def _read_all(self, files: list[Path]) -> Tensor:
-        x = np.empty((len(files), *self.shape), np.uint8)
-
-        def read(i: int) -> None:
-            pixels = self._read(files[i])
-            if pixels.shape != self.shape:
-                sizes = [f"{h}×{w}" for _, h, w in (self.shape, pixels.shape)]
-                raise BadInput(
-                    f"{files[i]}: {sizes[1]} pixels, but {self.files[0][0].name} has {sizes[0]}. Add data.size=64 to resize all"
-                )
-            x[i] = pixels
-
-        with ThreadPoolExecutor() as pool:  # PIL releases Python's lock while it decodes
-            for _ in pool.map(read, range(len(files))):
-                pass
-        return torch.from_numpy(x)
 
 
 def is_gray(x: Tensor) -> bool:

@@ -24,11 +24,13 @@ class Noise(ABC):
 
     erases    whether the values under the mask are lost completely
     identity  whether it leaves every value as it is
+    replaces  whether its output is another kind of image, such as edges or a smaller one: input and target are then a pair
     part      of the values that it changes; `low` and `high` are the values that occur
     """
 
     erases: ClassVar[bool] = False
     identity: ClassVar[bool] = False
+    replaces: ClassVar[bool] = False
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec

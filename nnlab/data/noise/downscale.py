@@ -20,6 +20,8 @@ class Downscale(Noise):
     This is how super-resolution is tested (Ledig et al. 2017, "Photo-realistic single image super-resolution …").
     """
 
+    replaces = True
+
     def __init__(self, spec: DataSpec, *, factor: Literal[2, 4, 8] = 2) -> None:
         super().__init__(spec)
         if self.part.kind != "image":
