@@ -298,7 +298,7 @@ def yaml(name: str, choices: str = "", keys: str = "") -> str:
 GAME = "  - override /optimizer@_global_.optimizer: adam_gan\n  - override /trainer@_global_.trainer: game\n"
 STAGED = GAME.replace("trainer: game", "trainer: game_stages")
 TOYS: dict[str, tuple[str, str, list[str]]] = {
-    "translator": (TRANSLATOR, yaml("translator", GAME, "l1: 10.0\n"), ["data=pairs"]),
+    "translator": (TRANSLATOR, yaml("translator", GAME, "l1: 10.0\n"), ["data=halves"]),
     "cycle": (CYCLE, yaml("cycle", GAME, "cycle: 10.0\npool: 8\n"), ["data=quarters", "trainer.objective=least_squares"]),
     "contrast": (CONTRAST, yaml("contrast", "", "latent_dim: 8\n"), ["data=quarters", "augmentation=affine"]),
     "pyramid": (PYRAMID, yaml("pyramid", STAGED, "latent_dim: 8\n"), ["data=quarters", "trainer.pretraining.epochs=1"]),

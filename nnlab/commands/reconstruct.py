@@ -82,10 +82,12 @@ def main(argv: list[str]) -> int:
     as_it_is = args.input and not args.overrides and run.reshaping is None
     node = noise_node(args.noise or ("none" if as_it_is else None), run.config["noise"], args.overrides)
     noise = build(node, Noise, run.model.spec, place="noise")
-    if noise.output.shape != run.model.spec.input.shape:
+    other = type(run.reshaping or noise) is not type(noise) or (noise.replaces and run.reshaping is None)
+    if other or noise.output.shape != run.model.spec.input.shape:
+        trained = "images without it" if run.reshaping is None else f"those of {type(run.reshaping).__name__}"
         raise BadInput(
-            f"--noise: {type(noise).__name__} gives inputs of shape {noise.output.shape}, but this model learned from "
-            f"{run.model.spec.input.shape}; leave it out, for the noise of its training"
+            f"--noise: {type(noise).__name__} makes other inputs than this model learned from, {trained}; "
+            "leave it out, for the noise of its training"
         )
     with fork_rng(args.seed, run.device) as generator, torch.inference_mode():
         split, train, name = shown(run, args, generator)

@@ -57,7 +57,7 @@ def select_examples(run: LoadedRun, name: str, indices: list[int], option: str) 
 def batches_of(run: LoadedRun, split: Split, rows: Tensor | None = None) -> Iterator[Batch]:
     """Batches of these rows of a split, by default of all. What is drawn at each reading is drawn by one seed.
 
-    They are without noise, except for one that changes the shape of the input: without it the model cannot read them.
+    They are without noise, except for one that makes another image the input, which is what the model has learned to read.
     """
     return BatchBuilder(split, run.reshaping).sequential(torch.Generator(split.device).manual_seed(0), rows)
 

@@ -69,7 +69,11 @@ def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[s
     if not differs:
         return data, []
     message = f"data: {data.spec.name} is not what the run was trained on ({'; '.join(differs)})"
-    if known.shape != data.spec.shape or len(known.classes) != len(data.spec.classes):
+    if (
+        known.shape != data.spec.shape
+        or known.given.shape != data.spec.given.shape
+        or len(known.classes) != len(data.spec.classes)
+    ):
         raise BadInput(f"{message}, and its model cannot take it; give back the old data, or train again")
     if not allowed:
         raise BadInput(f"{message}; give back the old data, or add --data-changed to go on and record it")

@@ -43,12 +43,12 @@ def read_image(
     """
     try:
         with Image.open(path) as image:
+            image = in_bytes(image, path).convert("L" if grayscale else "RGB")
             if half:
                 if image.width % 2:
                     raise BadInput(f"{path}: {image.width} pixels wide, which has no two halves; give images of an even width")
                 left = 0 if half == "left" else image.width // 2
                 image = image.crop((left, 0, left + image.width // 2, image.height))
-            image = in_bytes(image, path).convert("L" if grayscale else "RGB")
             if size:
                 image = image.resize(size[::-1], Image.Resampling.BILINEAR)
             pixels = np.asarray(image)
@@ -57,16 +57,16 @@ def read_image(
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def read_all(files: Sequence[Path], read: Callable[[Path], np.ndarray]) -> Tensor:
-    """(N, C, H, W) uint8 of files by a function of one. Raises BadInput if one has another size than the first."""
-    first = read(files[0])
+def read_all(files: Sequence[Path], read: Callable[[Path], np.ndarray], like: Path) -> Tensor:
+    """(N, C, H, W) uint8 of files by a function of one. Raises BadInput if one has another size than the file `like`."""
+    first = read(like)
     x = np.empty((len(files), *first.shape), np.uint8)
 
     def fill(i: int) -> None:
         pixels = read(files[i])
         if pixels.shape != first.shape:
             sizes = [f"{h}×{w}" for _, h, w in (first.shape, pixels.shape)]
-            raise BadInput(f"{files[i]}: {sizes[1]} pixels, but {files[0].name} has {sizes[0]}. Add data.size=64 to resize all")
+            raise BadInput(f"{files[i]}: {sizes[1]} pixels, but {like.name} has {sizes[0]}. Add data.size=64 to resize all")
         x[i] = pixels
 
     with ThreadPoolExecutor() as pool:  # PIL releases Python's lock while it decodes

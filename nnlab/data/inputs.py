@@ -1,4 +1,4 @@
-"""Inputs of a trained model: in order, with their labels and names. Noise is applied only if it changes the input's shape."""
+"""Inputs of a trained model: in order, with their labels and names. Noise is applied only if it makes another image."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Reiterable:
 def of_split(split: Split, name: str, spec: DataSpec, generator: torch.Generator, noise: Noise | None = None) -> Inputs:
     """Inputs from a split; `generator` draws the bits if they are drawn at each reading.
 
-    noise  that the model cannot do without, since it changes the shape of the input
+    noise  that the model cannot do without, since it makes another image the input
     """
     labels, feed = split.labels(split.rows), BatchBuilder(split, noise)
     batches = Reiterable(lambda: feed.sequential(generator), generator)
@@ -79,7 +79,7 @@ class Reader:
 
     binarize   `data.binarize` of the model's training
     generator  draws the bits
-    noise      that changes the shape of the input, if the model was trained with one
+    noise      that makes another image the input, if the model was trained with one
     """
 
     spec: DataSpec

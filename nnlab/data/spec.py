@@ -82,7 +82,7 @@ class DataSpec(Values):
 
     An example has named parts. The fields from `kind` to `std` describe its `target`, what a model learns to produce; most
     models know no other part. `parts` describes the others: what a dataset brings besides, such as `input` or `caption`, and
-    `corrupted`, if a noise changes the shape of the input.
+    `corrupted`, if a noise makes another image the input, such as edges or a smaller one.
 
     shape    (C, H, W) of an image, (D,) of a row of a table
     classes  names of the classes; empty without labels
@@ -202,7 +202,7 @@ class Batch:
 
     input   (N, …) what the model sees: the clean data, corrupted by the noise
     target  (N, *shape) the clean data; the same tensor as `input` without noise
-    mask    (N, *shape) bool, true where the noise changed the input; None without noise, or if it changes the shape
+    mask    (N, *shape) bool, true where the noise changed the input; None without noise, or if it makes another image
     label   (N,) int64; None without labels
     erased  whether the values under the mask are lost completely, as in a hole
     scale   factor of the stored values: 1, except if a model reads images as stored bytes

@@ -85,7 +85,7 @@ class LoadedRun:
 
     @cached_property
     def reshaping(self) -> Noise | None:
-        """The noise of the training if the model needs it, since it changes the shape of its input; else None."""
+        """The noise of the training if the model needs it, since it makes another image its input; else None."""
         spec = DataSpec.from_state(self.state["spec"])
         return build(self.config["noise"], Noise, spec, place="noise") if "corrupted" in spec.parts else None
 

@@ -10,7 +10,7 @@ from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.noise.base import Noise
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
-from nnlab.model import Model
+from nnlab.model import Model, PassModel
 
 
 def seen_through(noise: Noise, spec: DataSpec) -> DataSpec:
@@ -29,8 +29,10 @@ def check_parts(model: type[Model], spec: DataSpec, noise: Noise, augmentation: 
         able = shipped("data", lambda cls: lacking in cls.parts)
         hint = f"data that have it: {', '.join(able)}" if able else "no dataset of nnlab has it, so give one of your own"
         if lacking == "input":
-            hint += "; or make the input of the target by a noise that changes its shape, such as noise=grayscale"
+            hint += "; or make the input of the target by a noise that makes another image of it, such as noise=grayscale"
         raise BadInput(f"model: {model.__name__} needs the part '{lacking}', which {spec.name} lacks; {hint}")
+    if "input" in spec.parts and issubclass(model, PassModel):
+        raise BadInput(f"model: {model.__name__} learns from single examples, but {spec.name} holds pairs; use another model")
     if spec.resizes and not model.resizes:
         cause = type(noise).__name__ if noise.output.shape != spec.given.shape else spec.name
         able = ", ".join(shipped("model", lambda cls: cls.resizes))

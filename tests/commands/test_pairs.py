@@ -42,11 +42,11 @@ latent_dim: 3
 FILES = {
     "site/mytoys/quarters.py": DATA,
     "site/mytoys/coded.py": CODED,
-    "conf/data/pairs.yaml": DATA_YAML + "Pairs",
+    "conf/data/halves.yaml": DATA_YAML + "Pairs",
     "conf/data/quarters.yaml": DATA_YAML + "Quarters",
     "conf/model/coded.yaml": CODED_YAML,
 }
-KINDS = {"pairs": ["data=pairs"], "halves": ["data=quarters", "noise=downscale"]}
+KINDS = {"pairs": ["data=halves"], "halves": ["data=quarters", "noise=downscale"]}
 
 
 @pytest.fixture(params=list(KINDS))

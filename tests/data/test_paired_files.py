@@ -107,3 +107,56 @@ def test_halves_of_an_odd_width_and_of_other_sizes_are_named(own_folder: Path) -
     with pytest.raises(BadInput, match=r"mine/03\.png: 6×5 pixels, but 00\.png has 6×4. Add data\.size=64 to resize all"):
         opened(test=0.5)
     assert opened(test=0.5, size=4).spec.shape == (1, 4, 4)
+
+
+def test_layouts_that_mean_something_else_are_refused(own_folder: Path) -> None:
+    save(GIVEN[:3], Path("mine/inputs"))
+    save(WANTED[:3], Path("mine/targets"))
+    with pytest.raises(BadInput, match="holds the folders inputs, targets; those of pairs are named input and target"):
+        opened()
+    Path("mine/inputs").rename("mine/input")
+    Path("mine/targets").rename("mine/target")
+    save(GIVEN[:3], Path("mine/test/input"))
+    with pytest.raises(BadInput, match="has the folder test but no train; put the other pairs into train"):
+        opened()
+    Path("mine/test").rename("mine/input/test")
+    with pytest.raises(BadInput, match="mine/input/test stands inside input; put input and target into train and test"):
+        opened()
+
+
+def test_images_of_the_test_split_have_the_size_of_the_others(own_folder: Path) -> None:
+    for part, side in (("train", 8), ("test", 6)):
+        save(pixels(4, side, side), Path(f"mine/{part}/input"))
+        save(pixels(4, 8, 8, seed=2), Path(f"mine/{part}/target"))
+    with pytest.raises(BadInput, match=r"mine/test/input/00\.png: 6×6 pixels, but 00\.png has 8×8"):
+        opened()
+
+
+def test_another_input_of_the_same_target_is_other_data(own_folder: Path) -> None:
+    save(GIVEN, Path("mine/input"))
+    save(WANTED, Path("mine/target"))
+    before = opened().spec.digest
+    save(255 - GIVEN[:1], Path("mine/input"))
+    assert opened().spec.digest != before
+
+
+def test_a_run_on_pairs_and_one_on_edges_go_their_whole_way(own_folder: Path, nnlab) -> None:
+    save(pixels(20, 8, 8), Path("mine/input"))
+    save(pixels(20, 8, 8, 3, seed=1), Path("mine/target"))
+    small = ["model=unet", "model.channels=[4,8]", "trainer.steps=2", "trainer.show_every=never"]
+    kinds = {
+        "pairs": ["data=pairs", "data.root=.", "data.folder=mine"],
+        "edges": ["data=digits", "data.limit=60", "noise=edges"],
+    }
+    for name, kind in kinds.items():
+        status, _, error = nnlab("train", *small, *kind, f"hydra.run.dir={name}")
+        assert status == 0, error
+        assert nnlab("resume", name, "trainer.steps=3")[0] == 0
+        for verb in (["evaluate", name], ["reconstruct", name], ["reconstruct", name, "--input", "mine/input/00.png"]):
+            status, _, error = nnlab(*verb)
+            assert status == 0, error
+    assert (
+        "makes other inputs than this model learned from, those of Edges" in nnlab("reconstruct", "edges", "--noise", "none")[2]
+    )
+    assert "makes other inputs than" in nnlab("reconstruct", "pairs", "--noise", "edges")[2]
+    assert "KMeans learns from single examples, but mine holds pairs" in nnlab("train", "model=kmeans", *kinds["pairs"])[2]

@@ -29,7 +29,6 @@ AE = ["model=ae", "optimizer=adam", "model.hidden=[64]", *EXACT]
 ALIKE = {
     "ae": [*AE, "trainer.steps=50"],
     "sparse_ae": ["model=sparse_ae", "model.penalty=kl", "trainer.steps=8", *EXACT],  # a mean over a batch, metrics of its own
-    "cnn": ["model=cnn", "model.channels=[8]", "model.dropout=0", "optimizer=sgd", "trainer.steps=3", *EXACT],
     "vq_vae": [
         "model=vq_vae",
         "model.channels=[8]",

@@ -32,7 +32,7 @@ def toy(request: pytest.FixtureRequest, own_folder: Path, monkeypatch: pytest.Mo
     python, yaml, _ = TOYS[name]
     files = {f"site/mytoys/{name}.py": python, "site/mytoys/quarters.py": DATA}
     files |= {f"conf/model/{name}.yaml": yaml, "conf/data/quarters.yaml": DATA_YAML + "Quarters"}
-    files |= {"conf/data/pairs.yaml": DATA_YAML + "Pairs", "conf/trainer/game_stages.yaml": STAGES_YAML}
+    files |= {"conf/data/halves.yaml": DATA_YAML + "Pairs", "conf/trainer/game_stages.yaml": STAGES_YAML}
     for path, text in files.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text.lstrip(), encoding="utf-8")

@@ -67,7 +67,7 @@ class ImageFolder(Images):
     def load(self) -> Arrays:
         """x (N, C, H, W) uint8, labels (N,) if there are classes; C is 1 if all images are gray. Raises BadInput."""
         self.size()
-        images = [read_all(files, self._read) for files in self.files]
+        images = [read_all(files, self._read, self.files[0][0]) for files in self.files]
         if not self.grayscale and images[0].shape[1] == 3 and all(is_gray(x) for x in images):
             images = [x[:, :1].contiguous() for x in images]
         if len(images) == 2:

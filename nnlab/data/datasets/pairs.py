@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ import numpy as np
 
 from nnlab.data.dataset import Dataset, Share, set_aside
 from nnlab.data.datasets.image_folder import Side, is_gray, repeated
-from nnlab.data.image_files import FORMATS, images_under, read_all, read_image
+from nnlab.data.image_files import FORMATS, hidden, images_under, read_all, read_image
 from nnlab.data.spec import Part
 from nnlab.data.split import Arrays, Other
 from nnlab.errors import BadInput
@@ -22,11 +23,11 @@ MOST_NAMED = 5  # files that a message names
 class Pairs(Dataset):
     """Pairs of images, in one of two layouts, each perhaps below `train` and `test` (or `val`).
 
-    Two folders, `input` and `target`, hold files of the same names; the endings of the names may differ. Or one folder holds
-    images with both halves side by side, as facades and edges2shoes of pix2pix (Isola et al. 2017).
+    Two folders, `input` and `target`, hold files of the same names; the endings of the names may differ. Or each image holds
+    input and target side by side, as in facades and edges2shoes of pix2pix (Isola et al. 2017).
 
     folder      inside `root`, or absolute
-    input_side  where the input is in an image with both; without effect on two folders
+    input_side  the half that is the input; without effect on two folders
     size        resize targets to (size, size) or (height, width), bilinear; needed if they have different sizes
     input_size  the same for inputs; by default `size`
     grayscale   True: one channel; False: three channels, or one if every image is gray
@@ -63,17 +64,23 @@ class Pairs(Dataset):
         held = next((name for name in ("test", "val") if (self.folder / name).is_dir()), None)
         roots = [self.folder / "train", *([self.folder / held] if held else [])]
         if not (self.folder / "train").is_dir():
+            if held:
+                raise BadInput(f"data.folder: {self.folder} has the folder {held} but no train; put the other pairs into train")
             roots = [self.folder]
         self.apart = (roots[0] / "input").is_dir() or (roots[0] / "target").is_dir()
         self.pairs = [matched(root) if self.apart else halves(root) for root in roots]
-        first = [self.read(name, self.pairs[0][name][0]) for name in ("target", "input")]
-        return sum(len(pairs["target"]) for pairs in self.pairs) * sum(prod(pixels.shape) for pixels in first)
+        bytes_per_pair = 0
+        for name, size in self.sizes.items():
+            # not resized: a large size may not fit into memory
+            channels, *sides = self.read(name, self.pairs[0][name][0], whole=True).shape
+            bytes_per_pair += channels * prod(size or sides)
+        return sum(len(pairs["target"]) for pairs in self.pairs) * bytes_per_pair
 
     def load(self) -> Arrays:
         """x (N, C, H, W) uint8, and the part `input` of the same number of rows. Raises BadInput."""
         self.size()
         images = {
-            name: [read_all(pairs[name], lambda path, name=name: self.read(name, path)) for pairs in self.pairs]
+            name: [read_all(pairs[name], partial(self.read, name), self.pairs[0][name][0]) for pairs in self.pairs]
             for name in ("target", "input")
         }
         for name, parts in images.items():
@@ -86,13 +93,15 @@ class Pairs(Dataset):
                 raise BadInput(f"data.test: {self.test:g} of {len(images['target'][0])} pairs leaves none to {which} on")
             images = {name: [x[train], x[test]] for name, (x,) in images.items()}
         self.remark(repeated(*images["target"]))
+        if (self.folder / "test").is_dir() and (self.folder / "val").is_dir():
+            self.remark(f"{self.folder.name}: test is the test split, val is not used; data.validation is a part of train")
         given = images["input"]
         other = Other(Part("image", tuple(given[0].shape[1:])), *given)
         return Arrays(images["target"][0], None, images["target"][1], None, others={"input": other})
 
-    def read(self, name: str, path: Path) -> np.ndarray:
-        """(C, H, W) uint8: the target or the input of a pair, from its file. Raises BadInput."""
-        size = self.sizes[name]
+    def read(self, name: str, path: Path, whole: bool = False) -> np.ndarray:
+        """(C, H, W) uint8: the target or the input of a pair, from its file; `whole`: not resized. Raises BadInput."""
+        size = None if whole else self.sizes[name]
         if self.apart:
             return read_image(path, size, self.grayscale)
         left = (self.input_side == "left") == (name == "input")
@@ -102,6 +111,10 @@ class Pairs(Dataset):
 def matched(root: Path) -> dict[str, list[Path]]:
     """The files of the folders `input` and `target`, in the same order. Raises BadInput, naming those without a partner."""
     files = {name: images_under(root / name) if (root / name).is_dir() else [] for name in ("input", "target")}
+    if inside := [root / name / part for name in files for part in ("train", "test") if (root / name / part).is_dir()]:
+        raise BadInput(
+            f"data.folder: {inside[0]} stands inside {inside[0].parent.name}; put input and target into train and test"
+        )
     for name, own in files.items():
         if not own:
             raise BadInput(f"data.folder: no image in {root / name}. Known formats: {FORMATS}")
@@ -119,7 +132,10 @@ def matched(root: Path) -> dict[str, list[Path]]:
 
 
 def halves(root: Path) -> dict[str, list[Path]]:
-    """The files of a folder whose images hold both halves. Raises BadInput if there are none."""
+    """The files of a folder whose images hold both halves. Raises BadInput if there are none, or folders beside them."""
+    folders = sorted(path.name for path in root.iterdir() if path.is_dir() and not hidden(path.name))
+    if folders:
+        raise BadInput(f"data.folder: {root} holds the folders {listed(folders)}; those of pairs are named input and target")
     files = images_under(root)
     if not files:
         raise BadInput(

@@ -2,7 +2,7 @@
 
 Each is called with a batch of clean values and a generator, on the device. It returns the corrupted values and a mask
 that is true where it changed them, both of the batch's shape. A pixel means all channels of a place; in a table, one column.
-One that changes the shape returns no mask, and `output` describes its values.
+One that makes another image, such as edges (`replaces`), returns no mask, and `output` describes its values.
 """
 
 from __future__ import annotations

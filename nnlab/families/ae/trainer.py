@@ -79,7 +79,7 @@ class LinearTrainer(AutoencoderTrainer):
         super().__init__(context)
         n, features = len(self.data.train), self.model.spec.features
         within_reach = min(n, features) <= WIDEST
-        self.comparable = self.noise.identity and within_reach and n >= self.model.latent_dim
+        self.comparable = self.noise.identity and not self.model.spec.paired and within_reach and n >= self.model.latent_dim
         if not within_reach:
             self.notices.append(f"not compared with the principal components of {n:,} examples of {features:,} values")
 
