@@ -95,10 +95,10 @@ def test_a_models_own_metrics_are_explained_with_unit_and_direction() -> None:
 
 
 def test_the_figures_of_plug_ins_are_explained_too(nnlab, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (own_folder / "mynets").mkdir()
-    (own_folder / "mynets" / "pairs.py").write_text('"""Pairs.\n\nFigures:\nl1  mean absolute error; lower is better\n"""\n')
+    (own_folder / "myfigures").mkdir()
+    (own_folder / "myfigures" / "pairs.py").write_text('"""Pairs.\n\nFigures:\nl1  mean absolute error; lower is better\n"""\n')
     monkeypatch.syspath_prepend(own_folder)
-    monkeypatch.setenv("NNLAB_PLUGINS", "mynets, absent")
+    monkeypatch.setenv("NNLAB_PLUGINS", "myfigures, absent")
     glossary.cache_clear()
     status, out, error = nnlab("explain", "l1", "nothing_like_it")
     glossary.cache_clear()
