@@ -73,6 +73,8 @@ def test_without_a_test_folder_a_share_of_the_pairs_is_the_test_split(own_folder
     assert (len(data.train) + len(data.validation), len(data.test)) == (16, 4)
     assert (data.spec.shape, data.spec.input.shape) == ((3, 4, 4), (1, 2, 6))
     assert data.spec.paired
+    with pytest.raises(BadInput, match=r"data\.input_side: has no effect on the folders input and target"):
+        opened(input_side="right")
 
 
 def test_what_is_wrong_with_pairs_is_named(own_folder: Path) -> None:

@@ -27,7 +27,7 @@ class Pairs(Dataset):
     input and target side by side, as in facades and edges2shoes of pix2pix (Isola et al. 2017).
 
     folder      inside `root`, or absolute
-    input_side  the half that is the input; without effect on two folders
+    input_side  the half that is the input, by default the left; not for two folders
     size        resize targets to (size, size) or (height, width), bilinear; needed if they have different sizes
     input_size  the same for inputs; by default `size`
     grayscale   True: one channel; False: three channels, or one if every image is gray
@@ -40,7 +40,7 @@ class Pairs(Dataset):
         self,
         *,
         folder: str,
-        input_side: Literal["left", "right"] = "left",
+        input_side: Literal["left", "right"] | None = None,
         size: Side | tuple[Side, Side] | None = None,
         input_size: Side | tuple[Side, Side] | None = None,
         grayscale: bool = False,
@@ -68,6 +68,8 @@ class Pairs(Dataset):
                 raise BadInput(f"data.folder: {self.folder} has the folder {held} but no train; put the other pairs into train")
             roots = [self.folder]
         self.apart = (roots[0] / "input").is_dir() or (roots[0] / "target").is_dir()
+        if self.apart and self.input_side:
+            raise BadInput("data.input_side: has no effect on the folders input and target; leave it out")
         self.pairs = [matched(root) if self.apart else halves(root) for root in roots]
         bytes_per_pair = 0
         for name, size in self.sizes.items():
@@ -104,7 +106,7 @@ class Pairs(Dataset):
         size = None if whole else self.sizes[name]
         if self.apart:
             return read_image(path, size, self.grayscale)
-        left = (self.input_side == "left") == (name == "input")
+        left = (self.input_side != "right") == (name == "input")
         return read_image(path, size, self.grayscale, half="left" if left else "right")
 
 
