@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,6 +95,28 @@ def race(modules: Sequence[str], rounds: int) -> tuple[dict[str, Timing], list[s
             peer.close()
     skipped = [f"- {module}: skipped; `pip install {peer.missing}`" for module, peer in peers.items() if peer.missing]
     return timings, skipped
+
+
+def beside_hand_written(group: str, rounds: int, steps: int, limits: Mapping[str, float], usual: float = 1.05) -> str:
+    """Each loop of benchmarks.peers.GROUP.nnlab beside that of the same name in .handwritten: milliseconds for one of `steps`
+    updates, and whether the ratio keeps its limit.
+    """
+    ours, theirs = (Peer(f"benchmarks.peers.{group}.{name}") for name in ("nnlab", "handwritten"))
+    try:
+        jobs = {}
+        for name in theirs.names:
+            jobs[f"hand-written {name}"] = partial(theirs.run, name)
+            jobs[f"nnlab {name}"] = partial(ours.run, name)
+        timings = in_turn(jobs, rounds)
+    finally:
+        ours.close()
+        theirs.close()
+    rows, lines = [], []
+    for name in theirs.names:
+        hand, own = timings[f"hand-written {name}"].seconds, timings[f"nnlab {name}"].seconds
+        rows.append((name, f"{1e3 * hand / steps:.2f}", f"{1e3 * own / steps:.2f}", f"{own / hand:.2f}"))
+        lines.append(target(f"{name}: nnlab / hand-written", own / hand, limits.get(name, usual)))
+    return "\n".join([table(("", "hand-written, ms", "nnlab, ms", "ratio"), rows), "", *lines])
 
 
 def call(command: Sequence[str], status: int = 0, **environment: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,11 @@ from nnlab.runs.folder import RunFolder
 
 
 def run_of(group: str, name: str, chosen: Sequence[str]) -> RunFolder:
-    """The run outputs/<group>/<name> of these arguments of `nnlab train`, made if it is not there, complete and the same."""
-    folder = RunFolder(ROOT / "outputs" / group / name)
+    """The run outputs/<group>/<name> of these arguments of `nnlab train`, made if it is not there, complete and the same.
+
+    What of the name is no letter and no digit becomes _ in that of the folder.
+    """
+    folder = RunFolder(ROOT / "outputs" / group / re.sub(r"[^A-Za-z0-9]+", "_", name))
     if folder.read_status().get("status") != "completed" or not same(folder, chosen):
         print(f"nnlab train {' '.join(chosen)}", file=sys.stderr)
         subprocess.run([*NNLAB, "train", *chosen, f"hydra.run.dir={folder.path}"], cwd=ROOT, check=True, env=os.environ)

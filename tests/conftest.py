@@ -34,6 +34,13 @@ SMALL = {
     "model.hidden": {list: "[32]", int: "16"},
     "model.channels": {list: "[4,8]", str: "[4,8]"},
     "model.latent_dim": {int: "4"},
+    "model.width": {int: "4", str: "4"},
+    "model.discriminator_width": {int: "4"},
+    "model.blocks": {int: "1", str: "1"},
+}
+NEEDED = {  # overrides that give the examples a part that a model needs
+    "input": ["noise=edges"],
+    "b": ["data=domains", "+data@data.a=digits", "+data@data.b=digits"],
 }
 QUIET = ["trainer.show_every=never", "trainer.precision=float32"]
 
@@ -230,13 +237,39 @@ def small(model: str, *data: str) -> list[str]:
     node = config["model"]
     sizes = [f"{key}={SMALL[key][type(node[name])]}" for key in SMALL if (name := key.removeprefix("model.")) in node]
     sizes += [f"model.encoder={earlier_run(*data)}"] if "encoder" in node else []
+    sizes += [f"model.content={earlier_classifier(*data)}"] if "content" in node else []
+    sizes += needed(model)
     sizes += ["trainer.pretraining.epochs=1"] if "pretraining" in config["trainer"] else []
     return [f"model={model}", *sizes]
 
 
+def needed(model: str) -> list[str]:
+    """Overrides that give the examples the parts that a model needs, unless its YAML does."""
+    makes_input = not config_of(f"model={model}")["noise"]["_target_"].endswith(".NoNoise")
+    return [override for part in needs(model) if not (part == "input" and makes_input) for override in NEEDED[part]]
+
+
+def needs(model: str) -> tuple[str, ...]:
+    """The parts of an example that a shipped model needs."""
+    return target(model_node(model)["_target_"], "model").needs
+
+
+def uses_noise(model: str) -> bool:
+    """Whether any noise may be given to a shipped model; where it makes the input, another one would not do."""
+    return "noise" in trainer_class(model).uses and "input" not in needs(model)
+
+
+def inputs(experiment: Experiment, n: int) -> torch.Tensor:
+    """(n, *shape) what a model sees of the first training examples: clean, unless a noise makes another image of them."""
+    feed = experiment.trainer.builder(experiment.data.train)
+    feed.noise = feed.noise if experiment.model.spec.paired else None
+    return feed.batch(feed.split.rows[:n], torch.Generator().manual_seed(0)).input
+
+
 def legal(model: str, *overrides: str) -> list[str]:
     """Those of the overrides that a model's way of learning knows."""
-    config, uses = config_of(f"model={model}"), trainer_class(model).uses
+    config, uses = config_of(f"model={model}"), {"optimizer", "augmentation"} & trainer_class(model).uses
+    uses |= {"noise"} if uses_noise(model) else set()
     known = [o for o in overrides if "." not in o or OmegaConf.select(OmegaConf.create(config), o.split("=")[0]) is not None]
     return [o for o in known if not o.startswith(("noise", "optimizer")) or o.split("=")[0].split(".")[0] in uses]
 
@@ -257,6 +290,13 @@ def earlier_run(*data: str) -> str:
     if not Path("earlier").exists():
         train("earlier", "model=pca", "model.latent_dim=4", "trainer.show_every=never", *data)
     return "earlier"
+
+
+def earlier_classifier(*data: str) -> str:
+    """The folder of a small classifier of digits, or of other data."""
+    if not Path("classifier").exists():
+        train("classifier", "model=fcnn", "model.hidden=[16]", "trainer.steps=2", "trainer.show_every=never", *data)
+    return "classifier"
 
 
 def only_run(root: str = "outputs") -> RunFolder:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUIET, built, legal, same_bits, small, train, trainer_class, weights
+from conftest import QUIET, built, inputs, legal, needed, same_bits, small, train, trainer_class, weights
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import nnlab as package
@@ -68,15 +68,16 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
     if trainer_class(model).monitor is not None:
         pytest.skip("it has a figure that means better")
     fast = ["optimizer.lr=1e-3", "trainer.discriminator.optimizer.lr=1e-3"]  # at its own size: a game of dwarfs goes nowhere
-    experiment = built(f"model={model}", *legal(model, *QUIET, "trainer.batch_size=32", *fast))
+    content = [override for override in small(model) if override.startswith("model.content=")]
+    experiment = built(f"model={model}", *needed(model), *content, *legal(model, *QUIET, "trainer.batch_size=32", *fast))
     experiment.initialize()
-    data = experiment.data.train
-    data = data.values(data.rows[:1000]).flatten(1)
+    net, data = experiment.model, experiment.data.train
+    data, given = data.values(data.rows[:1000]).flatten(1), inputs(experiment, 1000)
 
     def distance() -> float:
-        with evaluating(experiment.model), torch.inference_mode():
-            samples = experiment.model.sample(1000, torch.Generator().manual_seed(0))
-        return (samples.flatten(1).mean(0) - data.mean(0)).norm().item()
+        with evaluating(net), torch.inference_mode():
+            made = net.sample(1000, torch.Generator().manual_seed(0)) if can(net, Samples) else net.reconstruct(given)
+        return (made.flatten(1).mean(0) - data.mean(0)).norm().item()
 
     first = distance()
     experiment.trainer.train(0, 60, lambda: False)
@@ -178,7 +179,7 @@ def test_capabilities_keep_shapes_and_ranges(model: str) -> None:
     experiment = built(*small(model))
     experiment.initialize()  # as a run does: the outputs then begin near the data
     net, spec = experiment.model.eval(), experiment.model.spec
-    x = experiment.data.train.values(experiment.data.train.rows[:5])
+    x = inputs(experiment, 5)
     outputs = []
     with torch.inference_mode():
         if can(net, Reconstructs):
@@ -213,7 +214,8 @@ def test_inputs_of_another_shape_are_refused(model: str) -> None:
     if entrance is None:  # a discriminator, which may see more than the image: a label
         batch = trainer.feed.batch(trainer.rows(0)[:2], trainer.generator)
         entrance, beside = net.discriminate, net.play(batch, trainer.generator).real[1:]
-    with pytest.raises(ValueError, match=r"expected inputs \(N, 1, 8, 8\), got \(2, 1, 9, 9\)"):
+    expected = ", ".join(map(str, net.spec.input.shape))
+    with pytest.raises(ValueError, match=rf"expected inputs \(N, {expected}\), got \(2, 1, 9, 9\)"):
         entrance(torch.zeros(2, 1, 9, 9), *beside)
 
 

@@ -37,7 +37,12 @@ RUN = {  # what a run folder becomes in a config
     **{key: config_of("model=ae").get(key, {}) for key in ("spec", "model", "data")},
 }
 MADE = {"ae", "vae", "conv_vae", "cvae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
-MADE |= {"transfer", "sweeps", "rbm"}
+MADE |= {"transfer", "sweeps", "rbm", "pix2pix", "cyclegan", "srgan"}
+SMALLER = {  # overrides of models that would take long even for sixty images
+    "model=pix2pix": ["model.channels=[4,8]", "model.width=4"],
+    "model=cyclegan": ["model.channels=[4,8]", "model.blocks=1", "model.width=4"],
+    "model=srgan": ["model.width=4", "model.blocks=1", "model.discriminator_width=4"],
+}
 
 
 @pytest.fixture
@@ -52,9 +57,11 @@ def datasets(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             head = bytes([0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 28, 0, 0, 0, 28])
             (raw / f"{part}-images-idx3-ubyte").write_bytes(head + rng.bytes(n * 784))
             (raw / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes(i % 10 for i in range(n)))
-    (root / "faces").mkdir()
-    for i in range(20):
-        Image.fromarray(rng.integers(0, 256, (30, 20, 3), dtype=np.uint8)).save(root / "faces" / f"{i}.png")
+    pairs = ("facades/input", "facades/target")
+    for folder in (root / name for name in ("faces", "photos", "horses", "zebras", *pairs, "../my_images")):
+        folder.mkdir(parents=True)
+        for i in range(20):
+            Image.fromarray(rng.integers(0, 256, (30, 20, 3), dtype=np.uint8)).save(folder / f"{i}.png")
     np.savez(root / "mine.npz", x_train=rng.random((60, 5)))
     (root / "mine.csv").write_text("width,height,species\n" + "".join(f"{i},{-i},{'ab'[i % 2]}\n" for i in range(60)))
     monkeypatch.setenv("NNLAB_DATA", str(root))
@@ -72,7 +79,7 @@ def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monke
         verb, *rest = shlex.split(command)[1:]
         if verb == "train":
             gradient = [] if "model=pca" in rest else ["trainer.epochs=1", "trainer.precision=float32"]
-            rest = ["data.limit=60", *gradient, *rest]
+            rest = ["data.limit=60", *gradient, *rest, *(key for word in rest for key in SMALLER.get(word, []))]
         if verb == "runs":  # from here on, of runs with pictures
             for seed in (2, 3):
                 assert nnlab("train", "trainer.epochs=2", "data.limit=60", f"seed={seed}")[0] == 0

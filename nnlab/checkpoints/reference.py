@@ -10,7 +10,7 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from torch import Tensor
 
@@ -94,7 +94,7 @@ def reference_node(run: str, place: str) -> dict[str, Any]:
 def resolve_references(config: Mapping) -> tuple[dict, list[str]]:
     """The config with each RUN that stands for an earlier run's model replaced by its node; and the problems met.
 
-    RUNs are the judge, and those parameters of the model's class that are an `RunReference`.
+    RUNs are the judge, and those parameters of the model's class that may be a `RunReference`.
     """
     if not isinstance(config.get("model"), Mapping):  # which the check of the values will tell
         return dict(config), []
@@ -115,6 +115,23 @@ def resolve_references(config: Mapping) -> tuple[dict, list[str]]:
     except BadInput:  # which the check of the values will tell
         legal = {}
     for key in legal.keys() & new["model"].keys():
-        if legal[key].annotation is RunReference:
+        if takes_run(legal[key].annotation) and new["model"][key] not in words(legal[key].annotation):
             replace(new["model"], key, f"model.{key}")
     return new, problems
+
+
+def takes_run(annotation: Any) -> bool:
+    """Whether a parameter with this annotation may be an earlier run's model."""
+    return annotation is RunReference or any(map(takes_run, get_args(annotation)))
+
+
+def words(annotation: Any) -> tuple[Any, ...]:
+    """The words that an annotation allows beside an earlier run: `auto`, …"""
+    parts = [annotation, *get_args(annotation)]
+    return tuple(word for part in parts if get_origin(part) is Literal for word in get_args(part))
+
+
+def auto_classifiers(config: Mapping) -> list[str]:
+    """The keys of the model that are `auto` and may be an earlier run: the classifier that nnlab trains for the data."""
+    legal = parameters(target(config["model"]["_target_"], "model"))
+    return [key for key, p in legal.items() if config["model"].get(key) == "auto" and takes_run(p.annotation)]

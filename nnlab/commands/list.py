@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,25 +146,37 @@ def accepted(node: dict[str, Any]) -> tuple[type, set[str]]:
     from nnlab.config.build import build, target
     from nnlab.model import Model
 
-    taken = set()
+    cls, taken = target(node["_target_"], "model"), set()
     for kind, spec in specs().items():
         try:
-            build({**node, **earlier(node, spec)}, Model, spec, place="model")
+            build({**node, **earlier(node, spec)}, Model, with_parts(spec, cls.needs), place="model")
         except BadInput:
             continue
         taken.add(kind)
-    return target(node["_target_"], "model"), taken
+    return cls, taken
+
+
+def with_parts(spec: DataSpec, names: tuple[str, ...]) -> DataSpec:
+    """The data with these parts, each like the target; an input image has half of its sides."""
+    parts = dict.fromkeys(names, spec.target)
+    if "input" in parts and spec.kind == "image":
+        channels, *sides = spec.shape
+        parts["input"] = replace(spec.target, shape=(channels, *(side // 2 for side in sides)))
+    return replace(spec, parts=parts)
 
 
 def earlier(node: dict[str, Any], spec: DataSpec) -> dict[str, Any]:
-    """For a model that builds on an earlier run, `encoder: ???`: a run of `ae` on the same data."""
-    if node.get("encoder") != "???":
-        return {}
+    """For a model that builds on earlier runs: for each of them a run of a small model on the same data."""
     from nnlab.checkpoints.reference import RunReference
 
     run = {"run": "earlier", "checkpoint": "best", "fingerprint": "", "spec": spec.state(), "data": {}}
-    reference = f"{RunReference.__module__}.{RunReference.__name__}"
-    return {"encoder": {"_target_": reference, **run, "model": node_of(search.options("model")["ae"])}}
+    reference = {"_target_": f"{RunReference.__module__}.{RunReference.__name__}", **run}
+    small = {("encoder", "???"): "ae", ("content", "auto"): "fcnn"}
+    return {
+        key: {**reference, "model": node_of(search.options("model")[model])}
+        for (key, value), model in small.items()
+        if node.get(key) == value
+    }
 
 
 def family(cls: type) -> str:

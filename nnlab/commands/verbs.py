@@ -9,6 +9,7 @@ VERBS = {
     "evaluate": "the metrics of a run on a split",
     "sample": "a picture of new examples",
     "reconstruct": "a picture of inputs and their reconstructions",
+    "translate": "your own images, translated by the model, as files in a folder",
     "traverse": "a picture of motion along the latent coordinates",
     "interpolate": "a picture of the way from one image to another through the latent space",
     "walk": "an animation of a walk through the latent space",

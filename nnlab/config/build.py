@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import keyword
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import OmegaConf
 
@@ -75,6 +76,7 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
     """What a config may set on a class: its constructor's keyword-only parameters, with evaluated annotations.
 
     `**options` stands for the parameters of the next class in line, so a subclass lists only what it adds.
+    The parameter `from_` is the key `from`: no parameter can have the name of a word of Python.
     torch's optimizers are not keyword-only: there it is all but the parameters to optimize.
     """
     by_name: dict[str, inspect.Parameter] = {}
@@ -89,8 +91,9 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
             hints = {}
         keep = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD if foreign else None)
         for name, parameter in signature.parameters.items():
-            if parameter.kind in keep and name not in ("self", "params") and name not in by_name:
-                by_name[name] = parameter.replace(annotation=hints.get(name, Any))
+            key = name[:-1] if keyword.iskeyword(name[:-1]) and name.endswith("_") else name
+            if parameter.kind in keep and name not in ("self", "params") and key not in by_name:
+                by_name[key] = parameter.replace(annotation=hints.get(name, Any))
         if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values()):
             break
     return by_name
@@ -108,12 +111,16 @@ def classes_of(group: str) -> dict[str, type]:
     return {name: target(node["_target_"], group) for name, node in nodes.items() if "_target_" in node}
 
 
+def takes_node(annotation: Any) -> bool:
+    """Whether a parameter takes a node as it is, to build it itself: it is a Mapping, or may be one."""
+    return annotation is Mapping or Mapping in get_args(annotation)
+
+
 def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more: Any) -> T:
     """The object of a node: `_target_` called with `arguments`, the node's other keys and `more`.
 
-    Nodes inside are built first, unless the parameter is a Mapping, which takes the node itself; `none` becomes None where
-    the signature allows it. Raises BadInput if the class is not an `expected`, or
-    refuses an argument.
+    Nodes inside are built first, unless the parameter may be a Mapping, which takes the node itself; `none` becomes None where
+    the signature allows it. Raises BadInput if the class is not an `expected`, or refuses an argument.
     """
     cls = target(node.get("_target_"), place)
     if not issubclass(cls, expected):
@@ -122,13 +129,13 @@ def build(node: Mapping, expected: type[T], *arguments: Any, place: str, **more:
     for key, value in node.items():
         if key == "_target_":
             continue
-        if isinstance(value, Mapping) and "_target_" in value and key in legal and legal[key].annotation is not Mapping:
+        if isinstance(value, Mapping) and "_target_" in value and key in legal and not takes_node(legal[key].annotation):
             child = target(value["_target_"], f"{place}.{key}")
             if not accepts(legal[key].annotation, child):
                 raise BadInput(f"{place}.{key}: expected {describe(legal[key].annotation)}, got the class {child.__name__}")
             value = build(value, child, place=f"{place}.{key}")
         absent = is_none(value) and key in legal and fits(legal[key].annotation, None)
-        options[key] = None if absent else value
+        options[legal[key].name if key in legal else key] = None if absent else value
     try:
         return cls(*arguments, **options, **more)
     except ArgumentError as error:

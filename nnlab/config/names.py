@@ -139,9 +139,9 @@ def parsed(line: str, parser: OverridesParser) -> Override:
 
 
 def refuse_twice(override: Override, before: list[Override]) -> None:
-    """Two choices of one group are two experiments; of two values of one key the last stands, as scripts expect."""
+    """Two choices for one place are two experiments; of two values of one key the last stands, as scripts expect."""
     for other in before:
-        if other.key_or_group == override.key_or_group:
+        if (other.key_or_group, other.package) == (override.key_or_group, override.package):
             lines = f"{shortened(other.input_line)}, {shortened(override.input_line)}"
             raise BadInput(f"{override.key_or_group}: given twice ({lines}); give one of them")
 
@@ -184,6 +184,7 @@ def check_everywhere(override: Override, configs: dict[tuple[str, ...], DictConf
 def check_choice(override: Override, choices: list[str]) -> None:
     """Raise BadInput if there is no such choice of a group."""
     group, kind = override.key_or_group, override.type
+    place = f"{group}@{override.package}" if override.package else group
     if kind == OverrideType.DEL:
         instead = f"; write {group}=none" if "none" in choices else ""
         raise BadInput(f"{override.input_line}: a group cannot be removed{instead}")
@@ -191,10 +192,10 @@ def check_choice(override: Override, choices: list[str]) -> None:
     verb = LIST_VERB.get(group, group)
     unknown = [name for name in wanted if name not in choices]
     if unknown:
-        told = [f"{group}={n}: no such {group}; {nearest(n, choices)}" for n in map(shortened, unknown)]
+        told = [f"{place}={n}: no such {group}; {nearest(n, choices)}" for n in map(shortened, unknown)]
         where = f"nnlab list {verb}" + ("; your own need -cd FOLDER" if plugins() and not OwnConfigsFirst.folder else "")
         raise BadInput(*(f"{text} ({where})" for text in told))
-    if kind != OverrideType.CHANGE:
+    if kind != OverrideType.CHANGE and not override.package:  # +data@data.a=digits adds a choice for a place
         raise BadInput(f"{override.input_line}: write {group}={wanted[0]}, without the leading sign")
 
 

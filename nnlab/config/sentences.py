@@ -50,6 +50,8 @@ def sentence(error: BaseException) -> str:
         return "a number of more digits than can be read"
     if match := re.search(r"merging override (.*)", text):
         return f"{shortened(match[1])} has another type than the value that it would replace"
+    if match := re.search(r"Could not override '([\w/]+@[\w.]+)'", text):
+        return f"nothing is chosen for {match[1]} yet; add it with a + before it: +{match[1]}=NAME"
     if isinstance(error, OmegaConfBaseException):
         return interpolation(error, text)
     if error.__cause__ is not None:

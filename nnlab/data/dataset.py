@@ -94,6 +94,7 @@ class Dataset(ABC):
         selected = choose(loaded, self.chosen, self.name)
         generator = torch.Generator().manual_seed(self.seed)
         train, validation = self._split_rows(selected.train, generator)
+        share = len(validation) / (len(train) + len(validation))
         train = train if self.train_size is None else self._subset(train, selected.arrays.y_train, generator)
         test, others = self._some(selected.test, generator), self._some(selected.held_out, generator)
 
@@ -105,23 +106,33 @@ class Dataset(ABC):
         learned = sources(arrays, "train", device)
         tested = sources(arrays, "test", device)
         parts = ((learned, train), (learned, validation), (tested, test), (tested, others))
-        splits = [Split(source, place(rows, source["target"]), arrays.dynamic_binarization) for source, rows in parts]
+        shared = {name: other.of for name, other in arrays.others.items() if other.of != "target"}
+        splits = [
+            Split(source, place(rows, source["target"]), arrays.dynamic_binarization, shared=shared) for source, rows in parts
+        ]
         for name in (name for name, other in arrays.others.items() if not other.paired):
-            rows = self._unpaired_rows(arrays.others[name], len(validation) / (len(train) + len(validation)), generator)
+            rows = self._unpaired_rows(arrays.others[name], share, generator)
             for split, own in zip(splits, rows, strict=True):
-                split.unpaired[name] = place(own, split.sources[name])
+                if own is None:
+                    split.aligned |= {name}
+                else:
+                    split.unpaired[name] = place(own, split.sources[name])
         return Data(spec, *splits, selected.held_out_classes, tuple(self.remarks))
 
     def read_from_disk(self) -> bool:
         """Leave the examples on the disk and read them as needed, if this dataset can; else False."""
         return False
 
-    def _unpaired_rows(self, other: Other, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Rows of another set of examples for the four splits; validation gets the same share of it as of the target."""
+    def _unpaired_rows(self, other: Other, share: float, generator: torch.Generator) -> tuple[Tensor | None, ...]:
+        """Rows of another set of examples for the four splits, None where they are those of the target.
+
+        Validation gets the same share of it as of the target, but leaves an example to train on.
+        """
         order = torch.randperm(len(other.train), generator=generator)[: self.limit]
-        held = round(share * len(order))
-        test = self._some(torch.arange(len(other.test)), generator)
-        return order[held:].sort().values, order[:held].sort().values, test, test
+        held = min(round(share * len(order)), len(order) - 1)
+        train = order[held:][: self.train_size]
+        test = None if other.aligned_test else self._some(torch.arange(len(other.test)), generator)
+        return train.sort().values, order[:held].sort().values, test, test
 
     def _some(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """At most `limit` of the rows, in the order of the file."""
@@ -148,15 +159,20 @@ class Dataset(ABC):
 
     def _spec(self, arrays: Arrays, train: Tensor) -> DataSpec:
         x = arrays.x_train
-        image = x.ndim == 4
-        if x.dtype == torch.uint8:
-            low, high, bounded = 0.0, 1.0, True
-        else:  # real values: if all images of all splits are within [0, 1], these are the bounds
-            bounded = image and all(low >= 0 and high <= 1 for low, high in map(extremes, (x, arrays.x_test)))
-            low, high = (0.0, 1.0) if bounded else extremes(x, train)
-        kind, shape = "image" if image else "table", tuple(x.shape[1:])
-        spec = DataSpec(self.name, kind, shape, arrays.classes, low, high, bounded, arrays.columns, arrays.mean, arrays.std)
+        kind, shape = "image" if x.ndim == 4 else "table", tuple(x.shape[1:])
+        limits = bounds(x, arrays.x_test, train)
+        spec = DataSpec(self.name, kind, shape, arrays.classes, *limits, arrays.columns, arrays.mean, arrays.std)
         return replace(spec, parts={key: other.part for key, other in arrays.others.items()})
+
+
+def bounds(x: Tensor | FileArray, x_test: Tensor | FileArray, train: Tensor | None = None) -> tuple[float, float, bool]:
+    """The smallest and the largest value, and whether they are limits; of the training rows (n,) alone where they are not."""
+    if x.dtype == torch.uint8:
+        return 0.0, 1.0, True
+    # real values: if all images of all splits are within [0, 1], these are the bounds
+    if x.ndim == 4 and all(low >= 0 and high <= 1 for low, high in map(extremes, (x, x_test))):
+        return 0.0, 1.0, True
+    return *extremes(x, train), False
 
 
 def sources(arrays: Arrays, name: Literal["train", "test"], device: torch.device) -> dict[str, Source]:
@@ -173,12 +189,17 @@ def sources(arrays: Arrays, name: Literal["train", "test"], device: torch.device
 
 
 def check_rows(arrays: Arrays, name: str) -> None:
-    """Raise BadInput unless every part has one row for each example."""
+    """Raise BadInput unless every part has one row for each example that it belongs to."""
     for key, other in arrays.others.items():
-        for which in ("train", "test") if other.paired else ():
-            rows, expected = len(getattr(other, which)), len(getattr(arrays, f"x_{which}"))
+        whole = {name: getattr(arrays, f"x_{name}") for name in ("train", "test")}
+        if other.of != "target":
+            whole = {name: getattr(arrays.others[other.of], name) for name in whole}
+        # an unpaired part belongs to other rows; its test rows may be aligned
+        for which in ("train", "test") if other.paired else ("test",) if other.aligned_test else ():
+            rows, expected = len(getattr(other, which)), len(whole[which])
             if rows != expected:
-                raise BadInput(f"data: {name} has {rows:,} rows of {key} for {expected:,} {which} examples; each needs one")
+                of = "" if other.of == "target" else f" of {other.of}"
+                raise BadInput(f"data: {name} has {rows:,} rows of {key} for {expected:,} {which} examples{of}; each needs one")
 
 
 def place(rows: Tensor, source: Source) -> Tensor:

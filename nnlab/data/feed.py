@@ -43,13 +43,15 @@ class BatchBuilder:
         """The parts of these rows as they are stored, (n, …) each, on the device. Of a file this is work of the CPU.
 
         rows  (n,), or (n, 1 + unpaired parts) from a sampler; without them row r has the unpaired example r modulo their number
+        A part of an unpaired part has that one's rows.
         """
         own = rows if rows.ndim == 1 else rows[:, 0]
         places = {
             name: others[own.to(others.device) % len(others)] if rows.ndim == 1 else rows[:, i]
             for i, (name, others) in enumerate(self.split.unpaired.items(), start=1)
         }
-        return {name: source.raw(places.get(name, own)) for name, source in self.split.sources.items()}
+        shared = self.split.shared
+        return {name: source.raw(places.get(shared.get(name, name), own)) for name, source in self.split.sources.items()}
 
     def assemble(self, raw: Mapping[str, Tensor], generator: torch.Generator) -> Batch:
         """The batch of stored parts: device code alone, so that a CUDA graph can hold it."""

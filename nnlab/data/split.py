@@ -16,9 +16,11 @@ from nnlab.nn.spaced import evenly_spaced
 class Other:
     """A part of the examples beside target and label: its description, and its values for the training and the test set.
 
-    train, test  (N, …) uint8, float32 or int64, one row for each row of the target
+    train, test  (N, …) uint8, float32 or int64, one row for each row of the part `of`
     scale        the value for a model is the stored value times `scale`; by default 1/255 for an image of bytes, else 1
-    paired       whether row i belongs to row i of the target; else it is another set of examples, of any length
+    paired       whether row i belongs to row i of `of`; else it is another set of examples, of any length
+    of           the part to whose rows its rows belong: the target, or an unpaired part, whose label it is, say
+    aligned_test  of an unpaired part: whether row i of the test set does belong to row i of the target, as the true answer
     """
 
     part: Part
@@ -26,6 +28,8 @@ class Other:
     test: Tensor | FileArray
     scale: float | None = None
     paired: bool = True
+    of: str = "target"
+    aligned_test: bool = False
 
     def __post_init__(self) -> None:
         if self.scale is None:
@@ -64,9 +68,11 @@ class Arrays:
 class Split:
     """Rows of the parts of examples. Training and validation share the arrays: a split does not copy images.
 
-    sources  the parts by name, as `target` and `label`; one row is one example in all of them
+    sources  the parts by name, as `target` and `label`; one row is one example in all that are paired
     rows     (n,) int64, into the sources
     unpaired  rows (m,) int64 of each part that does not belong to the target row by row; their number is another
+    shared    for each part that belongs to an unpaired part row by row: the name of that part
+    aligned   names of the parts, unpaired in training, that in this split belong to the target row by row
     dynamic_binarization  a value is the probability of a 1: `values` returns the probabilities, and each reading of a batch
                           draws bits from them
     """
@@ -75,6 +81,8 @@ class Split:
     rows: Tensor
     dynamic_binarization: bool = False
     unpaired: dict[str, Tensor] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
+    aligned: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -127,13 +135,13 @@ class Split:
         """The rows at these places of the split: indices (n,) int64 from 0, or a mask (len(self),) bool."""
         return self.rows[places.to(self.rows.device)]
 
-    def values(self, rows: Tensor) -> Tensor:
-        """(n, *shape) float32: the target at these rows, gathered and cast."""
-        return self.target.values(rows)
+    def values(self, rows: Tensor, part: str = "target") -> Tensor:
+        """(n, *shape) float32: the target, or another part, at these rows of its source, gathered and cast."""
+        return self.sources[part].values(rows)
 
-    def labels(self, rows: Tensor) -> Tensor | None:
-        """The labels (n,) int64 of rows (n,); None where there are none."""
-        return self.sources["label"].raw(rows) if self.labelled else None
+    def labels(self, rows: Tensor, part: str = "label") -> Tensor | None:
+        """The labels (n,) int64 of rows (n,), or those of another part, as `b_label`; None where there are none."""
+        return self.sources[part].raw(rows) if part in self.sources else None
 
 
 @dataclass

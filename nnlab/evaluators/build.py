@@ -13,6 +13,7 @@ from nnlab.config.constraints import is_none
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.evaluators import inception
+from nnlab.evaluators.domains import DomainReferences
 from nnlab.evaluators.judge import Judge
 from nnlab.model import Classifies, can
 
@@ -31,6 +32,8 @@ def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) 
     """
     if isinstance(node, Mapping):
         known = build(node, RunReference, place="judge")
+        if isinstance(known, DomainReferences):
+            return known.judges(spec, device)
         model = known.build().to(device)
         if not can(model, Classifies):
             raise BadInput(f"judge: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")

@@ -11,6 +11,7 @@ from nnlab.errors import BadInput, because
 
 SIDE = 299
 NAME = "torchvision-inception-v3-imagenet1k-v1"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's red, green and blue
 
 
 class Inception(nn.Module):
@@ -24,15 +25,22 @@ class Inception(nn.Module):
         super().__init__()
         self.spec, self.network = spec, network
         self.network.fc = nn.Identity()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 2048) of images (N, C, H, W) within the spec's values."""
-        scaled = ((x - self.spec.low) / self.spec.value_range).clamp(0, 1)
-        colour = scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled[:, :3]
-        large = functional.interpolate(colour, (SIDE, SIDE), mode="bilinear", antialias=True)
-        return torch.cat([self.network((part - self.mean) / self.std) for part in large.split(50)])
+        large = functional.interpolate(as_imagenet(x, self.spec), (SIDE, SIDE), mode="bilinear", antialias=True)
+        return torch.cat([self.network(part) for part in large.split(50)])
+
+
+def as_imagenet(x: Tensor, spec: DataSpec) -> Tensor:
+    """(N, 3, H, W) of images (N, C, H, W) within the spec's values: colours standardised as networks of ImageNet see them.
+
+    Gray images are repeated in three channels.
+    """
+    scaled = ((x - spec.low) / spec.value_range).clamp(0, 1)
+    colour = scaled.expand(-1, 3, -1, -1) if scaled.shape[1] == 1 else scaled[:, :3]
+    # numbers, not tensors: a CUDA graph holds no copy from the host
+    return torch.stack([(x - mean) / std for x, mean, std in zip(colour.unbind(1), MEAN, STD, strict=True)], 1)
 
 
 def inception(spec: DataSpec) -> Inception:

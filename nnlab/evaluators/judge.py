@@ -21,7 +21,7 @@ FEWEST = 10  # examples of a split without which nothing is said of samples
 VALIDATION_SAMPLES = 2000  # examples that are looked at in the course of a run; at its end all of the test split
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
 
-LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence"})
+LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence", "reconstruction_frechet"})
 HIGHER = frozenset({"precision", "recall", "mode_coverage", "min_class_share", "conditional_accuracy", "class_agreement"})
 
 
@@ -100,7 +100,7 @@ class Judge:
         figures = {}
         if can(model, Samples) and len(rows) >= FEWEST:
             figures |= self.of_samples(model, feed, rows, generator)
-        if can(model, Reconstructs) and can(self.model, Classifies) and feed.split.labelled:
+        if can(model, Reconstructs):
             figures |= self.of_reconstructions(model, feed, rows, generator)
         return figures
 
@@ -155,20 +155,38 @@ class Judge:
     def of_reconstructions(
         self, model: Reconstructs, feed: BatchBuilder, rows: Tensor, generator: torch.Generator
     ) -> dict[str, float]:
-        """How many reconstructions are seen as the class of their input.
+        """How reconstructions, or the outputs for the inputs of pairs, compare with the clean examples: all of them together,
+        and whether each is seen as its class. The same of the model's rivals (`Model.rivals`), with their names before it.
 
         Figures:
+        reconstruction_frechet  Fréchet distance of the judge's features of the reconstructions and of the clean examples; lower
+                                is better. A blurred output may have a high PSNR, but it does not look like data
         class_agreement  share of the reconstructions that the judge takes for the class of their input; higher is better
-        judge_accuracy   share of the inputs themselves that it takes for their class: the most to hope for
+        judge_accuracy   share of the clean examples that it takes for their class: the most to hope for
+        input_frechet          as reconstruction_frechet, of the inputs of pairs: the result of a model that copies them, or
+                               enlarges them (bicubic)
+        input_class_agreement  as class_agreement, of the inputs of pairs
         """
-        label = feed.split.labels(rows)
-        outputs = [
-            self.model.classify(self.adapt(model.reconstruct(batch.input))) for batch in feed.sequential(generator, rows)
-        ]
-        return {
-            "class_agreement": class_agreement(torch.cat(outputs), label),
-            "judge_accuracy": class_agreement(torch.cat(self.real(feed.split, rows).probabilities), label),
+        outputs = {"": lambda batch: model.reconstruct(batch.input), **model.rivals()}
+        every = -(-len(rows) // PAIRS)
+        parts = {
+            name: self.extract((made(batch) for batch in feed.sequential(generator, rows)), every)
+            for name, made in outputs.items()
         }
+        real, figures = self.real(feed.split, rows), {}
+        label = feed.split.labels(rows) if can(self.model, Classifies) else None
+        for name, part in parts.items():
+            distance = f"{name or 'reconstruction'}_frechet"
+            if not part.finite:
+                figures[distance] = float("nan")
+                continue
+            if len(rows) >= FEWEST:
+                figures[distance] = frechet_distance(real.moments, part.moments)
+            if label is not None:
+                figures[f"{name}_class_agreement".lstrip("_")] = class_agreement(torch.cat(part.probabilities), label)
+        if label is not None:
+            figures["judge_accuracy"] = class_agreement(torch.cat(real.probabilities), label)
+        return figures
 
 
 def samples(model: Samples, n: int, size: int, generator: torch.Generator, labels: Tensor | None = None) -> Iterator[Tensor]:

@@ -16,13 +16,16 @@ from pathlib import Path
 
 import torch
 
-from nnlab.checkpoints.reference import reference_node
+from nnlab.checkpoints.reference import auto_classifiers, reference_node
 from nnlab.config import composition
-from nnlab.config.build import build
+from nnlab.config.build import build, target
 from nnlab.data.dataset import Dataset
+from nnlab.data.datasets.domains import Domains
+from nnlab.data.datasets.image_folder import ImageFolder
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput, Interrupted, explain
 from nnlab.evaluators.build import identity
+from nnlab.evaluators.domains import DomainReferences
 from nnlab.experiment.run import build_experiment, run_experiment
 from nnlab.recording.console import Console
 from nnlab.runs.files import harmless
@@ -36,29 +39,54 @@ LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
 def with_judge(config: Mapping, console: Console, root: Path | None = None) -> dict:
     """The config with `judge=auto` replaced by the node of the classifier that nnlab trains for its dataset, once.
 
+    A key of the model that may be such a classifier, as `model.content` of srgan, is replaced likewise.
+
     root  where a new one is written, if not under the config's data.root, which in a run's folder is its sender's choice
     """
-    if config["judge"] != "auto":
+    if config["judge"] == "auto" and (sides := domain_nodes(config)):
+        known = {side: with_judge({**config, "data": node}, console, root)["judge"] for side, node in sides.items()}
+        return {**config, "judge": DomainReferences.node(known)}
+    keys = auto_classifiers(config)
+    if config["judge"] != "auto" and not keys:
         return dict(config)
+    place = "judge" if config["judge"] == "auto" else f"model.{keys[0]}"
     try:
-        folder = trained_once(config, console, root)
+        folder = trained_once(config, console, root, place)
     except OSError as error:
-        raise BadInput(f"judge: {explain(error, Path(config['data']['root']))}") from error
+        raise BadInput(f"{place}: {explain(error, Path(config['data']['root']))}") from error
     except Interrupted as error:
         raise Interrupted("interrupted while the judge was trained, of which nothing is kept; run again") from error
     try:
-        return {**config, "judge": reference_node(str(folder.path), "judge")}
+        node = reference_node(str(folder.path), place)
     except BadInput as error:
-        raise BadInput(*error.problems, f"judge: remove {folder.path}, and it is trained anew") from error
+        raise BadInput(*error.problems, f"{place}: remove {folder.path}, and it is trained anew") from error
+    judge = node if config["judge"] == "auto" else config["judge"]
+    return {**config, "judge": judge, "model": {**config["model"], **dict.fromkeys(keys, node)}}
 
 
-def trained_once(config: Mapping, console: Console, root: Path | None = None) -> RunFolder:
-    """The run folder of a dataset's own judge, trained now if there is none yet."""
+def domain_nodes(config: Mapping) -> dict[str, dict]:
+    """The dataset of each domain that has classes, for a model that translates between two; else none."""
+    data = config["data"]
+    if "b" not in target(config["model"]["_target_"], "model").needs or target(data["_target_"], "data") is not Domains:
+        return {}
+    spec = build(data, Dataset, place="data").open(torch.device("cpu")).spec
+    names = {"a": spec.classes, "b": spec["b_label"].names if "b_label" in spec else ()}
+    folder = {"_target_": f"{ImageFolder.__module__}.{ImageFolder.__name__}"}
+    folder |= {key: data[key] for key in ("size", "grayscale", "test") if key in data}
+    nodes = {side: {**folder, "folder": data[side]} if isinstance(data[side], str) else dict(data[side]) for side in names}
+    return {side: {**nodes[side], "root": data["root"]} for side, known in names.items() if len(known) > 1}
+
+
+def trained_once(config: Mapping, console: Console, root: Path | None = None, place: str = "judge") -> RunFolder:
+    """The run folder of a dataset's own judge, trained now if there is none yet; `place` is the key that asks for it."""
     whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
     spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
     if len(spec.classes) < 2:
-        instead = "give judge=inception, or leave it out" if spec.kind == "image" else "leave it out"
-        raise BadInput(f"judge: {spec.name} has no classes for a judge to learn; {instead}")
+        instead = "leave it out" if spec.kind == "table" else "give judge=inception, or leave it out"
+        instead = instead if place == "judge" else f"give {place}=vgg19, or the run of a classifier of other images"
+        raise BadInput(
+            f"{place}: {spec.name} has no classes for a {'judge' if place == 'judge' else 'classifier'} to learn; {instead}"
+        )
     digest = hashlib.sha256(json.dumps([identity(whole), spec.digest], sort_keys=True).encode()).hexdigest()[:8]
     name = f"{harmless(spec.name.lower())}-{digest}"
     for known in dict.fromkeys((Path(whole["root"]), root or Path(whole["root"]))):

@@ -11,7 +11,7 @@ from nnlab.metrics.structure import ssim
 from nnlab.model import Reconstructs
 from nnlab.nn.resize import enlarged, fits
 
-HIGHER = frozenset({"psnr", "ssim", "psnr_gain", "hole_psnr"})
+HIGHER = frozenset({"psnr", "pooled_psnr", "ssim", "psnr_gain", "hole_psnr"})
 """Metrics of which higher is better."""
 
 
@@ -58,6 +58,33 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
     if batch.erased:
         figures |= within(output, batch, spec, mean)
     return figures
+
+
+def how_measured(spec: DataSpec) -> dict[str, str]:
+    """For the records of pairs of images: of which values PSNR is, and how an input becomes an image to compare with.
+
+    Published figures of super-resolution differ by two decibels and more in just these choices.
+    """
+    if spec.kind != "image" or not spec.paired or spec.input.kind != "image":
+        return {}
+    colours = {1: "gray", 3: "RGB"}.get(spec.shape[0], f"{spec.shape[0]} channels")
+    inputs = "bicubic, a = −0.75, without antialiasing, values not clipped" if spec.resizes else "as it is"
+    return {
+        "psnr_by": f"{colours}, all pixels, range {spec.value_range:g}, mean over images; pooled_psnr: of the mean error",
+        "input_psnr_by": inputs,
+    }
+
+
+def with_pooled(figures: dict[str, float], spec: DataSpec) -> dict[str, float]:
+    """The mean metrics of a split, for pairs with the PSNR of the mean error.
+
+    Figures:
+    pooled_psnr  10 log₁₀(range²/mean mse), dB, of pairs: of the mean error of all images. `psnr` is the mean over images, in
+                 which a few images without an error count much. Higher is better
+    """
+    if not spec.paired or "mse" not in figures:
+        return figures
+    return {**figures, "pooled_psnr": psnr(torch.tensor(figures["mse"], dtype=torch.float64), spec).item()}
 
 
 def gain(restored: Tensor, batch: Batch, spec: DataSpec) -> dict[str, Tensor]:

@@ -11,8 +11,10 @@ from nnlab.model.capabilities import (
     SamplesClasses,
     Scores,
     Tokenizes,
+    Translates,
     can,
     code_width,
+    one_direction,
 )
 from nnlab.model.latent import Latent
 from nnlab.model.metric import Joint, Mean, Metric
@@ -37,7 +39,9 @@ __all__ = [
     "Statistics",
     "Step",
     "Tokenizes",
+    "Translates",
     "Turn",
     "can",
     "code_width",
+    "one_direction",
 ]

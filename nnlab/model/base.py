@@ -6,7 +6,7 @@ A model has only the mathematics: its loss in named terms, and capabilities. The
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from nnlab.data.split import Split
 from nnlab.model.capabilities import Classifies, Encodes, Reconstructs, can
 from nnlab.model.metric import Metric
 from nnlab.model.turn import Step, Turn
+from nnlab.nn.resize import enlarged
 from nnlab.nn.world import ALONE, World
 
 
@@ -70,6 +71,16 @@ class Model(nn.Module):
         Each is explained in the docstring of the model's class, under `Figures:`.
         """
         return []
+
+    def rivals(self) -> dict[str, Callable[[Batch], Tensor]]:
+        """Simpler ways to make an output (N, *shape) of a batch, by name; a judge compares them with the model's own outputs.
+
+        By default, of pairs of images, `input`: the input itself, enlarged (bicubic) if it is smaller.
+        """
+        spec = self.spec
+        if spec.kind != "image" or not spec.paired or spec.input.shape[0] not in (1, spec.shape[0]):
+            return {}
+        return {"input": lambda batch: enlarged(batch.input, spec.shape)}
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """Pictures of the model's own, each (H, W, 3) uint8 by its name.

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from nnlab.data.spec import Batch
+from nnlab.data.spec import Batch, DataSpec, Part
 from nnlab.model.latent import Latent
 
 
@@ -101,6 +101,29 @@ class Completes(Protocol):
 
     def complete(self, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         """Outputs of inputs (N, *shape) whose values are lost where the mask (N, *shape) is true; the others stay."""
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """translate images"""
+
+    def directions(self) -> dict[str, tuple[Part, Part]]:
+        """By the name of what it makes: the images that it takes, and those that it makes.
+
+        {"target": (spec.input, spec.target)} of a model with one direction; {"b": (a's part, b's part), "a": (…)} of a model of
+        two domains.
+        """
+
+    def translate(self, x: Tensor, to: str) -> Tensor:
+        """The images (N, C', H', W') that it makes of images (N, C, H, W) of any size that its network takes.
+
+        Raises BadInput for another size, naming the ones that it takes.
+        """
+
+
+def one_direction(spec: DataSpec) -> dict[str, tuple[Part, Part]]:
+    """The `directions` of a model that makes targets of inputs."""
+    return {"target": (spec.input, spec.target)}
 
 
 @torch.no_grad()

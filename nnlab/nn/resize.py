@@ -24,3 +24,9 @@ def enlarged(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     if tuple(x.shape[2:]) != tuple(size):
         x = functional.interpolate(x, size, mode="bicubic")
     return x if x.shape[1] == channels else x.expand(-1, channels, -1, -1)
+
+
+def enlarged_likewise(x: Tensor, small: tuple[int, ...], large: tuple[int, ...]) -> Tensor:
+    """Images (N, C, H, W) enlarged as much as images of the shape `small` (C, h, w) become `large` (C′, h′, w′); bicubic."""
+    sides = (side * after // before for side, before, after in zip(x.shape[2:], small[1:], large[1:], strict=True))
+    return enlarged(x, (x.shape[1], *sides))

@@ -21,7 +21,8 @@ from nnlab.data.spec import Batch
 from nnlab.data.split import Data, Split
 from nnlab.evaluators import judge
 from nnlab.evaluators.judge import Judge
-from nnlab.model import Model
+from nnlab.metrics.reconstruction import how_measured
+from nnlab.model import Model, Reconstructs, can
 from nnlab.nn.world import ALONE, World
 from nnlab.training import randomness
 from nnlab.training.memory import Memory, saved_memory
@@ -147,6 +148,8 @@ class Trainer(ABC):
         self.lower |= {name for name, direction in directions.items() if direction == "lower"}
         self.higher |= {name for name, direction in directions.items() if direction == "higher"}
         self.metadata = {**self.metadata, **{f"{metric.name}_by": metric.estimator for metric in own if metric.estimator}}
+        if can(self.model, Reconstructs):
+            self.metadata = {**self.metadata, **how_measured(self.model.spec)}
         self.judge = context.judge
         if self.judge:
             self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER

@@ -191,6 +191,17 @@ decompress
 decompress RUN
 decompress RUN codes.npz
 decompress RUN -o x.npz
+translate
+translate RUN
+translate RUN -o out
+translate RUN images
+translate RUN images -o
+translate RUN images -o out.png
+translate RUN images -o /dev/null/out
+translate RUN images -o out --seed -1
+translate RUN images -o out --to
+translate RUN images -o out --too b
+translate RUN images -o out
 outliers
 outliers RUN -n zero
 outliers RUN -n 0

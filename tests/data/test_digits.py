@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from nnlab.data.datasets.digits import Digits
 from nnlab.data.split import Data, Split
@@ -56,6 +58,24 @@ def test_the_test_split_does_not_depend_on_the_seed(digits):
     other = Digits(root="nowhere", seed=7).open(CPU)
     assert torch.equal(other.test.target.x, digits.test.target.x)
     assert not torch.equal(other.train.rows, digits.train.rows)
+
+
+def test_enlarged_digits_are_those_of_pillow(digits):
+    """Bicubic as in PIL, whose kernel has a = −½ and torch's −¾: near, and within the bounds; no digit leaves its split."""
+    large = Digits(root="nowhere", size=28).open(CPU)
+    assert (large.spec.shape, large.train.target.dtype, large.spec.in_unit_interval) == ((1, 28, 28), torch.uint8, True)
+    assert torch.equal(large.test.labels(large.test.rows), digits.test.labels(digits.test.rows))
+    small, wide = digits.test.target.x[:50, 0], large.test.target.x[:50, 0]
+    for image, made in zip(small, wide, strict=True):
+        levels = Image.fromarray((image * 15.9375).round().to(torch.uint8).numpy())
+        expected = torch.from_numpy(np.array(levels.resize((28, 28), Image.Resampling.BICUBIC)))
+        assert (made.int() - expected.int()).abs().float().mean() < 6
+    assert (wide.min(), wide.max()) == (0, 255)
+
+
+def test_digits_of_their_own_size_are_as_they_are(digits):
+    assert torch.equal(Digits(root="nowhere", size=8).load().x_test, digits.test.target.x)
+    assert Digits(root="nowhere", size=11).size() == 1797 * (121 + 8)
 
 
 def test_the_spec_is_of_gray_8x8_images_in_ten_classes(digits):

@@ -72,6 +72,41 @@ def test_train_and_test_folders_are_the_splits(names, tmp_path):
     assert read.classes == (names if len(names) > 1 else ())
 
 
+def test_classes_of_the_test_are_in_no_other_split_and_keep_their_names(tmp_path):
+    names = ("ann", "bob", "cid", "dan")
+    known = write_classes(tmp_path / "mine", names, each=6)
+    data = ImageFolder(root=str(tmp_path), folder="mine", test_classes=["dan", 1]).open(CPU)
+    assert data.spec.classes == names
+    for split, classes in ((data.train, {0, 2}), (data.validation, {0, 2}), (data.test, {1, 3})):
+        labels = split.labels(split.rows).tolist()
+        assert set(labels) <= classes
+        shown = split.target.x[split.rows].permute(0, 2, 3, 1)
+        assert [known[image.numpy().tobytes()] for image in shown] == [names[label] for label in labels]
+    assert (len(data.train) + len(data.validation), len(data.test)) == (12, 12)
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "problem"),
+    [
+        ((".",), ["eve"], r"data\.test_classes: mine has no class 'eve'; there are 0 … 1: cat, dog"),
+        ((".",), ["cat", 0], r"data\.test_classes: 'cat' is asked for twice"),
+        ((".",), ["cat", "dog"], r"data\.test_classes: these are all classes"),
+        (("train", "test"), ["cat"], r"data\.test_classes: .*mine/test is the test split already; leave out one"),
+    ],
+)
+def test_impossible_classes_of_the_test_are_named(folders, classes, problem, tmp_path):
+    for folder in folders:
+        write_classes(tmp_path / "mine" / folder, each=2)
+    with pytest.raises(BadInput, match=problem):
+        opened(tmp_path, test_classes=classes)
+
+
+def test_images_without_classes_have_none_for_the_test(tmp_path):
+    write(tmp_path / "mine" / "0.png", pixels(0))
+    with pytest.raises(BadInput, match=r"data\.test_classes: mine has no labels to choose by"):
+        opened(tmp_path, test_classes=["cat"])
+
+
 def test_train_and_test_with_different_classes_are_refused(tmp_path):
     write_classes(tmp_path / "mine" / "train", ("cat", "dog"))
     write_classes(tmp_path / "mine" / "test", ("cat", "fox"))

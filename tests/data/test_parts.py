@@ -191,7 +191,8 @@ def test_a_unet_enlarges_and_colours(noise: str, nnlab, own_folder: Path) -> Non
 def test_a_model_that_cannot_take_another_shape_is_told_who_can(nnlab, own_folder: Path) -> None:
     status, _, error = nnlab("train", "model=ae", "data=digits", "noise=downscale")
     assert status == 2
-    assert "AE takes inputs of the shape of its target, 1×8×8, but Downscale gives it 1×4×4; models that can: unet" in error
+    assert "AE takes inputs of the shape of its target, 1×8×8, but Downscale gives it 1×4×4; " in error
+    assert "; models that can: pix2pix, srgan, srresnet, unet; one of your own" in error
     assert not Path("outputs").exists()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from expected_outputs import first_stage, given
 from recorded_run import Asked, f64, fork_rng
 from scipy import spatial, stats
 from sklearn import metrics, neighbors
@@ -26,7 +29,11 @@ def judged(asked: Asked) -> dict[str, np.ndarray]:
 
 def frechet_distance(asked: Asked) -> float:
     found = judged(asked)
-    a, b = found["real"], found["fake"]
+    return distance(found["real"], found["fake"])
+
+
+def distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two sets of features (N, d), each taken as a Gaussian."""
     ca, cb = np.cov(a.T), np.cov(b.T)
     roots = np.sqrt(np.linalg.eigvals(ca @ cb).real.clip(0))  # whose sum is the trace of the root
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(ca + cb) - 2 * roots.sum())
@@ -82,17 +89,56 @@ def conditional_accuracy(asked: Asked) -> float:
     return float((judged(asked)["fake_classes"].argmax(1) == asked.part.labels).mean())
 
 
-def class_agreement(asked: Asked) -> float:
+def of_images(asked: Asked, x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The judge's features of images, and the classes that it sees."""
     judge = asked.trainer.judge
     with torch.no_grad():
-        made = asked.model.eval().reconstruct(asked.part.batch.input)  # of a cvae without being told the class
-        seen = judge.model.classify(judge.adapt(made))
-    return float((seen.argmax(1).numpy() == asked.part.labels).mean())
+        features = judge.model.features(judge.adapt(x.float()))
+        return f64(features), judge.model.decide(features).argmax(1).numpy()
 
 
-def judge_accuracy(asked: Asked) -> float:
-    split = asked.trainer.data.split(asked.split)
-    clean = torch.cat([b.target for b in BatchBuilder(split).sequential(torch.Generator())])
+def rebuilt(asked: Asked) -> torch.Tensor:
     with torch.no_grad():
-        said = asked.trainer.judge.model.classify(asked.trainer.judge.adapt(clean)).argmax(1).numpy()
-    return float((said == asked.part.labels).mean())
+        return asked.model.eval().reconstruct(asked.part.batch.input)  # of a cvae without being told the class
+
+
+def clean(asked: Asked) -> torch.Tensor:
+    split = asked.trainer.data.split(asked.split)
+    return torch.cat([b.target for b in BatchBuilder(split).sequential(torch.Generator())])
+
+
+def far(image: Callable[[Asked], torch.Tensor]) -> Callable[[Asked], float]:
+    """The Fréchet distance of images from the clean ones."""
+    return lambda asked: distance(of_images(asked, clean(asked))[0], of_images(asked, image(asked))[0])
+
+
+def recognized(image: Callable[[Asked], torch.Tensor]) -> Callable[[Asked], float]:
+    """The share of images that are seen as their class."""
+    return lambda asked: float((of_images(asked, image(asked))[1] == asked.part.labels).mean())
+
+
+def enlarged(asked: Asked) -> torch.Tensor:
+    return torch.from_numpy(given(asked).copy())
+
+
+def of_first_stage(asked: Asked) -> torch.Tensor:
+    return torch.from_numpy(first_stage(asked))
+
+
+def coarser(asked: Asked) -> torch.Tensor:
+    """Images of 8×8 pixels without what 4×4 of them cannot hold: by the weights of a pixel's neighbours along each side."""
+    smaller, larger = np.zeros((4, 8)), np.zeros((8, 4))
+    for i in range(4):
+        for j, weight in zip(range(2 * i - 1, 2 * i + 3), (1, 3, 3, 1), strict=True):
+            larger[min(max(j, 0), 7), i] += weight / 4
+            if 0 <= j < 8:
+                smaller[i, j] = weight
+    both = larger @ (smaller / smaller.sum(1, keepdims=True))
+    return torch.from_numpy(both @ asked.part.x @ both.T)
+
+
+reconstruction_frechet, class_agreement = far(rebuilt), recognized(rebuilt)
+input_frechet, input_class_agreement = far(enlarged), recognized(enlarged)
+srresnet_frechet, srresnet_class_agreement = far(of_first_stage), recognized(of_first_stage)
+coarser_frechet, coarser_class_agreement = far(coarser), recognized(coarser)
+judge_accuracy = recognized(clean)

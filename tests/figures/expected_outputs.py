@@ -52,7 +52,52 @@ def ssim(asked: Asked) -> float:
 
 
 def given(asked: Asked) -> np.ndarray:
-    return f64(asked.part.batch.input)
+    """The inputs, enlarged to the size of the targets, a single channel as often as the targets have some."""
+    x, shape = f64(asked.part.batch.input), asked.part.x.shape
+    if x.shape[2:] != shape[2:]:
+        down, across = (cubic(shape[axis], x.shape[axis]) for axis in (2, 3))
+        x = np.einsum("ih,nchw,jw->ncij", down, x, across)
+    return np.broadcast_to(x, shape)
+
+
+def cubic(large: int, small: int) -> np.ndarray:
+    """(large, small) weights of bicubic interpolation (Keys 1981, a = −0.75) between pixels; the border goes on."""
+    weights = np.zeros((large, small))
+    for i, place in enumerate((np.arange(large) + 0.5) * small / large - 0.5):
+        for j in range(int(np.floor(place)) - 1, int(np.floor(place)) + 3):
+            d = abs(place - j)
+            near = 1.25 * d**3 - 2.25 * d**2 + 1
+            far = -0.75 * d**3 + 3.75 * d**2 - 6 * d + 3
+            weights[i, min(max(j, 0), small - 1)] += near if d <= 1 else far
+    return weights
+
+
+def pooled_psnr(asked: Asked) -> float:
+    return float(-10 * np.log10(mse(asked) / RANGE**2))
+
+
+def colour_variance(asked: Asked) -> float:
+    """Of the outputs by that of the targets: the channels' differences from the brightness, over all pixels of all images."""
+
+    def strength(x: np.ndarray) -> float:
+        colours = x - np.tensordot([0.299, 0.587, 0.114], x, (0, 1))[:, None]
+        return float(colours.transpose(1, 0, 2, 3).reshape(3, -1).var(1).sum())
+
+    return strength(asked.output) / strength(asked.part.x)
+
+
+def first_stage(asked: Asked) -> np.ndarray:
+    """What srgan's network of the first stage makes of the inputs."""
+    with torch.no_grad(), evaluating(asked.model):
+        return f64(asked.model.srresnet(asked.part.batch.input))
+
+
+def srresnet_psnr(asked: Asked) -> float:
+    return psnr_of(per_example((first_stage(asked) - asked.part.x) ** 2).mean(1))
+
+
+def srresnet_ssim(asked: Asked) -> float:
+    return similarity(first_stage(asked), asked.part.x)
 
 
 def input_psnr(asked: Asked) -> float:

@@ -19,7 +19,7 @@ class Round:
     """A step of the game, with gradients."""
 
     def __init__(self, asked: Asked) -> None:
-        self.model, trainer = asked.model, asked.trainer
+        self.model, trainer, self.asked = asked.model, asked.trainer, asked
         self.objective, self.weight = trainer.settings.objective, trainer.settings.discriminator.gradient_penalty
         first, generator = asked.first, trainer.generator
         parts = trainer.parts(first)
@@ -28,6 +28,8 @@ class Round:
             self.share(part, generator)
         self.batch = parts[-1]
         self.play = self.add_instance_noise(self.model.play(self.batch, generator), trainer)
+        if not self.model.critics:  # of a stage in which nobody plays
+            return
         self.r, self.f = self.model.discriminate(*self.play.real), self.model.discriminate(*self.play.fake)
         self.drawn = self.share(self.batch, generator)
         if self.weight:
@@ -68,7 +70,7 @@ class Round:
 
     def cost(self, player: str) -> torch.Tensor:
         """What a player minimises."""
-        judged, made = self.losses()
+        judged, made = self.losses() if self.model.critics else (None, None)
         name = type(self.model).__name__
         if player == "discriminator":
             return judged + self.weight * self.penalised if self.weight else judged
@@ -78,6 +80,10 @@ class Round:
             return made - torch.nn.functional.logsigmoid(-self.r).mean()
         if name == "VAEGAN":
             return self.kl() + self.feature_error() if player == "encoder" else self.model.gamma * self.feature_error() + made
+        if name == "Pix2Pix":
+            return made + self.model.l1 * self.absolute_error()
+        if name == "SRGAN":
+            return 1e-3 * made + self.content() if self.model.playing else self.pixel_error()
         if name == "InfoGAN":
             c, s = self.information()
             return made - c - 0.1 * s
@@ -95,6 +101,20 @@ class Round:
         body = self.model.discriminator[:-1]
         seen, wanted = body(self.play.fake[0]), body(self.play.real[0]).detach()
         return 0.5 * (seen[: len(wanted)] - wanted).square().sum(1).mean()
+
+    def absolute_error(self) -> torch.Tensor:
+        """Of values between −1 and 1."""
+        return ((2 * self.play.fake[0] - 1) - (2 * self.batch.target - 1)).abs().mean()
+
+    def pixel_error(self) -> torch.Tensor:
+        return ((2 * self.play.fake[0] - 1) - (2 * self.batch.target - 1)).pow(2).mean()
+
+    def content(self) -> torch.Tensor:
+        """Of the features of the tests' fully connected classifier."""
+        network = self.model.content.network.eval()
+        split = network.features(self.asked.trainer.data.train.values(self.asked.trainer.data.train.rows))
+        seen, wanted = network.features(self.play.fake[0]), network.features(self.batch.target)
+        return (seen - wanted).pow(2).mean() / split.pow(2).mean()
 
     def information(self) -> tuple[torch.Tensor, torch.Tensor]:
         """H(c) + E log Q(c|x), and the same of the continuous codes, by torch's distributions."""
@@ -178,3 +198,15 @@ def categorical_information(asked: Asked) -> float:
 
 def continuous_information(asked: Asked) -> float:
     return value(Round(asked).information()[1])
+
+
+def l1(asked: Asked) -> float:
+    return value(Round(asked).absolute_error())
+
+
+def pixel_error(asked: Asked) -> float:
+    return value(Round(asked).pixel_error())
+
+
+def content(asked: Asked) -> float:
+    return value(Round(asked).content())

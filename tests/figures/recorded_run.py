@@ -47,8 +47,13 @@ def overrides_of(model: str, *more: str) -> list[str]:
     config = config_of(f"model={model}")
     known = OmegaConf.create(config)
     short = [f"{key}={value}" for key, value in SHORT.items() if OmegaConf.select(known, key) is not None]
-    still = ["optimizer.lr=0.0"] if "Game" in trainer_of(target(config["model"]["_target_"], "model")).__name__ else []
-    return [*small(model), "data=digits", "data.limit=150", *short, *still, *more]
+    game = "Game" in trainer_of(target(config["model"]["_target_"], "model")).__name__
+    still = ["optimizer.lr=0.0"] if game else []
+    if game and "pretraining" in config["trainer"]:  # of whose stages no best weights are kept
+        still += ["trainer.pretraining.optimizer.lr=0.0", "trainer.keep_checkpoint_every=1 epoch"]
+    sized = small(model)
+    digits = [] if any(override.startswith("data=") for override in sized) else ["data=digits"]
+    return [*sized, *digits, "data.limit=150", *short, *still, *more]
 
 
 @dataclass
@@ -112,8 +117,17 @@ class RecordedRun:
     def trainer(self, stage: str = "") -> Trainer:
         """With the weights that a stage ended with; after one epoch the last are the best, too."""
         trainer = self.built().trainer
-        trainer.restore(checkpoint.load(self.folder.checkpoints, f"best-{stage}" if stage else "last")["trainer"])
+        trainer.restore(self.ended(trainer, stage) if stage else checkpoint.load(self.folder.checkpoints, "last")["trainer"])
         return trainer
+
+    def ended(self, trainer: Trainer, stage: str) -> dict:
+        """The state of a trainer at the end of a stage before the last."""
+        name = f"best-{stage}"
+        if trainer.monitor is None:
+            names = [each.name for each in trainer.stages]
+            steps = sum(each.steps for each in trainer.stages[: names.index(stage) + 1])
+            name = f"step-{steps:06d}"
+        return checkpoint.load(self.folder.checkpoints, name)["trainer"]
 
     def beginner(self, stage: str = "") -> Trainer:
         """About to make the first step of a stage."""
@@ -121,7 +135,7 @@ class RecordedRun:
         names = [stage.name for stage in trainer.stages]
         number = names.index(stage)
         if number:
-            trainer.restore(checkpoint.load(self.folder.checkpoints, f"best-{names[number - 1]}")["trainer"])
+            trainer.restore(self.ended(trainer, names[number - 1]))
         trainer.start_stage(number)
         return trainer
 

@@ -60,12 +60,16 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "a judge of samples": ("vae", ["judge=auto"]),
     "a judge of classes": ("cvae", ["judge=auto"]),
     "bits of a quantised code": ("vq_vae", [BITS]),
+    "a judge of pairs": ("srgan", ["judge=auto"]),
+    "colours": ("pix2pix", ["data=npz", "noise=grayscale", "data.file=colours.npz", "model.channels=[4]"]),
+    "colours without a game": ("unet", ["data=npz", "noise=grayscale", "data.file=colours.npz"]),
+    "a judge of levels": ("lapgan", ["judge=auto"]),
 }
 
 Computation = Callable[[Asked], float]
-GAN = ("aae", "bigan", "cgan", "dcgan", "gan", "infogan", "sagan", "vae_gan")
+GAN = ("aae", "bigan", "cgan", "dcgan", "gan", "infogan", "lapgan", "pix2pix", "sagan", "srgan", "vae_gan")
 VAE = ("beta_vae", "conv_vae", "cvae", "iwae", "vae")
-AE = ("ae", "conv_ae", "linear_ae", "pca", "stacked_ae", "unet")
+AE = ("ae", "conv_ae", "linear_ae", "pca", "srresnet", "stacked_ae", "unet")
 
 
 def named(module: ModuleType, names: str) -> dict[str, Computation]:
@@ -80,6 +84,7 @@ def of(models: tuple[str, ...], **figures: Computation) -> dict[tuple[str, str],
 # of an evaluation: by name, and by model and name where a model means something of its own
 FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(outputs, "mse psnr ssim input_psnr input_ssim psnr_gain"),
+    **named(outputs, "pooled_psnr colour_variance srresnet_psnr srresnet_ssim"),
     **named(outputs, "hole_psnr hole_psnr_mean_fill hole_psnr_interpolation"),
     **named(outputs, "pca_mse principal_angle penalty jacobian"),
     "contraction": outputs.contraction,
@@ -96,7 +101,9 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(games, "code_mean code_deviation code_correlation"),
     **named(judged, "frechet_distance kernel_distance precision recall mode_coverage"),
     **named(judged, "min_class_share class_divergence conditional_accuracy"),
-    **named(judged, "class_agreement judge_accuracy"),
+    **named(judged, "class_agreement judge_accuracy input_class_agreement srresnet_class_agreement"),
+    **named(judged, "reconstruction_frechet input_frechet srresnet_frechet"),
+    **named(judged, "coarser_frechet coarser_class_agreement"),
     "n": lambda asked: len(asked.trainer.data.split(asked.split)),
     "checkpoint_step": lambda asked: asked.trainer.total_steps,
     "critic_examples": lambda asked: len(asked.part),
@@ -144,7 +151,7 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     "energy": passes.memory_energy,
     "explained_variance": passes.explained_variance,
     **named(rounds, "discriminator_loss generator_loss encoder_loss real_accuracy fake_accuracy"),
-    **named(rounds, "diversity gradient_penalty weighted_penalty feature_error"),
+    **named(rounds, "diversity gradient_penalty weighted_penalty feature_error l1 pixel_error content"),
     **named(rounds, "categorical_information continuous_information"),
     **{f"{p}_gradient": rounds.gradient_of(p) for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
     **{f"{p}_lr": lambda asked: 0.0 for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
@@ -199,9 +206,12 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def recorded(name: str) -> RecordedRun:
     model, more = RUNS[name]
     if "data=npz" in more:
-        bits = np.random.default_rng(0).integers(0, 2, (60, 2, 3), dtype=np.uint8)
-        np.savez(Path("bits.npz"), x_train=bits[:40] * 255, x_test=bits[40:] * 255)
-        more = [*more, f"data.file={Path('bits.npz').absolute()}"]
+        draw = np.random.default_rng(0)
+        bits, colours = draw.integers(0, 2, (60, 2, 3)) * 255, draw.integers(0, 256, (60, 8, 8, 3))
+        for file, x in (("bits.npz", bits), ("colours.npz", colours)):
+            np.savez(Path(file), x_train=x[:40].astype(np.uint8), x_test=x[40:].astype(np.uint8))
+        (file,) = [override.removeprefix("data.file=") for override in more if override.startswith("data.file=")]
+        more = [*more, f"data.file={Path(file).absolute()}"]
     return RecordedRun(name.replace(" ", "_"), model, overrides_of(model, *more))
 
 

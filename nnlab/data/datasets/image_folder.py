@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.config.constraints import AtLeast
+from nnlab.config.constraints import AtLeast, NonEmpty
+from nnlab.data.classes import class_indices
 from nnlab.data.dataset import Share
 from nnlab.data.image_files import FORMATS, hidden, images_under, is_image, read_all, read_image
 from nnlab.data.images import Images
@@ -27,7 +28,9 @@ class ImageFolder(Images):
     folder     inside `root`, or absolute; it has the classes or images, or folders `train` and perhaps `test` with them
     size       resize to (size, size) or (height, width), bilinear; needed if the images have different sizes
     grayscale  True: one channel; False: three channels, or one if every image is gray
-    test       share of each class in the test split, if there is no `test` folder
+    test       share of each class in the test split, if there is no `test` folder and no `test_classes`
+    test_classes  numbers or names of classes, sorted by name: all their images are the test split, and none of them are in
+                  training, so that a model is tested on people, say, that it has never seen. All classes keep their numbers
     """
 
     def __init__(
@@ -37,13 +40,14 @@ class ImageFolder(Images):
         size: Side | tuple[Side, Side] | None = None,
         grayscale: bool = False,
         test: Share = 0.1,
+        test_classes: Annotated[list[int | str], NonEmpty()] | None = None,
         **common,
     ) -> None:
         super().__init__(**common)
         self.folder = self.root / folder
         self.resize = (size, size) if isinstance(size, int) else tuple(size) if size else None
         self.grayscale = grayscale
-        self.test = test
+        self.test, self.test_classes = test, test_classes
 
     @property
     def name(self) -> str:
@@ -60,6 +64,7 @@ class ImageFolder(Images):
         self.classes = listed[0][2]
         if any(classes != self.classes for _, _, classes in listed):
             raise BadInput(f"data.folder: {self.parts[0]} and {self.parts[1]} hold different classes")
+        self.tested = self._tested()
         channels, *sides = read_image(self.files[0][0], None, self.grayscale).shape  # a resized image may not fit into memory
         self.shape = (channels, *(self.resize or sides))
         return sum(map(len, self.files)) * (prod(self.shape) + 8)
@@ -72,10 +77,25 @@ class ImageFolder(Images):
             images = [x[:, :1].contiguous() for x in images]
         if len(images) == 2:
             arrays = Arrays(images[0], self.labels[0], images[1], self.labels[1], self.classes)
+        elif self.tested:
+            test = torch.isin(self.labels[0], torch.tensor(self.tested))
+            x, y = images[0], self.labels[0]
+            arrays = Arrays(x[~test], y[~test], x[test], y[test], self.classes)
         else:
             arrays = with_test(images[0], self.labels[0], self.test, self.classes, scale=1 / 255)
         self.remark(repeated(arrays.x_train, arrays.x_test))
         return arrays
+
+    def _tested(self) -> list[int]:
+        """The numbers of the classes that are for the test alone. Raises BadInput if they cannot be."""
+        if self.test_classes is None:
+            return []
+        if len(self.parts) == 2:
+            raise BadInput(f"data.test_classes: {self.parts[1]} is the test split already; leave out one of them")
+        tested = class_indices(self.test_classes, self.classes, self.name, "data.test_classes")
+        if len(tested) == len(self.classes):
+            raise BadInput("data.test_classes: these are all classes, which leaves none to train on; leave out some")
+        return tested
 
     def _read(self, path: Path) -> np.ndarray:
         return read_image(path, self.resize, self.grayscale)

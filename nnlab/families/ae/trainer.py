@@ -11,7 +11,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.families.ae.pca import PCA
 from nnlab.families.ae.pca_charts import loadings_chart, scores_plot, variance_chart
-from nnlab.metrics.reconstruction import HIGHER, mse, reconstruction_figures
+from nnlab.metrics.reconstruction import HIGHER, mse, reconstruction_figures, with_pooled
 from nnlab.metrics.subspace import largest_principal_angle
 from nnlab.model import Decodes, can
 from nnlab.model.data_init import mean_of
@@ -41,6 +41,9 @@ class Reconstructing(Trainer):
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         terms = self.loss_terms(batch, generator)
         return {**terms, **reconstruction_figures(self.model, batch, self.model.spec, self.mean if batch.erased else None)}
+
+    def evaluate_split(self, split: str) -> dict[str, float]:
+        return with_pooled(super().evaluate_split(split), self.model.spec)
 
     @cached_property
     def mean(self) -> Tensor:

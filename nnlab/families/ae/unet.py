@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from nnlab.config.constraints import NonEmpty
-from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.spec import Batch, DataSpec, Part
 from nnlab.data.split import Split
-from nnlab.model import Model
+from nnlab.errors import BadInput
+from nnlab.metrics.colour import colour_metrics
+from nnlab.model import Metric, Model, one_direction
 from nnlab.model.data_init import set_output_mean
 from nnlab.nn.mlp import Activation, Width
-from nnlab.nn.resize import enlarged
+from nnlab.nn.resize import enlarged_likewise
 from nnlab.nn.unet import UNetBackbone
 
 
@@ -53,9 +55,28 @@ class UNet(Model):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """x̂ = σ(u(x)), (N, *shape); without σ if the data are not within [0, 1]."""
-        x = self.check(x)
-        output = self.network(enlarged(x, (len(x[0]), *self.spec.shape[1:]))).float()
+        return self.translate(self.check(x))
+
+    def directions(self) -> dict[str, tuple[Part, Part]]:
+        """One direction: from the input to the target."""
+        return one_direction(self.spec)
+
+    def translate(self, x: Tensor, to: str = "target") -> Tensor:
+        """x̂ = σ(u(x)) (N, C', H', W') of images (N, C, H, W), enlarged as much as those of the training.
+
+        Raises BadInput if an image is so small that the levels halve it to nothing.
+        """
+        small, large = self.spec.input.shape, self.spec.shape
+        given, least = enlarged_likewise(x, small, large), 2 ** len(self.network.up)
+        if min(given.shape[2:]) < least:
+            needed = "×".join(str(-(-least * before // after)) for before, after in zip(small[1:], large[1:], strict=True))
+            got = "×".join(map(str, x.shape[2:]))
+            raise BadInput(f"{got} pixels, but this {type(self).__name__} takes images of at least {needed}")
+        output = self.network(given).float()
         return output.sigmoid() if self.spec.in_unit_interval else output
+
+    def metrics(self) -> list[Metric]:
+        return colour_metrics(self)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return {"loss": (self.reconstruct(batch.input) - batch.target).square().flatten(1).sum(1)}

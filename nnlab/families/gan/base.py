@@ -71,7 +71,7 @@ class Adversarial(Model):
 
     trainer = "nnlab.families.gan.trainer:GameTrainer"
     parts: ClassVar[tuple[str, ...]] = ("generator",)
-    critics: ClassVar[tuple[str, ...]] = ("discriminator",)
+    critics: tuple[str, ...] = ("discriminator",)
 
     def __init__(self, spec: DataSpec, **parts: nn.Module) -> None:
         super().__init__(spec)

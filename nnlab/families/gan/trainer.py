@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from nnlab.families.gan.health import TrainingMonitor
 from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies
 from nnlab.families.gan.options import GameOptions, StagedGameOptions
-from nnlab.metrics.reconstruction import reconstruction_figures
+from nnlab.metrics.reconstruction import reconstruction_figures, with_pooled
 from nnlab.model import Decodes, Encodes, Reconstructs, Samples, SamplesClasses, Turn, can
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import Linear
@@ -64,6 +65,8 @@ class GameTrainer(GradientTrainer):
     description = "by a game of networks against each other"
     uses = frozenset({"optimizer", "augmentation"})
     drop_last = True  # a small last batch would give bad statistics for batch normalisation
+    bounding: ClassVar[str] = "trainer=wgan_gp"
+    """What to type for a gradient penalty."""
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
@@ -81,15 +84,18 @@ class GameTrainer(GradientTrainer):
         own, objective = self.settings.discriminator, self.settings.objective
         name = type(model).__name__
         critics = [part for player in model.critics for part in model.players()[player]]
+        for key in ("gradient_penalty", "label_smoothing", "instance_noise") if not critics else ():
+            if getattr(own, key):
+                raise BadInput(f"trainer.discriminator.{key}: has no effect, this {name} has no discriminator; leave it out")
         if own.gradient_penalty and model.uses_batch_norm:
             raise BadInput(
                 f"trainer.discriminator.gradient_penalty: the discriminator of {name} uses batch normalisation: there is no "
                 "gradient per example; add model.normalization=none, or leave the penalty out"
             )
         bounded = any(hasattr(m, "parametrizations") for part in critics for m in part.modules())
-        if objective == "wasserstein" and not own.gradient_penalty and not bounded:
+        if critics and objective == "wasserstein" and not own.gradient_penalty and not bounded:
             able = ", ".join(known for known in OBJECTIVES if known != "wasserstein")
-            how = "model.normalization=none trainer=wgan_gp" if model.uses_batch_norm else "trainer=wgan_gp"
+            how = f"model.normalization=none {self.bounding}" if model.uses_batch_norm else self.bounding
             raise BadInput(
                 f"trainer.objective: wasserstein needs a critic with a bounded gradient, which {name} does not have; "
                 f"give {how}, which adds a gradient penalty, or use {able}"
@@ -185,7 +191,7 @@ class GameTrainer(GradientTrainer):
         return reconstruction_figures(self.model, batch, self.model.spec)
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        figures = super().evaluate_split(split) if can(self.model, Reconstructs) else {}
+        figures = with_pooled(super().evaluate_split(split), self.model.spec) if can(self.model, Reconstructs) else {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             return figures if self.model.plays_by_turns else figures | self.critic_statistics(split, generator)
 
@@ -214,7 +220,7 @@ class GameTrainer(GradientTrainer):
             samples = to_pixels(model.sample(FILMED, view.generator), model.spec)
             self.reel.look(samples, self.epoch)
             pictures["sample"] = tiled(samples)
-            if self.steps_done == self.stages[-1].steps:
+            if self.in_last_stage and self.steps_done == self.stages[-1].steps:
                 pictures["sample_history"] = self.reel.film()
         if can(model, SamplesClasses):
             pictures["classes"] = class_picture(model, PER_CLASS, view.generator)
@@ -230,6 +236,7 @@ class StagedGameTrainer(GameTrainer):
 
     options = StagedGameOptions
     keeps_stage_pictures = True
+    bounding = "trainer.discriminator.gradient_penalty=10"
 
     def start_stage(self, stage: int) -> None:
         super().start_stage(stage)
