@@ -61,12 +61,23 @@ def own_images(shape: tuple[int, ...]) -> list[str]:
     return ["data=npz", "data.root=.", "data.file=own.npz", "data.test=0.2"]
 
 
+def on_own(model: str, own: list[str]) -> list[str]:
+    """The overrides of a small model and of a file; of two domains both are the file."""
+    sized = small(model, *own)
+    if "b" not in needs(model):
+        return [*sized, *own]
+    (file,) = [override.removeprefix("data.file=") for override in own if override.startswith("data.file=")]
+    sides = [part for side in "ab" for part in (f"+data@data.{side}=npz", f"data.{side}.file={file}")]
+    sides += [f"data.{side}.test=0.2" for side in "ab"]
+    return [*(part for part in sized if "data" not in part), "data=domains", "data.root=.", *sides]
+
+
 def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     own = own_images(shape)
     few = legal(
         model, *QUIET, "model.clusters=3", "model.components=3", "model.init=random", "trainer.likelihood.temperatures=20"
     )
-    overrides = [*small(model, *own), *own, *legal(model, f"noise={noise}"), *few]
+    overrides = [*on_own(model, own), *legal(model, f"noise={noise}"), *few]
     # by weights that are the square of an image's size; by a model that enlarges what a noise cannot make smaller
     if refused("units, all connected", "have no whole part", by=overrides):
         return
@@ -98,13 +109,13 @@ def table_is_learned_or_refused(model: str, noise: str) -> None:
     label = rng.integers(0, 3, 500)
     np.savez("own.npz", x_train=rng.normal(3 + label[:, None], [0.1, 1, 5, 2]), y_train=label)
     own = ["data=npz", "data.root=.", "data.file=own.npz"]
-    table = [*small(model, *own), *own, *legal(model, f"noise={noise}", "trainer.epochs=10", *QUIET)]
+    table = [*on_own(model, own), *legal(model, f"noise={noise}", "trainer.epochs=10", *QUIET)]
     refusals = {
         "channels": "convolutions need images, but the data are a table",
         "pseudo_count": "within [0, 1], but own is a table",
     }
     if needs(model):  # images of other images
-        assert refused("needs images", "images of images", by=table)
+        assert refused("needs images", "images of images", "is a table", by=table)
         return
     node = config_of(f"model={model}")["model"]  # a prior that is a number is one of bits, not of a generator's noise
     refusal = next((text for key, text in refusals.items() if key in node and node[key] != "gaussian"), None)

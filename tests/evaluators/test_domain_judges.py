@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,7 @@ def test_each_domain_gets_the_judge_of_its_own_dataset_once(monkeypatch: pytest.
     state = judge.state()
     assert {key.split(".")[0] for key in state} == {"a", "b"}
     other = build_judge(made["judge"], experiment.data.spec, made["data"], torch.device("cpu"))
+    shutil.rmtree("judges")
     other.load_weights(state)  # as a resumed run does, when the judges' own runs may be gone
     assert all(torch.equal(value, other.state()[key]) for key, value in state.items())
     with torch.inference_mode():

@@ -8,7 +8,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-from conftest import built, config_of, earlier_run, trainer_class
+from conftest import built, config_of, earlier_classifier, earlier_run, needed, trainer_class, uses_noise
 from tape import capture
 from torch import nn
 
@@ -25,7 +25,13 @@ from nnlab.training.graph import CudaGraphRunner
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
 MODELS = [model for model in search.options("model") if issubclass(trainer_class(model), GradientTrainer)]
-FITTING = {"vq_vae": ["model.codes=32"]}  # what a model needs so that it has nothing to remark of so few images
+FITTING = {  # what a model needs so that it has nothing to remark of so few images; and to be quick
+    "vq_vae": ["model.codes=32"],
+    "cyclegan": ["model.channels=[4,8]", "model.blocks=1", "model.width=4"],
+    "pix2pix": ["model.channels=[4,8,8]", "model.width=4"],
+    "srgan": ["model.width=4", "model.blocks=1", "model.discriminator_width=4"],
+    "srresnet": ["model.width=4", "model.blocks=1"],
+}
 SMALL = ["data=digits", "data.limit=200", "trainer.batch_size=48", "trainer.precision=float32", "trainer.epochs=4"]
 
 
@@ -36,9 +42,10 @@ def test_the_models_are_found():
 
 def chosen(model: str) -> list[str]:
     """The overrides for a model: with as much as its step can hold."""
-    config, uses = config_of(f"model={model}"), trainer_class(model).uses
+    config = config_of(f"model={model}")
     earlier = [f"model.encoder={earlier_run('data=digits')}"] if "encoder" in config["model"] else []
-    noise = ["noise=masking"] if "noise" in uses else []
+    earlier += [f"model.content={earlier_classifier('data=digits')}"] if "content" in config["model"] else []
+    noise = ["noise=masking"] if uses_noise(model) else needed(model)
     persistent = ["trainer.persistent=true"] if "persistent" in config["trainer"] else []
     return [f"model={model}", *earlier, *noise, *persistent, *FITTING.get(model, [])]
 
