@@ -52,6 +52,8 @@ def overrides_of(model: str, *more: str) -> list[str]:
     if game and "pretraining" in config["trainer"]:  # of whose stages no best weights are kept
         still += ["trainer.pretraining.optimizer.lr=0.0", "trainer.keep_checkpoint_every=1 epoch"]
     sized = small(model)
+    if any(override.startswith("data=") for override in more):
+        sized = [override for override in sized if "data" not in override]
     digits = [] if any(override.startswith("data=") for override in sized) else ["data=digits"]
     return [*sized, *digits, "data.limit=150", *short, *still, *more]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import expected_classes as classes
+import expected_domains as domains
 import expected_energies as energies
 import expected_games as games
 import expected_judged as judged
@@ -61,6 +62,11 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "a judge of classes": ("cvae", ["judge=auto"]),
     "bits of a quantised code": ("vq_vae", [BITS]),
     "a judge of pairs": ("srgan", ["judge=auto"]),
+    "judges of two domains": ("cyclegan", ["judge=auto"]),
+    "letters of two faces": (
+        "cyclegan",
+        ["data=glyphs", "data.from=sans", "data.to=serif", "data.paired=false", "data.size=8", "data.test_letters=50"],
+    ),
     "colours": ("pix2pix", ["data=npz", "noise=grayscale", "data.file=colours.npz", "model.channels=[4]"]),
     "colours without a game": ("unet", ["data=npz", "noise=grayscale", "data.file=colours.npz"]),
     "a judge of levels": ("lapgan", ["judge=auto"]),
@@ -104,6 +110,8 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(judged, "class_agreement judge_accuracy input_class_agreement srresnet_class_agreement"),
     **named(judged, "reconstruction_frechet input_frechet srresnet_frechet"),
     **named(judged, "coarser_frechet coarser_class_agreement"),
+    **domains.FIGURES,
+    **domains.PAIRED,
     "n": lambda asked: len(asked.trainer.data.split(asked.split)),
     "checkpoint_step": lambda asked: asked.trainer.total_steps,
     "critic_examples": lambda asked: len(asked.part),
@@ -155,6 +163,7 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **named(rounds, "categorical_information continuous_information"),
     **{f"{p}_gradient": rounds.gradient_of(p) for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
     **{f"{p}_lr": lambda asked: 0.0 for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
+    **domains.TERMS,
     "lr": terms.first_rate,
     "rate": lambda asked: 0.5,
     "radius": lambda asked: 2.5,  # a quarter of the longer side
