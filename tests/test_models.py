@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUIET, built, inputs, legal, needed, same_bits, small, train, trainer_class, weights
+from conftest import QUIET, built, inputs, legal, needed, needs, same_bits, small, train, trainer_class, weights
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import nnlab as package
@@ -69,7 +69,10 @@ def test_a_player_comes_nearer_to_the_data(model: str) -> None:
         pytest.skip("it has a figure that means better")
     fast = ["optimizer.lr=1e-3", "trainer.discriminator.optimizer.lr=1e-3"]  # at its own size: a game of dwarfs goes nowhere
     content = [override for override in small(model) if override.startswith("model.content=")]
-    experiment = built(f"model={model}", *needed(model), *content, *legal(model, *QUIET, "trainer.batch_size=32", *fast))
+    # from image to image half a minute would be needed
+    less = legal(model, "model.channels=[16,32]", "model.width=16", "model.blocks=1") if needs(model) else []
+    common = legal(model, *QUIET, "trainer.batch_size=32", *fast)
+    experiment = built(f"model={model}", *needed(model), *content, *less, *common)
     experiment.initialize()
     net, data = experiment.model, experiment.data.train
     data, given = data.values(data.rows[:1000]).flatten(1), inputs(experiment, 1000)
