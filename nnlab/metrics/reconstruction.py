@@ -79,8 +79,8 @@ def with_pooled(figures: dict[str, float], spec: DataSpec) -> dict[str, float]:
     """The mean metrics of a split, for pairs with the PSNR of the mean error.
 
     Figures:
-    pooled_psnr  10 log₁₀(range²/mean mse), dB, of pairs: of the mean error of all images. `psnr` is the mean over images, in
-                 which a few images without an error count much. Higher is better
+    pooled_psnr  10 log₁₀(range²/mean mse), dB, of pairs: of the mean error of all images. In psnr, the mean over images, a few
+                 images without an error count much. Higher is better
     """
     if not spec.paired or "mse" not in figures:
         return figures

@@ -44,6 +44,9 @@ class Copier(nn.Module):
     def reconstruct(self, x: torch.Tensor) -> torch.Tensor:
         return x
 
+    def rivals(self) -> dict:
+        return {}
+
 
 def judged(model: nn.Module, net: nn.Module, split: str = "test") -> dict[str, float]:
     data = built("model=fcnn").data
