@@ -204,3 +204,13 @@ def test_auto_is_the_classifier_of_the_data_also_without_a_judge(nnlab, monkeypa
     status, out, error = nnlab("evaluate", "last")
     assert status == 0, error
     assert "srresnet_psnr" in out
+
+
+@pytest.mark.parametrize("objective", ["wasserstein", "hinge"])
+def test_a_discriminator_without_normalisation_takes_a_gradient_penalty(objective: str) -> None:
+    penalty = ["model.discriminator_normalization=none", "trainer.discriminator.gradient_penalty=10"]
+    trained = srgan(*penalty, f"trainer.objective={objective}")
+    trained.start_stage(1)
+    terms = trained.update(trained.feed.batch(trained.rows(0), trained.generator))
+    assert terms["gradient_penalty"] > 0
+    assert terms["discriminator_gradient"] > 0

@@ -130,8 +130,13 @@ class SRGAN(Translation):
             error = self.pixel_error(self.generator(batch.input), batch.target)
         yield Turn({"generator": error}, {"pixel_error": error})
 
-    def discriminate(self, y: Tensor, given: Tensor) -> Tensor:
-        """D, (N,), of large images y; it does not see what they were made of."""
+    def play(self, batch: Batch, generator: torch.Generator) -> Play:
+        """The large images alone: D does not see what they were made of."""
+        play = super().play(batch, generator)
+        return Play(play.real[:1], play.fake[:1], play.kept)
+
+    def discriminate(self, y: Tensor) -> Tensor:
+        """D, (N,), of large images y."""
         return self.discriminator(y).float().squeeze(1)
 
     def answer(self, play: Play, objective: Objective) -> Answer:
