@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -48,8 +49,14 @@ class Command:
     def wait(self, seconds: float = 60) -> int:
         """Its exit status."""
         self.process.join(seconds)
-        assert self.process.exitcode is not None, "it goes on"
+        assert self.process.exitcode is not None, f"it goes on; what it does:\n{self.stacks()}"
         return self.process.exitcode
+
+    def stacks(self) -> str:
+        """What it has printed as an error, and where each of its threads stands now."""
+        self.send_signal(signal.SIGUSR1)
+        self.process.join(2)
+        return self.error.read_text()
 
 
 def run(
@@ -61,6 +68,7 @@ def run(
     for path, stream in ((out, 1), (error, 2)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
     signal.signal(signal.SIGHUP, sighup)
+    faulthandler.register(signal.SIGUSR1)
     from nnlab import cli
 
     sys.exit(next((status for argv in commands if (status := cli.main(list(argv)))), 0))

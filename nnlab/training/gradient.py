@@ -149,7 +149,7 @@ class GradientTrainer(Trainer):
             left -= 1
             loss.backward(inputs=self.players[name].parameters if name else None, retain_graph=left > 0)
         for parameter, gradient in chain.from_iterable(turn.gradients.values()):
-            parameter.grad = gradient
+            parameter.grad = laid_out_as(parameter, gradient)
         for name in (*turn.losses, *turn.gradients):
             self.players[name].average_gradients()
             if name:
@@ -203,6 +203,11 @@ class LossTrainer(GradientTrainer):
 
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return self.loss_terms(batch, generator)
+
+
+def laid_out_as(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+    """A gradient in the memory order of its parameter: torch's fused optimizers read both by that order, unchecked."""
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 def parameters_of(modules: Iterable[nn.Module]) -> Iterator[nn.Parameter]:

@@ -169,7 +169,7 @@ class CycleGAN(Adversarial):
         """Those of both generators' common loss, in one pass; the discriminators get none."""
         owned = {name: list(getattr(self, name).parameters()) for name in self.parts}
         found = iter(torch.autograd.grad(loss, list(chain.from_iterable(owned.values()))))
-        return {name: [(parameter, next(found).contiguous()) for parameter in own] for name, own in owned.items()}
+        return {name: [(parameter, next(found)) for parameter in own] for name, own in owned.items()}
 
     def discriminators(self, batch: Batch, fakes: tuple[Tensor, Tensor], game: Game) -> Iterator[Turn]:
         """The turns of D_a and D_b, which see translations of the past among the new ones.
