@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,10 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     ["nnlab.commands.train", "nnlab.experiment.run", "nnlab.families.vae.vae", "nnlab.families.ae.ae"]
 )
+
+
+class Hung(AssertionError):
+    """A command that goes on when it should have ended."""
 
 
 class Command:
@@ -48,15 +53,27 @@ class Command:
 
     def wait(self, seconds: float = 60) -> int:
         """Its exit status."""
-        self.process.join(seconds)
-        assert self.process.exitcode is not None, f"it goes on; what it does:\n{self.stacks()}"
-        return self.process.exitcode
+        return ended([self], seconds)[0]
 
-    def stacks(self) -> str:
-        """What it has printed as an error, and where each of its threads stands now."""
-        self.send_signal(signal.SIGUSR1)
-        self.process.join(2)
-        return self.error.read_text()
+    def where(self) -> str:
+        """Its exit status and what it has printed as an error; if it goes on, where each of its threads stands now."""
+        if self.process.exitcode is None:
+            self.send_signal(signal.SIGUSR1)
+            self.process.join(2)
+        return f"{self.error.stem} ({self.process.exitcode}):\n{self.error.read_text()}"
+
+
+def ended(commands: Sequence[Command], seconds: float = 60) -> list[int]:
+    """The exit statuses of commands. Raises Hung, and kills them, if one goes on for longer."""
+    until = time.monotonic() + seconds
+    for command in commands:
+        command.process.join(max(0.0, until - time.monotonic()))
+    if any(command.process.exitcode is None for command in commands):
+        places = [command.where() for command in commands]
+        for command in commands:
+            command.kill()
+        raise Hung("a command hung\n" + "\n".join(places))
+    return [command.process.exitcode for command in commands]
 
 
 def run(

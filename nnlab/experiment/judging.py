@@ -23,6 +23,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.data.datasets.domains import Domains
 from nnlab.data.datasets.image_folder import ImageFolder
 from nnlab.data.spec import DataSpec
+from nnlab.data.split import Data
 from nnlab.errors import BadInput, Interrupted, explain
 from nnlab.evaluators.build import identity
 from nnlab.evaluators.domains import DomainReferences
@@ -31,9 +32,10 @@ from nnlab.recording.console import Console
 from nnlab.runs.files import harmless
 from nnlab.runs.folder import RunFolder
 
-EPOCHS, LEAST_STEPS = 5, 600  # of a judge's training: small sets need more epochs
+EPOCHS, LEAST_STEPS, LEAST_AUGMENTED = 5, 600, 1800  # of a judge's training: small sets need more epochs
 CONVOLUTIONAL = ["model=cnn", "model.channels=[16,32]", "model.hidden=128"]  # small: it looks at every evaluation of a run
 LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
+FEW, PART = 10_000, 14  # a set of fewer training images has them shifted by up to 1/14 of their side, 2 pixels of 28
 
 
 def with_judge(config: Mapping, console: Console, root: Path | None = None) -> dict:
@@ -80,14 +82,17 @@ def domain_nodes(config: Mapping) -> dict[str, dict]:
 def trained_once(config: Mapping, console: Console, root: Path | None = None, place: str = "judge") -> RunFolder:
     """The run folder of a dataset's own judge, trained now if there is none yet; `place` is the key that asks for it."""
     whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
-    spec = build(whole, Dataset, place="data").open(torch.device("cpu")).spec
+    data = build(whole, Dataset, place="data").open(torch.device("cpu"))
+    spec, extra = data.spec, augmentation(data)
+    del data
     if len(spec.classes) < 2:
         instead = "leave it out" if spec.kind == "table" else "give judge=inception, or leave it out"
         instead = instead if place == "judge" else f"give {place}=vgg19, or the run of a classifier of other images"
         raise BadInput(
             f"{place}: {spec.name} has no classes for a {'judge' if place == 'judge' else 'classifier'} to learn; {instead}"
         )
-    digest = hashlib.sha256(json.dumps([identity(whole), spec.digest], sort_keys=True).encode()).hexdigest()[:8]
+    known_by = [identity(whole), spec.digest, *extra]
+    digest = hashlib.sha256(json.dumps(known_by, sort_keys=True).encode()).hexdigest()[:8]
     name = f"{harmless(spec.name.lower())}-{digest}"
     for known in dict.fromkeys((Path(whole["root"]), root or Path(whole["root"]))):
         folder = RunFolder(known / "judges" / name)
@@ -100,7 +105,7 @@ def trained_once(config: Mapping, console: Console, root: Path | None = None, pl
             shutil.rmtree(left, ignore_errors=True)
     beside = RunFolder(Path(tempfile.mkdtemp(prefix=f"{folder.path.name}.", dir=folder.path.parent)))
     try:
-        train({**config, "data": whole}, spec, beside)
+        train({**config, "data": whole}, spec, extra, beside)
         if not completed(folder):  # else another process was faster, and runs may have named its judge
             shutil.rmtree(folder.path, ignore_errors=True)
             os.replace(beside.path, folder.path)
@@ -116,13 +121,24 @@ def completed(folder: RunFolder) -> bool:
     return folder.read_status().get("status") == "completed"
 
 
-def train(config: Mapping, spec: DataSpec, folder: RunFolder) -> None:
-    """A classifier of a dataset, of all its training examples."""
+def augmentation(data: Data) -> list[str]:
+    """How the training images of a dataset's judge are augmented, as arguments of `nnlab train`.
+
+    Without it the judge of a small set mistakes images of the same classes from elsewhere, whose places differ a little.
+    """
+    shift = min(data.spec.shape[1:]) // PART if data.spec.kind == "image" and len(data.train) < FEW else 0
+    return ["augmentation=affine", f"augmentation.shift={shift}"] if shift else []
+
+
+def train(config: Mapping, spec: DataSpec, extra: list[str], folder: RunFolder) -> None:
+    """A classifier of a dataset, of all its training examples; `extra` are more arguments of `nnlab train`."""
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
-    recipe = composition.to_dict(composition.compose_config(CONVOLUTIONAL if halves else ["model=fcnn"]))
-    recipe["trainer"] |= {"epochs": "none", "steps": LEAST_STEPS, "show_every": "never"}
+    chosen = [*(CONVOLUTIONAL if halves else ["model=fcnn"]), *extra]
+    recipe = composition.to_dict(composition.compose_config(chosen))
+    steps = LEAST_AUGMENTED if extra else LEAST_STEPS
+    recipe["trainer"] |= {"epochs": "none", "steps": steps, "show_every": "never"}
     experiment = build_experiment({**recipe, "data": config["data"], "device": config["device"]})
-    epochs = max(EPOCHS, -(-LEAST_STEPS // experiment.trainer.steps_per_epoch))
+    epochs = max(EPOCHS, -(-steps // experiment.trainer.steps_per_epoch))
     recipe["trainer"] |= {"epochs": epochs, "steps": "none"}
     del experiment  # its data: a set is on the device once
     whole = build_experiment({**recipe, "data": config["data"], "device": config["device"]})

@@ -73,6 +73,18 @@ def test_enlarged_digits_are_those_of_pillow(digits):
     assert (wide.min(), wide.max()) == (0, 255)
 
 
+def test_a_margin_is_a_frame_of_zeros_around_smaller_digits() -> None:
+    framed, bare = (Digits(root="nowhere", size=size, margin=margin).load().x_train for size, margin in ((28, 4), (20, 0)))
+    assert torch.equal(framed[..., 4:-4, 4:-4], bare)
+    assert framed.long().sum() == bare.long().sum()
+
+
+def test_a_margin_that_leaves_too_little_is_refused(nnlab) -> None:
+    status, _, error = nnlab("train", "model=ae", "data=digits", "data.size=12", "data.margin=3")
+    assert status == 2
+    assert error == "nnlab: data.margin: of 12 pixels 3 at each border leave fewer than 8; give data.size=14 or more\n"
+
+
 def test_digits_of_their_own_size_are_as_they_are(digits):
     assert torch.equal(Digits(root="nowhere", size=8).load().x_test, digits.test.target.x)
     assert Digits(root="nowhere", size=11).size() == 1797 * (121 + 8)

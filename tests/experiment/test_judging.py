@@ -240,6 +240,23 @@ def test_another_file_of_the_same_name_has_another_judge(nnlab, monkeypatch) -> 
     assert "was trained on other data than own" in error
 
 
+def test_the_judge_of_a_small_set_of_images_sees_them_shifted(nnlab, monkeypatch) -> None:
+    """Twelve pixels are too few for a shift, and other sets are large enough as they are."""
+    from nnlab.experiment import judging
+
+    monkeypatch.setattr(judging, "LEAST_STEPS", 10)
+    monkeypatch.setattr(judging, "LEAST_AUGMENTED", 20)
+    monkeypatch.setenv("NNLAB_DATA", "datasets")
+    for size, few, expected in ((28, 10_000, "Affine"), (28, 1, "NoAugmentation"), (12, 10_000, "NoAugmentation")):
+        monkeypatch.setattr(judging, "FEW", few)
+        run = ["train", "model=ae", "model.hidden=[4]", f"data.size={size}", *SHORT, "trainer.epochs=1", "judge=auto"]
+        assert nnlab(*run, f"outputs=from{size}of{few}")[0] == 0
+        known = RunFolder(Path(only_run(f"from{size}of{few}").read_config()["judge"]["run"])).read_config()
+        assert known["augmentation"]["_target_"].endswith(expected)
+        assert known["augmentation"].get("shift", 2) == 2
+    assert len(list(Path("datasets/judges").iterdir())) == 3, "the recipe is a part of the judge's name"
+
+
 def test_a_root_that_cannot_be_written_is_a_sentence(nnlab, monkeypatch) -> None:
     Path("file").write_text("")
     monkeypatch.setenv("NNLAB_DATA", "file")

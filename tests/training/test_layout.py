@@ -13,7 +13,9 @@ ORDERS = (torch.contiguous_format, torch.channels_last)
 
 def after_a_step(optimizer: str, order: torch.memory_format) -> torch.Tensor:
     """The weights after a step along a known gradient of every convolution, which is given in a memory order."""
-    experiment = built("model=cnn", "model.channels=[4,6]", "data=digits", f"optimizer={optimizer}", "trainer.precision=float32")
+    experiment = built(
+        "model=cnn", "model.channels=[4,6]", "data=digits", f"optimizer={optimizer}", "trainer.precision=float32"
+    )
     experiment.initialize()
     trainer = experiment.trainer
     trainer.start_stage(0)

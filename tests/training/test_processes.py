@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
+import shutil
 import signal
 import socket
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import built, weights
-from forked import Command
+from forked import Command, Hung, ended
 from torch import nn
 
 from nnlab.data.sampler import Sampler
@@ -61,6 +64,7 @@ def port() -> str:
 def together(*commands: Sequence[str], others: tuple[str, ...] = ()) -> list[Command]:
     """The commands in two processes; the second gets some words more."""
     address = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port(), "OMP_NUM_THREADS": "1"}
+    address["GLOO_SOCKET_IFNAME"] = "lo"  # by default gloo asks who this machine is, and a machine may have no answer
     return [
         Command(
             f"process{rank}",
@@ -73,17 +77,37 @@ def together(*commands: Sequence[str], others: tuple[str, ...] = ()) -> list[Com
     ]
 
 
+def second_try(test: Callable[..., None]) -> Callable[..., None]:
+    """The test, once more if a process hangs: on one machine a pair stood still at random, in about one suite of three.
+
+    The warning says where each process stood.
+    """
+
+    @functools.wraps(test)
+    def run(own_folder: Path, **fixtures) -> None:
+        try:
+            test(own_folder, **fixtures)
+        except Hung as hung:
+            warnings.warn(str(hung), stacklevel=2)
+            for path in own_folder.iterdir():
+                (shutil.rmtree if path.is_dir() else Path.unlink)(path)
+            test(own_folder, **fixtures)
+
+    return run
+
+
 def records(folder: str) -> list[dict]:
     return RunFolder(Path(folder)).read_metrics()
 
 
+@second_try
 def test_two_processes_learn_what_one_does(own_folder: Path, nnlab) -> None:
     """Over the ends of epochs, whose last batches are smaller and odd; records are means of steps of different sizes."""
     commands = {name: ["train", *argv, "data=digits", "trainer.show_every=never"] for name, argv in ALIKE.items()}
     pair = together(*([*argv, f"hydra.run.dir=two/{name}"] for name, argv in commands.items()))
     for name, argv in commands.items():
         assert nnlab(*argv, f"hydra.run.dir=one/{name}")[0] == 0
-    assert [command.wait(120) for command in pair] == [0, 0], pair[0].error.read_text() + pair[1].error.read_text()
+    assert ended(pair) == [0, 0], pair[0].error.read_text() + pair[1].error.read_text()
     for name in ALIKE:
         one, two = records(f"one/{name}"), records(f"two/{name}")
         assert len(one) == len(two) >= 3
@@ -99,31 +123,35 @@ def test_two_processes_learn_what_one_does(own_folder: Path, nnlab) -> None:
     assert nnlab("evaluate", "two/ae")[0] == 0
 
 
+@second_try
 def test_processes_that_were_started_differently_are_refused(own_folder: Path) -> None:
     pair = together([*STARTED, "trainer.steps=5", "hydra.run.dir=two"], others=("seed=1",))
-    assert [command.wait(120) for command in pair] == [2, 2]
+    assert ended(pair) == [2, 2]
     assert "torchrun: processes 0 and 1 differ in their config; start all of them alike" in pair[0].error.read_text()
     assert not Path("two").exists()
 
 
+@second_try
 def test_a_signal_to_one_stops_both_and_the_run_goes_on_alone(own_folder: Path, nnlab) -> None:
     pair = together([*STARTED, "trainer.steps=100000", "hydra.run.dir=two"])
     wait_for_records(pair)
     pair[1].send_signal(signal.SIGTERM)
-    assert [command.wait(120) for command in pair] == [130, 130], pair[0].error.read_text()
+    assert ended(pair) == [130, 130], pair[0].error.read_text()
     assert RunFolder(Path("two")).read_status()["status"] == "interrupted"
     step = RunFolder(Path("two")).read_status()["step"]
     status, _, error = nnlab("resume", "two", f"trainer.steps={step + 3}")
     assert status == 0, error
 
 
+@second_try
 def test_a_value_that_is_not_finite_ends_both(own_folder: Path) -> None:
     pair = together([*STARTED, "optimizer.lr=1e30", "trainer.steps=50", "hydra.run.dir=two"])
-    assert [command.wait(120) for command in pair] == [1, 1]
+    assert ended(pair) == [1, 1]
     assert "is not finite in update 2 (epoch 1). The checkpoint of step 0 is kept" in pair[0].error.read_text()
     assert "is not finite" in pair[1].error.read_text()
 
 
+@second_try
 def test_a_process_that_is_killed_ends_the_other_and_the_run_goes_on(own_folder: Path, nnlab) -> None:
     pair = together([*STARTED, "trainer.steps=100000", "hydra.run.dir=two"])
     wait_for_records(pair)

@@ -15,6 +15,7 @@ from nnlab.config.constraints import AtLeast
 from nnlab.data.images import Images
 from nnlab.data.parts import with_test
 from nnlab.data.split import Arrays
+from nnlab.errors import ArgumentError
 
 COUNT, SIDE, TOP = 1797, 8, 16
 
@@ -24,12 +25,21 @@ class Digits(Images):
 
     Values are k/16, k = 0 … 16. There is no test split: a fifth of each class is used, always the same.
 
-    size  enlarges the images to (size, size), bicubic, with 256 gray levels; 8 or None: as they are
+    size    enlarges the images to (size, size), bicubic, with 256 gray levels; 8 or None: as they are
+    margin  empty pixels at each border of an enlarged image, within its size
     """
 
-    def __init__(self, *, size: Annotated[int, AtLeast(SIDE)] | None = None, **common) -> None:
+    def __init__(
+        self, *, size: Annotated[int, AtLeast(SIDE)] | None = None, margin: Annotated[int, AtLeast(0)] = 0, **common
+    ) -> None:
         super().__init__(**common)
-        self.side = size or SIDE
+        self.side, self.margin = size or SIDE, margin
+        if self.side - 2 * margin < SIDE:
+            least = SIDE + 2 * margin
+            raise ArgumentError(
+                "margin",
+                f"of {self.side} pixels {margin} at each border leave fewer than {SIDE}; give data.size={least} or more",
+            )
 
     def size(self) -> int:
         return COUNT * (self.side**2 + 8)
@@ -39,14 +49,15 @@ class Digits(Images):
         rows = np.loadtxt(file(), delimiter=",", dtype=np.int64)  # 64 pixels and the class
         x = torch.from_numpy(rows[:, :64]).to(torch.uint8).view(-1, 1, 8, 8)
         y = torch.from_numpy(rows[:, 64].copy())
-        x, scale = (x, 1 / TOP) if self.side == SIDE else (enlarged(x, self.side), 1 / 255)
+        x, scale = (x, 1 / TOP) if self.side == SIDE else (enlarged(x, self.side, self.margin), 1 / 255)
         return with_test(x, y, 0.2, tuple("0123456789"), scale=scale)
 
 
-def enlarged(x: Tensor, side: int) -> Tensor:
-    """(N, 1, 8, 8) of 0 … 16 → (N, 1, side, side) uint8 of 0 … 255, bicubic; what overshoots is cut off."""
-    smooth = functional.interpolate(x.float() / TOP, size=(side, side), mode="bicubic", align_corners=False)
-    return (smooth.clamp(0, 1) * 255).round().to(torch.uint8)
+def enlarged(x: Tensor, side: int, margin: int) -> Tensor:
+    """(N, 1, 8, 8) of 0 … 16 → (N, 1, side, side) uint8 of 0 … 255, bicubic, within margins of 0; what overshoots is cut off."""
+    inner = side - 2 * margin
+    smooth = functional.interpolate(x.float() / TOP, size=(inner, inner), mode="bicubic", align_corners=False)
+    return functional.pad((smooth.clamp(0, 1) * 255).round().to(torch.uint8), [margin] * 4)
 
 
 def file() -> Path:
