@@ -28,6 +28,8 @@ class IdxDataset(Images):
     title: ClassVar[str]
     downloads: ClassVar[bool] = True
     torchvision_name: ClassVar[str]
+    class_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the classes; empty: those of torchvision."""
 
     @property
     def folder(self) -> Path:
@@ -59,7 +61,7 @@ class IdxDataset(Images):
             train.targets.long(),
             test.data.unsqueeze(1),
             test.targets.long(),
-            tuple(train.classes),
+            self.class_names or tuple(train.classes),
         )
 
     def _download(self, source: type) -> None:

@@ -32,10 +32,11 @@ from nnlab.recording.console import Console
 from nnlab.runs.files import harmless
 from nnlab.runs.folder import RunFolder
 
-EPOCHS, LEAST_STEPS, LEAST_AUGMENTED = 5, 600, 1800  # of a judge's training: small sets need more epochs
+EPOCHS, LEAST_STEPS, LEAST_AUGMENTED = 5, 600, 2400  # of a judge's training: small sets need more epochs
 CONVOLUTIONAL = ["model=cnn", "model.channels=[16,32]", "model.hidden=128"]  # small: it looks at every evaluation of a run
 LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
-FEW, PART = 10_000, 14  # a set of fewer training images has them shifted by up to 1/14 of their side, 2 pixels of 28
+FEW, PART = 10_000, 14  # a set of fewer training images has them moved, also by up to 1/14 of their side, 2 pixels of 28
+TURNS = ["augmentation.degrees=15", "augmentation.scale=0.2", "augmentation.shear=15"]
 
 
 def with_judge(config: Mapping, console: Console, root: Path | None = None) -> dict:
@@ -91,7 +92,7 @@ def trained_once(config: Mapping, console: Console, root: Path | None = None, pl
         raise BadInput(
             f"{place}: {spec.name} has no classes for a {'judge' if place == 'judge' else 'classifier'} to learn; {instead}"
         )
-    known_by = [identity(whole), spec.digest, *extra]
+    known_by = [identity(whole), spec.digest, spec.classes, *extra]
     digest = hashlib.sha256(json.dumps(known_by, sort_keys=True).encode()).hexdigest()[:8]
     name = f"{harmless(spec.name.lower())}-{digest}"
     for known in dict.fromkeys((Path(whole["root"]), root or Path(whole["root"]))):
@@ -124,10 +125,10 @@ def completed(folder: RunFolder) -> bool:
 def augmentation(data: Data) -> list[str]:
     """How the training images of a dataset's judge are augmented, as arguments of `nnlab train`.
 
-    Without it the judge of a small set mistakes images of the same classes from elsewhere, whose places differ a little.
+    Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame.
     """
     shift = min(data.spec.shape[1:]) // PART if data.spec.kind == "image" and len(data.train) < FEW else 0
-    return ["augmentation=affine", f"augmentation.shift={shift}"] if shift else []
+    return ["augmentation=affine", f"augmentation.shift={shift}", *TURNS] if shift else []
 
 
 def train(config: Mapping, spec: DataSpec, extra: list[str], folder: RunFolder) -> None:

@@ -55,6 +55,53 @@ def test_a_crop_shows_a_part_of_the_image_alone() -> None:
     assert cropped.max() <= 1 + 1e-5, "nothing from beyond the image"
 
 
+def second_moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The variance down, the variance across and the covariance of each image's brightness over its pixels, pixels²."""
+    w = x[:, 0] / x[:, 0].sum((1, 2), keepdim=True)
+    down, across = (torch.arange(n) - (n - 1) / 2 for n in w.shape[1:])
+    return tuple(
+        torch.einsum("nij,i,j->n", w, *powers) for powers in ((down**2, across**0), (down**0, across**2), (down, across))
+    )
+
+
+def bars(n: int = 300, height: int = 80, width: int = 60) -> tuple[DataSpec, torch.Tensor]:
+    """Vertical bars, broader than a pixel and blurred, in the middle of images that are higher than wide."""
+    down, across = torch.meshgrid(torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2, indexing="ij")
+    bar = torch.exp(-(down**2) / (2 * 8**2) - across**2 / (2 * 3**2))
+    return DataSpec("bars", "image", (1, height, width)), bar.expand(n, 1, height, width).contiguous()
+
+
+def test_a_rotation_keeps_the_shape_and_turns_by_every_angle_up_to_the_largest() -> None:
+    """The axis of a bar has the angle ½ atan2(2 cov, var down − var across) from the vertical; its variances stay 64 and 9."""
+    spec, x = bars()
+    down, across, both = second_moments(Affine(spec, shift=0, degrees=40)(x, torch.Generator().manual_seed(1)))
+    angle = torch.rad2deg(torch.atan2(2 * both, down - across) / 2)
+    assert torch.allclose(down + across, torch.tensor(73.0), rtol=0.02)
+    assert torch.allclose(down * across - both**2, torch.tensor(576.0), rtol=0.03)
+    assert (angle.abs() <= 40.5).all()
+    assert angle.min() < -36 < 36 < angle.max()
+    assert angle.mean().abs() < 4
+
+
+def test_a_zoom_keeps_the_proportions() -> None:
+    spec, x = bars()
+    down, across, both = second_moments(Affine(spec, shift=0, scale=0.3)(x, torch.Generator().manual_seed(1)))
+    factor = (down / 64).sqrt()
+    assert torch.allclose(factor, (across / 9).sqrt(), rtol=0.02)
+    assert both.abs().max() < 0.1
+    assert 0.69 < factor.min() < 0.73
+    assert 1.27 < factor.max() < 1.31
+
+
+def test_a_shear_moves_lines_sideways_and_keeps_their_heights() -> None:
+    spec, x = bars()
+    down, _, both = second_moments(Affine(spec, shift=0, shear=20)(x, torch.Generator().manual_seed(1)))
+    lean = torch.rad2deg(torch.atan(both / down))
+    assert torch.allclose(down, torch.tensor(64.0), rtol=0.02)
+    assert (lean.abs() <= 20.5).all()
+    assert lean.min() < -18 < 18 < lean.max()
+
+
 def test_it_moves_the_target_with_the_input_in_training_and_nothing_in_evaluation() -> None:
     trainer = built("model=ae", "model.hidden=[8]", "augmentation=affine", "noise=masking").trainer
     rows = trainer.data.train.rows[:50]
@@ -70,7 +117,7 @@ def test_it_moves_the_target_with_the_input_in_training_and_nothing_in_evaluatio
 def test_what_it_cannot_do_is_refused(nnlab) -> None:
     with pytest.raises(BadInput, match="for images, but iris is a table"):
         Affine(DataSpec("iris", "table", (4,)))
-    with pytest.raises(BadInput, match="all 0, which changes nothing"):
+    with pytest.raises(BadInput, match="are all 0, which changes nothing"):
         Affine(SPEC, shift=0)
     with pytest.raises(BadInput, match="9 pixels shift an image of 12×9 out of sight"):
         Affine(SPEC, shift=9)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from nnlab.data.datasets.digits import Digits
 from nnlab.data.datasets.fashion_mnist import FashionMNIST
 from nnlab.data.datasets.kmnist import KMNIST
 from nnlab.data.datasets.mnist import MNIST
@@ -48,6 +49,12 @@ def test_every_byte_is_read(cls, tmp_path):
     for tensor, file in pairs:
         assert np.array_equal(tensor.numpy(), arrays[file])
     assert (len(read.classes), read.x_train.dtype, read.y_train.dtype) == (10, torch.uint8, torch.int64)
+
+
+def test_the_digits_have_the_names_of_other_digits(tmp_path):
+    """So that the classes of two sets of digits can be compared."""
+    write_set(tmp_path)
+    assert MNIST(root=str(tmp_path)).load().classes == Digits(root="nowhere").load().classes
 
 
 def test_a_model_sees_bytes_as_parts_of_255(tmp_path):

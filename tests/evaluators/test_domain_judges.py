@@ -22,6 +22,7 @@ from nnlab.evaluators.build import build_judge
 from nnlab.evaluators.domains import DomainJudges, DomainReferences
 from nnlab.evaluators.judge import Judge
 from nnlab.experiment import judging
+from nnlab.experiment.run import build_experiment
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
 
@@ -196,6 +197,8 @@ def test_each_domain_gets_the_judge_of_its_own_dataset_once(monkeypatch: pytest.
     again = judging.with_judge(config, Console(quiet=True))
     assert again == made
     assert [made["judge"][side]["spec"]["classes"] for side in "ab"] == [list("0123456789"), list("312")]
+    (notice,) = build_experiment(made).trainer.notices
+    assert notice == "judge: the classes of a and b have different names, so class_agreement is not measured"
     experiment = built(*DATA, *SMALL, "data.limit=200")
     judge = build_judge(made["judge"], experiment.data.spec, made["data"], torch.device("cpu"))
     judge.load_weights()

@@ -54,7 +54,7 @@ class Digits(Images):
 
 
 def enlarged(x: Tensor, side: int, margin: int) -> Tensor:
-    """(N, 1, 8, 8) of 0 … 16 → (N, 1, side, side) uint8 of 0 … 255, bicubic, within margins of 0; what overshoots is cut off."""
+    """(N, 1, 8, 8) of 0 … 16 → (N, 1, side, side) uint8 of 0 … 255, bicubic, with margins of 0; what overshoots is cut off."""
     inner = side - 2 * margin
     smooth = functional.interpolate(x.float() / TOP, size=(inner, inner), mode="bicubic", align_corners=False)
     return functional.pad((smooth.clamp(0, 1) * 255).round().to(torch.uint8), [margin] * 4)

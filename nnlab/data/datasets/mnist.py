@@ -8,3 +8,4 @@ class MNIST(IdxDataset):
 
     title = "MNIST"
     torchvision_name = "MNIST"
+    class_names = tuple("0123456789")  # torchvision's are "0 - zero" …, which no other set of digits has

@@ -11,7 +11,7 @@ from nnlab.evaluators import domains
 from nnlab.evaluators.domains import DomainJudges
 from nnlab.families.gan.trainer import GameTrainer
 from nnlab.metrics.reconstruction import mse, psnr
-from nnlab.training.trainer import MEASURED, Preview
+from nnlab.training.trainer import MEASURED, Preview, TrainerContext
 
 
 class DomainGameTrainer(GameTrainer):
@@ -19,6 +19,13 @@ class DomainGameTrainer(GameTrainer):
 
     lower = GameTrainer.lower | domains.LOWER
     higher = GameTrainer.higher | domains.HIGHER | {"translation_psnr_a", "translation_psnr_b"}
+
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        spec = self.data.spec
+        names = set(spec.classes), set(spec["b_label"].names if "b_label" in spec else ())
+        if isinstance(self.judge, DomainJudges) and all(names) and names[0] != names[1]:
+            self.notices.append("judge: the classes of a and b have different names, so class_agreement is not measured")
 
     def evaluate_split(self, split: str) -> dict[str, float]:
         figures = super().evaluate_split(split)
