@@ -8,8 +8,7 @@ and of the same config, are not trained again.
 
 from __future__ import annotations
 
-from benchmarks.measure import table
-from benchmarks.runs import run_of
+from benchmarks.runs import compared
 
 DIGITS = "experiment=cyclegan_digits"
 RUNS = {
@@ -30,8 +29,4 @@ COLUMNS = {
 
 
 def run(rounds: int) -> str:
-    rows = []
-    for name, overrides in RUNS.items():
-        figures = run_of("domains", name, overrides).read_test_figures()
-        rows.append((name, *(form.format(figures[key]) if key in figures else "" for key, form in COLUMNS.values())))
-    return table(("", *COLUMNS), rows)
+    return compared("domains", RUNS, COLUMNS)

@@ -8,9 +8,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from benchmarks.measure import NNLAB, ROOT
+from benchmarks.measure import NNLAB, ROOT, table
 from nnlab.config.composition import compose_config, to_dict
 from nnlab.runs.folder import RunFolder
 
@@ -25,6 +25,24 @@ def run_of(group: str, name: str, chosen: Sequence[str]) -> RunFolder:
         print(f"nnlab train {' '.join(chosen)}", file=sys.stderr)
         subprocess.run([*NNLAB, "train", *chosen, f"hydra.run.dir={folder.path}"], cwd=ROOT, check=True, env=os.environ)
     return folder
+
+
+def compared(group: str, chosen: Mapping[str, Sequence[str]], columns: Mapping[str, tuple[str, str]]) -> str:
+    """A table of runs, each by its name with the arguments of `nnlab train`: the test figures of each, and its epochs.
+
+    columns  by its title, the figure and how it is written
+    """
+    rows = []
+    for name, overrides in chosen.items():
+        folder = run_of(group, name, overrides)
+        figures = {**folder.read_test_figures(), "epochs": folder.read_config()["trainer"]["epochs"]}
+        rows.append((name, *cells(figures, columns)))
+    return table(("", *columns), rows)
+
+
+def cells(figures: Mapping[str, float], columns: Mapping[str, tuple[str, str]]) -> list[str]:
+    """The figures of a row; empty where the run has none."""
+    return [form.format(figures[key]) if key in figures else "" for key, form in columns.values()]
 
 
 def made(group: str) -> str:

@@ -10,7 +10,7 @@ trained again.
 from __future__ import annotations
 
 from benchmarks.measure import table
-from benchmarks.runs import run_of
+from benchmarks.runs import cells, run_of
 
 SRRESNET, SRGAN = "experiment=srresnet_fashion", "experiment=srgan_fashion"
 GLYPHS, EDGES, COLOUR = "experiment=pix2pix_glyphs", "experiment=pix2pix_edges", "experiment=colour_cifar10"
@@ -42,10 +42,9 @@ def run(rounds: int) -> str:
     rows = []
     for name, overrides in RUNS.items():
         figures = run_of("translations", name, overrides).read_test_figures()
-        cells = (form.format(figures[key]) if key in figures else "" for key, form in COLUMNS.values())
-        rows.append((name, *cells))
-        if "srresnet_psnr" in figures:
-            first = {key: figures.get(f"srresnet_{key.removeprefix('reconstruction_')}") for key, _ in COLUMNS.values()}
-            cells = (form.format(first[key]) if first[key] is not None else "" for key, form in COLUMNS.values())
-            rows.append(("its first stage, srresnet", *cells))
+        rows.append((name, *cells(figures, COLUMNS)))
+        first = {key: figures.get(f"srresnet_{key.removeprefix('reconstruction_')}") for key, _ in COLUMNS.values()}
+        if any(first.values()):
+            known = {key: value for key, value in first.items() if value is not None}
+            rows.append(("its first stage, srresnet", *cells(known, COLUMNS)))
     return table(("", *COLUMNS), rows)
