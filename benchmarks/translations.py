@@ -4,7 +4,7 @@ PSNR in dB, the mean over images. "Of the input" is the same figure of the input
 interpolation. Pooled is the PSNR of the mean error of all images. Fréchet distances are of the outputs from real images, by the
 classifier that `judge=auto` trains once; so is the share of the outputs that are seen as their class. "Colours" is the variance
 of the outputs' colours, as a share of the real ones'. Runs that are there already, complete and of the same config, are not
-trained again.
+trained again. The last rows are of networks with random weights, after a single update.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from benchmarks.runs import cells, run_of
 
 SRRESNET, SRGAN = "experiment=srresnet_fashion", "experiment=srgan_fashion"
 GLYPHS, EDGES, COLOUR = "experiment=pix2pix_glyphs", "experiment=pix2pix_edges", "experiment=colour_cifar10"
-L1 = "model.adversarial=0"
+L1, UNTRAINED = "model.adversarial=0", ["trainer.epochs=none", "trainer.steps=1"]
 RUNS = {
     "srresnet ×2, Fashion-MNIST": [SRRESNET, "judge=auto"],
     "srresnet ×4, Fashion-MNIST": [SRRESNET, "noise.factor=4", "judge=auto"],
@@ -25,6 +25,9 @@ RUNS = {
     "pix2pix, Fashion-MNIST from edges": [EDGES, "judge=auto"],
     "the same by L1 alone": [EDGES, "judge=auto", L1],
     "pix2pix, colours of CIFAR-10": [COLOUR, "judge=auto"],
+    "one update: srresnet ×4, Fashion-MNIST": [SRRESNET, "noise.factor=4", "judge=auto", *UNTRAINED],
+    "one update: pix2pix, letters: sans to serif": [GLYPHS, *UNTRAINED],
+    "one update: pix2pix, Fashion-MNIST from edges": [EDGES, "judge=auto", *UNTRAINED],
 }
 COLUMNS = {
     "PSNR": ("psnr", "{:.2f}"),

@@ -113,6 +113,9 @@ class DomainJudges(Judge):
                 figures[f"untranslated_agreement_{to}"] = class_agreement(torch.cat(as_it_is.probabilities), wanted)
         return figures
 
+    def headline(self, model: Model) -> list[str]:
+        return sorted(f"frechet_distance_{to}" for to in self.judges)
+
     def seen(self, by: str, side: str, split: Split, rows: Tensor) -> FeatureStatistics:
         """The images of a domain as the judge of one sees them, looked at once."""
         key = (by + side, id(split), len(rows))

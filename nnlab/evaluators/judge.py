@@ -104,6 +104,10 @@ class Judge:
             figures |= self.of_reconstructions(model, feed, rows, generator)
         return figures
 
+    def headline(self, model: Model) -> list[str]:
+        """The names of the figures that stand in the rows of a run's epochs: the distance of what this model makes."""
+        return ["frechet_distance"] if can(model, Samples) else ["reconstruction_frechet"] if can(model, Reconstructs) else []
+
     def real(self, split: Split, rows: Tensor) -> FeatureStatistics:
         """The examples themselves, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
         if (id(split), len(rows)) not in self._real:

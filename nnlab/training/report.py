@@ -30,7 +30,7 @@ class TerminalReport:
     def _table(self, validated: bool) -> EpochTable:
         """The table's columns: the losses, and the metric that chooses the best weights, or the judge's distance."""
         trainer = self.trainer
-        beside = [trainer.monitor.name] if trainer.monitor else ["frechet_distance"] if trainer.judge else []
+        beside = [trainer.monitor.name] if trainer.monitor else trainer.judge.headline(trainer.model) if trainer.judge else []
         unit = "images" if trainer.model.spec.kind == "image" else "examples"
         widest = max(len(f"{stage.name} {self._epochs(stage)}/{self._epochs(stage)}") for stage in trainer.stages)
         return EpochTable(unit, beside, widest, validated=validated, chooses=validated and bool(trainer.monitor))

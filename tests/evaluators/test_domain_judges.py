@@ -105,6 +105,7 @@ def test_a_right_translation_keeps_every_class_and_lies_where_the_data_do() -> N
         for side in "ab"
         for name in ("class_agreement", "untranslated_agreement", "judge_accuracy", "frechet_distance")
     }
+    assert set(judges().headline(Translator())) == {"frechet_distance_a", "frechet_distance_b"}
     for side in "ab":
         assert found[f"class_agreement_{side}"] == found[f"judge_accuracy_{side}"] == 1
         assert found[f"untranslated_agreement_{side}"] == pytest.approx(1 / 3), "too bright or too dark, taken for class 0"

@@ -266,6 +266,18 @@ def test_a_root_that_cannot_be_written_is_a_sentence(nnlab, monkeypatch) -> None
     assert not Path("outputs").exists()
 
 
+@pytest.mark.parametrize("model", ["vae", "ae"])
+def test_the_epochs_of_a_run_show_a_distance_that_its_judge_measures(nnlab, classifier: RunFolder, model: str) -> None:
+    """Of samples, or of reconstructions where a model makes no samples."""
+    trainer = ["trainer.epochs=1", "trainer.show_every=never", "trainer.precision=float32"]
+    assert nnlab("train", f"model={model}", "model.hidden=[8]", *trainer, f"judge={classifier.path}")[0] == 0
+    (last,) = [r for r in only_run().read_metrics() if r["split"] == "validation"]
+    experiment = built(f"model={model}", "model.hidden=[8]")
+    judge = Judge(nn.Identity(), experiment.data.spec, "known")
+    assert judge.headline(experiment.model) == [{"vae": "frechet_distance", "ae": "reconstruction_frechet"}[model]]
+    assert set(judge.headline(experiment.model)) <= last.keys()
+
+
 def test_a_run_that_tells_no_classes_apart_is_no_judge(nnlab) -> None:
     assert nnlab("train", "model=pca", "outputs=other", "trainer.show_every=never")[0] == 0
     run = only_run("other")

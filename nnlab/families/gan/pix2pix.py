@@ -40,7 +40,7 @@ class Pix2Pix(Translation):
 
     channels       of the generator's levels; each halves the image; auto: down to one pixel, from 64 channels on, at most 512
     l1             λ; 0: the game alone
-    adversarial    weight of the game; 0: L1 alone, without a discriminator
+    adversarial    weight of the game; 0: L1 alone, without a discriminator, whose settings then do not matter
     dropout        share, in the innermost three levels of the way up
     sample_dropout  whether it stays on when images are made, as in the paper; then an output differs from call to call
     width          channels of the discriminator's first layer
