@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import re
 import subprocess
@@ -62,9 +61,9 @@ def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     return bearing(mine) == bearing(other)
 
 
-def bearing(config: dict) -> str:
+def bearing(config: dict) -> dict:
     """What of a config bears on the figures."""
     trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
     data = {key: value for key, value in config["data"].items() if key != "root"}
     parts = {part: config[part] for part in ("model", "noise", "augmentation", "optimizer", "seed")}
-    return json.dumps({**parts, "trainer": trainer, "data": data, "judged": config["judge"] != "none"}, sort_keys=True)
+    return {**parts, "trainer": trainer, "data": data, "judged": config["judge"] != "none"}  # 10 and 10.0 are the same
