@@ -58,6 +58,9 @@ def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     mine, other = to_dict(compose_config(list(chosen))), folder.read_config()
     if mine["trainer"].get("epochs") == "auto":  # a number in a run's own config
         mine["trainer"]["epochs"] = other.get("trainer", {}).get("epochs")
+    for key, value in mine["model"].items():
+        if value == "auto" and isinstance(other["model"].get(key), Mapping):  # the classifier that it has become
+            mine["model"][key] = other["model"][key]
     return bearing(mine) == bearing(other)
 
 
