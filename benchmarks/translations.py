@@ -14,7 +14,7 @@ from benchmarks.runs import cells, run_of
 
 SRRESNET, SRGAN = "experiment=srresnet_fashion", "experiment=srgan_fashion"
 GLYPHS, EDGES, COLOUR = "experiment=pix2pix_glyphs", "experiment=pix2pix_edges", "experiment=colour_cifar10"
-L1, UNTRAINED = "model.adversarial=0", ["trainer.epochs=none", "trainer.steps=1"]
+L1, UNTRAINED = "model.adversarial=0", ["trainer.steps=1"]
 RUNS = {
     "srresnet ×2, Fashion-MNIST": [SRRESNET, "judge=auto"],
     "srresnet ×4, Fashion-MNIST": [SRRESNET, "noise.factor=4", "judge=auto"],
