@@ -101,7 +101,7 @@ def check_typed(args: Namespace) -> None:
     loading = nullcontext() if silent else after_a_while(lambda: print("loading torch …", flush=True))
     with loading:
         check_before(typed, args.config_dir, quick=bool(args.cfg))
-    if not args.cfg:
+    if not args.cfg and not rank():  # the first process may have made it already
         refuse_existing_folder(names.hydra_values(typed, args.config_dir))
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import random
-import shutil
 import signal
 import socket
 import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import built, weights
-from forked import Command, Hung, ended
+from forked import Command, ended
 from torch import nn
 
 from nnlab.data.sampler import Sampler
@@ -61,46 +58,25 @@ def port() -> str:
     raise AssertionError("no free port")
 
 
-def together(*commands: Sequence[str], others: tuple[str, ...] = ()) -> list[Command]:
-    """The commands in two processes; the second gets some words more."""
+def together(*commands: Sequence[str], others: tuple[str, ...] = (), after: str = "") -> list[Command]:
+    """The commands in two processes; the second gets some words more, and starts when the first has made the folder `after`."""
     address = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port(), "OMP_NUM_THREADS": "1"}
-    address["GLOO_SOCKET_IFNAME"] = "lo"  # by default gloo asks who this machine is, and a machine may have no answer
-    return [
-        Command(
-            f"process{rank}",
-            *commands[0],
-            *(others if rank else ()),
-            more=commands[1:],
-            environment={**address, "RANK": str(rank)},
-        )
-        for rank in range(2)
-    ]
-
-
-def second_try(test: Callable[..., None]) -> Callable[..., None]:
-    """The test, once more if a process hangs: on one machine a pair stood still at random, in about one suite of three.
-
-    The warning says where each process stood.
-    """
-
-    @functools.wraps(test)
-    def run(own_folder: Path, **fixtures) -> None:
-        try:
-            test(own_folder, **fixtures)
-        except Hung as hung:
-            warnings.warn(str(hung), stacklevel=2)
-            for path in own_folder.iterdir():
-                (shutil.rmtree if path.is_dir() else Path.unlink)(path)
-            test(own_folder, **fixtures)
-
-    return run
+    pair: list[Command] = []
+    for rank in range(2):
+        began = time.monotonic()
+        while rank and not Path(after).exists():
+            assert time.monotonic() - began < 60, pair[0].where()
+            time.sleep(0.01)
+        words = others if rank else ()
+        environment = {**address, "RANK": str(rank)}
+        pair.append(Command(f"process{rank}", *commands[0], *words, more=commands[1:], environment=environment))
+    return pair
 
 
 def records(folder: str) -> list[dict]:
     return RunFolder(Path(folder)).read_metrics()
 
 
-@second_try
 def test_two_processes_learn_what_one_does(own_folder: Path, nnlab) -> None:
     """Over the ends of epochs, whose last batches are smaller and odd; records are means of steps of different sizes."""
     commands = {name: ["train", *argv, "data=digits", "trainer.show_every=never"] for name, argv in ALIKE.items()}
@@ -123,7 +99,12 @@ def test_two_processes_learn_what_one_does(own_folder: Path, nnlab) -> None:
     assert nnlab("evaluate", "two/ae")[0] == 0
 
 
-@second_try
+def test_a_process_that_starts_when_the_folder_is_there_takes_part(own_folder: Path) -> None:
+    """The first process makes it while it loads torch, and no other may take that for a run of before."""
+    pair = together([*STARTED, "trainer.steps=5", "hydra.run.dir=two"], after="two/.hydra")
+    assert ended(pair) == [0, 0]
+
+
 def test_processes_that_were_started_differently_are_refused(own_folder: Path) -> None:
     pair = together([*STARTED, "trainer.steps=5", "hydra.run.dir=two"], others=("seed=1",))
     assert ended(pair) == [2, 2]
@@ -131,7 +112,6 @@ def test_processes_that_were_started_differently_are_refused(own_folder: Path) -
     assert not Path("two").exists()
 
 
-@second_try
 def test_a_signal_to_one_stops_both_and_the_run_goes_on_alone(own_folder: Path, nnlab) -> None:
     pair = together([*STARTED, "trainer.steps=100000", "hydra.run.dir=two"])
     wait_for_records(pair)
@@ -143,7 +123,6 @@ def test_a_signal_to_one_stops_both_and_the_run_goes_on_alone(own_folder: Path, 
     assert status == 0, error
 
 
-@second_try
 def test_a_value_that_is_not_finite_ends_both(own_folder: Path) -> None:
     pair = together([*STARTED, "optimizer.lr=1e30", "trainer.steps=50", "hydra.run.dir=two"])
     assert ended(pair) == [1, 1]
@@ -151,7 +130,6 @@ def test_a_value_that_is_not_finite_ends_both(own_folder: Path) -> None:
     assert "is not finite" in pair[1].error.read_text()
 
 
-@second_try
 def test_a_process_that_is_killed_ends_the_other_and_the_run_goes_on(own_folder: Path, nnlab) -> None:
     pair = together([*STARTED, "trainer.steps=100000", "hydra.run.dir=two"])
     wait_for_records(pair)
