@@ -36,7 +36,8 @@ def reconstructions(name: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("model", ABLE)
 def test_decoded_codes_are_the_reconstructions_to_the_last_bit(nnlab, model, monkeypatch):
-    monkeypatch.setattr(feed, "eval_batch_size", lambda split: 37)
+    for place in ("nnlab.data.feed.eval_batch_size", "nnlab.data.inputs.together"):
+        monkeypatch.setattr(place, lambda split: 37)
     Path("outputs").mkdir()
     train("outputs/run", *short(model), "data.limit=150", pictures=False)
     x, figures = there_and_back(nnlab, "--split", "train")
