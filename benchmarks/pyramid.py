@@ -10,16 +10,11 @@ from benchmarks import games
 from benchmarks.runs import compared
 
 RUNS = {model: [f"model={model}", "data=mnist", "judge=auto", *games.RUNS[model]] for model in ("gan", "lapgan")}
+SHARED = ("Fréchet", "kernel", "precision", "recall", "classes", "rarest class", "epochs")
 COLUMNS = {
-    "Fréchet": ("frechet_distance", "{:.1f}"),
-    "kernel": ("kernel_distance", "{:.1f}"),
-    "precision": ("precision", "{:.2f}"),
-    "recall": ("recall", "{:.2f}"),
-    "classes": ("mode_coverage", "{:.0f}"),
-    "rarest class": ("min_class_share", "{:.1%}"),
+    **{title: games.COLUMNS[title] for title in SHARED},
     "a level alone": ("reconstruction_frechet", "{:.2f}"),
     "without details": ("coarser_frechet", "{:.1f}"),
-    "epochs": ("epochs", "{:.0f}"),
 }
 
 
