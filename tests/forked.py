@@ -17,10 +17,6 @@ CONTEXT.set_forkserver_preload(
 )
 
 
-class Hung(AssertionError):
-    """A command that goes on when it should have ended."""
-
-
 class Command:
     """`nnlab ARGV`, begun in this folder; what it prints stands in the files `name.out` and `name.err` there.
 
@@ -63,8 +59,8 @@ class Command:
         return f"{self.error.stem} ({self.process.exitcode}):\n{self.error.read_text()}"
 
 
-def ended(commands: Sequence[Command], seconds: float = 60) -> list[int]:
-    """The exit statuses of commands. Raises Hung, and kills them, if one goes on for longer."""
+def ended(commands: Sequence[Command], seconds: float = 120) -> list[int]:
+    """The exit statuses of commands. Fails, and kills them, if one goes on for longer."""
     until = time.monotonic() + seconds
     for command in commands:
         command.process.join(max(0.0, until - time.monotonic()))
@@ -72,7 +68,7 @@ def ended(commands: Sequence[Command], seconds: float = 60) -> list[int]:
         places = [command.where() for command in commands]
         for command in commands:
             command.kill()
-        raise Hung("a command hung\n" + "\n".join(places))
+        raise AssertionError("a command hung\n" + "\n".join(places))
     return [command.process.exitcode for command in commands]
 
 

@@ -101,7 +101,7 @@ def check_typed(args: Namespace) -> None:
     loading = nullcontext() if silent else after_a_while(lambda: print("loading torch …", flush=True))
     with loading:
         check_before(typed, args.config_dir, quick=bool(args.cfg))
-    if not args.cfg and not rank():  # the first process may have made it already
+    if not args.cfg:
         refuse_existing_folder(names.hydra_values(typed, args.config_dir))
 
 
@@ -179,9 +179,10 @@ def check_device(config: dict) -> list[str]:
 
 def refuse_existing_folder(typed: dict[str, object]) -> None:
     """Raise BadInput if a folder that was typed (Hydra's keys and their values) holds something."""
+    made = {".hydra"} if rank() else set()  # by the first process, which may be ahead; it writes no more before all have met
     for key in typed.keys() & {"hydra.run.dir", "hydra.sweep.dir"}:
         folder = Path(str(typed[key]))
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and {entry.name for entry in folder.iterdir()} - made:
             remedy = f"go on with nnlab resume {folder}, or choose another folder"
             raise BadInput(f"{key}: {folder} exists already; {remedy}")
 

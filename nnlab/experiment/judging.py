@@ -36,7 +36,7 @@ EPOCHS, LEAST_STEPS, LEAST_AUGMENTED = 5, 600, 2400  # of a judge's training: sm
 CONVOLUTIONAL = ["model=cnn", "model.channels=[16,32]", "model.hidden=128"]  # small: it looks at every evaluation of a run
 LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
 FEW, PART = 10_000, 14  # a set of fewer training images has them moved, also by up to 1/14 of their side, 2 pixels of 28
-TURNS = ["augmentation.degrees=15", "augmentation.scale=0.2", "augmentation.shear=15"]
+DEFORMED = ["augmentation.degrees=15", "augmentation.scale=0.2", "augmentation.shear=15"]
 
 
 def with_judge(config: Mapping, console: Console, root: Path | None = None) -> dict:
@@ -128,7 +128,7 @@ def augmentation(data: Data) -> list[str]:
     Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame.
     """
     shift = min(data.spec.shape[1:]) // PART if data.spec.kind == "image" and len(data.train) < FEW else 0
-    return ["augmentation=affine", f"augmentation.shift={shift}", *TURNS] if shift else []
+    return ["augmentation=affine", f"augmentation.shift={shift}", *DEFORMED] if shift else []
 
 
 def train(config: Mapping, spec: DataSpec, extra: list[str], folder: RunFolder) -> None:

@@ -79,11 +79,8 @@ class Coding:
 
 
 def restored(model: Decodes, coding: Coding, packed: np.ndarray) -> Tensor:
-    """Outputs (n, *shape) of codes as they are stored.
-
-    They are copied into memory of torch's, as the encoder's codes were: a product of some CPUs depends on the alignment.
-    """
-    stored = torch.from_numpy(coding.unpack(packed)).clone().to(next(model.parameters()).device)
+    """Outputs (n, *shape) of codes as they are stored."""
+    stored = torch.from_numpy(coding.unpack(packed)).to(next(model.parameters()).device)
     return model.decode(stored if coding.alphabet is None else model.decode_indices(stored))
 
 

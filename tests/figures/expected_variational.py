@@ -11,8 +11,6 @@ from expected_outputs import per_example
 from recorded_run import Asked, f64, fork_rng, walk
 from scipy import integrate, spatial, special, stats
 
-from nnlab.data import feed
-
 
 def cross(x: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """−Σ x log σ(l) + (1 − x) log σ(−l) over all but the first axis, nats."""
@@ -155,13 +153,10 @@ def log_likelihood_error(asked: Asked) -> float:
 
 
 def quantised(asked: Asked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Encoder outputs (N, T, D), the nearest code of each (N, T), the codes (K, D).
-
-    In the batches of the run: in others the last bit of an output may differ on some CPUs, and with it the nearest code.
-    """
-    model, size = asked.model.eval(), feed.eval_batch_size(asked.part)
+    """Encoder outputs (N, T, D), the nearest code of each (N, T), the codes (K, D)."""
+    model = asked.model.eval()
     with torch.no_grad():
-        z = f64(torch.cat([model.features(x.clone()) for x in asked.part.batch.input.split(size)]))
+        z = f64(model.features(asked.part.batch.input))
         book = f64(model.codebook(torch.arange(len(model.codebook))))
     nearest = spatial.distance.cdist(z.reshape(-1, z.shape[-1]), book).argmin(1).reshape(z.shape[:2])
     return z, nearest, book

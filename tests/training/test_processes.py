@@ -105,6 +105,14 @@ def test_a_process_that_starts_when_the_folder_is_there_takes_part(own_folder: P
     assert ended(pair) == [0, 0]
 
 
+def test_every_process_refuses_the_folder_of_an_earlier_run(own_folder: Path) -> None:
+    Path("two/.hydra").mkdir(parents=True)
+    Path("two/metrics.jsonl").write_text("")
+    pair = together([*STARTED, "hydra.run.dir=two"])
+    assert ended(pair) == [2, 2]
+    assert "hydra.run.dir: two exists already" in pair[0].error.read_text()
+
+
 def test_processes_that_were_started_differently_are_refused(own_folder: Path) -> None:
     pair = together([*STARTED, "trainer.steps=5", "hydra.run.dir=two"], others=("seed=1",))
     assert ended(pair) == [2, 2]

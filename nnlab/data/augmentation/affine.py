@@ -15,7 +15,7 @@ from nnlab.errors import BadInput
 
 
 class Affine(Augmentation):
-    """Each image is shifted, mirrored, cropped and turned at random, in one bilinear resampling (Krizhevsky et al. 2012).
+    """Each image is moved, mirrored, cropped and deformed at random, in one bilinear resampling (Krizhevsky et al. 2012).
 
     New pixels have the value `low`.
 
@@ -68,9 +68,9 @@ class Affine(Augmentation):
         moved = torch.stack([torch.stack([mirror * size, zero, across], 1), torch.stack([zero, size, down], 1)], 1)
         if not (self.degrees or self.scale or self.shear):
             return moved
-        return torch.cat([moved[:, :, :2] @ self.turns(n, device, generator), moved[:, :, 2:]], 2)
+        return torch.cat([moved[:, :, :2] @ self.linear(n, device, generator), moved[:, :, 2:]], 2)
 
-    def turns(self, n: int, device: torch.device, generator: torch.Generator) -> Tensor:
+    def linear(self, n: int, device: torch.device, generator: torch.Generator) -> Tensor:
         """(N, 2, 2) rotation, zoom and shear about the centre, from the result to the image."""
         height, width = self.spec.shape[1:]
         u = 2 * torch.rand((n, 3), device=device, generator=generator) - 1
