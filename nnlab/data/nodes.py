@@ -38,6 +38,18 @@ def placed(key: str) -> Iterator[None]:
         raise BadInput(*(KEY.sub(f"data.{key}.", text) for text in error.problems)) from error
 
 
+def check_images(dataset: Dataset, arrays: Arrays, key: str, role: str) -> None:
+    """Raise BadInput unless the loaded arrays of the dataset at data.KEY are images without further parts.
+
+    role  what such images are for, "a domain is a set of images"
+    """
+    if arrays.x_train.ndim != 4:
+        raise BadInput(f"data.{key}: {dataset.name} is a table, but {role}; choose images")
+    if arrays.others:
+        held = ", ".join(arrays.others)
+        raise BadInput(f"data.{key}: {dataset.name} holds more than images ({held}); choose a dataset of images alone")
+
+
 def of_its_classes(dataset: Dataset, arrays: Arrays) -> Arrays:
     """The loaded arrays of a dataset, as it stores them, of the classes that it chooses.
 

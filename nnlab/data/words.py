@@ -35,22 +35,20 @@ def vocabulary(counts: Counter[str], seen: int) -> tuple[str, ...]:
     return *RESERVED, *known
 
 
-def numbered(captions: Sequence[Sequence[Sequence[str]]]) -> tuple[Tensor, tuple[str, ...]]:
-    """(N, K, L) int64 and the words: K captions of each of N images, as words; unused captions and places are 0, and last.
+def numbered(captions: Sequence[Sequence[str]]) -> tuple[Tensor, tuple[str, ...]]:
+    """(N, K, L) int64 and the words: up to K captions of each of N images; unused captions and places are 0, and last.
 
+    captions  of each image, each as its words with spaces between
     All words are known, in the order of the alphabet; `restricted` makes the vocabulary of a training split of them.
     """
-    known = {word: i for i, word in enumerate((*RESERVED, *sorted({w for own in captions for words in own for w in words})))}
-    k, length = max(map(len, captions)), max(len(words) for own in captions for words in own)
-    numbers = torch.zeros(len(captions), k, length, dtype=torch.int64)
-    codes: dict[tuple[str, ...], Tensor] = {}  # many images may have the same caption
-    for i, own in enumerate(captions):
-        for j, words in enumerate(own):
-            key = tuple(words)
-            if key not in codes:
-                codes[key] = torch.tensor([known[word] for word in key])
-            numbers[i, j, : len(key)] = codes[key]
-    return numbers, tuple(known)
+    place = {text: i for i, text in enumerate(dict.fromkeys(text for own in captions for text in own), 1)}
+    split = [text.split() for text in place]
+    words = *RESERVED, *sorted({word for own in split for word in own})
+    number = {word: i for i, word in enumerate(words)}
+    k, length = max(map(len, captions)), max(map(len, split))
+    table = [[0] * length, *([*(number[word] for word in own), *[0] * (length - len(own))] for own in split)]
+    rows = [[*(place[text] for text in own), *[0] * (k - len(own))] for own in captions]  # 0 is no caption
+    return torch.tensor(table)[torch.tensor(rows)], words
 
 
 def restricted(names: Sequence[str], train: Tensor, seen: int) -> tuple[tuple[str, ...], Tensor]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from nnlab.config.search import options
 from nnlab.data.dataset import Dataset, Share, bounds
 from nnlab.data.datasets.image_folder import ImageFolder, Side
-from nnlab.data.nodes import built, of_its_classes, placed
+from nnlab.data.nodes import built, check_images, of_its_classes, placed
 from nnlab.data.spec import Part
 from nnlab.data.split import Arrays, Other
 from nnlab.errors import BadInput
@@ -96,11 +96,7 @@ class Domains(Dataset):
         domain = self.domains[key]
         with self._placed(key):
             arrays = domain.load()
-        if arrays.x_train.ndim != 4:
-            raise BadInput(f"data.{key}: {domain.name} is a table, but a domain is a set of images; choose images")
-        if arrays.others:
-            held = ", ".join(arrays.others)
-            raise BadInput(f"data.{key}: {domain.name} holds more than images ({held}); choose a dataset of images alone")
+        check_images(domain, arrays, key, "a domain is a set of images")
         with self._placed(key):
             arrays = of_its_classes(domain, arrays)
         self.remark(*domain.remarks)
