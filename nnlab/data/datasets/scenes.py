@@ -90,7 +90,12 @@ class Scenes(Captioned):
     """
 
     downloads = True  # what it is made of may
-    parts = ("caption", "box", "keypoints", *(f"{what}_{i}" for i in (1, 2, 3) for what in ("class", "colour", "size", "place")))
+    parts = (
+        "caption",
+        "box",
+        "keypoints",
+        *(f"{what}_{i}" for i in (1, 2, 3) for what in ("class", "colour", "size", "place")),
+    )
     parts = (*parts, "pair")
 
     def __init__(
@@ -114,7 +119,9 @@ class Scenes(Captioned):
         if self.free and objects > 1:
             raise BadInput("data.places: free is for one object; leave it out, or give data.objects=1")
         if held_out and objects == 1:
-            raise BadInput("data.held_out: is a share of pairs, but a scene has one object; add data.objects=2, or leave it out")
+            raise BadInput(
+                "data.held_out: is a share of pairs, but a scene has one object; add data.objects=2, or leave it out"
+            )
         if len(set(self.colours)) < len(self.colours):
             raise BadInput("data.colours: has a colour twice; give each once")
         self.plans: list[Plan] = []
@@ -210,19 +217,26 @@ class Scenes(Captioned):
                 raise BadInput(f"data.of: a caption cannot say the class '{printable(arrays.classes[i])}' of {name}; rename it")
             if word in words[:i]:
                 both = " and ".join(f"'{printable(arrays.classes[j])}'" for j in (words.index(word), i))
-                raise BadInput(f"data.of: the classes {both} of {name} are both called {word}; rename one, or choose by data.of.classes")
+                raise BadInput(
+                    f"data.of: the classes {both} of {name} are both called {word}; rename one, or choose by data.of.classes"
+                )
         return words
 
     def _names(self, classes: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         """The names of the values of each label part."""
         places = () if self.free else NINE if self.objects == 1 else FOUR
-        values = {"class": classes, "colour": self.colours, "size": () if self.free else SIZES[: len(self.sizes)], "place": places}
+        values = {
+            "class": classes,
+            "colour": self.colours,
+            "size": () if self.free else SIZES[: len(self.sizes)],
+            "place": places,
+        }
         kept = {what: names for what, names in values.items() if len(names) > 1 or what == "class"}
         names = {f"{what}_{i}": own for i in range(1, self.objects + 1) for what, own in kept.items()}
         return names | ({"pair": ("seen", "unseen")} if self.held_out else {})
 
     def _held_out(self, classes: int) -> Tensor:
-        """(C, C) bool: the pairs (class_1, class_2) that are in the test alone. Each class keeps a pair as first and as second."""
+        """(C, C) bool: the pairs (class_1, class_2) that are in the test alone. Each class keeps a pair as each of the two."""
         held = torch.zeros(classes, classes, dtype=torch.bool)
         number = round(self.held_out * classes**2)
         for pair in torch.randperm(classes**2, generator=torch.Generator().manual_seed(self.seed ^ SCENE_SEED)).tolist():
