@@ -217,6 +217,8 @@ def check_key(override: Override, config: DictConfig) -> str | None:
     if isinstance(node, DictConfig):
         group = key.replace(".", "/")
         choose = f"choose with {group}=NAME or " if options(group, OwnConfigsFirst.folder) else ""
+        if key.startswith("data.") and "_target_" in node:  # a dataset that another one is made of
+            choose = f"choose with data@{key}=NAME or "
         kind = "a group" if choose else "not a single value"
         return f"{shortened(override.input_line)}: '{key}' is {kind}; {choose}set {key}.KEY"
     return None

@@ -121,8 +121,10 @@ class Dataset(ABC):
         tested = sources(arrays, "test", device)
         parts = ((learned, train), (learned, validation), (tested, test), (tested, others))
         shared = {name: other.of for name, other in arrays.others.items() if other.of != "target"}
+        drawn = frozenset(name for name, other in arrays.others.items() if other.drawn)
         splits = [
-            Split(source, place(rows, source["target"]), arrays.dynamic_binarization, shared=shared) for source, rows in parts
+            Split(source, place(rows, source["target"]), arrays.dynamic_binarization, shared=shared, drawn=drawn)
+            for source, rows in parts
         ]
         for name in (name for name, other in arrays.others.items() if not other.paired):
             rows = self._unpaired_rows(arrays.others[name], share, generator)

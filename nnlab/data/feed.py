@@ -56,6 +56,7 @@ class BatchBuilder:
     def assemble(self, raw: Mapping[str, Tensor], generator: torch.Generator) -> Batch:
         """The batch of stored parts: device code alone, so that a CUDA graph can hold it."""
         parts = {name: self.split.sources[name].cast(part) for name, part in raw.items()}
+        parts |= {name: drawn(parts[name], generator) for name in sorted(self.split.drawn & parts.keys())}
         label = parts.pop("label", None)
         views = {
             f"view_{i}": self.augmented({"target": parts["target"]}, generator)["target"] for i in range(2, self.views + 1)
@@ -92,6 +93,14 @@ class BatchBuilder:
         """Batches of the whole split, or of these rows of it, in the order of the file."""
         for part in (self.split.rows if rows is None else rows).split(eval_batch_size(self.split)):
             yield self.batch(part, generator)
+
+
+def drawn(captions: Tensor, generator: torch.Generator) -> Tensor:
+    """(N, K, L) texts → (N, L), one of each example's at random. A text that is not used begins with 0; the first is used."""
+    used = (captions[..., 0] != 0).sum(1)
+    u = torch.rand(len(captions), device=captions.device, generator=generator)
+    chosen = (u * used).long().clamp(max=captions.shape[1] - 1)  # u · used may be rounded to `used`
+    return captions[torch.arange(len(captions), device=captions.device), chosen]
 
 
 def clean_batches(split: Split) -> Iterator[Batch]:

@@ -9,15 +9,21 @@ import torch
 from torch import Tensor
 
 from nnlab.data.source import FileArray, Mapped, Resident, Source
-from nnlab.data.spec import DataSpec
+from nnlab.data.spec import DataSpec, Part
 from nnlab.data.split import Arrays, Data, Split
 from nnlab.errors import BadInput, printable
 
 
 def digest(arrays: Arrays) -> str:
     """Eight hexadecimal digits of the values and eight of the labels, as they were loaded: a checksum, not a proof."""
-    others = (part for other in arrays.others.values() for part in (other.train, other.test))
+    others = (part for other in arrays.others.values() for part in (other.train, other.test, *_words(other.part)))
     return f"{_crc(arrays.x_train, arrays.x_test, *others)}-{_crc(arrays.y_train, arrays.y_test)}"
+
+
+def _words(part: Part) -> tuple[Tensor, ...]:
+    """The words of a text as bytes: its numbers alone do not tell "red" from "blue"."""
+    text = "\n".join(part.names).encode()
+    return (torch.frombuffer(bytearray(text), dtype=torch.uint8),) if part.kind == "text" and text else ()
 
 
 def splits_digest(*rows: Tensor) -> str:
@@ -47,12 +53,19 @@ def differences(known: DataSpec, now: DataSpec) -> list[str]:
         changes.append(f"classes {_some(known.classes)}, now {_some(now.classes)}")
     if known.columns != now.columns and known.shape == now.shape:
         changes.append(f"columns {_some(known.columns)}, now {_some(now.columns)}")
+    changes += [f"other words in {name}" for name in _other_texts(known, now)]
     if "-" in known.digest:
         pairs = zip(("values", "labels"), known.digest.split("-"), now.digest.split("-"), strict=False)
         changes += [f"other {what}" for what, before, after in pairs if before != after]
         if known.splits != now.splits and not changes:
             changes.append("other examples in the splits")
     return changes
+
+
+def _other_texts(known: DataSpec, now: DataSpec) -> list[str]:
+    """The names of a run's texts whose vocabulary or length is another now, so that their numbers mean other words."""
+    texts = {name: part for name, part in known.parts.items() if part.kind == "text"}
+    return [name for name, part in texts.items() if now.parts.get(name) != part]
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -73,6 +86,7 @@ def as_trained(data: Data, known: DataSpec, allowed: bool) -> tuple[Data, list[s
         known.shape != data.spec.shape
         or known.given.shape != data.spec.given.shape
         or len(known.classes) != len(data.spec.classes)
+        or _other_texts(known, data.spec)
     ):
         raise BadInput(f"{message}, and its model cannot take it; give back the old data, or train again")
     if not allowed:

@@ -12,9 +12,11 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, printable
 
+UNREADABLE = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError)
 FORMATS = "png, jpg, bmp, pgm, webp, …"
+MOST_NAMED = 5  # files that a message names
 LEFTOVERS = frozenset({"__MACOSX"})  # folders that archive programs add
 
 
@@ -32,6 +34,36 @@ def images_under(folder: Path) -> list[Path]:
     """The image files in a folder and its subfolders, sorted, without hidden files and folders."""
     files = (path for path in folder.rglob("*") if is_image(path) and path.is_file())
     return sorted(path for path in files if not any(map(hidden, path.relative_to(folder).parts)))
+
+
+def split_folders(folder: Path) -> list[Path]:
+    """The folder itself, or the folders `train` and, if there is one, `test` or else `val` in it.
+
+    Raises BadInput if there is no such folder, or one for the test without `train`.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"data.folder: no folder {folder}. Give one inside data.root, or an absolute path")
+    held = next((name for name in ("test", "val") if (folder / name).is_dir()), None)
+    if not (folder / "train").is_dir():
+        if held:
+            raise BadInput(f"data.folder: {folder} has the folder {held} but no train; put the other examples into train")
+        return [folder]
+    return [folder / "train", *([folder / held] if held else [])]
+
+
+def listed(names: Sequence[object]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(map(printable, names[:MOST_NAMED])) + more
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image in pixels, from the beginning of its file. Raises BadInput if it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
 def read_image(
@@ -52,9 +84,13 @@ def read_image(
             if size:
                 image = image.resize(size[::-1], Image.Resampling.BILINEAR)
             pixels = np.asarray(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise BadInput(f"{path}: not a readable image ({error}). Repair or remove it") from error
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _unreadable(path: Path, error: BaseException) -> BadInput:
+    return BadInput(f"{path}: not a readable image ({error}). Repair or remove it")
 
 
 def read_all(files: Sequence[Path], read: Callable[[Path], np.ndarray], like: Path) -> Tensor:

@@ -17,7 +17,7 @@ from nnlab.errors import shortened
 MOST = 2**28  # largest number of values per example: a gigabyte as float32
 
 
-Kind = Literal["image", "table", "label", "text", "box"]
+Kind = Literal["image", "table", "label", "text", "box", "points"]
 
 
 class Values:
@@ -61,8 +61,11 @@ class Values:
 class Part(Values):
     """One tensor of an example, as a model sees it.
 
-    kind     image (C, H, W), table (D,), label () int64, text (L,) int64 numbers of words, box (4,) left, top, width, height
-    names    of a label the classes, of a table the columns, of a text the words
+    kind     image (C, H, W), table (D,), label () int64, text (L,) int64 numbers of words,
+             box (4,) left, top, width, height in pixels of the target, or (D, 4) of several objects,
+             points (P, 2) x, y in pixels of the target; the left upper corner of its first pixel is (0, 0), and (−1, −1) is
+             a point that is missing
+    names    of a label the classes, of a table the columns, of a text the words, where 0 is the padding and 1 every other word
     low, high, bounded, mean, std   as in `DataSpec`
     """
 

@@ -16,7 +16,8 @@ from nnlab.nn.spaced import evenly_spaced
 class Other:
     """A part of the examples beside target and label: its description, and its values for the training and the test set.
 
-    train, test  (N, …) uint8, float32 or int64, one row for each row of the part `of`
+    train, test  (N, …) uint8, float32 or int64, one row for each row of the part `of`. Of a text (L,) they may be (N, K, L): K
+                 captions of each image, of which a batch has one; unused ones are 0, and the last
     scale        the value for a model is the stored value times `scale`; by default 1/255 for an image of bytes, else 1
     paired       whether row i belongs to row i of `of`; else it is another set of examples, of any length
     of           the part to whose rows its rows belong: the target, or an unpaired part, whose label it is, say
@@ -34,6 +35,11 @@ class Other:
     def __post_init__(self) -> None:
         if self.scale is None:
             self.scale = 1 / 255 if self.part.kind == "image" and self.train.dtype == torch.uint8 else 1.0
+
+    @property
+    def drawn(self) -> bool:
+        """Whether an example has several texts, of which a batch has one."""
+        return self.part.kind == "text" and self.train.ndim == len(self.part.shape) + 2
 
 
 @dataclass
@@ -73,6 +79,7 @@ class Split:
     unpaired  rows (m,) int64 of each part that does not belong to the target row by row; their number is another
     shared    for each part that belongs to an unpaired part row by row: the name of that part
     aligned   names of the parts, unpaired in training, that in this split belong to the target row by row
+    drawn     names of the texts of which an example has several, (K, L): a batch has one of them, drawn at each reading
     dynamic_binarization  a value is the probability of a 1: `values` returns the probabilities, and each reading of a batch
                           draws bits from them
     """
@@ -83,6 +90,7 @@ class Split:
     unpaired: dict[str, Tensor] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
     aligned: frozenset[str] = frozenset()
+    drawn: frozenset[str] = frozenset()
 
     @classmethod
     def of(

@@ -23,7 +23,8 @@ SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed", "imbalance", "overs
 
 def identity(data: Mapping) -> dict:
     """What of a dataset's node says which examples there are. What is absent is left out: an older run has not every key."""
-    return {key: value for key, value in data.items() if key not in SAME_EXAMPLES_KEYS and not is_none(value)}
+    kept = {key: value for key, value in data.items() if key not in SAME_EXAMPLES_KEYS and not is_none(value)}
+    return {key: identity(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
 
 
 def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Judge | None:

@@ -119,7 +119,7 @@ def test_layouts_that_mean_something_else_are_refused(own_folder: Path) -> None:
     Path("mine/inputs").rename("mine/input")
     Path("mine/targets").rename("mine/target")
     save(GIVEN[:3], Path("mine/test/input"))
-    with pytest.raises(BadInput, match="has the folder test but no train; put the other pairs into train"):
+    with pytest.raises(BadInput, match="has the folder test but no train; put the other examples into train"):
         opened()
     Path("mine/test").rename("mine/input/test")
     with pytest.raises(BadInput, match="mine/input/test stands inside input; put input and target into train and test"):

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from nnlab.config.build import build
 from nnlab.config.search import options
-from nnlab.data.classes import choose
 from nnlab.data.dataset import Dataset, Share, bounds
 from nnlab.data.datasets.image_folder import ImageFolder, Side
+from nnlab.data.nodes import built, check_images, of_its_classes, placed
 from nnlab.data.spec import Part
 from nnlab.data.split import Arrays, Other
 from nnlab.errors import BadInput
 
 TEST = 0.1
-KEY = re.compile(r"(?<![\w/.])data\.(?!root\b)(?=[a-z_])")  # the start of a key of a dataset, in a message
 
 
 class Domains(Dataset):
@@ -60,12 +57,7 @@ class Domains(Dataset):
         }
 
     def _built(self, node: Mapping, key: str) -> Dataset:
-        """The dataset of a node. Its root is that of both: a run folder from elsewhere says one root alone."""
-        domain = build({**node, "root": str(self.root)}, Dataset, place=f"data.{key}")
-        for name, absent in (("validation", "auto"), ("limit", None), ("train_size", None)):
-            if getattr(domain, name) != absent:
-                raise BadInput(f"data.{key}.{name}: has no effect on a domain; give data.{name}, which counts in both")
-        return domain
+        return built(node, key, self.root, role="a domain", counts_in="in both")
 
     @property
     def name(self) -> str:
@@ -104,32 +96,23 @@ class Domains(Dataset):
         domain = self.domains[key]
         with self._placed(key):
             arrays = domain.load()
-        if arrays.x_train.ndim != 4:
-            raise BadInput(f"data.{key}: {domain.name} is a table, but a domain is a set of images; choose images")
-        if arrays.others:
-            held = ", ".join(arrays.others)
-            raise BadInput(f"data.{key}: {domain.name} holds more than images ({held}); choose a dataset of images alone")
+        check_images(domain, arrays, key, "a domain is a set of images")
         with self._placed(key):
-            chosen = choose(arrays, domain.chosen, domain.name)
-            arrays = domain.prepare(chosen.arrays, chosen.train)
-        if arrays.dynamic_binarization:
-            raise BadInput(f"data.{key}.binarize: dynamic cannot draw the bits of one domain alone; choose threshold or fixed")
+            arrays = of_its_classes(domain, arrays)
         self.remark(*domain.remarks)
-        rows = {"train": chosen.train, "test": chosen.test}
-        x = {f"x_{name}": getattr(arrays, f"x_{name}")[own] for name, own in rows.items()}
-        labels = {name: getattr(arrays, f"y_{name}") for name in rows}
-        y = {f"y_{name}": None if labels[name] is None else labels[name][own] for name, own in rows.items()}
-        return replace(arrays, **x, **y)
+        return arrays
 
     @contextmanager
     def _placed(self, key: str) -> Iterator[None]:
         """Messages of a domain about its keys are about data.a.KEY; of a folder, about data.a and the keys of both."""
         given = self.given[key]
+        if not isinstance(given, str):
+            with placed(key):
+                yield
+            return
         try:
             yield
         except BadInput as error:
-            if not isinstance(given, str):
-                raise BadInput(*(KEY.sub(f"data.{key}.", text) for text in error.problems)) from error
             texts = [text.replace("data.folder", f"data.{key}") for text in error.problems]
             if given in options("data") and not self.domains[key].folder.exists():
                 texts.append(f"data.{key}: for the dataset of nnlab write +data@data.{key}={given}")

@@ -12,12 +12,10 @@ import numpy as np
 
 from nnlab.data.dataset import Dataset, Share, set_aside
 from nnlab.data.datasets.image_folder import Side, is_gray, repeated
-from nnlab.data.image_files import FORMATS, hidden, images_under, read_all, read_image
+from nnlab.data.image_files import FORMATS, hidden, images_under, listed, read_all, read_image, split_folders
 from nnlab.data.spec import Part
 from nnlab.data.split import Arrays, Other
 from nnlab.errors import BadInput
-
-MOST_NAMED = 5  # files that a message names
 
 
 class Pairs(Dataset):
@@ -59,14 +57,7 @@ class Pairs(Dataset):
         return self.folder.name
 
     def size(self) -> int:
-        if not self.folder.is_dir():
-            raise BadInput(f"data.folder: no folder {self.folder}. Give one inside data.root, or an absolute path")
-        held = next((name for name in ("test", "val") if (self.folder / name).is_dir()), None)
-        roots = [self.folder / "train", *([self.folder / held] if held else [])]
-        if not (self.folder / "train").is_dir():
-            if held:
-                raise BadInput(f"data.folder: {self.folder} has the folder {held} but no train; put the other pairs into train")
-            roots = [self.folder]
+        roots = split_folders(self.folder)
         self.apart = (roots[0] / "input").is_dir() or (roots[0] / "target").is_dir()
         if self.apart and self.input_side:
             raise BadInput("data.input_side: has no effect on the folders input and target; leave it out")
@@ -145,9 +136,3 @@ def halves(root: Path) -> dict[str, list[Path]]:
             f"Known formats: {FORMATS}"
         )
     return {"input": files, "target": files}
-
-
-def listed(names: list[str]) -> str:
-    """The first names of a list, and how many more there are."""
-    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
