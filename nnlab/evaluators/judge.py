@@ -13,7 +13,7 @@ from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.metrics.frechet import Moments, frechet_distance
 from nnlab.metrics.mmd import kernel_distance
-from nnlab.metrics.mode_coverage import class_agreement, class_divergence, class_shares, mode_coverage
+from nnlab.metrics.mode_coverage import class_agreement, class_divergence, class_recalls, class_shares, mode_coverage
 from nnlab.metrics.precision_recall import precision_recall
 from nnlab.model import Classifies, Model, Reconstructs, Samples, SamplesClasses, SamplesInSteps, Varies, can
 
@@ -22,7 +22,8 @@ VALIDATION_SAMPLES = 2000  # examples that are looked at in the course of a run;
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
 
 LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence", "reconstruction_frechet"})
-HIGHER = frozenset({"precision", "recall", "mode_coverage", "min_class_share", "conditional_accuracy", "class_agreement"})
+HIGHER = frozenset({"precision", "recall", "mode_coverage", "min_class_share", "class_agreement"})
+HIGHER |= {"conditional_accuracy", "worst_conditional_accuracy"}
 
 
 @dataclass
@@ -140,6 +141,7 @@ class Judge:
         mode_coverage       how many of the classes the samples hold: at least a tenth as often as the data do
         min_class_share   share of the samples that are of the class which they hold least of
         conditional_accuracy  share of the samples that the judge takes for the class that was asked for
+        worst_conditional_accuracy  the same share among the samples of one class, for the class where it is smallest
         class_divergence    KL divergence, nats, of the samples' classes from the data's; lower is better
         """
         n, size = len(rows), eval_batch_size(feed.split)
@@ -160,6 +162,7 @@ class Judge:
             figures["min_class_share"] = class_shares(said)[shares > 0].min().item()
             if labels is not None:
                 figures["conditional_accuracy"] = class_agreement(said, labels)
+                figures["worst_conditional_accuracy"] = class_recalls(said, labels).min().item()
             if (shares > 0).all():  # a split so small that it lacks a class has no finite one
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
