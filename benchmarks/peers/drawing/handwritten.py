@@ -1,4 +1,4 @@
-"""The steps of the models that draw by steps and by classes as one writes them by hand, in plain torch, with the same networks."""
+"""The steps of the models that draw by steps and by classes as one writes them by hand: plain torch, the same networks."""
 
 from __future__ import annotations
 
