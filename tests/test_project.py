@@ -58,10 +58,12 @@ def datasets(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (raw / f"{part}-images-idx3-ubyte").write_bytes(head + rng.bytes(n * 784))
             (raw / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes(i % 10 for i in range(n)))
     pairs = ("facades/input", "facades/target")
-    for folder in (root / name for name in ("faces", "photos", "horses", "zebras", *pairs, "../my_images")):
+    for folder in (root / name for name in ("faces", "photos", "horses", "zebras", "birds", *pairs, "../my_images")):
         folder.mkdir(parents=True)
         for i in range(20):
             Image.fromarray(rng.integers(0, 256, (30, 20, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    for i in range(20):
+        (root / "birds" / f"{i}.txt").write_text("A red bird.\nA bird with a long tail.\n")
     np.savez(root / "mine.npz", x_train=rng.random((60, 5)))
     (root / "mine.csv").write_text("width,height,species\n" + "".join(f"{i},{-i},{'ab'[i % 2]}\n" for i in range(60)))
     monkeypatch.setenv("NNLAB_DATA", str(root))
