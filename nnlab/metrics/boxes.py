@@ -37,7 +37,7 @@ def intersection_over_union(a: Tensor, b: Tensor) -> Tensor:
 
 
 def share_inside(level: Tensor, box: Tensor) -> Tensor:
-    """(N,) of ink (N, H, W) and boxes (N, 4) in pixels: the share of the ink in pixels whose centre is in the box; 0 without ink."""
+    """(N,) of ink (N, H, W): the share of it in the pixels whose centre is in the box (N, 4), in pixels; 0 without ink."""
     left, top, width, height = box[:, :, None].unbind(1)
     across, down = (torch.arange(n, device=level.device) + 0.5 for n in (level.shape[2], level.shape[1]))
     inside = ((down >= top) & (down < top + height))[:, :, None] & ((across >= left) & (across < left + width))[:, None]

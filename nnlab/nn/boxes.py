@@ -1,12 +1,12 @@
 """Boxes and points in images: what lies in a box, cut out; a map put into a box; small bumps at points.
 
-A box is left, top, width, height, and a point is x, y, as shares of the image's width and height: (0, 0) is the left upper corner
-of the first pixel, (1, 1) the right lower corner of the last one. In the words of torch's `grid_sample` corners are not aligned:
-the centre of pixel i of n is at (i + ½)/n.
+A box is left, top, width, height, and a point is x, y, as shares of the image's width and height: (0, 0) is the left upper
+corner of the first pixel, (1, 1) the right lower corner of the last one. The centre of pixel i of n is at (i + ½)/n, as of
+torch's `grid_sample` with align_corners=False.
 
 Both `crop` and `paste` are spatial transformers (Jaderberg et al. 2015) whose transform is a shift and a scale of each axis, so
-that each is a product with one matrix for the rows and one for the columns. This is as bilinear as `grid_sample`, and it also has
-second derivatives, is deterministic on a GPU, and takes the mean of pixels that it makes smaller.
+that each is a product with one matrix for the rows and one for the columns. This is as bilinear as `grid_sample`, and it also
+has second derivatives, is deterministic on a GPU, and takes the mean of pixels that it makes smaller.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def crop(x: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
 def paste(x: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
     """(N, C, h, w) → (N, C, *size): the whole of each map, resampled into its box (N, 4), and zeros around it.
 
-    The inverse of `crop`: of a box whose sides are h and w pixels `crop` gives x back. A cell of the map of this size that the box
-    covers in part has that part of the value.
+    The inverse of `crop`: of a box whose sides are h and w pixels `crop` gives x back. A cell that the box covers in part has
+    that part of the value.
     """
     left, top, width, height = box[:, :, None].clamp(min=0).unbind(1)
     down = within(top, height, x.shape[2], size[0], x)
@@ -55,7 +55,7 @@ def bumps(points: Tensor, size: tuple[int, int], deviation: float) -> Tensor:
     deviation  σ, as d a share of the sides. A point is missing if x or y is negative.
     """
     x, y = points[..., None].unbind(2)
-    across, down = (torch.exp(-0.5 * ((centres(n, points) - at) / deviation).square()) for at, n in ((x, size[1]), (y, size[0])))
+    across, down = (torch.exp(-0.5 * ((centres(n, at) - at) / deviation).square()) for at, n in ((x, size[1]), (y, size[0])))
     return down[..., None] * across[:, :, None] * present(points)[..., None, None]
 
 
@@ -95,6 +95,6 @@ def within(start: Tensor, length: Tensor, cells: int, n: int, like: Tensor) -> T
 
 
 def overlap(start: Tensor, length: Tensor, n: int) -> Tensor:
-    """(N, n): the share of each of n cells of a line that lies between `start` and `start + length`, (N, 1) shares of the line."""
+    """(N, n): the share of each of n cells of a line that lies within `length` from `start` on, (N, 1) shares of the line."""
     first = torch.arange(n, device=start.device)
     return ((start + length) * n).minimum(first + 1).sub((start * n).maximum(first)).clamp(min=0)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nnlab.data.feed import drawn
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.data.split import Split
 from nnlab.data.words import decode
 from nnlab.errors import ArgumentError
-from nnlab.families.gan.base import Adversarial, Play
+from nnlab.families.gan.base import Play
 from nnlab.families.gan.gawwn_networks import Discriminator, Generator, Place
+from nnlab.families.gan.given import GivenParts
 from nnlab.families.gan.latent import Prior, sample_prior
 from nnlab.families.gan.networks import Channels, Normalization, chosen, with_spectral_norm
 from nnlab.families.gan.show import framed, moved
@@ -23,47 +23,45 @@ from nnlab.model import Mean, Metric
 from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 
-KEPT = 512  # texts and places of training examples, which samples are drawn from
 ROWS = 6  # texts of a picture
 
 
-class GAWWN(Adversarial):
+class GAWWN(GivenParts):
     """The generative adversarial what-where network (Reed et al. 2016, "Learning what and where to draw").
 
-    min_G max_D E log D(x, w, b) + E log(1 − D(G(z, w, b), w, b)),   z (latent_dim,) from the prior, w a text and b a place of data
+    min_G max_D E log D(x, w, b) + E log(1 − D(G(z, w, b), w, b)),   z (latent_dim,) from the prior; words w, a place b of data
 
-    The place is the box of the one object of an image, or its keypoints. Both networks have a global pathway, which sees the whole
-    image, and a local one, which sees the place alone (`gawwn_networks.py` has their equations): the generator makes a map of the
-    object and pastes it into the box, and the discriminator cuts the box out of the image. So neither can ignore the place, and the
-    object does not depend on where it is.
+    The place is the box of the one object of an image, or its keypoints. Both networks have a global pathway, which sees the
+    whole image, and a local one, which sees the place alone; `gawwn_networks.py` has their equations. The generator makes a map
+    of the object and pastes it into the box, and the discriminator cuts the box out of the image. So neither can ignore the
+    place, and the object does not depend on where it is.
 
-    The text is the mean of its words' vectors. Each player learns vectors of its own; in the paper an encoder of texts is trained
-    before. The discriminator learns from pairs of images with their own texts and places alone, of data and of samples: a wrong
-    text or a wrong box beside a real image, as a third kind of example, is not needed, since the score is a product of the features
-    of image and text (`Projection` in `cgan`).
+    A text is the mean of its words' vectors. Each player learns vectors of its own; in the paper an encoder of texts is trained
+    before. The discriminator sees each image, of data or a sample, beside the text and the place that belong to it. In the paper
+    data beside a wrong text are a third kind of example. Here the score is a product of the features of image and text, as in
+    `cgan`, and needs none.
 
-    Samples have texts and places of the training data; `sample_given` takes others.
+    Samples have texts and places of the training data; `sample_given` takes any.
 
     Figures:
-    box_iou            intersection over union of the box that is asked for and of the tight bounds of the ink that is painted, the
-                       mean over examples, 0 to 1; higher is better. Ink are pixels whose brightest channel is at least 32/255 of
-                       the range; without ink it is 0
-    real_box_iou       the same of the data: what a perfect model has
-    ink_in_box         share of the ink that is within the box that is asked for, the mean over examples; higher is better
-    real_ink_in_box    the same of the data
-    Only with model.place=box.
+    box_iou            intersection over union of the box that is asked for and of the tight bounds of the ink that is painted,
+                       0 to 1, the mean over examples; higher is better. Ink are the pixels whose brightest channel is at least
+                       32/255 of the range; without ink it is 0
+    real_box_iou       the same of the data, the most to hope for
+    ink_in_box         share of the ink that is inside the box that is asked for, the mean over examples; higher is better
+    real_ink_in_box    the same of the data, the most to hope for
+                       All of them only with model.place=box
 
-    place          box: the part `box`, (4,) left, top, width, height; keypoints: the part `keypoints`, (P, 2), as bumps in planes
+    place          box: the part `box`, (4,) left, top, width, height. keypoints: the part `keypoints`, (P, 2), each as a bump in
+                   a plane of its own
     text_dim       length of a word's vector
     channels       of the discriminator's layers; each halves the image. The generator has them in reverse, its global pathway
-                   half as many
+                   has half of them
     normalization, spectral_norm   as in `dcgan`
     """
 
     needs: ClassVar[tuple[str, ...]] = ("caption",)
     places: ClassVar[tuple[str, ...]] = ("box", "keypoints")
-    captions_kept: Tensor
-    places_kept: Tensor
 
     def __init__(
         self,
@@ -77,33 +75,20 @@ class GAWWN(Adversarial):
         normalization: Normalization = "none",
         spectral_norm: bool = False,
     ) -> None:
+        self.conditions = ("caption", place)
         widths, where = chosen(channels, spec), place_of(spec, place)
-        words, length = len(spec["caption"].names), spec["caption"].shape[0]
+        words = len(spec["caption"].names)
         discriminator = Discriminator(spec, where, words, text_dim, widths, normalization)
         super().__init__(
             spec,
             generator=Generator(spec, where, words, latent_dim, text_dim, widths),
             discriminator=with_spectral_norm(discriminator) if spectral_norm else discriminator,
         )
-        self.latent_dim, self.prior, self.place, self.conditions = latent_dim, prior, place, ("caption", place)
-        whole = torch.tensor([0.0, 0.0, spec.shape[2], spec.shape[1]])
-        start = whole if place == "box" else whole[2:].expand(where.planes, 2) / 2
-        self.register_buffer("captions_kept", torch.zeros(KEPT, length, dtype=torch.long))
-        self.register_buffer("places_kept", start.repeat(KEPT, *[1] * start.ndim))
-
-    def init_from_data(self, split: Split) -> None:
-        """Keep texts and places of the training data."""
-        rows = split.spread(KEPT)
-        rows = rows[torch.arange(KEPT, device=rows.device) % len(rows)]
-        texts = split.values(rows, "caption").to(self.captions_kept.device)
-        if texts.ndim == 3:  # several of each example, of which one is drawn
-            texts = drawn(texts, torch.Generator(texts.device).manual_seed(0))
-        self.captions_kept.copy_(texts)
-        self.places_kept.copy_(split.values(rows, self.place))
+        self.latent_dim, self.prior, self.place = latent_dim, prior, place
 
     def noise(self, n: int, generator: torch.Generator | None) -> Tensor:
         """(n, latent_dim) from the prior."""
-        return sample_prior(self.prior, n, self.latent_dim, self.captions_kept.device, generator)
+        return sample_prior(self.prior, n, self.latent_dim, self.averaged.updates.device, generator)
 
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
         beside = batch["caption"], batch[self.place]
@@ -117,15 +102,10 @@ class GAWWN(Adversarial):
         """G(z, w, b), (N, *shape), by the averaged generator."""
         return self.averaged["generator"](z, caption, place)
 
-    def sample_given(self, parts: dict[str, Tensor], generator: torch.Generator | None = None) -> Tensor:
+    def sample_given(self, parts: Mapping[str, Tensor], generator: torch.Generator | None = None) -> Tensor:
         """G(z, w, b), (n, *shape), of the texts and places (n, …) by name, by the averaged generator."""
         caption, place = (parts[name] for name in self.conditions)
         return self.draw(self.noise(len(caption), generator), caption, place)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """G(z, w, b), (n, *shape), of texts and places of training examples."""
-        kept = torch.randint(KEPT, (n,), device=self.captions_kept.device, generator=generator)
-        return self.draw(self.noise(n, generator), self.captions_kept[kept], self.places_kept[kept])
 
     def metrics(self) -> list[Metric]:
         """How well the box is kept to, of a sample for each example's text and box, and of the example itself."""
@@ -165,7 +145,8 @@ def place_of(spec: DataSpec, name: str) -> Place:
         raise ArgumentError("place", f"the examples of {spec.name} have no part '{name}'; {hint}")
     part = spec[name]
     if name == "box" and len(part.shape) > 1:
+        number = part.shape[0]
         raise ArgumentError(
-            "place", f"expected one box for each image of {spec.name}, which has {part.shape[0]}; choose data of one object each"
+            "place", f"expected one box in each image, {spec.name} has {number}; choose data of one object each"
         )
     return Place("box", 1, spec.shape) if name == "box" else Place("points", part.shape[0], spec.shape)

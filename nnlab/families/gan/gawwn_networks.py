@@ -1,4 +1,4 @@
-"""The networks of gawwn: a text in a few numbers, and generator and discriminator that see the whole image and a place in it."""
+"""The networks of gawwn: words as a vector, and a generator and a discriminator that see an image and a place in it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import DataSpec
-from nnlab.families.gan.networks import (
-    ScaledSigmoid,
-    Normalization,
-    conv_body,
-    conv_features,
-    init_weights,
-)
+from nnlab.families.gan.networks import Normalization, ScaledSigmoid, conv_body, conv_features, init_weights
 from nnlab.nn import boxes
 from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
 

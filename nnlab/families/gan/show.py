@@ -67,15 +67,15 @@ def bounds_of(places: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def framed(pixels: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """(…, H, W, 3) uint8 tiles, enlarged, each with a thin frame around its box (…, 4), or a mark at each of its points (…, P, 2)."""
+    """(…, H, W, 3) uint8 tiles, enlarged, with a thin frame around the box (…, 4) of each, or marks at its points (…, P, 2)."""
     by = max(1, -(-TILE // max(pixels.shape[-3:-1])))
     large = pixels.repeat(by, axis=-3).repeat(by, axis=-2)
     h, w = large.shape[-3:-1]
     for i in np.ndindex(large.shape[:-3]):
         place = places[i] * by
         if place.ndim == 1:
-            left, top = (int(np.clip(round(x), 0, most - 1)) for x, most in zip(place[:2], (w, h), strict=True))
-            right, bottom = (int(np.clip(round(x) - 1, 0, most - 1)) for x, most in zip(place[:2] + place[2:], (w, h), strict=True))
+            corners = np.stack([place[:2], place[:2] + place[2:] - 1]).round().astype(int)
+            (left, top), (right, bottom) = corners.clip(0, [w - 1, h - 1])
             large[i][[top, bottom], left : right + 1] = LOOKED_FROM
             large[i][top : bottom + 1, [left, right]] = LOOKED_FROM
         else:
