@@ -37,7 +37,7 @@ class GAWWN(GivenParts):
     place, and the object does not depend on where it is.
 
     A text is the mean of its words' vectors. Each player learns vectors of its own; in the paper an encoder of texts is trained
-    before. The discriminator sees each image, of data or a sample, beside the text and the place that belong to it. In the paper
+    before. The discriminator sees an image, of data or a sample, beside the text and the place that belong to it. In the paper
     data beside a wrong text are a third kind of example. Here the score is a product of the features of image and text, as in
     `cgan`, and needs none.
 
@@ -52,7 +52,7 @@ class GAWWN(GivenParts):
     real_ink_in_box    the same of the data, the most to hope for
                        All of them only with model.place=box
 
-    place          box: the part `box`, (4,) left, top, width, height. keypoints: the part `keypoints`, (P, 2), each as a bump in
+    place          box: the part `box`, (4,) left, top, width, height. keypoints: the part `keypoints`, (P, 2), each a bump in
                    a plane of its own
     text_dim       length of a word's vector
     channels       of the discriminator's layers; each halves the image. The generator has them in reverse, its global pathway
@@ -145,8 +145,6 @@ def place_of(spec: DataSpec, name: str) -> Place:
         raise ArgumentError("place", f"the examples of {spec.name} have no part '{name}'; {hint}")
     part = spec[name]
     if name == "box" and len(part.shape) > 1:
-        number = part.shape[0]
-        raise ArgumentError(
-            "place", f"expected one box in each image, {spec.name} has {number}; choose data of one object each"
-        )
+        more = f"{spec.name} has {part.shape[0]}"
+        raise ArgumentError("place", f"expected one box in each image, but {more}; choose data of one object each")
     return Place("box", 1, spec.shape) if name == "box" else Place("points", part.shape[0], spec.shape)
