@@ -72,7 +72,7 @@ class GAWWN(GivenParts):
         prior: Prior = "gaussian",
         text_dim: Width = 32,
         channels: Channels = "auto",
-        normalization: Normalization = "none",
+        normalization: Normalization = "batch",
         spectral_norm: bool = False,
     ) -> None:
         self.conditions = ("caption", place)
@@ -103,7 +103,15 @@ class GAWWN(GivenParts):
         return self.averaged["generator"](z, caption, place)
 
     def sample_given(self, parts: Mapping[str, Tensor], generator: torch.Generator | None = None) -> Tensor:
-        """G(z, w, b), (n, *shape), of the texts and places (n, …) by name, by the averaged generator."""
+        """G(z, w, b), (n, *shape), of the texts and places (n, …) by name, by the averaged generator.
+
+        Raises ValueError for a part of another shape than in the training data.
+        """
+        for name in self.conditions:
+            shape = self.spec[name].shape
+            if parts[name].shape[1:] != shape:
+                expected = ", ".join(map(str, shape))
+                raise ValueError(f"GAWWN: expected {name} (N, {expected}), got {tuple(parts[name].shape)}")
         caption, place = (parts[name] for name in self.conditions)
         return self.draw(self.noise(len(caption), generator), caption, place)
 
