@@ -74,7 +74,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
 }
 
 Computation = Callable[[Asked], float]
-GAN = ("aae", "bigan", "cgan", "dcgan", "gan", "infogan", "lapgan", "pix2pix", "sagan", "srgan", "vae_gan")
+GAN = ("aae", "bigan", "cgan", "dcgan", "gan", "gawwn", "infogan", "lapgan", "pix2pix", "sagan", "srgan", "vae_gan")
 VAE = ("beta_vae", "conv_vae", "cvae", "iwae", "vae")
 AE = ("ae", "conv_ae", "linear_ae", "pca", "srresnet", "stacked_ae", "unet")
 
@@ -106,6 +106,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     "energy": energies.memory_energy,
     **named(games, "real_score fake_score real_accuracy fake_accuracy"),
     **named(games, "code_mean code_deviation code_correlation"),
+    **named(games, "box_iou real_box_iou ink_in_box real_ink_in_box"),
     **named(judged, "frechet_distance kernel_distance precision recall mode_coverage"),
     **named(judged, "min_class_share class_divergence conditional_accuracy"),
     **named(judged, "class_agreement judge_accuracy input_class_agreement srresnet_class_agreement"),

@@ -18,12 +18,15 @@ from nnlab.families.gan.given import GivenParts
 from nnlab.families.gan.latent import Prior, sample_prior
 from nnlab.families.gan.networks import Channels, Normalization, chosen, with_spectral_norm
 from nnlab.families.gan.show import framed, moved
-from nnlab.metrics.boxes import ink, intersection_over_union, painted, share_inside
-from nnlab.model import Mean, Metric
+from nnlab.metrics.boxes import ink, painted, share_inside
+from nnlab.metrics.boxes import intersection_over_union as iou
+from nnlab.model import Joint, Metric
+from nnlab.model.metric import Direction
 from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 
 ROWS = 6  # texts of a picture
+BOX_FIGURES: dict[str, Direction] = {"box_iou": "higher", "real_box_iou": None, "ink_in_box": "higher", "real_ink_in_box": None}
 
 
 class GAWWN(GivenParts):
@@ -116,22 +119,19 @@ class GAWWN(GivenParts):
         return self.draw(self.noise(len(caption), generator), caption, place)
 
     def metrics(self) -> list[Metric]:
-        """How well the box is kept to, of a sample for each example's text and box, and of the example itself."""
+        """How well the box is kept to, by a sample for each example's text and box, and by the example itself."""
         if self.place != "box":
             return []
 
-        def kept_to(figure, real: bool):
-            def values(batch: Batch, generator: torch.Generator) -> Tensor:
-                return figure(ink(batch.target if real else self.sample_given(batch, generator), self.spec), batch["box"])
+        def values(batch: Batch, generator: torch.Generator) -> tuple[Tensor, ...]:
+            box = batch["box"]
+            levels = [ink(x, self.spec) for x in (self.sample_given(batch, generator), batch.target)]
+            return *(iou(painted(level), box) for level in levels), *(share_inside(level, box) for level in levels)
 
-            return values
+        def means(*values: Tensor) -> dict[str, float]:
+            return {name: part.double().mean().item() for name, part in zip(BOX_FIGURES, values, strict=True)}
 
-        figures = {"box_iou": lambda level, box: intersection_over_union(painted(level), box), "ink_in_box": share_inside}
-        return [
-            Mean(f"{'real_' * real}{name}", kept_to(figure, real), direction=None if real else "higher")
-            for name, figure in figures.items()
-            for real in (False, True)
-        ]
+        return [Joint(values, means, BOX_FIGURES)]
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """One row per text, with one noise: the example's own place and others, framed or marked."""
