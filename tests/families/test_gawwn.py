@@ -71,15 +71,19 @@ def changed(a: Tensor, b: Tensor) -> Tensor:
 
 def test_a_text_is_the_mean_of_its_words_vectors_without_the_padding() -> None:
     text = WordMean(6, 3)
-    found = text(torch.tensor([[2, 5, 0, 0], [0, 0, 0, 0], [3, 3, 5, 4]]))
+    even, longer = text(torch.tensor([[2, 5, 0, 0], [3, 3, 5, 4]])), text(torch.tensor([[2, 5, 0, 0, 0, 0]]))
     v = text.vectors.weight
-    assert torch.allclose(found[0], (v[2] + v[5]) / 2)
-    assert torch.allclose(found[2], (2 * v[3] + v[5] + v[4]) / 4)
+    assert torch.allclose(even[0], (v[2] + v[5]) / 2)
+    assert torch.allclose(even[1], (2 * v[3] + v[5] + v[4]) / 4)
+    assert torch.allclose(even[0], longer[0])
+    text.scores.weight.data.normal_()
+    found = text(torch.tensor([[2, 5, 0, 0], [0, 0, 0, 0], [3, 3, 5, 4]]))
+    weight = text.scores.weight[:, 0].exp()
+    assert torch.allclose(found[0], (weight[2] * v[2] + weight[5] * v[5]) / (weight[2] + weight[5]))
     assert not found[1].any(), "and not a division by zero"
-    longer = text(torch.tensor([[2, 5, 0, 0, 0, 0]]))
-    assert torch.allclose(longer[0], found[0])
     found.sum().backward()
     assert not v.grad[0].any(), "the padding learns nothing"
+    assert not text.scores.weight.grad[0].any()
 
 
 def test_both_players_see_text_and_place(model: GAWWN, batch: Batch) -> None:

@@ -39,10 +39,10 @@ class GAWWN(GivenParts):
     of the object and pastes it into the box, and the discriminator cuts the box out of the image. So neither can ignore the
     place, and the object does not depend on where it is.
 
-    A text is the mean of its words' vectors. Each player learns vectors of its own; in the paper an encoder of texts is trained
-    before. The discriminator sees an image, of data or a sample, beside the text and the place that belong to it. In the paper
-    data beside a wrong text are a third kind of example. Here the score is a product of the features of image and text, as in
-    `cgan`, and needs none.
+    A text is a weighted mean of its words' vectors. Each player learns vectors and weights of its own; in the paper an encoder
+    of texts is trained before. The discriminator sees an image, of data or a sample, beside the text and the place that belong
+    to it. In the paper data beside a wrong text are a third kind of example. Here the score is a product of the features of
+    image and text, as in `cgan`, and needs none.
 
     Samples have texts and places of the training data; `sample_given` takes any.
 

@@ -20,19 +20,24 @@ BUMP = 0.04  # standard deviation of a keypoint's bump, as a share of the image'
 
 
 class WordMean(nn.Module):
-    """t = Σ_l e(w_l) / L: the mean of the vectors of a text's L words, without the padding.
+    """t = Σ_l e^{s(w_l)} v(w_l) / Σ_l e^{s(w_l)}: the mean of the vectors of a text's words, without the padding.
+
+    v and s, a vector and a number for each word, are learned; at first s is 0. A word that says nothing loses its weight, so
+    that "a three" and "a picture of a three" become nearly the same.
 
     words  size of the vocabulary, in which 0 is the padding
     """
 
     def __init__(self, words: int, width: int) -> None:
         super().__init__()
-        self.vectors = nn.Embedding(words, width, padding_idx=0)
+        self.vectors, self.scores = nn.Embedding(words, width), nn.Embedding(words, 1)
+        nn.init.zeros_(self.scores.weight)
 
     def forward(self, caption: Tensor) -> Tensor:
-        """(N, width) of texts (N, L) int64."""
-        count = (caption != 0).sum(1, keepdim=True).clamp(min=1)
-        return self.vectors(caption).sum(1) / count
+        """(N, width) of texts (N, L) int64; zeros of a text without a word."""
+        word = (caption != 0)[..., None]
+        weights = (self.scores(caption) * word).exp() * word
+        return (weights * self.vectors(caption)).sum(1) / weights.sum(1).clamp(min=1e-6)
 
 
 class Place(NamedTuple):
@@ -78,7 +83,7 @@ def first_map(inputs: int, width: int, size: tuple[int, int]) -> nn.Sequential:
 class Generator(nn.Module):
     """x = G(z, w, b) of noise z, words w and a place b (Reed et al. 2016, section 4).
 
-    t = the mean of the words' vectors
+    t = the mean of the words' vectors (`WordMean`)
     global pathway   the smallest map from (z, t) and t replicated at b, doubled until the sides are half of the image's
     local pathway    of a box: a map of the object alone from (z, t), as large as the last of the global pathway, pasted into b;
                      of points: a vector from (z, t) for each point, at its bump
