@@ -13,7 +13,7 @@ from PIL import Image
 
 from nnlab.config.build import classes_of
 from nnlab.errors import BadInput
-from nnlab.model import Classifies, Reconstructs, Samples, can
+from nnlab.model import Classifies, Reconstructs, Samples, Varies, can
 from nnlab.training.trainer import Monitor
 
 
@@ -113,7 +113,7 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     trainer.model.pictures = lambda few, batches, generator: {"own": np.zeros((1, 1, 3), np.uint8)}
     names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction
     assert "own" in names, "a model's own pictures need no trainer"
-    able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples}
+    able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples, "variation": Varies}
     assert next(name for name, capability in able.items() if can(trainer.model, capability)) in names
 
 

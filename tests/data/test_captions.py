@@ -196,14 +196,15 @@ def test_what_lies_a_little_beyond_the_image_is_cut_off(own_folder: Path) -> Non
 def test_an_augmentation_that_moves_images_is_refused_for_a_model_that_needs_places(
     own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made("coco", 20, boxes=[[0, 0, 2, 2]])
+    made("coco", 20, boxes=[[0, 0, 2, 2]], points=[1, 1, 1])
     own = ["model=ae", "data=captions", "data.root=.", "data.folder=mine", "model.hidden=[4]"]
     built(*own, "augmentation=affine")
-    monkeypatch.setattr(AE, "needs", ("box",))
-    built(*own)
-    with pytest.raises(BadInput, match="augmentation: Affine moves images, but not the part 'box', where AE learns"):
-        built(*own, "augmentation=affine")
-    monkeypatch.setattr(AE, "needs", ("keypoints",))
+    for part in ("box", "keypoints"):
+        monkeypatch.setattr(AE, "needs", (part,))
+        built(*own)
+        with pytest.raises(BadInput, match=f"augmentation: Affine moves images, but not the part '{part}', where AE learns"):
+            built(*own, "augmentation=affine")
+    made("coco", 20)
     with pytest.raises(BadInput, match="AE needs the part 'keypoints', which mine lacks; data that have it: captions, scenes"):
         built(*own)
 

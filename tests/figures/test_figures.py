@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import expected_class_games as class_games
 import expected_classes as classes
 import expected_domains as domains
 import expected_energies as energies
@@ -71,10 +72,11 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "colours": ("pix2pix", ["data=npz", "noise=grayscale", "data.file=colours.npz", "model.channels=[4]"]),
     "colours without a game": ("unet", ["data=npz", "noise=grayscale", "data.file=colours.npz"]),
     "a judge of levels": ("lapgan", ["judge=auto"]),
+    "a judge of steps": ("gran", ["judge=auto"]),
+    "a judge of variations": ("dagan", ["judge=auto"]),
 }
 
 Computation = Callable[[Asked], float]
-GAN = ("aae", "bigan", "cgan", "dcgan", "gan", "gawwn", "infogan", "lapgan", "pix2pix", "sagan", "srgan", "vae_gan")
 VAE = ("beta_vae", "conv_vae", "cvae", "iwae", "vae")
 AE = ("ae", "conv_ae", "linear_ae", "pca", "srresnet", "stacked_ae", "unet")
 
@@ -114,6 +116,9 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(judged, "coarser_frechet coarser_class_agreement"),
     **domains.FIGURES,
     **domains.PAIRED,
+    **named(class_games, "class_accuracy reconstruction_error variation_variety variation_distance"),
+    **named(class_games, "variation_frechet variation_class_agreement"),
+    **{f"step_{t}_frechet": class_games.canvas_of(t) for t in (1, 2)},
     "n": lambda asked: len(asked.trainer.data.split(asked.split)),
     "checkpoint_step": lambda asked: asked.trainer.total_steps,
     "critic_examples": lambda asked: len(asked.part),
@@ -185,6 +190,29 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **of(("bernoulli_mixture",), bound=passes.bernoulli_bound),
     **of(("generative_classifier",), bound=passes.class_likelihood, log_likelihood=passes.class_likelihood),
     **of(("generative_classifier",), collapsed_components=passes.class_collapsed),
+    "class_accuracy": class_games.first_class_accuracy,
+    "reconstruction_error": class_games.first_reconstruction_error,
+    **of(
+        ("bagan",),
+        discriminator_loss=class_games.balancing_loss,
+        generator_loss=class_games.balancing_generator_loss,
+        real_accuracy=class_games.first_real_accuracy,
+        fake_accuracy=class_games.first_fake_accuracy,
+        diversity=class_games.balancing_diversity,
+        discriminator_gradient=class_games.balancing_discriminator_gradient,
+        generator_gradient=class_games.balancing_generator_gradient,
+        autoencoder_gradient=class_games.autoencoder_gradient,
+    ),
+    **of(
+        ("dagan",),
+        discriminator_loss=class_games.pair_loss,
+        generator_loss=class_games.pair_generator_loss,
+        real_accuracy=class_games.pair_real_accuracy,
+        fake_accuracy=class_games.pair_fake_accuracy,
+        diversity=class_games.pair_diversity,
+        discriminator_gradient=class_games.pair_discriminator_gradient,
+        generator_gradient=class_games.pair_generator_gradient,
+    ),
     **of(("aae",), reconstruction=rounds.code_error),
     **of(("vae_gan",), kl=rounds.code_kl),
 }
