@@ -195,15 +195,15 @@ def test_samples_are_of_texts_and_boxes_that_belong_together() -> None:
 
 
 def test_the_box_is_kept_to_after_a_short_training() -> None:
-    quick = ["optimizer.lr=2e-3", "trainer.ema_decay=0.95", "trainer.batch_size=48"]
+    quick = ["optimizer.lr=2e-3", "trainer.ema_decay=0.95", "trainer.batch_size=32", "data.size=20", "data.sizes=[6,14]"]
     experiment = built(*SHORT, *SCENES, "model.channels=[16,32]", *quick)
     experiment.initialize()
-    begin = experiment.trainer.evaluate("test")
-    experiment.trainer.train(0, 220, lambda: False)
-    after = experiment.trainer.evaluate("test")
+    begin = experiment.trainer.evaluate("validation")
+    experiment.trainer.train(0, 160, lambda: False)
+    after = experiment.trainer.evaluate("validation")
     assert begin["box_iou"] < 0.3
-    assert after["box_iou"] > 0.75
-    assert after["ink_in_box"] > 0.95
+    assert after["box_iou"] > 0.6
+    assert after["ink_in_box"] > 0.85
     assert after["real_box_iou"] == begin["real_box_iou"] > 0.98
     assert after["real_ink_in_box"] == pytest.approx(1)
 
@@ -217,7 +217,7 @@ def test_figures_are_those_of_samples_beside_data() -> None:
     with torch.no_grad():
         (metric,) = model.metrics()
         metric.update(batch, seeded())
-        made, figures = model.sample_given(batch, seeded()), metric.results()
+        made, figures = model.sample_given({"caption": caption[:, 0], "box": box}, seeded()), metric.results()
     expected = intersection_over_union(painted(ink(made, model.spec)), box).mean().item()
     assert figures["box_iou"] == pytest.approx(expected, abs=1e-6)
     assert figures["real_box_iou"] > 0.98

@@ -124,8 +124,8 @@ class GAWWN(GivenParts):
             return []
 
         def values(batch: Batch, generator: torch.Generator) -> tuple[Tensor, ...]:
-            box = batch["box"]
-            levels = [ink(x, self.spec) for x in (self.sample_given(batch, generator), batch.target)]
+            box, made = batch["box"], self.sample_given({name: batch[name] for name in self.conditions}, generator)
+            levels = [ink(x, self.spec) for x in (made, batch.target)]
             return *(iou(painted(level), box) for level in levels), *(share_inside(level, box) for level in levels)
 
         def means(*values: Tensor) -> dict[str, float]:
