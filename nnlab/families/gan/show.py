@@ -36,6 +36,7 @@ def attention_picture(images: Tensor, maps: Tensor, spec: DataSpec) -> np.ndarra
 TILE = 96  # least side of a tile with a place in it, so that its frame is thin
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.5, 0.5))  # where an object stands in its room: x, y
 SCALES = (1.0, 1.0, 0.7, 0.7, 1.3)  # of its size there
+MARGIN = 0.15  # share of a side that stays free around points, which an object reaches beyond
 
 
 def moved(places: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -44,12 +45,14 @@ def moved(places: Tensor, shape: tuple[int, ...]) -> Tensor:
     The others have other places and sizes: the four corners and the middle. Missing points stay missing.
     """
     side = torch.tensor(shape[:-3:-1], dtype=places.dtype, device=places.device)  # width and height
+    margin = side * (0 if places.ndim == 2 else MARGIN)
     start, end = bounds_of(places)
     shown = [places]
     for corner, scale in zip(CORNERS, SCALES, strict=True):
-        factor = torch.minimum((side / (end - start).clamp(min=1)).amin(1, keepdim=True), torch.full_like(start[:, :1], scale))
-        room = side - (end - start) * factor
-        first = room * torch.tensor(corner, dtype=places.dtype, device=places.device)
+        most = ((side - 2 * margin) / (end - start).clamp(min=1)).amin(1, keepdim=True)
+        factor = most.clamp(max=scale)
+        room = side - 2 * margin - (end - start) * factor
+        first = margin + room * torch.tensor(corner, dtype=places.dtype, device=places.device)
         if places.ndim == 2:
             shown.append(torch.cat([first, (end - start) * factor], 1))
         else:
