@@ -41,6 +41,7 @@ SMALL = {
 NEEDED = {  # overrides that give the examples a part that a model needs
     "input": ["noise=edges"],
     "b": ["data=domains", "+data@data.a=digits", "+data@data.b=digits"],
+    "caption": ["data=scenes", "data@data.of=digits", "data.size=24"],
 }
 QUIET = ["trainer.show_every=never", "trainer.precision=float32"]
 

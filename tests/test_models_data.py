@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import QUIET, built, config_of, legal, model_node, needs, small, train, trainer_class, uses_noise
+from PIL import Image
 
 from nnlab.config.build import classes_of
 from nnlab.errors import BadInput
@@ -64,12 +67,31 @@ def own_images(shape: tuple[int, ...]) -> list[str]:
 def on_own(model: str, own: list[str]) -> list[str]:
     """The overrides of a small model and of a file; of two domains both are the file."""
     sized = small(model, *own)
+    (file,) = [override.removeprefix("data.file=") for override in own if override.startswith("data.file=")]
+    if "caption" in needs(model):
+        x = np.load(file)["x_train"]
+        captioned = own if x.ndim == 2 else captioned_files(x)
+        return [*(part for part in sized if "data" not in part), *captioned]
     if "b" not in needs(model):
         return [*sized, *own]
-    (file,) = [override.removeprefix("data.file=") for override in own if override.startswith("data.file=")]
     sides = [part for side in "ab" for part in (f"+data@data.{side}=npz", f"data.{side}.file={file}")]
     sides += [f"data.{side}.test=0.2" for side in "ab"]
     return [*(part for part in sized if "data" not in part), "data=domains", "data.root=.", *sides]
+
+
+def captioned_files(x: np.ndarray) -> list[str]:
+    """The overrides for a folder of these images, each with two captions, a box and two keypoints."""
+    folder, (height, width) = Path("captioned"), x.shape[1:3]
+    folder.mkdir(exist_ok=True)
+    entries = []
+    for i, image in enumerate(x):
+        Image.fromarray(image).save(folder / f"{i:02d}.png")
+        box, points = [1, 2, width - 2, height - 3], [1, 2, 2, width - 1, height - 1, 2]
+        entries += [{"image_id": i, "caption": f"a picture of {name}"} for name in ("this", "that")]
+        entries += [{"image_id": i, "bbox": box, "keypoints": points}]
+    images = [{"id": i, "file_name": f"{i:02d}.png"} for i in range(len(x))]
+    (folder / "annotations.json").write_text(json.dumps({"images": images, "annotations": entries}))
+    return ["data=captions", "data.root=.", f"data.folder={folder}", "data.test=0.2"]
 
 
 def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
@@ -114,8 +136,8 @@ def table_is_learned_or_refused(model: str, noise: str) -> None:
         "channels": "convolutions need images, but the data are a table",
         "pseudo_count": "within [0, 1], but own is a table",
     }
-    if needs(model):  # images of other images
-        assert refused("needs images", "images of images", "is a table", by=table)
+    if needs(model):  # images of other images, or of captions
+        assert refused("needs images", "images of images", "is a table", "needs the part 'caption'", by=table)
         return
     node = config_of(f"model={model}")["model"]  # a prior that is a number is one of bits, not of a generator's noise
     refusal = next((text for key, text in refusals.items() if key in node and node[key] != "gaussian"), None)

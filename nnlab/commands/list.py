@@ -149,7 +149,7 @@ def accepted(node: dict[str, Any]) -> tuple[type, set[str]]:
     cls, taken = target(node["_target_"], "model"), set()
     for kind, spec in specs().items():
         try:
-            build({**node, **earlier(node, spec)}, Model, with_parts(spec, cls.needs), place="model")
+            build({**node, **earlier(node, spec)}, Model, with_parts(spec, (*cls.needs, *cls.places)), place="model")
         except BadInput:
             continue
         taken.add(kind)
@@ -157,8 +157,15 @@ def accepted(node: dict[str, Any]) -> tuple[type, set[str]]:
 
 
 def with_parts(spec: DataSpec, names: tuple[str, ...]) -> DataSpec:
-    """The data with these parts, each like the target; an input image has half of its sides."""
-    parts = dict.fromkeys(names, spec.target)
+    """The data with these parts, each like the target if it is no text and no place; an input image has half of its sides."""
+    from nnlab.data.spec import Part
+
+    own = {
+        "caption": Part("text", (4,), ("", "<unknown>", "red")),
+        "box": Part("box", (4,)),
+        "keypoints": Part("points", (2, 2)),
+    }
+    parts = {name: own.get(name, spec.target) for name in names}
     if "input" in parts and spec.kind == "image":
         channels, *sides = spec.shape
         parts["input"] = replace(spec.target, shape=(channels, *(side // 2 for side in sides)))

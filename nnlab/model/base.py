@@ -29,6 +29,8 @@ class Model(nn.Module):
     """The trainer, as "module:class"; a family's base class sets it. It is text, since models do not import trainers."""
     needs: ClassVar[tuple[str, ...]] = ()
     """The parts of an example that it needs besides the target: "caption"; "input" if it must be another than the target."""
+    places: ClassVar[tuple[str, ...]] = ()
+    """Parts that say where something is in an image, such as `box`: of these its config chooses the one that it needs."""
     resizes: ClassVar[bool] = False
     """Whether its input may differ from its target in shape. Then a noise may make the input of the target."""
     views: ClassVar[int] = 1

@@ -3,6 +3,7 @@
 mlp.mlp_encoder           fully connected networks
 conv.conv_encoder         convolutional networks
 unet.UNetBackbone         a U-Net
+boxes.paste, boxes.crop   a map put into a box of an image, and what lies in a box
 attention.SelfAttention   attention over the places of an image
 causal.CausalTransformer  an autoregressive model of sequences
 codebook.Codebook         vector quantisation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from expected_classes import mutual_information, rand_index
@@ -43,6 +45,50 @@ def real_accuracy(asked: Asked) -> float:
 def fake_accuracy(asked: Asked) -> float:
     r, f = answers(asked)
     return float((f < threshold(asked, r, f)).mean())
+
+
+def boxes(asked: Asked) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each example the gray levels, 0 … 255, of a sample for its text and box, its own, and which pixels the box has."""
+    model = asked.model
+    for batch, generator in asked.walk():
+        z = torch.randn((len(batch), model.latent_dim), generator=generator)
+        with torch.no_grad():
+            made = model.averaged["generator"](z, batch["caption"], batch["box"])
+        for fake, real, (left, top, width, height) in zip(made, batch.target, batch["box"].int().tolist(), strict=True):
+            inside = np.zeros(real.shape[1:], bool)
+            inside[top : top + height, left : left + width] = True
+            yield f64(fake).max(0) * 255, f64(real).max(0) * 255, inside
+
+
+def overlap(gray: np.ndarray, inside: np.ndarray) -> float:
+    """Of the pixels of the box and of those of the smallest box around the ink."""
+    around = np.zeros_like(inside)
+    rows, columns = np.nonzero(gray >= 32)
+    if len(rows):
+        around[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+    return np.logical_and(around, inside).sum() / np.logical_or(around, inside).sum()
+
+
+def share_inside(gray: np.ndarray, inside: np.ndarray) -> float:
+    """Of all ink, by its gray levels."""
+    level = np.where(gray >= 32, gray, 0)
+    return level[inside].sum() / max(level.sum(), 1e-9)
+
+
+def box_iou(asked: Asked) -> float:
+    return float(np.mean([overlap(fake, inside) for fake, _, inside in boxes(asked)]))
+
+
+def real_box_iou(asked: Asked) -> float:
+    return float(np.mean([overlap(real, inside) for _, real, inside in boxes(asked)]))
+
+
+def ink_in_box(asked: Asked) -> float:
+    return float(np.mean([share_inside(fake, inside) for fake, _, inside in boxes(asked)]))
+
+
+def real_ink_in_box(asked: Asked) -> float:
+    return float(np.mean([share_inside(real, inside) for _, real, inside in boxes(asked)]))
 
 
 def codes(asked: Asked) -> np.ndarray:

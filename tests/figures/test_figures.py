@@ -108,6 +108,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     "energy": energies.memory_energy,
     **named(games, "real_score fake_score real_accuracy fake_accuracy"),
     **named(games, "code_mean code_deviation code_correlation"),
+    **named(games, "box_iou real_box_iou ink_in_box real_ink_in_box"),
     **named(judged, "frechet_distance kernel_distance precision recall mode_coverage"),
     **named(judged, "min_class_share class_divergence conditional_accuracy worst_conditional_accuracy"),
     **named(judged, "class_agreement judge_accuracy input_class_agreement srresnet_class_agreement"),
