@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -63,6 +63,17 @@ class SamplesClasses(Protocol):
 
     def sample_class(self, label: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A new example (*shape) of each of the classes (n,) int64: (n, *shape)."""
+
+
+@runtime_checkable
+class SamplesGiven(Protocol):
+    """draw examples of a text"""
+
+    conditions: tuple[str, ...]
+    """The parts of an example that it is given: ("caption",), ("caption", "box"), …"""
+
+    def sample_given(self, parts: Mapping[str, Tensor], generator: torch.Generator | None = None) -> Tensor:
+        """A new example (n, *shape) for each of the parts by name, (n, …) each, as a batch has them."""
 
 
 @runtime_checkable
