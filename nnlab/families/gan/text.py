@@ -98,7 +98,7 @@ def same_texts(caption: Tensor) -> Tensor:
 
 
 def another_text(caption: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """For each of the texts (N, L) the place of another one, drawn of those that differ, (N,); and whether there is one, (N,)."""
+    """For each of texts (N, L) the place of another one, drawn of those that differ, (N,); and whether there is one, (N,)."""
     other = ~same_texts(caption)
     u = torch.rand(other.shape, device=caption.device, generator=generator)
     return torch.where(other, u, -1.0).argmax(1), other.any(1)
