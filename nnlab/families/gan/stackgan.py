@@ -80,6 +80,7 @@ class StackGAN(GivenParts):
     condition_dim      length of c
     augment_condition  False: c = μ(φ(t)), and there is no KL divergence
     kl          its weight, per nat
+    hidden      units of G_1 before its smallest map, which bring together what and where; 0, as in the paper: none
     channels    of the layers of ψ and of the last stage's D; each halves the image. Stage I has one less, G_1 in reverse
     blocks      residual blocks of G_2
     normalization, spectral_norm   of D, as in `dcgan`
@@ -102,6 +103,7 @@ class StackGAN(GivenParts):
         condition_dim: Width = 64,
         augment_condition: bool = True,
         kl: Annotated[float, AtLeast(0)] = 0.02,
+        hidden: Annotated[int, AtLeast(0)] = 512,
         channels: Channels = "auto",
         blocks: Annotated[int, AtLeast(0)] = 2,
         normalization: Normalization = "none",
@@ -112,7 +114,7 @@ class StackGAN(GivenParts):
         self.specs = [replace(spec, shape=(spec.shape[0], *size)) for size in sizes]
         of_level = [widths[: len(widths) - 1] or widths, widths][-levels:]
         generators: list[nn.Module] = [
-            FirstGenerator(self.specs[0], latent_dim, text_dim, condition_dim, of_level[0], augment_condition)
+            FirstGenerator(self.specs[0], latent_dim, text_dim, condition_dim, hidden, of_level[0], augment_condition)
         ]
         if levels > 1:
             generators.append(SecondGenerator(self.specs, text_dim, condition_dim, widths[0], blocks, augment_condition))
@@ -326,14 +328,14 @@ class Condition(nn.Module):
 
 
 class FirstGenerator(nn.Module):
-    """G_1: of z and c, side by side, a small image; the generator of `dcgan`."""
+    """G_1: of z and c, side by side, a small image; the generator of `dcgan`, after a hidden layer."""
 
     def __init__(
-        self, spec: DataSpec, latent_dim: int, text_dim: int, length: int, channels: list[int], augments: bool
+        self, spec: DataSpec, latent_dim: int, text_dim: int, length: int, hidden: int, channels: list[int], augments: bool
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.network = conv_generator(spec, latent_dim + length, channels)
+        self.network = conv_generator(spec, latent_dim + length, channels, hidden=hidden or None)
         self.condition = Condition(text_dim, length, augments)
 
     def forward(self, phi: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
