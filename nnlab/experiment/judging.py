@@ -148,8 +148,11 @@ def completed(folder: RunFolder) -> bool:
 def augmentation(data: Data) -> list[str]:
     """How the training images of a dataset's judge are augmented, as arguments of `nnlab train`.
 
-    Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame.
+    Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame. Where the
+    data say at which place something is, its place and size are a part of what is judged, and nothing is moved.
     """
+    if any(part.kind in ("box", "points") for part in data.spec.parts.values()):
+        return []
     shift = min(data.spec.shape[1:]) // PART if data.spec.kind == "image" and len(data.train) < FEW else 0
     return ["augmentation=affine", f"augmentation.shift={shift}", *DEFORMED] if shift else []
 
