@@ -7,7 +7,17 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_look, add_model, check_picture, check_place, make_parser, positive, reals, seed, write_picture
+from nnlab.commands.arguments import (
+    add_look,
+    add_model,
+    check_picture,
+    check_place,
+    make_parser,
+    positive,
+    reals,
+    seed,
+    write_picture,
+)
 from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import replacing

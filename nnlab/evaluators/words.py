@@ -96,16 +96,18 @@ class WordJudges(Panel):
         class_as_asked, colour_as_asked, size_as_asked, place_as_asked  share of the images made for captions in which the
                     judges read the class, colour, size or place that the caption says; higher is better
         all_as_asked  share of these images of which they read all of it as the caption says
-        class_as_asked_seen, colour_as_asked_seen, size_as_asked_seen, place_as_asked_seen, all_as_asked_seen  of the captions
-                    of pairs of classes that are in the training data
-        class_as_asked_unseen, colour_as_asked_unseen, size_as_asked_unseen, place_as_asked_unseen, all_as_asked_unseen  of the
-                    captions of the other pairs
-        judge_class_accuracy, judge_colour_accuracy, judge_size_accuracy, judge_place_accuracy, judge_all_accuracy  share of the
-                    images of data that they read right: the most to hope for
-        judge_class_accuracy_seen, judge_colour_accuracy_seen, judge_size_accuracy_seen, judge_place_accuracy_seen,
-        judge_all_accuracy_seen  of the images of pairs that are in the training data
-        judge_class_accuracy_unseen, judge_colour_accuracy_unseen, judge_size_accuracy_unseen, judge_place_accuracy_unseen,
-        judge_all_accuracy_unseen  of the images of the other pairs
+        class_as_asked_seen, colour_as_asked_seen, size_as_asked_seen, place_as_asked_seen, all_as_asked_seen
+                    of the captions of pairs of classes that are in the training data
+        class_as_asked_unseen, colour_as_asked_unseen, size_as_asked_unseen, place_as_asked_unseen, all_as_asked_unseen
+                    of the captions of the other pairs
+        judge_class_accuracy, judge_colour_accuracy, judge_size_accuracy, judge_place_accuracy, judge_all_accuracy
+                    share of the images of data that they read right: the most to hope for
+        judge_class_accuracy_seen, judge_colour_accuracy_seen, judge_size_accuracy_seen, judge_place_accuracy_seen
+                    of the images of pairs that are in the training data
+        judge_class_accuracy_unseen, judge_colour_accuracy_unseen, judge_size_accuracy_unseen, judge_place_accuracy_unseen
+                    of the images of the other pairs
+        judge_all_accuracy_seen, judge_all_accuracy_unseen  of all that is said, of the images of pairs that are in the training
+                    data, and of the others
         """
         if not can(model, SamplesGiven):
             return {}

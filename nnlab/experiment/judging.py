@@ -148,8 +148,8 @@ def completed(folder: RunFolder) -> bool:
 def augmentation(data: Data) -> list[str]:
     """How the training images of a dataset's judge are augmented, as arguments of `nnlab train`.
 
-    Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame. Where the
-    data say at which place something is, its place and size are a part of what is judged, and nothing is moved.
+    Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame. If
+    the data say where something is, its place and size are a part of what is judged, and nothing is moved.
     """
     if any(part.kind in ("box", "points") for part in data.spec.parts.values()):
         return []

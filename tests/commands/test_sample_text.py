@@ -148,7 +148,8 @@ def boxed(nnlab, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NNLAB_PLUGINS", "boxing")
 
     def train(*more: str) -> None:
-        status, _, error = nnlab("train", "-cd", "conf", "model=boxed", *SCENES, "trainer.steps=1", "trainer.show_every=never", *more)
+        short = ["trainer.steps=1", "trainer.show_every=never"]
+        status, _, error = nnlab("train", "-cd", "conf", "model=boxed", *SCENES, *short, *more)
         assert status == 0, error
 
     yield train
@@ -172,10 +173,11 @@ def test_a_box_is_where_it_was_asked(nnlab, boxed) -> None:
     status, _, error = nnlab("sample", "last", "--text", RED, "--box", "4,2,10,7", "-n", "2", "-o", "asked.png")
     assert (status, error) == (0, "")
     assert lit(2) == [[(4, 2, 10, 7)] * 2]
-    assert nnlab("sample", "last", "--text", RED, "--box", "4,2,10,7", "--box", "0,0,20,1", "-n", "2", "-o", "asked.png")[0] == 0
+    two = ["--box", "4,2,10,7", "--box", "0,0,20,1"]
+    assert nnlab("sample", "last", "--text", RED, *two, "-n", "2", "-o", "asked.png")[0] == 0
     assert lit(2) == [[(4, 2, 10, 7)] * 2, [(0, 0, 20, 1)] * 2], "a row for each"
     both = ["--text", RED, "--text", FIVE]
-    assert nnlab("sample", "last", *both, "--box", "4,2,10,7", "--box", "0,0,20,1", "-n", "1", "-o", "asked.png")[0] == 0
+    assert nnlab("sample", "last", *both, *two, "-n", "1", "-o", "asked.png")[0] == 0
     assert lit(1) == [[(4, 2, 10, 7)], [(0, 0, 20, 1)]], "to each its own"
     assert nnlab("sample", "last", *both, "--box", "4,2,10,7", "-n", "1", "-o", "asked.png")[0] == 0
     assert lit(1) == [[(4, 2, 10, 7)]] * 2

@@ -84,7 +84,8 @@ def read(asked: Asked, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
     nets = [judge.model.eval() for judge in asked.trainer.judge.judges.values()]
     with torch.no_grad():
         features = [net.features(x) for net in nets]
-        return f64(torch.cat(features, 1)), np.stack([net.decide(f).argmax(1) for net, f in zip(nets, features, strict=True)], 1)
+        said = [net.decide(part).argmax(1) for net, part in zip(nets, features, strict=True)]
+        return f64(torch.cat(features, 1)), np.stack(said, 1)
 
 
 def told(asked: Asked) -> np.ndarray:
