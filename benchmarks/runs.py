@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.measure import NNLAB, ROOT, table
 from nnlab.config.composition import compose_config, to_dict
+from nnlab.config.constraints import is_none
 from nnlab.runs.folder import RunFolder
 
 
@@ -67,6 +68,7 @@ def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
 def bearing(config: dict) -> dict:
     """What of a config bears on the figures."""
     trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
-    data = {key: value for key, value in config["data"].items() if key != "root"}
+    # a key that is absent, or false, is no other than one that an older run does not have
+    data = {key: value for key, value in config["data"].items() if key != "root" and not is_none(value) and value is not False}
     parts = {part: config[part] for part in ("model", "noise", "augmentation", "optimizer", "seed")}
     return {**parts, "trainer": trainer, "data": data, "judged": config["judge"] != "none"}  # 10 and 10.0 are the same

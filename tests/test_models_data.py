@@ -10,7 +10,7 @@ from conftest import QUIET, built, config_of, legal, model_node, needs, small, t
 
 from nnlab.config.build import classes_of
 from nnlab.errors import BadInput
-from nnlab.model import Classifies, Reconstructs, Samples, can
+from nnlab.model import Classifies, Reconstructs, Samples, Varies, can
 from nnlab.training.trainer import Monitor
 
 
@@ -97,7 +97,7 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     trainer.model.pictures = lambda few, batches, generator: {"own": np.zeros((1, 1, 3), np.uint8)}
     names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction
     assert "own" in names, "a model's own pictures need no trainer"
-    able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples}
+    able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples, "variation": Varies}
     assert next(name for name, capability in able.items() if can(trainer.model, capability)) in names
 
 

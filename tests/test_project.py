@@ -37,10 +37,13 @@ RUN = {  # what a run folder becomes in a config
     **{key: config_of("model=ae").get(key, {}) for key in ("spec", "model", "data")},
 }
 MADE = {"ae", "vae", "conv_vae", "cvae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
-MADE |= {"transfer", "sweeps", "rbm", "pix2pix", "cyclegan", "srgan"}
+MADE |= {"transfer", "sweeps", "rbm", "pix2pix", "cyclegan", "srgan", "bagan", "dagan"}
 SMALLER = {  # overrides of models that would take long even for sixty images
     "model=pix2pix": ["model.channels=[4,8]", "model.width=4"],
     "model=cyclegan": ["model.channels=[4,8]", "model.blocks=1", "model.width=4"],
+    "model=dagan": ["data.limit=900", "model.channels=[4,8]"],  # two images of a letter are rare among sixty
+    "model=bagan": ["model.channels=[4,8]"],
+    "data.imbalance={7:0.01}": ["data.imbalance={7:0.5}"],  # of eight
     "model=srgan": ["model.width=4", "model.blocks=1", "model.discriminator_width=4"],
 }
 
@@ -58,10 +61,12 @@ def datasets(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (raw / f"{part}-images-idx3-ubyte").write_bytes(head + rng.bytes(n * 784))
             (raw / f"{part}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, n]) + bytes(i % 10 for i in range(n)))
     pairs = ("facades/input", "facades/target")
-    for folder in (root / name for name in ("faces", "photos", "horses", "zebras", *pairs, "../my_images")):
+    for folder in (root / name for name in ("faces", "photos", "horses", "zebras", "birds", *pairs, "../my_images")):
         folder.mkdir(parents=True)
         for i in range(20):
             Image.fromarray(rng.integers(0, 256, (30, 20, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    for i in range(20):
+        (root / "birds" / f"{i}.txt").write_text("A red bird.\nA bird with a long tail.\n")
     np.savez(root / "mine.npz", x_train=rng.random((60, 5)))
     (root / "mine.csv").write_text("width,height,species\n" + "".join(f"{i},{-i},{'ab'[i % 2]}\n" for i in range(60)))
     monkeypatch.setenv("NNLAB_DATA", str(root))

@@ -1,4 +1,4 @@
-"""nnlab perturb: new examples near an image, from codes near its code."""
+"""nnlab perturb: new examples near an image, from codes near its code, or from the image and noise."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def main(argv: list[str]) -> int:
     parser = make_parser(
         "perturb",
         "New examples near image X: decoded codes e(X) + e′, where e′ is drawn from s · N(0, σ²), and σ is the "
-        "standard deviation of each coordinate over the codes of the training split. With a larger s they differ more from X.",
+        "standard deviation of each coordinate over the codes of the training split. With a larger s they differ more from X. "
+        "A model that makes another example of the class of an image makes it from X and noise drawn from s · N(0, I).",
         "perturb last --index 3",
         "perturb last --index 42 --scale 0.5 -n 30 --seed 7 -o shoes.png",
         "perturb last --index 42 --split train --scale 0.1,0.5,1",
@@ -56,26 +57,37 @@ def main(argv: list[str]) -> int:
 
     import torch
 
-    from nnlab.commands.capability import require_image
+    from nnlab.commands.capability import require, require_image
     from nnlab.commands.run_access import batches_of, load_capable, select_examples
     from nnlab.latent.codes import moments, vary
-    from nnlab.model import Decodes, Encodes
+    from nnlab.model import Decodes, Encodes, Varies, can
     from nnlab.plotting.latent import variation_picture
 
-    run = load_capable(args, "perturb", Encodes, Decodes)
+    run = load_capable(args, "perturb")
+    own = can(run.model, Varies)
+    for capability in () if own else (Encodes, Decodes):
+        require(run.model, capability, "perturb")
     require_image(run.model, "perturb")
     data = run.data
     given = select_examples(run, args.split, [args.index], "--index")
     generator = torch.Generator(run.device).manual_seed(args.seed)
     scales = torch.tensor(args.scale, device=run.device)
     with torch.inference_mode():
-        code = run.model.encode(given.input)
-        _, std = moments(run.model, batches_of(run, data.train, data.train.spread(MEASURED)))
-        noise = torch.randn((args.n, len(std)), device=run.device, generator=generator)
-        output = run.model.decode(code)[0]
-        varied = vary(run.model, code[0], std, scales, noise)
+        if own:
+            noise = torch.randn((args.n, run.model.latent_dim), device=run.device, generator=generator)
+            moved = scales[:, None, None] * noise
+            x = given.input.expand(len(scales) * args.n, *given.input.shape[1:])
+            varied = run.model.vary(x, moved.flatten(0, 1)).unflatten(0, moved.shape[:2])
+            output = run.model.vary(given.input, torch.zeros_like(noise[:1]))[0]
+        else:
+            code = run.model.encode(given.input)
+            _, std = moments(run.model, batches_of(run, data.train, data.train.spread(MEASURED)))
+            noise = torch.randn((args.n, len(std)), device=run.device, generator=generator)
+            moved = scales[:, None, None] * std * noise
+            output = run.model.decode(code)[0]
+            varied = vary(run.model, code[0], std, scales, noise)
         picture = variation_picture(run.model, given, output, varied, args.scale)
-        figures = measured(run, data, args, given, output, varied, scales[:, None, None] * std * noise)
+        figures = measured(run, data, args, given, output, varied, moved)
     return write_picture(picture, args, run, "variation", figures)
 
 
@@ -95,7 +107,7 @@ def check(args: Namespace) -> None:
 def measured(run: LoadedRun, data: Data, args: Namespace, given: Batch, output: Tensor, varied: Tensor, moved: Tensor) -> dict:
     """What was asked, and how far each scale leads: in the codes, and in the pixels from the output without e′.
 
-    moved  (k, n, d) e′
+    moved  (k, n, d) e′, or the noise of a model that varies images itself
 
     With a judge of the run's own, and a label, also the share of the variations that are still seen as the image's class.
     """

@@ -15,6 +15,7 @@ VERBS = {
     "walk": "an animation of a walk through the latent space",
     "perturb": "new examples near an image, from codes near its code",
     "attribute": "give images an attribute: add the difference of two mean codes",
+    "augment": "generated examples with their classes in a file, for a training set",
     "compress": "images as codes in a small file",
     "decompress": "the images from a file of codes",
     "embed": "the codes of a split or of your own images, for TensorBoard's projector and as pictures",

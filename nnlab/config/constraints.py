@@ -69,6 +69,18 @@ class Between:
         return f"between {self.low} and {self.high}"
 
 
+@dataclass(frozen=True)
+class Share:
+    """Numbers above 0, up to 1."""
+
+    def allows(self, value: float) -> bool:
+        """Whether 0 < value ≤ 1."""
+        return 0 < value <= 1
+
+    def __str__(self) -> str:
+        return "above 0 and at most 1"
+
+
 JUDGES = ("auto", "inception")  # values of judge besides an earlier run
 SEED = Between(0, 2**32 - 1)  # the range of seeds of every generator
 
@@ -111,6 +123,9 @@ def describe(annotation: Any) -> str:
         item = describe(get_args(annotation)[0])
         plural = item.replace("a whole number", "whole numbers").replace("a number", "numbers").replace("a text", "texts")
         return f"a list of {plural}"
+    if origin is dict:
+        key, item = map(describe, get_args(annotation))
+        return "{" + f"{key}: {item}, …" + "}"
     if origin is tuple:
         return "[" + ", ".join(describe(item) for item in get_args(annotation)) + "]"
     return NAMES.get(annotation) or getattr(annotation, "config_hint", getattr(annotation, "__name__", str(annotation)))
@@ -133,6 +148,9 @@ def fits(annotation: Any, value: Any) -> bool:
     if origin is tuple:
         kinds = get_args(annotation)
         return isinstance(value, list | tuple) and len(value) == len(kinds) and all(map(fits, kinds, value))
+    if origin is dict:
+        key, item = get_args(annotation)
+        return isinstance(value, Mapping) and all(fits(key, k) and fits(item, v) for k, v in value.items())
     if annotation in (type(None), None):
         return is_none(value)
     if annotation is bool:

@@ -280,8 +280,7 @@ def same_number(examples: list[Example], what: str) -> int:
     odd = [example.path for example, n in zip(examples, counts, strict=True) if n != usual]
     if odd:
         raise BadInput(
-            f"data.folder: most images have {usual} {what}, but these have another number: {listed(odd)}; "
-            f"give each image {usual}"
+            f"data.folder: images of another number of {what} than the others, {usual}: {listed(odd)}; give each so many"
         )
     return usual
 

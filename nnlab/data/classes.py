@@ -1,9 +1,9 @@
-"""`data.classes`: the rows of the classes to learn from, and their new labels."""
+"""`data.classes`: the rows of the classes to learn from, and their new labels; `data.imbalance`: a part of some classes."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Arrays, Split
 from nnlab.errors import BadInput
+
+CUT_SEED = 0xC07  # makes another seed from the seed of the splits
 
 
 class Chosen(NamedTuple):
@@ -50,6 +52,39 @@ def choose(arrays: Arrays, class_keys: list[int | str] | None, name: str) -> Cho
     renumbered = replace(arrays, y_train=number[arrays.y_train], y_test=number[arrays.y_test], classes=names)
     held_out_classes = tuple(arrays.classes[i] for i in others)
     return Chosen(renumbered, train[of_train], test[of_test], test[~of_test], held_out_classes)
+
+
+def cut(rows: Tensor, arrays: Arrays, shares: Mapping[int | str, float], name: str, seed: int) -> Tensor:
+    """The training rows (n,) with only a share of those of some classes, drawn by a seed, in the order of the file.
+
+    shares  by number or name of a class, 0 … 1
+    Raises BadInput if a class is unknown, or if its share is not even one example.
+    """
+    kept = torch.ones(len(rows), dtype=torch.bool)
+    if arrays.y_train is None:
+        raise BadInput(f"data.imbalance: {name} has no labels to choose by; leave it out")
+    labels = arrays.y_train[rows]
+    numbers = class_indices(list(shares), arrays.classes, name, "data.imbalance")
+    for number, share in zip(numbers, shares.values(), strict=True):
+        own = (labels == number).nonzero().flatten()
+        some = round(share * len(own))
+        if not some:
+            raise BadInput(
+                f"data.imbalance: {share:g} of the {len(own):,} examples of '{arrays.classes[number]}' is none; give more"
+            )
+        generator = torch.Generator().manual_seed(seed ^ CUT_SEED)
+        kept[own[torch.randperm(len(own), generator=generator)[some:]]] = False
+    return rows[kept]
+
+
+def repeated(rows: Tensor, arrays: Arrays, name: str) -> Tensor:
+    """The training rows (m,) in which each class has as many as the largest: those of the others several times, in order."""
+    if arrays.y_train is None:
+        raise BadInput(f"data.oversample: {name} has no labels, so no class is rare; leave it out")
+    labels = arrays.y_train[rows]
+    most = int(torch.bincount(labels).max())
+    groups = [rows[labels == c] for c in labels.unique()]
+    return torch.cat([group.repeat(-(-most // len(group)))[:most] for group in groups]).sort().values
 
 
 def class_indices(class_keys: Sequence[int | str], classes: tuple[str, ...], name: str, place: str) -> list[int]:

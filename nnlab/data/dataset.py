@@ -13,8 +13,9 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from nnlab.config import constraints
 from nnlab.config.constraints import SEED, AtLeast, Between, NonEmpty
-from nnlab.data.classes import choose
+from nnlab.data.classes import choose, cut, repeated
 from nnlab.data.identity import digest, splits_digest
 from nnlab.data.source import FileArray, Mapped, Resident, Source, extremes
 from nnlab.data.spec import DataSpec
@@ -34,6 +35,10 @@ class Dataset(ABC):
     train_size  trains on only this many of the training split, the same number per class if possible, chosen by `seed`
     seed        of the splits
     classes     numbers or names of the classes to learn from, in this order; the others are in no split
+    imbalance   by number or name of a class, the share of its training examples that are kept, chosen by `seed`; the test set
+                stays as it is
+    oversample  repeat the training examples of the rarer classes until all classes have as many as the largest
+    extra       a file of further examples for the training split alone (`data/extra.py`)
     """
 
     downloads: ClassVar[bool] = False  # whether missing files are downloaded into `folder`
@@ -49,12 +54,16 @@ class Dataset(ABC):
         train_size: Annotated[int, AtLeast(2)] | None = None,
         seed: Annotated[int, SEED] = 0,
         classes: Annotated[list[int | str], NonEmpty()] | None = None,
+        imbalance: dict[int | str, Annotated[float, constraints.Share()]] | None = None,
+        oversample: bool = False,
+        extra: str | None = None,
     ) -> None:
         self.root = Path(root)
         self.validation = validation
         self.limit, self.train_size = limit, train_size
         self.seed = seed
-        self.chosen = classes
+        self.chosen, self.imbalance, self.oversample = classes, imbalance, oversample
+        self.extra = self.root / extra if extra else None
         self.remarks: list[str] = []
 
     def remark(self, *sentences: str) -> None:
@@ -93,9 +102,14 @@ class Dataset(ABC):
         loaded = self.load()
         selected = choose(loaded, self.chosen, self.name)
         generator = torch.Generator().manual_seed(self.seed)
-        train, validation = self._split_rows(selected.train, generator)
+        learned_from = selected.train
+        if self.imbalance:
+            learned_from = cut(selected.train, selected.arrays, self.imbalance, self.name, self.seed)
+        train, validation = self._split_rows(learned_from, generator)
         share = len(validation) / (len(train) + len(validation))
         train = train if self.train_size is None else self._subset(train, selected.arrays.y_train, generator)
+        if self.oversample:
+            train = repeated(train, selected.arrays, self.name)
         test, others = self._some(selected.test, generator), self._some(selected.held_out, generator)
 
         arrays = self.prepare(selected.arrays, train)

@@ -44,7 +44,9 @@ def keypoints(x: Tensor) -> Tensor:
     spread = (((xx - yy) / 2) ** 2 + xy**2).sqrt()
     deviation = ((xx + yy) / 2 + spread).clamp(min=0).sqrt()  # √ of the larger eigenvalue of the covariance
     angle = torch.atan2(2 * xy, xx - yy) / 2  # within ±90°
-    axis = torch.stack([angle.cos(), angle.sin()], 1) * torch.where(angle >= 0, -1.0, 1.0)[:, None]  # upwards: y grows downwards
+    axis = (
+        torch.stack([angle.cos(), angle.sin()], 1) * torch.where(angle >= 0, -1.0, 1.0)[:, None]
+    )  # upwards: y grows downwards
     way = axis * (3**0.5 * deviation)[:, None]
     points = torch.stack([centre, centre + way, centre - way], 1)
     points = points.clamp(min=0).minimum(torch.tensor([width, height], dtype=points.dtype, device=x.device))

@@ -17,7 +17,8 @@ from nnlab.evaluators.judge import Judge
 from nnlab.evaluators.panel import PanelReferences
 from nnlab.model import Classifies, can
 
-SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed")  # keys of a dataset that leave its examples what they are
+SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed", "imbalance", "oversample", "extra")
+"""Keys of a dataset that leave what it holds as it is: they say which of it is in a split."""
 
 
 def identity(data: Mapping) -> dict:

@@ -9,20 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.feed import BatchBuilder, eval_batch_size
-from nnlab.data.spec import DataSpec
+from nnlab.data.spec import Batch, DataSpec
 from nnlab.data.split import Split
 from nnlab.metrics.frechet import Moments, frechet_distance
 from nnlab.metrics.mmd import kernel_distance
-from nnlab.metrics.mode_coverage import class_agreement, class_divergence, class_shares, mode_coverage
+from nnlab.metrics.mode_coverage import class_agreement, class_divergence, class_recalls, class_shares, mode_coverage
 from nnlab.metrics.precision_recall import precision_recall
-from nnlab.model import Classifies, Model, Reconstructs, Samples, SamplesClasses, can
+from nnlab.model import Classifies, Model, Reconstructs, Samples, SamplesClasses, SamplesInSteps, Varies, can
 
 FEWEST = 10  # examples of a split without which nothing is said of samples
 VALIDATION_SAMPLES = 2000  # examples that are looked at in the course of a run; at its end all of the test split
 PAIRS = 2000  # examples whose features are compared pair by pair; means and covariances take all
 
 LOWER = frozenset({"frechet_distance", "kernel_distance", "class_divergence", "reconstruction_frechet"})
-HIGHER = frozenset({"precision", "recall", "mode_coverage", "min_class_share", "conditional_accuracy", "class_agreement"})
+HIGHER = frozenset({"precision", "recall", "mode_coverage", "min_class_share", "class_agreement"})
+HIGHER |= {"conditional_accuracy", "worst_conditional_accuracy"}
 
 
 @dataclass
@@ -88,27 +89,35 @@ class Judge:
         """Take in batches (N, *shape)."""
         seen = FeatureStatistics(every)
         for x in batches:
-            features = self.model.features(self.adapt(x))
-            if not features.isfinite().all():
-                seen.finite = False
+            if not self.look(x, seen):
                 break
-            seen.keep(features)
-            if can(self.model, Classifies):
-                seen.probabilities.append(self.model.decide(features))
         return seen
+
+    def look(self, x: Tensor, seen: FeatureStatistics) -> bool:
+        """Take in a batch (N, *shape); False if its features are not finite."""
+        features = self.model.features(self.adapt(x))
+        if not features.isfinite().all():
+            seen.finite = False
+            return False
+        seen.keep(features)
+        if can(self.model, Classifies):
+            seen.probabilities.append(self.model.decide(features))
+        return True
 
     def figures(self, model: Model, feed: BatchBuilder, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
         """How a model's samples and reconstructions compare with these rows of a split, as many samples as rows."""
         figures = {}
         if can(model, Samples) and len(rows) >= FEWEST:
             figures |= self.of_samples(model, feed, rows, generator)
-        if can(model, Reconstructs):
-            figures |= self.of_reconstructions(model, feed, rows, generator)
+            figures |= self.of_steps(model, feed, rows, generator) if can(model, SamplesInSteps) else {}
+        if can(model, Reconstructs) or can(model, Varies):
+            figures |= self.of_outputs(model, feed, rows, generator)
         return figures
 
     def headline(self, model: Model) -> list[str]:
         """The names of the figures that stand in the rows of a run's epochs: the distance of what this model makes."""
-        return ["frechet_distance"] if can(model, Samples) else ["reconstruction_frechet"] if can(model, Reconstructs) else []
+        known = {"frechet_distance": Samples, "reconstruction_frechet": Reconstructs, "variation_frechet": Varies}
+        return [name for name, capability in known.items() if can(model, capability)][:1]
 
     def real(self, split: Split, rows: Tensor) -> FeatureStatistics:
         """The examples themselves, looked at once, with a generator of its own: the samples' numbers do not depend on when."""
@@ -134,6 +143,7 @@ class Judge:
         mode_coverage       how many of the classes the samples hold: at least a tenth as often as the data do
         min_class_share   share of the samples that are of the class which they hold least of
         conditional_accuracy  share of the samples that the judge takes for the class that was asked for
+        worst_conditional_accuracy  the same share among the samples of one class, for the class where it is smallest
         class_divergence    KL divergence, nats, of the samples' classes from the data's; lower is better
         """
         n, size = len(rows), eval_batch_size(feed.split)
@@ -150,15 +160,29 @@ class Judge:
             figures["min_class_share"] = class_shares(said)[shares > 0].min().item()
             if labels is not None:
                 figures["conditional_accuracy"] = class_agreement(said, labels)
+                figures["worst_conditional_accuracy"] = class_recalls(said, labels).min().item()
             if (shares > 0).all():  # a split so small that it lacks a class has no finite one
                 figures["class_divergence"] = class_divergence(said, shares)
         return figures
 
-    def of_reconstructions(
-        self, model: Reconstructs, feed: BatchBuilder, rows: Tensor, generator: torch.Generator
-    ) -> dict[str, float]:
+    def of_steps(self, model: SamplesInSteps, feed: BatchBuilder, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
+        """How far samples are from these rows of a split before their last step: NAME_frechet of each step by its name."""
+        real, size = self.real(feed.split, rows), eval_batch_size(feed.split)
+        seen: dict[str, FeatureStatistics] = {}
+        for start in range(0, len(rows), size):
+            states = model.sample_steps(min(size, len(rows) - start), generator)
+            for name, x in list(states.items())[:-1]:
+                known = seen.setdefault(name, FeatureStatistics(-(-len(rows) // PAIRS)))
+                known.finite = known.finite and self.look(x, known)
+        return {
+            f"{name}_frechet": frechet_distance(real.moments, known.moments) if known.finite else float("nan")
+            for name, known in seen.items()
+        }
+
+    def of_outputs(self, model: Model, feed: BatchBuilder, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
         """How reconstructions, or the outputs for the inputs of pairs, compare with the clean examples: all of them together,
-        and whether each is seen as its class. The same of the model's rivals (`Model.rivals`), with their names before it.
+        and whether each is seen as its class. The same of variations, one of each example, and of the model's rivals
+        (`Model.rivals`), with their names before it.
 
         Figures:
         reconstruction_frechet  Fréchet distance of the judge's features of the reconstructions and of the clean examples; lower
@@ -169,7 +193,7 @@ class Judge:
                                enlarges them (bicubic)
         input_class_agreement  as class_agreement, of the inputs of pairs
         """
-        outputs = {"": lambda batch: model.reconstruct(batch.input), **model.rivals()}
+        outputs = {**outputs_of(model, generator), **model.rivals()}
         every = -(-len(rows) // PAIRS)
         parts = {
             name: self.extract((made(batch) for batch in feed.sequential(generator, rows)), every)
@@ -198,6 +222,21 @@ def distances(real: FeatureStatistics, fake: FeatureStatistics) -> dict[str, flo
         "kernel_distance": kernel_distance(real.pairs(), fake.pairs()),
         **precision_recall(real.pairs(), fake.pairs()),
     }
+
+
+def outputs_of(model: Model, generator: torch.Generator) -> dict[str, Callable[[Batch], Tensor]]:
+    """What a model makes of a batch, by the name before its figures."""
+    outputs: dict[str, Callable[[Batch], Tensor]] = {}
+    if can(model, Reconstructs):
+        outputs[""] = lambda batch: model.reconstruct(batch.input)
+    if can(model, Varies):
+
+        def varied(batch: Batch) -> Tensor:
+            x = batch.input
+            return model.vary(x, torch.randn((len(x), model.latent_dim), device=x.device, generator=generator))
+
+        outputs["variation"] = varied
+    return outputs
 
 
 def samples(model: Samples, n: int, size: int, generator: torch.Generator, labels: Tensor | None = None) -> Iterator[Tensor]:

@@ -15,6 +15,7 @@ from nnlab.checkpoints import checkpoint
 from nnlab.checkpoints.reference import resolve_references
 from nnlab.config.build import build, target
 from nnlab.data.dataset import Dataset, own_root
+from nnlab.data.extra import open_data
 from nnlab.data.identity import as_trained
 from nnlab.data.noise.base import Noise
 from nnlab.data.spec import DataSpec
@@ -72,7 +73,7 @@ class LoadedRun:
 
     @cached_property
     def _opened(self) -> tuple[Data, list[str]]:
-        data = build(self.config["data"], Dataset, place="data").open(self.device)
+        data = open_data(build(self.config["data"], Dataset, place="data"), self.device)
         return as_trained(data, DataSpec.from_state(self.state["spec"]), self.data_changed)
 
     @cached_property

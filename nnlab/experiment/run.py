@@ -14,6 +14,7 @@ from nnlab.checkpoints.checkpoint import save_judge
 from nnlab.config.build import build, target
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.dataset import Dataset
+from nnlab.data.extra import open_data
 from nnlab.data.identity import as_trained
 from nnlab.data.noise.base import Noise
 from nnlab.data.spec import DataSpec
@@ -88,7 +89,7 @@ def build_experiment(
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_flush_denormal(True)  # Adam's running means of silent weights fade into denormals, which CPUs add slowly
-    data, differs = build(config["data"], Dataset, place="data").open(device), []
+    data, differs = open_data(build(config["data"], Dataset, place="data"), device), []
     if known:
         data, differs = as_trained(data, known, data_changed)
     judge = build_judge(config["judge"], data.spec, config["data"], device)
@@ -260,7 +261,7 @@ def hyper_parameters(config: Mapping, choices: Mapping[str, str]) -> dict[str, f
         for key, value in node.items():
             if isinstance(value, Mapping) and "fingerprint" in value:  # an earlier run
                 flat[place + key] = value["run"]
-            elif isinstance(value, Mapping):
+            elif isinstance(value, Mapping) and "_target_" in value:
                 walk(value, f"{place}{key}.")
             elif key not in NON_RESULT_KEYS and not key.endswith("_every"):
                 flat[place + key] = value if isinstance(value, bool | int | float | str) else str(value)

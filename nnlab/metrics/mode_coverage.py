@@ -71,3 +71,19 @@ def class_agreement(probabilities: Tensor, labels: Tensor) -> float:
     if labels.shape != predicted.shape:
         raise ValueError(f"labels: expected ({len(predicted)},), one per example, got {tuple(labels.shape)}")
     return (predicted == labels.to(predicted.device)).sum().item() / len(predicted)
+
+
+def class_recalls(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """(K,) float64 of each of the K classes that occur among labels (N,), in order: the share of its examples whose most
+    probable class of (N, C) is theirs.
+
+    Raises ValueError unless there is one label per example.
+    """
+    predicted = class_scores(probabilities).argmax(1)
+    if labels.shape != predicted.shape:
+        raise ValueError(f"labels: expected ({len(predicted)},), one per example, got {tuple(labels.shape)}")
+    labels = labels.to(predicted.device)
+    counts = torch.bincount(labels)
+    right = torch.bincount(labels[predicted == labels], minlength=len(counts))
+    present = counts > 0
+    return to_float64(right)[present] / counts[present]

@@ -38,7 +38,9 @@ class Model(nn.Module):
     world: World = ALONE
     """The processes that share a batch; in training `world.mean` turns each process's mean into that of the batch."""
     examples_per_class: int | None = None
-    """K, if a training batch must hold K examples of each of its classes; None: any examples."""
+    """K, if a training batch must hold K examples of each of its classes, side by side; None: any examples."""
+    classes_repeat: bool = False
+    """Whether a class may come several times in such a batch."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()

@@ -58,6 +58,14 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class SamplesInSteps(Protocol):
+    """draw new examples step by step"""
+
+    def sample_steps(self, n: int, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """The states (n, *shape) of new examples by the name of the step, in order; the last are the examples of `sample`."""
+
+
+@runtime_checkable
 class SamplesClasses(Protocol):
     """draw examples of a class"""
 
@@ -74,6 +82,16 @@ class SamplesGiven(Protocol):
 
     def sample_given(self, parts: Mapping[str, Tensor], generator: torch.Generator | None = None) -> Tensor:
         """A new example (n, *shape) for each of the parts by name, (n, …) each, as a batch has them."""
+
+
+@runtime_checkable
+class Varies(Protocol):
+    """make another example of the class of an image"""
+
+    latent_dim: int
+
+    def vary(self, x: Tensor, z: Tensor) -> Tensor:
+        """Examples (N, *shape) of the classes of examples x (N, *shape), by noises z (N, latent_dim), N(0, I)."""
 
 
 @runtime_checkable

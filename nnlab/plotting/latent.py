@@ -9,7 +9,7 @@ from torch import Tensor
 from nnlab.data.spec import Batch
 from nnlab.latent.interpolation import Path, between, interpolate
 from nnlab.latent.traversal import axes, manifold, traverse
-from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses
+from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses, Varies
 from nnlab.plotting.charts import kl_chart
 from nnlab.plotting.images import BACKGROUND, GAP, directions, grid, input_pixels, sheet, titled, to_pixels
 
@@ -173,6 +173,13 @@ def variation_picture(model: Model, example: Batch, output: Tensor, varied: Tens
     """
     made = sheet(to_pixels(varied, model.spec), [f"s = {scale:g}" for scale in scales], [""] * varied.shape[1])
     return beside(shown(model, example, output, len(scales)), made)
+
+
+def variations_picture(model: Varies, x: Tensor, z: Tensor) -> np.ndarray:
+    """One row per image x (n, *shape): the image, and its variations, those of a column by the same noise z (k, latent_dim)."""
+    made = model.vary(x.repeat_interleave(len(z), 0), z.repeat(len(x), 1)).unflatten(0, (len(x), len(z)))
+    names = [f"z{i + 1}" for i in range(len(z))]
+    return beside(sheet(to_pixels(x[:, None], model.spec), None, ["data"]), sheet(to_pixels(made, model.spec), None, names))
 
 
 def attribute_picture(model: Model, images: Tensor, shifted: Tensor, strengths: list[float], names: list[str]) -> np.ndarray:

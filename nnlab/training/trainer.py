@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.base import Noise
-from nnlab.data.sampler import ClassSampler, Sampler
+from nnlab.data.sampler import ClassSampler, GroupSampler, Sampler
 from nnlab.data.spec import Batch
 from nnlab.data.split import Data, Split
 from nnlab.evaluators import judge
@@ -158,7 +158,8 @@ class Trainer(ABC):
     def make_sampler(self) -> Sampler:
         """Which examples are in a training batch: P classes of K examples if the model asks for it, else a permutation."""
         if self.model.examples_per_class:
-            return ClassSampler(self.data.train, self.batch_size, self.seed, self.model.examples_per_class, self.world)
+            kind = GroupSampler if self.model.classes_repeat else ClassSampler
+            return kind(self.data.train, self.batch_size, self.seed, self.model.examples_per_class, self.world)
         return Sampler(self.data.train, self.batch_size, self.seed, drop_last=self.drop_last, world=self.world)
 
     # -- learning -------------------------------------------------------------------------------------------------

@@ -130,3 +130,22 @@ def test_what_is_no_number_or_left_out_is_a_matter_of_usage(nnlab, typed):
     status, _, error = nnlab("perturb", "last", *typed)
     assert status == 2
     assert error.startswith("nnlab: ")
+
+
+def test_a_model_that_varies_images_itself_is_given_the_image_and_noise_of_each_scale(trained, vary):
+    trained(model="dagan")
+    shown, figures = vary("--index", "3", "--scale", "0.5,2", "-n", "4", "--seed", "5")
+    run = open_run("last")
+    x = run.data.test.values(run.data.test.rows[3:4])
+    noise = torch.randn((4, 4), generator=torch.Generator().manual_seed(5))
+    with torch.inference_mode():
+        still = run.model.vary(x, torch.zeros(1, 4))
+        for row, scale in enumerate((0.5, 2.0)):
+            varied = run.model.vary(x.expand(4, -1, -1, -1), scale * noise)
+            assert figures["scales"][row]["mse"] == pytest.approx((varied - still).square().mean().item(), rel=1e-4)
+            assert figures["scales"][row]["code_distance"] == pytest.approx(scale * noise.norm(dim=1).mean().item(), rel=1e-5)
+            assert any(np.array_equal(enlarged(varied[0]), shown[y : y + TILE, x0 : x0 + TILE]) for y, x0 in places(shown))
+
+
+def places(picture: np.ndarray) -> list[tuple[int, int]]:
+    return [(y, x) for y in range(picture.shape[0] - TILE + 1) for x in range(picture.shape[1] - TILE + 1)]

@@ -197,10 +197,10 @@ def test_a_model_that_cannot_take_another_shape_is_told_who_can(nnlab, own_folde
 
 
 def test_a_part_that_the_data_lack_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(AE, "needs", ("caption",))
-    with pytest.raises(BadInput, match="AE needs the part 'caption', which Digits lacks; no dataset of nnlab has it"):
+    monkeypatch.setattr(AE, "needs", ("depth",))
+    with pytest.raises(BadInput, match="AE needs the part 'depth', which Digits lacks; no dataset of nnlab has it"):
         built("model=ae", "data=digits")
-    monkeypatch.setattr("nnlab.data.datasets.mnist.MNIST.parts", ("caption",))
+    monkeypatch.setattr("nnlab.data.datasets.mnist.MNIST.parts", ("depth",))
     with pytest.raises(BadInput, match="data that have it: mnist"):
         built("model=ae", "data=digits")
 

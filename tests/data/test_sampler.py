@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nnlab.data.sampler import ClassSampler, Sampler, hash_seed
+from nnlab.data.sampler import ClassSampler, GroupSampler, Sampler, hash_seed
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 
@@ -79,3 +79,27 @@ def test_hash_seed_changes_half_the_bits_from_one_number_to_the_next() -> None:
     changed = [(hash_seed(0, i) ^ hash_seed(0, i + 1)).bit_count() for i in range(1000)]
     assert abs(sum(changed) / 1000 - 63 / 2) < 1
     assert (hash_seed(0, 1) ^ hash_seed(1, 0)).bit_count() > 15
+
+
+def test_a_batch_of_groups_holds_pairs_of_a_class_side_by_side_and_each_example_once_per_epoch() -> None:
+    split = Split.of(torch.zeros(91, 1), torch.arange(91) % 9)
+    batches = GroupSampler(split, 12, seed=3, each=2)
+    epochs = []
+    for epoch in range(2):
+        rows = torch.cat([batches.rows(0, epoch * batches.steps_per_epoch + step) for step in range(batches.steps_per_epoch)])
+        labels = split.labels(rows)
+        assert torch.equal(labels[0::2], labels[1::2])
+        assert len(rows.unique()) == len(rows) == batches.images_per_epoch
+        epochs.append(rows)
+    assert not torch.equal(*epochs)
+    again = GroupSampler(split, 12, seed=3, each=2)
+    assert torch.equal(again.rows(0, 3), batches.rows(0, 3))
+    small = GroupSampler(split, 200, seed=3, each=2)
+    assert (small.steps_per_epoch, len(small.rows(0, 0)), small.length(0)) == (1, 90, 90)
+
+
+def test_groups_need_a_class_with_enough_examples() -> None:
+    with pytest.raises(BadInput, match="learns from 2 examples of a class together, but no class has so many"):
+        GroupSampler(Split.of(torch.zeros(3, 1), torch.arange(3)), 4, 0, 2)
+    with pytest.raises(BadInput, match="5 is no multiple of 2"):
+        GroupSampler(SPLIT, 5, 0, 2)

@@ -104,6 +104,14 @@ def test_the_colour_of_an_object_is_the_one_of_its_part(setting: str) -> None:
         assert torch.equal(own.long(), (level * tint + 127) // 255), "gray times colour, rounded"
 
 
+def test_colours_are_told_apart_at_any_brightness() -> None:
+    pure = torch.nn.functional.normalize(torch.tensor(list(PALETTE.values())).double(), dim=1)
+    alike = pure @ pure.T - torch.eye(len(pure)) * 2
+    assert len(PALETTE) >= 8
+    assert alike.max() < 0.95, "18 degrees between yellow and orange are the least"
+    assert {max(colour) for colour in PALETTE.values()} == {255}
+
+
 def test_gray_scenes_have_one_channel_and_no_word_for_what_does_not_vary() -> None:
     arrays, data = scenes("gray")
     assert arrays.x_train.shape[1:] == (1, 24, 24)

@@ -29,6 +29,14 @@ def accuracy(asked: Asked) -> float:
     return float(metrics.accuracy_score(asked.part.labels, probabilities(asked).argmax(1)))
 
 
+def balanced_accuracy(asked: Asked) -> float:
+    return float(metrics.balanced_accuracy_score(asked.part.labels, probabilities(asked).argmax(1)))
+
+
+def worst_class_accuracy(asked: Asked) -> float:
+    return float(metrics.recall_score(asked.part.labels, probabilities(asked).argmax(1), average=None).min())
+
+
 def calibration_error(asked: Asked) -> float:
     p, right = probabilities(asked).max(1), probabilities(asked).argmax(1) == asked.part.labels
     error = 0.0

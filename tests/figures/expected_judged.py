@@ -89,6 +89,11 @@ def conditional_accuracy(asked: Asked) -> float:
     return float((judged(asked)["fake_classes"].argmax(1) == asked.part.labels).mean())
 
 
+def worst_conditional_accuracy(asked: Asked) -> float:
+    said = judged(asked)["fake_classes"].argmax(1)
+    return float(metrics.recall_score(asked.part.labels, said, average=None, labels=np.unique(asked.part.labels)).min())
+
+
 def of_images(asked: Asked, x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The judge's features of images, and the classes that it sees."""
     judge = asked.trainer.judge

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import expected_class_games as class_games
 import expected_classes as classes
 import expected_domains as domains
 import expected_energies as energies
@@ -73,10 +74,11 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "colours without a game": ("unet", ["data=npz", "noise=grayscale", "data.file=colours.npz"]),
     "a judge of levels": ("lapgan", ["judge=auto"]),
     "judges of words": ("stackgan", ["judge=auto", "data.objects=2", "data.sizes=[5,8]", "data.held_out=0.2"]),
+    "a judge of steps": ("gran", ["judge=auto"]),
+    "a judge of variations": ("dagan", ["judge=auto"]),
 }
 
 Computation = Callable[[Asked], float]
-GAN = ("aae", "bigan", "cgan", "dcgan", "gan", "infogan", "lapgan", "pix2pix", "sagan", "srgan", "stackgan", "vae_gan")
 VAE = ("beta_vae", "conv_vae", "cvae", "iwae", "vae")
 AE = ("ae", "conv_ae", "linear_ae", "pca", "srresnet", "stacked_ae", "unet")
 
@@ -98,7 +100,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(outputs, "pca_mse principal_angle penalty jacobian"),
     "contraction": outputs.contraction,
     "reconstruction": outputs.squared_error,
-    **named(classes, "accuracy calibration_error logistic_accuracy"),
+    **named(classes, "accuracy balanced_accuracy worst_class_accuracy calibration_error logistic_accuracy"),
     **named(classes, "nmi ari silhouette inertia within_cluster_distance between_center_distance volume_saved aic bic"),
     **named(classes, "quantization_error topographic_error distortion"),
     **named(variational, "kl negative_elbo aggregate_mean aggregate_std aggregate_kl active_units"),
@@ -109,7 +111,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(games, "real_score fake_score real_accuracy fake_accuracy"),
     **named(games, "code_mean code_deviation code_correlation"),
     **named(judged, "frechet_distance kernel_distance precision recall mode_coverage"),
-    **named(judged, "min_class_share class_divergence conditional_accuracy"),
+    **named(judged, "min_class_share class_divergence conditional_accuracy worst_conditional_accuracy"),
     **named(judged, "class_agreement judge_accuracy input_class_agreement srresnet_class_agreement"),
     **named(judged, "reconstruction_frechet input_frechet srresnet_frechet"),
     **named(judged, "coarser_frechet coarser_class_agreement"),
@@ -119,6 +121,9 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **of(("stackgan",), frechet_distance=words.frechet_distance, kernel_distance=words.kernel_distance),
     **of(("stackgan",), precision=words.precision, recall=words.recall),
     **domains.PAIRED,
+    **named(class_games, "class_accuracy reconstruction_error variation_variety variation_distance"),
+    **named(class_games, "variation_frechet variation_class_agreement"),
+    **{f"step_{t}_frechet": class_games.canvas_of(t) for t in (1, 2)},
     "n": lambda asked: len(asked.trainer.data.split(asked.split)),
     "checkpoint_step": lambda asked: asked.trainer.total_steps,
     "critic_examples": lambda asked: len(asked.part),
@@ -193,6 +198,29 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **of(("bernoulli_mixture",), bound=passes.bernoulli_bound),
     **of(("generative_classifier",), bound=passes.class_likelihood, log_likelihood=passes.class_likelihood),
     **of(("generative_classifier",), collapsed_components=passes.class_collapsed),
+    "class_accuracy": class_games.first_class_accuracy,
+    "reconstruction_error": class_games.first_reconstruction_error,
+    **of(
+        ("bagan",),
+        discriminator_loss=class_games.balancing_loss,
+        generator_loss=class_games.balancing_generator_loss,
+        real_accuracy=class_games.first_real_accuracy,
+        fake_accuracy=class_games.first_fake_accuracy,
+        diversity=class_games.balancing_diversity,
+        discriminator_gradient=class_games.balancing_discriminator_gradient,
+        generator_gradient=class_games.balancing_generator_gradient,
+        autoencoder_gradient=class_games.autoencoder_gradient,
+    ),
+    **of(
+        ("dagan",),
+        discriminator_loss=class_games.pair_loss,
+        generator_loss=class_games.pair_generator_loss,
+        real_accuracy=class_games.pair_real_accuracy,
+        fake_accuracy=class_games.pair_fake_accuracy,
+        diversity=class_games.pair_diversity,
+        discriminator_gradient=class_games.pair_discriminator_gradient,
+        generator_gradient=class_games.pair_generator_gradient,
+    ),
     **of(("aae",), reconstruction=rounds.code_error),
     **of(("vae_gan",), kl=rounds.code_kl),
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.metrics import recall_score
 
-from nnlab.metrics.mode_coverage import class_agreement, class_divergence, class_shares, mode_coverage
+from nnlab.metrics.mode_coverage import class_agreement, class_divergence, class_recalls, class_shares, mode_coverage
 
 
 def of_classes(counts: list[int]) -> torch.Tensor:
@@ -106,3 +108,13 @@ def test_a_least_share_outside_0_and_1_is_refused(least):
 def test_what_is_no_reference_is_refused(reference):
     with pytest.raises(ValueError, match="reference: expected"):
         class_divergence(of_classes([2, 2]), torch.tensor(reference))
+
+
+def test_the_recall_of_each_class_is_of_its_own_examples() -> None:
+    """As scikit-learn counts it; a class without examples has none."""
+    draw = np.random.default_rng(0)
+    scores, labels = torch.from_numpy(draw.random((200, 5))), torch.from_numpy(draw.choice([0, 1, 3, 4], 200))
+    found = class_recalls(scores / scores.sum(1, keepdim=True), labels)
+    assert np.allclose(found, recall_score(labels, scores.argmax(1), average=None, labels=[0, 1, 3, 4]))
+    with pytest.raises(ValueError, match=r"labels: expected \(200,\)"):
+        class_recalls(scores, labels[:7])

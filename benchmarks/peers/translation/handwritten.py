@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +30,20 @@ MODELS = {
 MODELS["cyclegan"] += ["model.channels=[16,32,64]", "model.blocks=3", "model.width=32"]
 
 
-def built(name: str) -> Experiment:
-    """A model of images that were drawn at random, at the start of its last stage."""
+def built(name: str, settings: Sequence[str]) -> Experiment:
+    """A model of images that were drawn at random, of ten classes, at the start of its last stage."""
     folder = Path(tempfile.mkdtemp())
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (IMAGES + 64, 28, 28), dtype=np.uint8)
     label = np.arange(len(images)) % 10
     np.savez(folder / "own.npz", x_train=images[:IMAGES], y_train=label[:IMAGES], x_test=images[IMAGES:], y_test=label[IMAGES:])
     own = ["data=npz", f"data.root={folder}", "data.file=own.npz", f"device={DEVICE.type}"]
-    if "model.content=RUN" in MODELS[name]:
+    if "model.content=RUN" in settings:
         experiment = build_experiment(to_dict(compose_config(["model=cnn", "model.channels=[16,32]", *own, "trainer.steps=2"])))
         run = RunFolder(folder / "classifier")
         run.path.mkdir()
         run_experiment(experiment, run, Console(quiet=True))
-    typed = [text.replace("RUN", f"{folder / 'classifier'}").replace("FILE", "own.npz") for text in MODELS[name]]
+    typed = [text.replace("RUN", f"{folder / 'classifier'}").replace("FILE", "own.npz") for text in settings]
     common = [*own[:2], *own[3:]] if name == "cyclegan" else own
     common = [*common, "data.validation=0", f"trainer.batch_size={BATCH}", "trainer.precision=float32", "trainer.epochs=1000"]
     config, problems = resolve_references(to_dict(compose_config([f"model={name}", *common, *typed])))
@@ -164,7 +164,7 @@ def lapgan(e: Experiment) -> Callable[[Tensor], Tensor]:
 def loop(name: str) -> Callable[[], float]:
     """STEPS updates of all players; gives the generators' mean loss."""
     torch.manual_seed(0)
-    experiment = built(name)
+    experiment = built(name, MODELS[name])
     images = experiment.data.train.target.x
     step = {"pix2pix": pix2pix, "srgan": srgan, "cyclegan": cyclegan, "lapgan": lapgan}[name](experiment)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks.peers.translation.handwritten import MODELS, STEPS, built
 
 
-def loop(name: str) -> Callable[[], float]:
+def loop(name: str, settings: Sequence[str]) -> Callable[[], float]:
     """STEPS updates of all players; gives the mean of a term."""
-    trainer, step = built(name).trainer, 0
+    trainer, step = built(name, settings).trainer, 0
 
     def some() -> float:
         nonlocal step
@@ -23,4 +23,4 @@ def loop(name: str) -> Callable[[], float]:
 
 
 def prepare() -> dict[str, Callable[[], float]]:
-    return {name: loop(name) for name in MODELS}
+    return {name: loop(name, settings) for name, settings in MODELS.items()}

@@ -71,7 +71,7 @@ class Scenes(Captioned):
     its training images, test scenes of its test images. All is drawn once, by a fixed seed. Objects do not overlap.
     Parts, with D objects and C classes of `of`:
 
-    caption    texts of at least five sentences (four without places) for each scene; all say the truth
+    caption    five sentences about each scene, four without places; all are true
     box        (4,), of several objects (D, 4): the bounds of the pixels of each that are not black
     keypoints  (3·D, 2): for each object the centre of its ink and the ends of its principal axis (`ink.keypoints`)
     class_1, colour_1, size_1, place_1, class_2, …   what the captions say, as labels; without those that have one value alone

@@ -8,6 +8,7 @@ from torch import Tensor
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import classification
 from nnlab.metrics.calibration import expected_calibration_error
+from nnlab.metrics.mode_coverage import class_recalls
 from nnlab.nn.world import ALONE
 from nnlab.plotting.charts import confusion_chart
 from nnlab.training.trainer import Trainer, TrainerContext
@@ -19,12 +20,14 @@ class Deciding(Trainer):
     Figures:
     loss               cross-entropy −log p(class|x), nats per example; lower is better
     accuracy           share of the examples whose most likely class is the right one; higher is better
+    balanced_accuracy  mean over the classes of the share of their examples that are classified right; higher is better
+    worst_class_accuracy  the smallest of these shares; higher is better
     calibration_error  expected calibration error with 15 bins, 0 … 1 (Guo et al. 2017): |confidence − accuracy|;
                        lower is better
     """
 
     lower = frozenset({"loss", "calibration_error"})
-    higher = frozenset({"accuracy"})
+    higher = frozenset({"accuracy", "balanced_accuracy", "worst_class_accuracy"})
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
@@ -42,7 +45,10 @@ class Deciding(Trainer):
     def evaluate_split(self, split: str) -> dict[str, float]:
         logits, labels = self.outputs(split, shared=True)
         means = {name: values.double().mean().item() for name, values in classification(logits, labels).items()}
-        return {**means, "calibration_error": expected_calibration_error(logits.softmax(1), labels)}
+        probabilities = logits.softmax(1)
+        recalls = class_recalls(probabilities, labels)
+        of_classes = {"balanced_accuracy": recalls.mean().item(), "worst_class_accuracy": recalls.min().item()}
+        return {**means, **of_classes, "calibration_error": expected_calibration_error(probabilities, labels)}
 
     @property
     def seen(self) -> str:

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.networks import normalizes
-from nnlab.families.gan.objectives import Objective
+from nnlab.families.gan.objectives import OBJECTIVES, Objective
 from nnlab.model import Model, Step, Turn
 from nnlab.nn.ema import ExponentialMovingAverage
 
+REGULARIZERS = ("gradient_penalty", "label_smoothing", "instance_noise")
 Objects = tuple[Tensor, ...]  # the discriminator's input for N examples: (N, *shape) images, and e.g. codes or labels
 
 
@@ -88,11 +89,15 @@ class Adversarial(Model):
 
     parts    the names of the averaged networks; `averaged` holds the averages
     critics  the names of the players that are discriminators
+    objectives    the names of the objectives that it can have
+    regularizers  the options of trainer.discriminator that act on its discriminators
     """
 
     trainer = "nnlab.families.gan.trainer:GameTrainer"
     parts: ClassVar[tuple[str, ...]] = ("generator",)
     critics: tuple[str, ...] = ("discriminator",)
+    objectives: ClassVar[tuple[str, ...]] = tuple(OBJECTIVES)
+    regularizers: ClassVar[tuple[str, ...]] = REGULARIZERS
 
     def __init__(self, spec: DataSpec, **parts: nn.Module) -> None:
         super().__init__(spec)
@@ -164,3 +169,8 @@ class Adversarial(Model):
     @property
     def size(self) -> int:
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+
+def spread(x: Tensor) -> Tensor:
+    """Σ_j Var x_j over a batch (N, …): half the mean squared distance between two of its examples."""
+    return x.flatten(1).var(0, correction=0).sum()

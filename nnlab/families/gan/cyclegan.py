@@ -71,6 +71,7 @@ class CycleGAN(Adversarial):
     needs: ClassVar[tuple[str, ...]] = ("b",)
     parts: ClassVar[tuple[str, ...]] = ("generator_b", "generator_a")
     critics: tuple[str, ...] = ("discriminator_a", "discriminator_b")
+    regularizers = ("gradient_penalty", "label_smoothing")
 
     def __init__(
         self,

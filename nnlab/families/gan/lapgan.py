@@ -16,20 +16,19 @@ from torch.nn.functional import interpolate
 from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.base import Adversarial, Play
+from nnlab.families.gan.hourglass import Hourglass
 from nnlab.families.gan.latent import Prior, sample_prior
 from nnlab.families.gan.networks import (
-    SLOPE,
     Channels,
     Normalization,
     Standardize,
+    beside,
     conv_discriminator,
-    init_weights,
     mlp_discriminator,
     mlp_generator,
     with_spectral_norm,
 )
 from nnlab.nn import pyramid
-from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
 from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 
@@ -97,8 +96,7 @@ class LAPGAN(Adversarial):
         for level in finer:
             widths = level_channels(channels, level)
             generators.append(DetailGenerator(level, widths))
-            beside = replace(level, shape=(2 * level.shape[0], *level.shape[1:]))
-            discriminators.append(conv_discriminator(beside, widths, normalization))
+            discriminators.append(conv_discriminator(beside(level, level), widths, normalization))
         if spectral_norm:
             discriminators = [with_spectral_norm(discriminator) for discriminator in discriminators]
         super().__init__(spec, generators=nn.ModuleList(generators), discriminators=nn.ModuleList(discriminators))
@@ -258,39 +256,19 @@ def level_channels(channels: Channels, spec: DataSpec) -> list[int]:
     return [width for i, width in enumerate(USUAL_CHANNELS) if i == 0 or side >> (i + 1) >= LEAST]
 
 
-class DetailGenerator(nn.Module):
+class DetailGenerator(Hourglass):
     """The residual of a level, from the enlarged image of the coarser one and a plane of noise.
 
-    It halves the image once for each of `channels` and enlarges it as often, with each map from the way down beside its partner
-    on the way up, as in a U-Net (Ronneberger et al. 2015). The residual is tanh within ± the data's range, if they have bounds.
+    The residual is tanh within ± the data's range, if they have bounds.
 
     spec  of the level
     """
 
     def __init__(self, spec: DataSpec, channels: list[int]) -> None:
-        super().__init__()
-        sizes = spatial_sizes(spec.shape, len(channels))
+        super().__init__(spec.shape[0] + 1, spec.shape[0], spec.shape[1:], channels)
         self.standardize, self.reach = Standardize(spec), spec.value_range if spec.bounded else None
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        for before, width in pairwise([spec.shape[0] + 1, *channels]):
-            conv = nn.Conv2d(before, width, KERNEL, STRIDE, PADDING, bias=False)
-            self.down.append(nn.Sequential(conv, nn.BatchNorm2d(width), nn.LeakyReLU(SLOPE)))
-        for i in reversed(range(len(channels))):
-            inputs = channels[i] if i == len(channels) - 1 else 2 * channels[i]
-            odd = tuple(side % STRIDE for side in sizes[i])  # restores the row or column that was lost by halving an odd side
-            width = channels[i - 1] if i else spec.shape[0]
-            conv = nn.ConvTranspose2d(inputs, width, KERNEL, STRIDE, PADDING, output_padding=odd, bias=i == 0)
-            self.up.append(nn.Sequential(conv, nn.BatchNorm2d(width), nn.ReLU()) if i else conv)
-        init_weights(self)
 
     def forward(self, below: Tensor, plane: Tensor) -> Tensor:
         """(N, C, H, W) float32, of enlarged images (N, C, H, W) and noise (N, 1, H, W)."""
-        x, passed = torch.cat([self.standardize(below), plane], 1), []
-        for layer in self.down:
-            x = layer(x)
-            passed.append(x)
-        x = passed.pop()
-        for i, layer in enumerate(self.up):
-            x = layer(torch.cat([x, passed.pop()], 1) if i else x)
-        x = x.float()
+        x = super().forward(torch.cat([self.standardize(below), plane], 1)).float()
         return self.reach * x.tanh() if self.reach else x

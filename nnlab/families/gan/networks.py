@@ -7,6 +7,7 @@ and LeakyReLU in the discriminator, weights from N(0, 0.02²). Inputs and output
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from math import log2, prod
 from typing import Annotated, Literal
@@ -144,23 +145,28 @@ def conv_body(spec: DataSpec, channels: list[int], normalization: Normalization,
     return init_weights(nn.Sequential(*layers))
 
 
+def beside(*specs: DataSpec) -> DataSpec:
+    """The description of images of one size that are put beside each other as channels."""
+    first, *_ = specs
+    return replace(first, shape=(sum(spec.shape[0] for spec in specs), *first.shape[1:]))
+
+
 def conv_features(spec: DataSpec, channels: list[int]) -> int:
     """The number of values that `conv_body` gives for an image."""
     return channels[-1] * prod(spatial_sizes(spec.shape, len(channels))[-1])
 
 
 def conv_discriminator(
-    spec: DataSpec, channels: list[int], normalization: Normalization, *, attends: bool = False
+    spec: DataSpec, channels: list[int], normalization: Normalization, *, attends: bool = False, outputs: int = 1
 ) -> nn.Sequential:
-    """(N, C, H, W) → (N, 1)."""
-    head = init_weights(nn.Linear(conv_features(spec, channels), 1))
+    """(N, C, H, W) → (N, outputs)."""
+    head = init_weights(nn.Linear(conv_features(spec, channels), outputs))
     return nn.Sequential(*conv_body(spec, channels, normalization, attends=attends), nn.Flatten(), head)
 
 
 def conv_inverse(spec: DataSpec, outputs: int, channels: list[int]) -> nn.Sequential:
     """(N, C, H, W) → (N, outputs): an encoder with the discriminator's layers and batch normalisation."""
-    head = init_weights(nn.Linear(conv_features(spec, channels), outputs))
-    return nn.Sequential(*conv_body(spec, channels, "batch"), nn.Flatten(), head)
+    return conv_discriminator(spec, channels, "batch", outputs=outputs)
 
 
 def mlp_generator(spec: DataSpec, inputs: int, hidden: list[int]) -> nn.Sequential:

@@ -13,18 +13,18 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
-from nnlab.families.gan.base import Adversarial, Objects, Play, Wrong
+from nnlab.families.gan.base import REGULARIZERS, Adversarial, Objects, Play, Wrong, spread
 from nnlab.families.gan.health import TrainingMonitor
 from nnlab.families.gan.networks import interpolated
 from nnlab.families.gan.objectives import OBJECTIVES, accuracies, threshold_of
 from nnlab.families.gan.options import GameOptions, StagedGameOptions
 from nnlab.metrics.reconstruction import reconstruction_figures, with_pooled
-from nnlab.model import Decodes, Encodes, Reconstructs, Samples, SamplesClasses, Turn, can
+from nnlab.model import Decodes, Encodes, Reconstructs, Samples, SamplesClasses, Turn, Varies, can
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import Linear
 from nnlab.plotting.animation import ImageHistory
 from nnlab.plotting.images import tiled, to_pixels
-from nnlab.plotting.latent import class_picture, motion, reconstruction_picture
+from nnlab.plotting.latent import class_picture, motion, reconstruction_picture, variations_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.gradient import GradientTrainer
@@ -33,7 +33,7 @@ from nnlab.training.trainer import Preview, TrainerContext, evaluating
 
 MAX_CRITIC_EXAMPLES = 2000  # the discriminator is evaluated on at most this many examples of a split
 FILMED = 64  # samples per picture, always from the same noise
-PER_CLASS = 8
+PER_CLASS = VARIATIONS = 8
 Discriminate = Callable[..., Tensor]
 
 
@@ -86,9 +86,12 @@ class GameTrainer(GradientTrainer):
         own, objective = self.settings.discriminator, self.settings.objective
         name = type(model).__name__
         critics = [part for player in model.critics for part in model.players()[player]]
-        for key in ("gradient_penalty", "label_smoothing", "instance_noise") if not critics else ():
-            if getattr(own, key):
-                raise BadInput(f"trainer.discriminator.{key}: has no effect, this {name} has no discriminator; leave it out")
+        for key in REGULARIZERS:
+            if getattr(own, key) and not (critics and key in model.regularizers):
+                why = f"the discriminator of {name} does not use it" if critics else f"this {name} has no discriminator"
+                raise BadInput(f"trainer.discriminator.{key}: has no effect, {why}; leave it out")
+        if critics and objective not in model.objectives:
+            raise BadInput(f"trainer.objective: {name} can have {', '.join(model.objectives)}, not {objective}")
         if own.gradient_penalty and model.uses_batch_norm:
             raise BadInput(
                 f"trainer.discriminator.gradient_penalty: the discriminator of {name} uses batch normalisation: there is no "
@@ -245,6 +248,9 @@ class GameTrainer(GradientTrainer):
             pictures["classes"] = class_picture(model, PER_CLASS, view.generator)
         if can(model, Reconstructs):
             pictures["reconstruction"] = reconstruction_picture(model, view.few)
+        if can(model, Varies):
+            z = torch.randn((VARIATIONS, model.latent_dim), device=self.device, generator=view.generator)
+            pictures["variation"] = variations_picture(model, view.few.input, z)
         if can(model, Encodes) and can(model, Decodes):
             pictures |= motion(model, model.latent(view.batches))
         return pictures
@@ -301,8 +307,3 @@ def gradient_penalty_of(discriminate: Discriminate, real: Objects, fake: Objects
 def mean_where(values: Tensor, counts: Tensor) -> Tensor:
     """The mean of those values (N,) that count, (N,) bool; 0 if none does."""
     return (values * counts).sum() / counts.sum().clamp(min=1)
-
-
-def spread(x: Tensor) -> Tensor:
-    """Σ_j Var x_j over a batch (N, …): half the mean squared distance between two of its examples."""
-    return x.flatten(1).var(0, correction=0).sum()

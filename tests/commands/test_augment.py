@@ -1,0 +1,116 @@
+"""nnlab augment: generated examples in a file, which a training set takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import only_run, small
+
+import nnlab as package
+
+
+@pytest.fixture
+def trained(train_once):
+    def run(model: str) -> None:
+        train_once(*small(model), "trainer.steps=2", "trainer.precision=float32", "trainer.show_every=never")
+
+    return run
+
+
+def arrays(path: str = "more.npz") -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def test_a_conditional_model_makes_so_many_of_each_class(nnlab, trained) -> None:
+    trained("cgan")
+    status, out, error = nnlab("augment", "last", "-n", "3", "-o", "more.npz", "--seed", "5")
+    assert status == 0, error
+    assert out.splitlines()[0].startswith("30 examples (0: 3, 1: 3, ")
+    found, model = arrays(), package.load("last")
+    assert found["y_train"].tolist() == [str(c) for c in range(10) for _ in range(3)]
+    label = torch.arange(10).repeat_interleave(3)
+    with torch.inference_mode():
+        expected = model.sample_class(label, torch.Generator().manual_seed(5))
+    assert np.allclose(found["x_train"], expected[:, 0], atol=1e-6)
+    nnlab("augment", "last", "-n", "4", "-o", "more.npz", "--label", "7,0")
+    assert arrays()["y_train"].tolist() == ["7"] * 4 + ["0"] * 4
+
+
+def test_two_commands_lead_from_a_game_to_a_classifier(nnlab, trained) -> None:
+    trained("cgan")
+    nnlab("augment", "last", "-n", "20", "-o", "more.npz")
+    file = Path("more.npz").absolute()
+    for data in ([*small("cnn"), f"data.extra={file}"], ["model=cnn", "data=npz", f"data.file={file}", "model.channels=[4]"]):
+        status, _, error = nnlab("train", *data, "trainer.steps=2", "trainer.show_every=never")
+        assert status == 0, error
+    assert (
+        "200 examples of more.npz are among those to train on"
+        in nnlab("train", *small("cnn"), f"data.extra={file}", "trainer.steps=2", "trainer.show_every=never")[1]
+    )
+
+
+def test_other_examples_of_images_keep_the_classes_of_their_images(nnlab, trained) -> None:
+    trained("dagan")
+    given = np.random.default_rng(0).random((3, 8, 8), np.float32)
+    np.savez("mine.npz", x_train=given, y_train=np.array(["7", "0", "7"]))
+    status, _, error = nnlab("augment", "last", "-n", "4", "--of", "mine.npz", "-o", "more.npz")
+    assert status == 0, error
+    found, model = arrays(), package.load("last")
+    assert found["y_train"].tolist() == ["7"] * 4 + ["0"] * 4 + ["7"] * 4
+    z = torch.randn((12, model.latent_dim), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = model.vary(torch.from_numpy(given)[:, None].repeat_interleave(4, 0), z)
+    assert np.allclose(found["x_train"], expected[:, 0], atol=1e-5)
+
+
+def test_without_images_of_ones_own_it_takes_the_training_split(nnlab, trained) -> None:
+    trained("dagan")
+    nnlab("augment", "last", "-n", "2", "-o", "more.npz")
+    from nnlab.experiment.loading import open_run
+
+    data = open_run("last").data
+    names = np.array(data.spec.classes)[data.train.labels(data.train.rows).numpy()]
+    assert arrays()["y_train"].tolist() == names.repeat(2).tolist()
+    nnlab("augment", "last", "-n", "2", "-o", "more.npz", "--split", "test")
+    assert len(arrays()["y_train"]) == 2 * len(data.test)
+
+
+def test_images_of_bytes_become_bytes_again(nnlab) -> None:
+    draw = np.random.default_rng(0)
+    np.savez("own.npz", x_train=draw.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8), y_train=np.arange(60) % 3)
+    file = Path("own.npz").absolute()
+    short = ["model.channels=[4,8]", "trainer.steps=2", "trainer.show_every=never", "trainer.batch_size=16"]
+    assert nnlab("train", "model=cgan", "data=npz", f"data.file={file}", *short)[0] == 0
+    nnlab("augment", "last", "-n", "5", "-o", "more.npz")
+    found = arrays()
+    assert (found["x_train"].dtype, found["x_train"].shape) == (np.uint8, (15, 8, 8, 3))
+    model = package.load(only_run().path)
+    with torch.inference_mode():
+        wanted = model.sample_class(torch.arange(3).repeat_interleave(5), torch.Generator().manual_seed(0))
+    assert np.abs(found["x_train"] - 255 * wanted.movedim(1, -1).numpy()).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("model", "typed", "expected"),
+    [
+        ("vae", [], "augment: VAE cannot draw examples of a class; models that can: "),
+        ("cgan", ["--of", "mine.npz"], "--of: CGAN draws examples of classes, not of images; leave it out"),
+        ("cgan", ["--split", "test"], "--split: CGAN draws examples of classes, not of images; leave it out"),
+        ("cgan", ["--label", "11"], "--label: Digits has no class '11'"),
+        ("dagan", ["--label", "1"], "--label: DAGAN makes other examples of images, whose classes it keeps"),
+        ("dagan", ["--of", "mine.npz", "--split", "test"], "--split, --of: two sources of images; give one of them"),
+        ("dagan", ["--of", "nowhere"], "nowhere: no such folder or file"),
+        ("dagan", ["--of", "mine.npz"], "--of mine.npz: the images have no classes"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_before_a_file_is(nnlab, trained, model: str, typed: list[str], expected: str) -> None:
+    trained(model)
+    np.savez("mine.npz", x_train=np.zeros((3, 8, 8), np.float32))
+    status, _, error = nnlab("augment", "last", "-n", "2", "-o", "more.npz", *typed)
+    assert status == 2
+    assert error.startswith(f"nnlab: {expected}"), error
+    assert not Path("more.npz").exists()
