@@ -36,10 +36,13 @@ SMALL = {
     "model.latent_dim": {int: "4"},
     "model.width": {int: "4", str: "4"},
     "model.discriminator_width": {int: "4"},
+    "model.text_dim": {int: "8"},
+    "model.condition_dim": {int: "4"},
     "model.blocks": {int: "1", str: "1"},
 }
 NEEDED = {  # overrides that give the examples a part that a model needs
     "input": ["noise=edges"],
+    "caption": ["data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]"],
     "b": ["data=domains", "+data@data.a=digits", "+data@data.b=digits"],
     "caption": ["data=scenes", "data@data.of=digits", "data.size=24"],
 }

@@ -67,7 +67,8 @@ def test_the_monitored_figure_gets_better(model: str, whole: RunFolder) -> None:
 def test_a_player_comes_nearer_to_the_data(model: str) -> None:
     if trainer_class(model).monitor is not None:
         pytest.skip("it has a figure that means better")
-    fast = ["optimizer.lr=1e-3", "trainer.discriminator.optimizer.lr=1e-3"]  # at its own size: a game of dwarfs goes nowhere
+    # at its own size: a game of dwarfs goes nowhere
+    fast = [f"{place}optimizer.lr=1e-3" for place in ("", "trainer.discriminator.", "trainer.pretraining.")]
     content = [override for override in small(model) if override.startswith("model.content=")]
     # from image to image half a minute would be needed
     less = legal(model, "model.channels=[16,32]", "model.width=16", "model.blocks=1") if needs(model) else []
@@ -230,6 +231,7 @@ def test_inputs_of_another_shape_are_refused(model: str) -> None:
     if can(net, Varies):
         entrance, beside = net.vary, (torch.zeros(2, net.latent_dim),)
     elif entrance is None:  # a discriminator, which may see more than the image: a label
+        trainer.start_stage(len(trainer.stages) - 1)
         batch = trainer.feed.batch(trainer.rows(0)[:2], trainer.generator)
         beside = () if net.plays_by_turns else net.play(batch, trainer.generator).real[1:]
         entrance = net.discriminate

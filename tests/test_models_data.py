@@ -106,9 +106,11 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     experiment = built(*overrides)
     experiment.initialize()
     trainer = experiment.trainer
-    for step in range(2):
-        trainer.train(step, 1, lambda: False)
-        assert trainer.meter.look() is None
+    for stage in range(len(trainer.stages)):
+        trainer.start_stage(stage)
+        for step in range(2):
+            trainer.train(step, 1, lambda: False)
+            assert trainer.meter.look() is None
     assert all(np.isfinite(value) for value in trainer.evaluate("test").values())
     trainer.model.pictures = lambda few, batches, generator: {"own": np.zeros((1, 1, 3), np.uint8)}
     names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction

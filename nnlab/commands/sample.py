@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_look, add_model, check_picture, check_place, make_parser, positive, seed, write_picture
-from nnlab.errors import BadInput, explain
+from nnlab.commands.arguments import (
+    add_look,
+    add_model,
+    check_picture,
+    check_place,
+    make_parser,
+    positive,
+    reals,
+    seed,
+    write_picture,
+)
+from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import replacing
 from nnlab.runs.find import as_typed
@@ -32,9 +42,21 @@ def arguments(argv: list[str]) -> Namespace:
         "sample last -n 1000 -o samples.csv",
         "sample last --label 3",
         "sample last --label 3,5 -n 12",
+        'sample last --text "a small red three at the top left" --text "a large blue seven in the middle"',
+        'sample last --text "a five" --box 4,4,20,20',
     )
-    parser.add_argument("-n", type=positive, help="how many (per class with --label); by default 64, or 8 for several classes")
+    parser.add_argument(
+        "-n", type=positive, help="how many (per class or text); by default 64, or 8 for several classes and for texts"
+    )
     parser.add_argument("--label", metavar="CLASS,…", help="only these classes, by name or by number (from 0)")
+    parser.add_argument("--text", action="append", metavar="TEXT", help="of what a text says; again: a row per text")
+    parser.add_argument(
+        "--box",
+        action="append",
+        type=box,
+        metavar="LEFT,TOP,WIDTH,HEIGHT",
+        help="in this box, in pixels, for a model that is given boxes; again: a box per text, or per object of a scene",
+    )
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
     parser.add_argument(
         "-o",
@@ -55,13 +77,25 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require
+    from nnlab.commands.words import asked_parts, text_picture
     from nnlab.experiment.loading import open_run
-    from nnlab.model import Samples, SamplesClasses
+    from nnlab.model import Samples, SamplesClasses, SamplesGiven
     from nnlab.plotting.latent import class_picture, sample_picture
 
     run = open_run(args.run, args.checkpoint, args.device)
     model, spec = run.model, run.model.spec
     require(model, Samples, "sample")
+    if args.text or args.box:
+        if args.label is not None:
+            raise BadInput("--label: says what to draw, and so does --text; leave one out")
+        require(model, SamplesGiven, "sample --text" if args.text else "sample --box")
+        check_picture(args.output)
+        n, generator = args.n or FEW, torch.Generator(run.device).manual_seed(args.seed)
+        check_memory(n * max(len(args.text or []), len(args.box or [])), spec, run.device)
+        with torch.inference_mode():
+            titles, parts = asked_parts(model, args.text or [], args.box or [], n, generator)
+            picture = text_picture(model, titles, parts, n, generator)
+        return write_picture(picture, args, run, "sample")
     classes = None
     if args.label is not None:
         require(model, SamplesClasses, "sample --label")
@@ -88,6 +122,14 @@ def check_memory(n: int, spec: DataSpec, device: torch.device) -> None:
         raise BadInput(
             f"-n: {n:,} examples take {need / 2**30:.1f} GiB, {device} has {free / 2**30:.1f} GiB free; ask for fewer"
         )
+
+
+def box(text: str) -> list[float]:
+    """The type of --box: left, top, width, height."""
+    numbers = reals(text)
+    if len(numbers) != 4:
+        raise ArgumentTypeError(f"expected left,top,width,height such as 4,4,20,20, got '{shortened(text)}'")
+    return numbers
 
 
 def file(text: str) -> Path:

@@ -13,8 +13,8 @@ from nnlab.config.constraints import is_none
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.evaluators import inception
-from nnlab.evaluators.domains import DomainReferences
 from nnlab.evaluators.judge import Judge
+from nnlab.evaluators.panel import PanelReferences
 from nnlab.model import Classifies, can
 
 SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed", "imbalance", "oversample", "extra")
@@ -34,7 +34,7 @@ def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) 
     """
     if isinstance(node, Mapping):
         known = build(node, RunReference, place="judge")
-        if isinstance(known, DomainReferences):
+        if isinstance(known, PanelReferences):
             return known.judges(spec, device)
         model = known.build().to(device)
         if not can(model, Classifies):

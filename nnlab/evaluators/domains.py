@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +12,11 @@ from nnlab.checkpoints.reference import RunReference
 from nnlab.data.feed import BatchBuilder, eval_batch_size
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
-from nnlab.errors import BadInput
 from nnlab.evaluators.judge import VALIDATION_SAMPLES, FeatureStatistics, Judge
+from nnlab.evaluators.panel import Panel, PanelReferences
 from nnlab.metrics.frechet import frechet_distance
 from nnlab.metrics.mode_coverage import class_agreement
-from nnlab.model import Classifies, Model, Translates, can
+from nnlab.model import Model, Translates, can
 from nnlab.nn.spaced import evenly_spaced
 from nnlab.plotting.charts import confusion_chart
 
@@ -26,7 +25,7 @@ LOWER = frozenset(f"frechet_distance_{side}" for side in OTHER)
 HIGHER = frozenset(f"class_agreement_{side}" for side in OTHER)
 
 
-class DomainReferences(RunReference):
+class DomainReferences(PanelReferences):
     """The earlier runs that judge two domains, as the `judge` of a config: for each domain with classes one.
 
     a, b  a classifier of the images of this domain
@@ -35,26 +34,14 @@ class DomainReferences(RunReference):
     def __init__(self, *, a: RunReference | None = None, b: RunReference | None = None) -> None:
         self.known = {side: known for side, known in (("a", a), ("b", b)) if known}
 
-    @classmethod
-    def node(cls, sides: Mapping[str, Mapping]) -> dict[str, Any]:
-        """The node of a config, of the nodes of the runs."""
-        return {"_target_": f"{cls.__module__}.{cls.__name__}", **sides}
-
     def judges(self, spec: DataSpec, device: torch.device) -> DomainJudges:
         """The judges, without weights. Raises BadInput if one has learned from other images than those of its domain."""
-        made = {}
-        for side, known in self.known.items():
-            part, names = (spec.target, spec.classes) if side == "a" else (spec["b"], spec["b_label"].names)
-            if (known.spec.kind, known.spec.shape, known.spec.classes) != (part.kind, part.shape, names):
-                raise BadInput(f"judge.{side}: {known.run} was trained on other images than those of {side}; give judge=auto")
-            model = known.build().to(device)
-            if not can(model, Classifies):
-                raise BadInput(f"judge.{side}: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")
-            made[side] = Judge(model, known.spec, known.fingerprint, known.weights)
-        return DomainJudges(made)
+        own = {"a": (spec.target, spec.classes)}
+        own |= {"b": (spec["b"], spec["b_label"].names)} if "b" in self.known else {}
+        return DomainJudges({side: self.judge(side, *own[side], device) for side in self.known})
 
 
-class DomainJudges(Judge):
+class DomainJudges(Panel):
     """A judge for each of two domains, or for one of them: b's judge looks at what was translated to b, a's judge at the rest.
 
     judges  by the name of their domain
@@ -63,17 +50,8 @@ class DomainJudges(Judge):
     model = None  # there is no single one
 
     def __init__(self, judges: Mapping[str, Judge]) -> None:
-        self.judges = dict(judges)
-        self.name = ", ".join(f"{side}: {judge.name}" for side, judge in judges.items())
+        super().__init__(judges)
         self._seen: dict[tuple[str, int, int], FeatureStatistics] = {}
-
-    def load_weights(self, weights: dict[str, Tensor] | None = None) -> None:
-        for side, judge in self.judges.items():
-            mine = {key.removeprefix(f"{side}."): w for key, w in (weights or {}).items() if key.startswith(f"{side}.")}
-            judge.load_weights(mine or None)
-
-    def state(self) -> dict[str, Tensor] | None:
-        return {f"{side}.{key}": w for side, judge in self.judges.items() for key, w in (judge.state() or {}).items()} or None
 
     def figures(self, model: Model, feed: BatchBuilder, rows: Tensor, generator: torch.Generator) -> dict[str, float]:
         """How translations compare with the images of the domain that they were translated to.

@@ -59,6 +59,8 @@ class Judge:
     load    gives the weights that it is yet to be given by `load_weights`; None if it has them
     """
 
+    lower, higher = LOWER, HIGHER  # the figures of which less is better, and more
+
     def __init__(
         self, model: nn.Module, spec: DataSpec, name: str, load: Callable[[], dict[str, Tensor]] | None = None
     ) -> None:
@@ -151,11 +153,7 @@ class Judge:
         fake = self.extract(samples(model, n, size, generator, labels), -(-n // PAIRS))
         if not fake.finite:
             return {"frechet_distance": float("nan")}
-        figures = {
-            "frechet_distance": frechet_distance(real.moments, fake.moments),
-            "kernel_distance": kernel_distance(real.pairs(), fake.pairs()),
-            **precision_recall(real.pairs(), fake.pairs()),
-        }
+        figures = distances(real, fake)
         if fake.probabilities:
             said, shares = torch.cat(fake.probabilities), class_shares(torch.cat(real.probabilities))
             figures["mode_coverage"] = float(mode_coverage(said, shares))
@@ -215,6 +213,15 @@ class Judge:
         if label is not None:
             figures["judge_accuracy"] = class_agreement(torch.cat(real.probabilities), label)
         return figures
+
+
+def distances(real: FeatureStatistics, fake: FeatureStatistics) -> dict[str, float]:
+    """How far samples are from data in the space of the features: frechet_distance, kernel_distance, precision, recall."""
+    return {
+        "frechet_distance": frechet_distance(real.moments, fake.moments),
+        "kernel_distance": kernel_distance(real.pairs(), fake.pairs()),
+        **precision_recall(real.pairs(), fake.pairs()),
+    }
 
 
 def outputs_of(model: Model, generator: torch.Generator) -> dict[str, Callable[[Batch], Tensor]]:

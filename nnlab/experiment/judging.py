@@ -22,12 +22,15 @@ from nnlab.config.build import build, target
 from nnlab.data.dataset import Dataset
 from nnlab.data.datasets.domains import Domains
 from nnlab.data.datasets.image_folder import ImageFolder
+from nnlab.data.datasets.scenes import Scenes
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Data
 from nnlab.errors import BadInput, Interrupted, explain
 from nnlab.evaluators.build import identity
 from nnlab.evaluators.domains import DomainReferences
+from nnlab.evaluators.words import WordReferences, told_parts
 from nnlab.experiment.run import build_experiment, run_experiment
+from nnlab.model import SamplesGiven, can
 from nnlab.recording.console import Console
 from nnlab.runs.files import harmless
 from nnlab.runs.folder import RunFolder
@@ -47,12 +50,25 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     root  where a new one is written, if not under the config's data.root, which in a run's folder is its sender's choice
     """
     if config["judge"] == "auto" and (sides := domain_nodes(config)):
-        known = {side: with_judge({**config, "data": node}, console, root)["judge"] for side, node in sides.items()}
-        return {**config, "judge": DomainReferences.node(known)}
+        return {**config, "judge": DomainReferences.node(**judges_of(sides, config, console, root))}
+    if config["judge"] == "auto" and (parts := word_nodes(config)):
+        return {**config, "judge": WordReferences.node(judges=judges_of(parts, config, console, root))}
     keys = auto_classifiers(config)
     if config["judge"] != "auto" and not keys:
         return dict(config)
     place = "judge" if config["judge"] == "auto" else f"model.{keys[0]}"
+    node = classifier_node(config, console, root, place)
+    judge = node if config["judge"] == "auto" else config["judge"]
+    return {**config, "judge": judge, "model": {**config["model"], **dict.fromkeys(keys, node)}}
+
+
+def judges_of(nodes: Mapping[str, Mapping], config: Mapping, console: Console, root: Path | None) -> dict[str, dict]:
+    """The node of a classifier for each of several datasets."""
+    return {name: classifier_node({**config, "data": node}, console, root) for name, node in nodes.items()}
+
+
+def classifier_node(config: Mapping, console: Console, root: Path | None = None, place: str = "judge") -> dict:
+    """The node of the classifier that nnlab trains for a config's dataset, once; `place` is the key that asks for it."""
     try:
         folder = trained_once(config, console, root, place)
     except OSError as error:
@@ -60,11 +76,9 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     except Interrupted as error:
         raise Interrupted("interrupted while the judge was trained, of which nothing is kept; run again") from error
     try:
-        node = reference_node(str(folder.path), place)
+        return reference_node(str(folder.path), place)
     except BadInput as error:
         raise BadInput(*error.problems, f"{place}: remove {folder.path}, and it is trained anew") from error
-    judge = node if config["judge"] == "auto" else config["judge"]
-    return {**config, "judge": judge, "model": {**config["model"], **dict.fromkeys(keys, node)}}
 
 
 def domain_nodes(config: Mapping) -> dict[str, dict]:
@@ -78,6 +92,15 @@ def domain_nodes(config: Mapping) -> dict[str, dict]:
     folder |= {key: data[key] for key in ("size", "grayscale", "test") if key in data}
     nodes = {side: {**folder, "folder": data[side]} if isinstance(data[side], str) else dict(data[side]) for side in names}
     return {side: {**nodes[side], "root": data["root"]} for side, known in names.items() if len(known) > 1}
+
+
+def word_nodes(config: Mapping) -> dict[str, dict]:
+    """The dataset of each thing that the captions of scenes say, as its label, for a model that draws by text; else none."""
+    data = config["data"]
+    if not can(target(config["model"]["_target_"], "model"), SamplesGiven) or target(data["_target_"], "data") is not Scenes:
+        return {}
+    spec = build(data, Dataset, place="data").open(torch.device("cpu")).spec
+    return {name: {**data, "label": name} for name in told_parts(spec)}
 
 
 def trained_once(config: Mapping, console: Console, root: Path | None = None, place: str = "judge") -> RunFolder:
@@ -126,8 +149,11 @@ def completed(folder: RunFolder) -> bool:
 def augmentation(data: Data) -> list[str]:
     """How the training images of a dataset's judge are augmented, as arguments of `nnlab train`.
 
-    Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame.
+    Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame. If
+    the data say where something is, its place and size are a part of what is judged, and nothing is moved.
     """
+    if any(part.kind in ("box", "points") for part in data.spec.parts.values()):
+        return []
     shift = min(data.spec.shape[1:]) // PART if data.spec.kind == "image" and len(data.train) < FEW else 0
     return ["augmentation=affine", f"augmentation.shift={shift}", *DEFORMED] if shift else []
 

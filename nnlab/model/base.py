@@ -54,6 +54,11 @@ class Model(nn.Module):
         """The number of learned parameters."""
         return sum(p.numel() for p in self.parameters())
 
+    @property
+    def makes_examples(self) -> bool:
+        """Whether the model learns to make examples in this stage, or has; False before: then none are judged or shown."""
+        return True
+
     def check(self, x: Tensor) -> Tensor:
         """The inputs themselves. Raises ValueError unless they are (N, *shape), the shape of the input."""
         shape = self._input_shape

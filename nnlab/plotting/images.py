@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ TILE = 48  # a smaller image is enlarged to about this many pixels; each pixel b
 GAP = 2
 BACKGROUND, INK = 255, 40
 FONT_SIZE = 13
+LINE = 30  # characters in a line of a long label
 FRAME, REST, MOVING = 300, 2000, 80  # milliseconds of each picture of a film; of its last; of one without a rest
 
 
@@ -65,6 +67,11 @@ def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] |
     if caption:
         draw.text((left + canvas.shape[1] // 2, 0), caption, anchor="ma", **ink)
     return np.asarray(picture)
+
+
+def lines(text: str, width: int = LINE) -> str:
+    """A text in lines of at most so many characters, for the margin of a sheet; a longer word has a line of its own."""
+    return textwrap.fill(text, width, break_long_words=False)
 
 
 def grid(images: Tensor, spec: DataSpec, columns: int | None = None) -> np.ndarray:

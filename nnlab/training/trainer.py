@@ -152,7 +152,7 @@ class Trainer(ABC):
             self.metadata = {**self.metadata, **how_measured(self.model.spec)}
         self.judge = context.judge
         if self.judge:
-            self.lower, self.higher = self.lower | judge.LOWER, self.higher | judge.HIGHER
+            self.lower, self.higher = self.lower | self.judge.lower, self.higher | self.judge.higher
             self.metadata = {**self.metadata, "judge": self.judge.name, "judge_pairs": judge.PAIRS}
 
     def make_sampler(self) -> Sampler:
@@ -280,7 +280,7 @@ class Trainer(ABC):
         with randomness.fork_rng(self.seed, self.device):  # an import may draw random numbers (scikit-learn)
             figures = self.evaluate_split(split)
         figures |= self.evaluate_metrics(split)
-        if self.judge:
+        if self.judge and self.model.makes_examples:
             feed = self.builder(self.data.split(split))
             rows = feed.split.rows if full else feed.split.spread(judge.VALIDATION_SAMPLES)
             self.metadata = {**self.metadata, "judge_examples": len(rows)}

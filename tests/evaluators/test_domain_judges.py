@@ -228,7 +228,7 @@ def test_a_judge_of_other_images_is_refused(train_once) -> None:
     known = reference_node(str(only_run("judges").path), "judge")
     assert isinstance(only_run("judges"), RunFolder)
     spec = built(*DATA, *SMALL).data.spec
-    node = DomainReferences.node({"b": known})
+    node = DomainReferences.node(b=known)
     with pytest.raises(BadInput, match=r"judge\.b: .* was trained on other images than those of b; give judge=auto"):
         build_judge(node, spec, {}, torch.device("cpu"))
-    assert build_judge(DomainReferences.node({"a": known}), spec, {}, torch.device("cpu")).judges.keys() == {"a"}
+    assert build_judge(DomainReferences.node(a=known), spec, {}, torch.device("cpu")).judges.keys() == {"a"}

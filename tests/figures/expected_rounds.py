@@ -49,6 +49,9 @@ class Round:
     def losses(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Of the discriminator and of who made the samples, as the papers have them."""
         r, f, again, log = self.r, self.f, self.f_again, torch.nn.functional.logsigmoid
+        if self.play.wrong:
+            wrong = self.model.discriminate(*self.play.wrong.objects)[self.play.wrong.counts]
+            return -(log(r).mean() + 0.5 * log(-f).mean() + 0.5 * log(-wrong).mean()), -log(again).mean()
         if self.objective == "non_saturating":
             return -(log(r).mean() + log(-f).mean()), -log(again).mean()
         if self.objective == "hinge":
@@ -84,6 +87,11 @@ class Round:
             return made + self.model.l1 * self.absolute_error()
         if name == "SRGAN":
             return 1e-3 * made + self.content() if self.model.playing else self.pixel_error()
+        if name == "StackGAN":
+            kept = self.play.kept
+            q = torch.distributions.Normal(kept["mean"], (0.5 * kept["log_variance"]).exp())
+            kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
+            return made + self.model.kl * kl
         if name == "InfoGAN":
             c, s = self.information()
             return made - c - 0.1 * s

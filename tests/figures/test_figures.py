@@ -22,6 +22,7 @@ import expected_passes as passes
 import expected_rounds as rounds
 import expected_terms as terms
 import expected_variational as variational
+import expected_words as words
 import numpy as np
 import pytest
 from recorded_run import Asked, RecordedRun, overrides_of
@@ -72,6 +73,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "colours": ("pix2pix", ["data=npz", "noise=grayscale", "data.file=colours.npz", "model.channels=[4]"]),
     "colours without a game": ("unet", ["data=npz", "noise=grayscale", "data.file=colours.npz"]),
     "a judge of levels": ("lapgan", ["judge=auto"]),
+    "judges of words": ("stackgan", ["judge=auto", "data.objects=2", "data.sizes=[5,8]", "data.held_out=0.2"]),
     "a judge of steps": ("gran", ["judge=auto"]),
     "a judge of variations": ("dagan", ["judge=auto"]),
 }
@@ -115,6 +117,10 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(judged, "reconstruction_frechet input_frechet srresnet_frechet"),
     **named(judged, "coarser_frechet coarser_class_agreement"),
     **domains.FIGURES,
+    **words.JUDGED,
+    **named(words, "text_loss text_accuracy"),
+    **of(("stackgan",), frechet_distance=words.frechet_distance, kernel_distance=words.kernel_distance),
+    **of(("stackgan",), precision=words.precision, recall=words.recall),
     **domains.PAIRED,
     **named(class_games, "class_accuracy reconstruction_error variation_variety variation_distance"),
     **named(class_games, "variation_frechet variation_class_agreement"),
@@ -171,6 +177,9 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **{f"{p}_gradient": rounds.gradient_of(p) for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
     **{f"{p}_lr": lambda asked: 0.0 for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
     **domains.TERMS,
+    **named(words, "condition_kl wrong_accuracy"),
+    "text_loss": words.first_text_loss,
+    "text_accuracy": words.first_text_accuracy,
     "lr": terms.first_rate,
     "rate": lambda asked: 0.5,
     "radius": lambda asked: 2.5,  # a quarter of the longer side

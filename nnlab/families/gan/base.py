@@ -20,16 +20,30 @@ Objects = tuple[Tensor, ...]  # the discriminator's input for N examples: (N, *s
 
 
 @dataclass
+class Wrong:
+    """A third kind of example for a discriminator: data beside conditions that are not theirs (Reed et al. 2016).
+
+    objects  its input, as of data and samples
+    counts   (N,) bool: which of them count; the others could not be given a wrong condition
+    """
+
+    objects: Objects
+    counts: Tensor
+
+
+@dataclass
 class Play:
     """The game's tensors for one batch.
 
     real, fake  what the discriminator learns to separate; the image comes first
     kept        other tensors that the players need, by name
+    wrong       of a discriminator that is to see whether data and conditions belong together
     """
 
     real: Objects
     fake: Objects
     kept: dict[str, Tensor] = field(default_factory=dict)
+    wrong: Wrong | None = None
 
 
 @dataclass
@@ -53,8 +67,15 @@ class Game(Step, Protocol):
         """The tensors of the game for a batch, with instance noise on the discriminator's inputs."""
         ...
 
-    def critic(self, discriminate: Callable[..., Tensor], real: Objects, fake: Objects, name: str = "discriminator") -> Turn:
-        """A turn of a discriminator, which learns to separate data from samples."""
+    def critic(
+        self,
+        discriminate: Callable[..., Tensor],
+        real: Objects,
+        fake: Objects,
+        name: str = "discriminator",
+        wrong: Wrong | None = None,
+    ) -> Turn:
+        """A turn of a discriminator, which learns to separate data from samples, and from data beside wrong conditions."""
         ...
 
 
@@ -99,9 +120,9 @@ class Adversarial(Model):
         for part in first:
             with torch.no_grad():
                 play = game.play(part)
-            yield game.critic(self.discriminate, play.real, play.fake)
+            yield game.critic(self.discriminate, play.real, play.fake, wrong=play.wrong)
         play = game.play(last)
-        yield game.critic(self.discriminate, play.real, play.fake)
+        yield game.critic(self.discriminate, play.real, play.fake, wrong=play.wrong)
         with game.forward():
             answer = self.answer(play, game.objective)
         yield Turn(answer.losses, answer.terms)

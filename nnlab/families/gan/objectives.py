@@ -118,7 +118,12 @@ OBJECTIVES: dict[str, type[Objective]] = {
 }
 
 
+def threshold_of(objective: Objective, r: Tensor, f: Tensor) -> Tensor | float:
+    """The output above which an example is taken for data."""
+    return 0.5 * (r.mean() + f.mean()) if objective.threshold is None else objective.threshold
+
+
 def accuracies(objective: Objective, r: Tensor, f: Tensor) -> tuple[Tensor, Tensor]:
     """The shares of data (N,) and of samples (M,) that are classified right, scalars."""
-    threshold = 0.5 * (r.mean() + f.mean()) if objective.threshold is None else objective.threshold
+    threshold = threshold_of(objective, r, f)
     return (r > threshold).float().mean(), (f < threshold).float().mean()

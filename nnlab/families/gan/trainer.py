@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import Batch
 from nnlab.errors import BadInput
-from nnlab.families.gan.base import REGULARIZERS, Adversarial, Objects, Play, spread
+from nnlab.families.gan.base import REGULARIZERS, Adversarial, Objects, Play, Wrong, spread
 from nnlab.families.gan.health import TrainingMonitor
 from nnlab.families.gan.networks import interpolated
-from nnlab.families.gan.objectives import OBJECTIVES, accuracies
+from nnlab.families.gan.objectives import OBJECTIVES, accuracies, threshold_of
 from nnlab.families.gan.options import GameOptions, StagedGameOptions
 from nnlab.metrics.reconstruction import reconstruction_figures, with_pooled
 from nnlab.model import Decodes, Encodes, Reconstructs, Samples, SamplesClasses, Turn, Varies, can
@@ -43,11 +43,13 @@ class GameTrainer(GradientTrainer):
     The model says who plays and in which turns (`players`, `turns`); `critic` is the turn of any discriminator.
 
     Figures:
-    discriminator_loss  the discriminator's loss, by trainer.objective
+    discriminator_loss  the discriminator's loss, by trainer.objective; data beside wrong texts, if it sees such, and samples
+                        have half the weight each
     generator_loss      the objective's loss of the discriminator's outputs for samples
     encoder_loss        the same for the pairs of the encoder (bigan)
     real_accuracy       share of the data that the discriminator takes for data; 0.5 if it cannot see a difference
     fake_accuracy       share of the samples that it takes for samples
+    wrong_accuracy      share of the data beside wrong texts that it does not take for data
     real_score          its mean output (logit or score) for data
     fake_score          its mean output for samples
     critic_examples          number of examples of the split that it was evaluated on
@@ -128,7 +130,8 @@ class GameTrainer(GradientTrainer):
         """The tensors of the game for a batch, under autocast, with instance noise on the discriminator's inputs."""
         with self.forward():
             play = self.model.play(batch, self.generator)
-        return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake))
+        wrong = play.wrong and replace(play.wrong, objects=self.add_instance_noise(play.wrong.objects))
+        return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake), wrong=wrong)
 
     def add_instance_noise(self, objects: Objects) -> Objects:
         """The discriminator's inputs, with instance noise on the first of them."""
@@ -139,16 +142,28 @@ class GameTrainer(GradientTrainer):
         sample_prior = torch.randn(first.shape, device=first.device, generator=self.generator)
         return (torch.addcmul(first, sample_prior, noise.value), *rest)
 
-    def critic(self, discriminate: Discriminate, real: Objects, fake: Objects, name: str = "discriminator") -> Turn:
+    def critic(
+        self,
+        discriminate: Discriminate,
+        real: Objects,
+        fake: Objects,
+        name: str = "discriminator",
+        wrong: Wrong | None = None,
+    ) -> Turn:
         """A turn of a discriminator, which learns to separate data from samples; gradients do not reach who made them.
 
         discriminate  D, of as many arguments as `real` and `fake` have: (N,) or, of a critic that judges patches, (N, …)
         name          of the player; the terms of one with another name than `discriminator` begin with it
+        wrong         data beside wrong conditions: their loss is that of samples, and each of both has half the weight
         """
         real, fake = (tuple(part.detach() for part in objects) for objects in (real, fake))
         with self.forward():
             r, f = discriminate(*real), discriminate(*fake)
-        loss = self.objective.data(r).mean() + self.objective.samples(f).mean()
+            w = discriminate(*(part.detach() for part in wrong.objects)) if wrong else None
+        of_samples = self.objective.samples(f).mean()
+        if wrong:
+            of_samples = 0.5 * (of_samples + mean_where(self.objective.samples(w), wrong.counts))
+        loss = self.objective.data(r).mean() + of_samples
         real_accuracy, fake_accuracy = accuracies(self.objective, r, f)
         terms = {"discriminator_loss": loss, "real_accuracy": real_accuracy, "fake_accuracy": fake_accuracy}
         weight = self.settings.discriminator.gradient_penalty
@@ -157,6 +172,8 @@ class GameTrainer(GradientTrainer):
             terms["gradient_penalty"] = gradient_penalty_of(discriminate, real, fake, share)  # autocast has only two digits
             terms["weighted_penalty"] = weight * terms["gradient_penalty"]
             loss = loss + terms["weighted_penalty"]
+        if wrong:
+            terms["wrong_accuracy"] = mean_where((w < threshold_of(self.objective, r, f)).float(), wrong.counts)
         terms["diversity"] = spread(fake[0]) / spread(real[0]).clamp(min=1e-12)
         if name != "discriminator":
             terms = {f"{name}_{key.removeprefix('discriminator_')}": value for key, value in terms.items()}
@@ -216,6 +233,8 @@ class GameTrainer(GradientTrainer):
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         model = self.model
+        if not model.makes_examples:
+            return {}
         if model.spec.kind == "table":
             return table_pictures(model, view.batches, view.generator)
         pictures = {}
@@ -283,3 +302,8 @@ def gradient_penalty_of(discriminate: Discriminate, real: Objects, fake: Objects
     gradients = torch.autograd.grad(said.sum(), moved, create_graph=True)
     norm = torch.cat([g.flatten(1) for g in gradients], 1).norm(dim=1)
     return (norm - 1).square().mean()
+
+
+def mean_where(values: Tensor, counts: Tensor) -> Tensor:
+    """The mean of those values (N,) that count, (N,) bool; 0 if none does."""
+    return (values * counts).sum() / counts.sum().clamp(min=1)

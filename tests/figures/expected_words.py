@@ -1,0 +1,170 @@
+"""Figures of texts and images: how they are matched, and what judges read from images that were made of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from expected_judged import distance, share_inside
+from expected_rounds import Round
+from recorded_run import Asked, f64, fork_rng, walk
+from scipy.special import log_softmax
+from sklearn import metrics
+from torch import Tensor
+
+ATTRIBUTES = ("class", "colour", "size", "place")
+
+
+# -- the text encoder ---------------------------------------------------------------------------------------------
+
+
+def matched(image: np.ndarray, text: np.ndarray, caption: np.ndarray, scale: float) -> tuple[float, float]:
+    """The cross-entropies of both ways, and the share of images to which one of their own texts is nearest; sums."""
+    scores = scale * image @ text.T
+    same = (caption[:, None] == caption[None]).all(2)
+    loss = 0.0
+    for i in range(len(image)):
+        for each in (log_softmax(scores[i]), log_softmax(scores[:, i])):
+            loss -= each[same[i]].mean() / 2
+    return loss, float(same[np.arange(len(image)), scores.argmax(1)].sum())
+
+
+def embedded(asked: Asked, x: Tensor, caption: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    joint = asked.model.embedding
+    found = [f64(part) for part in (joint.image(x), joint.text(caption))]
+    return *(each / np.linalg.norm(each, axis=1, keepdims=True) for each in found), caption.numpy(), joint.scale.exp().item()
+
+
+def of_split(which: int) -> Callable[[Asked], float]:
+    def figure(asked: Asked) -> float:
+        """In groups of 64 examples of a split."""
+        with fork_rng(asked.trainer) as generator:
+            batches = [batch for batch, _ in walk(asked.trainer, asked.split, generator)]
+            x, caption = torch.cat([b.target for b in batches]), torch.cat([b["caption"] for b in batches])
+            image, text, caption, scale = embedded(asked, x, caption)
+        parts = [slice(start, start + 64) for start in range(0, len(image), 64)]
+        return sum(matched(image[part], text[part], caption[part], scale)[which] for part in parts) / len(image)
+
+    return figure
+
+
+def of_first_step(which: int) -> Callable[[Asked], float]:
+    def term(asked: Asked) -> float:
+        batch = asked.first
+        return matched(*embedded(asked, batch.target, batch["caption"]))[which] / len(batch)
+
+    return term
+
+
+text_loss, text_accuracy = of_split(0), of_split(1)
+first_text_loss, first_text_accuracy = of_first_step(0), of_first_step(1)
+
+
+# -- the game -----------------------------------------------------------------------------------------------------
+
+
+def condition_kl(asked: Asked) -> float:
+    kept = Round(asked).play.kept
+    q = torch.distributions.Normal(kept["mean"], (0.5 * kept["log_variance"]).exp())
+    return float(torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean().detach())
+
+
+def wrong_accuracy(asked: Asked) -> float:
+    game = Round(asked)
+    said = game.model.discriminate(*game.play.wrong.objects)[game.play.wrong.counts]
+    return float((f64(said) < 0).mean())
+
+
+# -- judges -------------------------------------------------------------------------------------------------------
+
+
+def read(asked: Asked, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The features of all judges side by side, and (N, J) the classes that they read."""
+    nets = [judge.model.eval() for judge in asked.trainer.judge.judges.values()]
+    with torch.no_grad():
+        features = [net.features(x) for net in nets]
+        said = [net.decide(part).argmax(1) for net, part in zip(nets, features, strict=True)]
+        return f64(torch.cat(features, 1)), np.stack(said, 1)
+
+
+def told(asked: Asked) -> np.ndarray:
+    """(N, J) what the captions of a split say."""
+    split = asked.trainer.data.split(asked.split)
+    return np.stack([split.labels(split.rows, name).numpy() for name in asked.trainer.judge.judges], 1)
+
+
+def clean(asked: Asked) -> Tensor:
+    split = asked.trainer.data.split(asked.split)
+    return split.values(split.rows)
+
+
+def made(asked: Asked) -> Tensor:
+    """What the model makes of the captions of a split, with the random numbers of a judge, batch after batch."""
+    with fork_rng(asked.trainer) as generator:
+        return torch.cat(
+            [asked.model.sample_given({"caption": b["caption"]}, g) for b, g in walk(asked.trainer, asked.split, generator)]
+        )
+
+
+def of_first_stage(asked: Asked) -> Tensor:
+    """The images of stage I enlarged: of the captions that are drawn after those of the samples, with a noise of their own."""
+    found = []
+    with fork_rng(asked.trainer) as generator:
+        for batch, g in walk(asked.trainer, asked.split, generator):
+            asked.model.sample_given({"caption": batch["caption"]}, g)
+        draw = torch.Generator().manual_seed(0x57AC)
+        model = asked.model
+        for batch, _ in walk(asked.trainer, asked.split, generator):
+            phi, n = model.embedding.text(batch["caption"]), len(batch)
+            noise = torch.cat([torch.randn(n, size, generator=draw) for size in (model.latent_dim, 4)], 1)
+            small = model.averaged["generators"][0](phi, noise)[0]
+            found.append(torch.nn.functional.interpolate(small, model.spec.shape[1:], mode="bicubic").clamp(0, 1))
+    return torch.cat(found)
+
+
+def frechet_distance(asked: Asked) -> float:
+    return distance(read(asked, clean(asked))[0], read(asked, made(asked))[0])
+
+
+def stage_1_frechet(asked: Asked) -> float:
+    return distance(read(asked, clean(asked))[0], read(asked, of_first_stage(asked))[0])
+
+
+def kernel_distance(asked: Asked) -> float:
+    a, b = (read(asked, images)[0] for images in (clean(asked), made(asked)))
+    k = lambda x, y: metrics.pairwise.polynomial_kernel(x, y, degree=3, coef0=1)  # noqa: E731
+    n, m = len(a), len(b)
+    aa, bb = k(a, a), k(b, b)
+    within = (aa.sum() - np.trace(aa)) / (n * (n - 1)) + (bb.sum() - np.trace(bb)) / (m * (m - 1))
+    return float(within - 2 * k(a, b).mean())
+
+
+def precision(asked: Asked) -> float:
+    return share_inside(read(asked, made(asked))[0], read(asked, clean(asked))[0])
+
+
+def recall(asked: Asked) -> float:
+    return share_inside(read(asked, clean(asked))[0], read(asked, made(asked))[0])
+
+
+def share_right(images: Callable[[Asked], Tensor], of: str, end: str = "") -> Callable[[Asked], float]:
+    """The share of rows, of seen or unseen pairs alone if `end` says so, of which all that belongs to `of` is read as told."""
+
+    def share(asked: Asked) -> float:
+        names = list(asked.trainer.judge.judges)
+        own = [i for i, name in enumerate(names) if of in ("all", name.split("_")[0])]
+        right = (read(asked, images(asked))[1] == told(asked))[:, own].all(1)
+        split = asked.trainer.data.split(asked.split)
+        pair = split.labels(split.rows, "pair").numpy() if end else None
+        those = {"": slice(None), "_seen": pair == 0, "_unseen": pair == 1}[end]
+        return float(right[those].mean())
+
+    return share
+
+
+JUDGED = {"stage_1_all_as_asked": share_right(of_first_stage, "all"), "stage_1_frechet": stage_1_frechet}
+for attribute in (*ATTRIBUTES, "all"):
+    for end in ("", "_seen", "_unseen"):
+        JUDGED[f"{attribute}_as_asked{end}"] = share_right(made, attribute, end)
+        JUDGED[f"judge_{attribute}_accuracy{end}"] = share_right(clean, attribute, end)
