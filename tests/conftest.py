@@ -42,7 +42,6 @@ SMALL = {
 }
 NEEDED = {  # overrides that give the examples a part that a model needs
     "input": ["noise=edges"],
-    "caption": ["data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]"],
     "b": ["data=domains", "+data@data.a=digits", "+data@data.b=digits"],
     "caption": ["data=scenes", "data@data.of=digits", "data.size=24"],
 }
