@@ -37,12 +37,13 @@ RUN = {  # what a run folder becomes in a config
     **{key: config_of("model=ae").get(key, {}) for key in ("spec", "model", "data")},
 }
 MADE = {"ae", "vae", "conv_vae", "cvae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
-MADE |= {"transfer", "sweeps", "rbm", "pix2pix", "cyclegan", "srgan", "bagan", "dagan", "gawwn"}
+MADE |= {"transfer", "sweeps", "rbm", "pix2pix", "cyclegan", "srgan", "bagan", "dagan", "gawwn", "stackgan"}
 SMALLER = {  # overrides of models that would take long even for sixty images
     "model=pix2pix": ["model.channels=[4,8]", "model.width=4"],
     "model=cyclegan": ["model.channels=[4,8]", "model.blocks=1", "model.width=4"],
     "model=dagan": ["data.limit=900", "model.channels=[4,8]"],  # two images of a letter are rare among sixty
     "model=bagan": ["model.channels=[4,8]"],
+    "experiment=stackgan_scenes": ["model.channels=[4,8]", "trainer.pretraining.epochs=1"],
     "data.imbalance={7:0.01}": ["data.imbalance={7:0.5}"],  # of eight
     "model=srgan": ["model.width=4", "model.blocks=1", "model.discriminator_width=4"],
 }

@@ -139,4 +139,11 @@ def to_dict(config: DictConfig) -> dict:
         chosen = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
         raise BadInput(f"{error.full_key or 'config'}: {sentence(error)}") from error
-    return {key: value for key, value in chosen.items() if key not in ("hydra", "experiment")}
+    return {key: with_text_keys(value) for key, value in chosen.items() if key not in ("hydra", "experiment")}
+
+
+def with_text_keys(value: Any) -> Any:
+    """The same plain value; keys that YAML reads as numbers, such as those of classes, are texts."""
+    if isinstance(value, dict):
+        return {str(key): with_text_keys(each) for key, each in value.items()}
+    return [with_text_keys(each) for each in value] if isinstance(value, list) else value
