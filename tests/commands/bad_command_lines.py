@@ -218,6 +218,13 @@ attribute RUN
 attribute RUN --plus 1
 attribute RUN --plus 1 --minus 2 --strength x
 attribute RUN --plus 1 --minus 2 -n -1
+augment
+augment RUN
+augment RUN -n 3
+augment RUN -n 0 -o x.npz
+augment RUN -n 3 -o x.txt
+augment RUN -n 3 -o x.npz --split zzz
+augment RUN -n 3 -o x.npz
 perturb
 perturb RUN
 perturb RUN --index x

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from nnlab.data.feed import drawn
+from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.families.gan.base import Adversarial
@@ -35,10 +35,9 @@ class GivenParts(Adversarial):
         """Keep the conditions of 256 examples, evenly spaced; of a smaller set each several times."""
         rows = split.spread(KEPT)
         rows = rows[torch.arange(KEPT, device=rows.device) % len(rows)]
-        generator = torch.Generator(split.device).manual_seed(0)
+        batch = BatchBuilder(split).batch(rows, torch.Generator(split.device).manual_seed(0))
         for name in self.conditions:
-            values = split.sources[name].cast(split.sources[name].raw(rows))
-            getattr(self, f"kept_{name}").copy_(drawn(values, generator) if name in split.drawn else values)
+            getattr(self, f"kept_{name}").copy_(batch[name])
 
     def drawn_conditions(self, n: int, generator: torch.Generator | None) -> dict[str, Tensor]:
         """The conditions of n examples of the training data by name, (n, …) each, all parts of one example together."""
