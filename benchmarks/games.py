@@ -11,7 +11,7 @@ from benchmarks.runs import compared
 RUNS = {
     "gan": ["trainer.epochs=90"],
     "dcgan": ["trainer.epochs=16"],
-    "gran": ["trainer.epochs=16", "model.channels=[32,64,128]"],
+    "gran": ["experiment=gran_mnist"],
     "sagan": ["trainer.epochs=4"],
     "cgan": ["trainer.epochs=5"],
     "infogan": ["trainer.epochs=3"],
