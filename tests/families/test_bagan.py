@@ -120,6 +120,15 @@ def test_a_class_without_two_examples_is_named() -> None:
         pretrained("data.limit=none", "data.imbalance={3:0.01}", "data.validation=0")
 
 
+def test_repeated_examples_count_once_and_two_are_enough() -> None:
+    """In five dimensions two examples have a covariance of rank one before it is shrunk."""
+    with pytest.raises(BadInput, match=r"3 has 1 training examples"):
+        pretrained("data.limit=none", "data.imbalance={3:0.01}", "data.validation=0", "data.oversample=true")
+    model = pretrained("data.limit=none", "data.imbalance={3:0.014}", "data.validation=0", "data.oversample=true").model
+    assert model.factors.isfinite().all()
+    assert (model.factors.diagonal(dim1=1, dim2=2) > 0).all()
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

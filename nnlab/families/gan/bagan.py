@@ -21,6 +21,7 @@ from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 
 FEWEST = 2  # examples of a class, without which it has no covariance
+LEAST = 1e-6  # added to the variances, as a share of their mean, so that rounding leaves a covariance positive
 SHOWN = 10  # samples of each class in the picture
 
 
@@ -36,7 +37,7 @@ class BAGAN(Adversarial):
     equally often. So should the data be, by data.oversample=true: else D tells samples of a rare class by their number.
 
     Σ_c is shrunk towards a multiple of the identity (Ledoit & Wolf 2004), since there may be fewer examples than coordinates.
-    A class needs two training examples.
+    A class needs two different training examples.
 
     latent_dim  length of the codes
     channels    of the layers of encoder and discriminator; each halves the image; the generator has them in reverse
@@ -99,10 +100,11 @@ class BAGAN(Adversarial):
         """
         codes, labels = map(torch.cat, zip(*((self.encoder(b.target).float(), b.label) for b in batches), strict=True))
         for c, name in enumerate(self.spec.classes):
-            own = codes[labels == c].double().cpu().numpy()
+            own = np.unique(codes[labels == c].double().cpu().numpy(), axis=0)  # data.oversample repeats examples
             if len(own) < FEWEST:
                 raise BadInput(f"model: {name} has {len(own)} training examples; a covariance of its codes needs {FEWEST}")
             covariance, _ = ledoit_wolf(own)
+            covariance += LEAST * covariance.trace() / len(covariance) * np.eye(len(covariance))
             self.means[c] = torch.from_numpy(own.mean(0))
             self.factors[c] = torch.from_numpy(np.linalg.cholesky(covariance))
         if self.own_decoder is None:
