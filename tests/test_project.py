@@ -42,10 +42,10 @@ SMALLER = {  # overrides of models that would take long even for sixty images
     "model=pix2pix": ["model.channels=[4,8]", "model.width=4"],
     "model=cyclegan": ["model.channels=[4,8]", "model.blocks=1", "model.width=4"],
     "model=dagan": ["data.limit=900", "model.channels=[4,8]"],  # two images of a letter are rare among sixty
-    "model=bagan": ["model.channels=[4,8]"],
+    "model=bagan": ["model.channels=[4,8]", "trainer.pretraining.epochs=1"],
     "experiment=stackgan_scenes": ["model.channels=[4,8]", "trainer.pretraining.epochs=1"],
     "data.imbalance={7:0.01}": ["data.imbalance={7:0.9}"],  # of eight
-    "model=srgan": ["model.width=4", "model.blocks=1", "model.discriminator_width=4"],
+    "model=srgan": ["model.width=4", "model.blocks=1", "model.discriminator_width=4", "trainer.pretraining.epochs=1"],
 }
 
 
