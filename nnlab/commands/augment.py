@@ -54,15 +54,17 @@ def main(argv: list[str]) -> int:
     import numpy as np
     import torch
 
-    from nnlab.commands.capability import require
+    from nnlab.commands.capability import names_of
     from nnlab.commands.run_access import load_capable
     from nnlab.model import SamplesClasses, Varies, can
     from nnlab.runs.npz_file import archive, write_array
 
     run = load_capable(args, "augment")
     varies = can(run.model, Varies)
-    if not varies:
-        require(run.model, SamplesClasses, "augment")
+    if not varies and not can(run.model, SamplesClasses):
+        able = ", ".join(sorted({*names_of(SamplesClasses), *names_of(Varies)}))
+        what = f"neither {SamplesClasses.__doc__} nor {Varies.__doc__}"
+        raise BadInput(f"augment: {type(run.model).__name__} can {what}; models that can: {able}")
     refuse_useless(args, run, varies)
     generator = torch.Generator(run.device).manual_seed(args.seed)
     labels, parts = of_images(args, run, generator) if varies else of_classes(args, run, generator)

@@ -97,7 +97,12 @@ def test_images_of_bytes_become_bytes_again(nnlab) -> None:
 @pytest.mark.parametrize(
     ("model", "typed", "expected"),
     [
-        ("vae", [], "augment: VAE cannot draw examples of a class; models that can: "),
+        (
+            "vae",
+            [],
+            "augment: VAE can neither draw examples of a class nor make another example of the class of an image; "
+            "models that can: bagan, cgan, cvae, dagan",
+        ),
         ("cgan", ["--of", "mine.npz"], "--of: CGAN draws examples of classes, not of images; leave it out"),
         ("cgan", ["--split", "test"], "--split: CGAN draws examples of classes, not of images; leave it out"),
         ("cgan", ["--label", "11"], "--label: Digits has no class '11'"),

@@ -75,7 +75,7 @@ def test_the_game_starts_from_the_autoencoder_unless_it_is_told_not_to() -> None
     assert not torch.equal(fresh.model.means, torch.zeros_like(fresh.model.means))
 
 
-def test_both_starts_learn_the_same_codes() -> None:
+def test_both_starts_learn_codes_of_one_scale() -> None:
     """So that a comparison is of the start alone: as good an autoencoder, from a decoder of its own."""
     one, other = (pretrained(f"model.init={init}").model.means for init in ("autoencoder", "random"))
     assert one.shape == other.shape

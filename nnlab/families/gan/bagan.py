@@ -41,7 +41,8 @@ class BAGAN(Adversarial):
 
     latent_dim  length of the codes
     channels    of the layers of encoder and discriminator; each halves the image; the generator has them in reverse
-    init        autoencoder: D and G start from stage 1; random: from new weights, for comparison. The codes are the same
+    init        autoencoder: D and G start from stage 1; random: from new weights, for comparison;
+                E then learns with another decoder, so its codes are as good, but not the same
 
     Figures:
     reconstruction_error  mean squared error per value of stage 1, of values scaled to −1 … 1; lower is better
