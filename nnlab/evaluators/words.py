@@ -19,6 +19,8 @@ from nnlab.model import Model, SamplesGiven, can
 
 ATTRIBUTES = ("class", "colour", "size", "place")
 NAME = re.compile(rf"({'|'.join(ATTRIBUTES)})_[1-9]")
+KEPT = ("class", "colour")  # what an object keeps where it is drawn elsewhere
+PLACES = ("box", "keypoints")  # the parts that say where
 ALL = "all"
 
 
@@ -75,7 +77,11 @@ class WordJudges(Panel):
     spec    of the data
     """
 
-    higher = HIGHER | {f"{name}_as_asked{of}" for name in (*ATTRIBUTES, ALL) for of in ("", "_seen", "_unseen")}
+    higher = (
+        HIGHER
+        | {f"{name}_as_asked{of}" for name in (*ATTRIBUTES, ALL) for of in ("", "_seen", "_unseen")}
+        | {f"{name}_kept" for name in KEPT}
+    )
     lower = LOWER
 
     def __init__(self, judges: Mapping[str, Judge], spec: DataSpec) -> None:
@@ -100,6 +106,8 @@ class WordJudges(Panel):
                     of the captions of pairs of classes that are in the training data
         class_as_asked_unseen, colour_as_asked_unseen, size_as_asked_unseen, place_as_asked_unseen, all_as_asked_unseen
                     of the captions of the other pairs
+        class_kept, colour_kept  of a model that is told where: share of these images in which they read the same where the
+                    same noise and text have the place of another example; higher is better
         judge_class_accuracy, judge_colour_accuracy, judge_size_accuracy, judge_place_accuracy, judge_all_accuracy
                     share of the images of data that they read right: the most to hope for
         judge_class_accuracy_seen, judge_colour_accuracy_seen, judge_size_accuracy_seen, judge_place_accuracy_seen
@@ -115,6 +123,7 @@ class WordJudges(Panel):
         def made(batch: Batch) -> Tensor:
             return model.sample_given({name: batch[name] for name in model.conditions}, generator)
 
+        start = generator.get_state()
         real, fake = self.real(feed.split, rows), self.seen(made, feed, rows, generator)
         if not fake.finite:
             return {"frechet_distance": float("nan")}
@@ -122,6 +131,7 @@ class WordJudges(Panel):
         figures = distances(real, fake) if len(rows) >= FEWEST else {}
         figures |= shares(self.right(fake, told), groups, "{}_as_asked")
         figures |= shares(self.right(real, told), groups, "judge_{}_accuracy")
+        figures |= self.kept(fake, model, feed, rows, start)
         for name, rival in model.rivals().items():
             other = self.seen(rival, feed, rows, generator)
             if len(rows) >= FEWEST:
@@ -131,6 +141,27 @@ class WordJudges(Panel):
 
     def headline(self, model: Model) -> list[str]:
         return ["frechet_distance", "all_as_asked"] if can(model, SamplesGiven) else []
+
+    def kept(
+        self, fake: FeatureStatistics, model: Model, feed: BatchBuilder, rows: Tensor, start: Tensor
+    ) -> dict[str, float]:
+        """How often the judges read the same if places change hands: of a model that is told where, else nothing.
+
+        fake   of the images of these rows
+        start  the state of the generator before these were made, so that the noise is the same
+        """
+        if not set(PLACES) & set(model.conditions):
+            return {}
+        again = torch.Generator(feed.split.device)
+        again.set_state(start)
+
+        def moved(batch: Batch) -> Tensor:
+            parts = {name: batch[name].roll(1, 0) if name in PLACES else batch[name] for name in model.conditions}
+            return model.sample_given(parts, again)
+
+        elsewhere = self.seen(moved, feed, rows, again)
+        right = self.right(fake, torch.cat(elsewhere.probabilities)) if elsewhere.finite else {}
+        return {f"{of}_kept": right[of].double().mean().item() for of in KEPT if of in right}
 
     def seen(
         self, made: Callable[[Batch], Tensor], feed: BatchBuilder, rows: Tensor, generator: torch.Generator

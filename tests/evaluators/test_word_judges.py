@@ -125,6 +125,27 @@ def test_rows_of_seen_pairs_alone_have_no_figures_of_unseen_ones() -> None:
     assert not any("seen" in name for name in figures(Painter(), split(pairs=False)))
 
 
+def test_what_changes_with_the_place_is_not_kept() -> None:
+    """Every fourth object is drawn by its place: of the next class there, and of its own in the place of another row."""
+
+    class Mover(Painter):
+        conditions = ("caption", "box")
+
+        def sample_given(self, parts: dict[str, Tensor], generator: torch.Generator | None = None) -> Tensor:
+            x = parts["caption"].float() + torch.rand(N, 3, generator=generator) * 1e-3
+            at = parts["box"][:, 0] == 4
+            return torch.stack([(x[:, 0] + at) % 3, x[:, 1], x[:, 2]], 1).view(-1, 1, 1, 3)
+
+    of = split()
+    of.sources["box"] = Resident(torch.arange(N)[:, None] % 8)
+    found = figures(Mover(), of)
+    assert found["class_as_asked"] == pytest.approx(7 / 8)
+    assert found["class_kept"] == pytest.approx(6 / 8)
+    assert found["colour_kept"] == 1
+    assert {"class_kept", "colour_kept"} <= judges().higher
+    assert "class_kept" not in figures(Painter(), split())
+
+
 def test_a_rival_is_judged_beside_the_model() -> None:
     found = figures(Painter(rival=True), split())
     assert found["stage_1_frechet"] == pytest.approx(3 * 0.04, rel=1e-3), "each of three features is moved by 0.2"

@@ -132,6 +132,24 @@ def test_a_wrong_text_is_never_an_equal_one_and_every_other_one_is_drawn() -> No
     assert len(place) == 4
 
 
+def test_a_wrong_text_is_drawn_by_how_like_it_is() -> None:
+    """P(j | i) = e^s_ij / Σ_k e^s_ik over the texts that differ."""
+    scores = torch.randn(6, 6, generator=seeded())
+    other = (CAPTIONS[:, None] != CAPTIONS).any(2)
+    expected = torch.where(other, scores.exp(), 0)
+    expected /= expected.sum(1, keepdim=True)
+    draw, counted = seeded(), torch.zeros(6, 6)
+    for _ in range(3000):
+        place, _ = another_text(CAPTIONS, draw, scores)
+        counted[torch.arange(6), place] += 1
+    assert (counted / 3000 - expected).abs().max() < 0.03
+    joint = JointEmbedding(torch.nn.Identity(), torch.nn.Identity())
+    phi = torch.randn(6, 3, generator=seeded())
+    cosine = torch.nn.functional.cosine_similarity(phi[:, None], phi[None], dim=2)
+    assert torch.allclose(joint.likeness(phi), joint.scale.exp() * cosine, atol=1e-5)
+    assert not joint.likeness(phi).requires_grad
+
+
 # -- the game -----------------------------------------------------------------------------------------------------
 
 

@@ -118,13 +118,20 @@ class Pairs:
         self.fake = self.model.generator(self.x, z)
         self.r = self.model.discriminator(torch.cat([self.y, self.x], 1))
         self.f = self.model.discriminator(torch.cat([self.fake, self.x], 1))
+        other = torch.randn(z.shape, generator=asked.trainer.generator)
+        made = self.model.generator(self.x, other) if self.model.mode_seeking else self.fake.detach() + 1
+        self.seeking = ((z - other).abs().mean(1) / (made - self.fake).abs().mean((1, 2, 3))).mean()
 
     def loss(self) -> torch.Tensor:
         kept = self.model.discriminator(torch.cat([self.fake.detach(), self.x], 1))
         return -(self.r.sigmoid().log().mean() + (1 - kept.sigmoid()).log().mean())
 
     def generator_loss(self) -> torch.Tensor:
-        return -self.f.sigmoid().log().mean()
+        return -self.f.sigmoid().log().mean() + self.model.mode_seeking * self.seeking
+
+
+def mode_seeking_loss(asked: Asked) -> float:
+    return Pairs(asked).seeking.item()
 
 
 def pair_loss(asked: Asked) -> float:
@@ -132,7 +139,7 @@ def pair_loss(asked: Asked) -> float:
 
 
 def pair_generator_loss(asked: Asked) -> float:
-    return Pairs(asked).generator_loss().item()
+    return float(-np.log(special.expit(f64(Pairs(asked).f))).mean())
 
 
 def pair_real_accuracy(asked: Asked) -> float:

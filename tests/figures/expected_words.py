@@ -13,6 +13,8 @@ from scipy.special import log_softmax
 from sklearn import metrics
 from torch import Tensor
 
+from nnlab.data.spec import Batch
+
 ATTRIBUTES = ("class", "colour", "size", "place")
 
 
@@ -101,10 +103,17 @@ def clean(asked: Asked) -> Tensor:
 
 def made(asked: Asked) -> Tensor:
     """What the model makes of the captions of a split, with the random numbers of a judge, batch after batch."""
+    return drawn(asked, lambda batch: {name: batch[name] for name in asked.model.conditions})
+
+
+def moved(asked: Asked) -> Tensor:
+    """The same, each in the box of the row before it in its batch, the first in that of the last."""
+    return drawn(asked, lambda batch: {"caption": batch["caption"], "box": torch.cat([batch["box"][-1:], batch["box"][:-1]])})
+
+
+def drawn(asked: Asked, parts: Callable[[Batch], dict[str, Tensor]]) -> Tensor:
     with fork_rng(asked.trainer) as generator:
-        return torch.cat(
-            [asked.model.sample_given({"caption": b["caption"]}, g) for b, g in walk(asked.trainer, asked.split, generator)]
-        )
+        return torch.cat([asked.model.sample_given(parts(b), g) for b, g in walk(asked.trainer, asked.split, generator)])
 
 
 def of_first_stage(asked: Asked) -> Tensor:
@@ -163,7 +172,19 @@ def share_right(images: Callable[[Asked], Tensor], of: str, end: str = "") -> Ca
     return share
 
 
-JUDGED = {"stage_1_all_as_asked": share_right(of_first_stage, "all"), "stage_1_frechet": stage_1_frechet}
+def kept(of: str) -> Callable[[Asked], float]:
+    """The share of rows of which a judge reads the same in both places."""
+
+    def share(asked: Asked) -> float:
+        index = list(asked.trainer.judge.judges).index(f"{of}_1")
+        here, there = (read(asked, images(asked))[1][:, index] for images in (made, moved))
+        return float((here == there).mean())
+
+    return share
+
+
+JUDGED = {f"{of}_kept": kept(of) for of in ("class", "colour")}
+JUDGED |= {"stage_1_all_as_asked": share_right(of_first_stage, "all"), "stage_1_frechet": stage_1_frechet}
 for attribute in (*ATTRIBUTES, "all"):
     for end in ("", "_seen", "_unseen"):
         JUDGED[f"{attribute}_as_asked{end}"] = share_right(made, attribute, end)

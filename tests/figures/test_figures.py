@@ -76,10 +76,13 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "judges of words": ("stackgan", ["judge=auto", "data.objects=2", "data.sizes=[5,8]", "data.held_out=0.2"]),
     "a judge of steps": ("gran", ["judge=auto"]),
     "a judge of variations": ("dagan", ["judge=auto"]),
+    "variations apart": ("dagan", ["model.mode_seeking=0.2"]),
+    "judges of words in a place": ("gawwn", ["judge=auto"]),
 }
 
 Computation = Callable[[Asked], float]
 VAE = ("beta_vae", "conv_vae", "cvae", "iwae", "vae")
+DRAW_TEXTS = ("stackgan", "gawwn")
 AE = ("ae", "conv_ae", "linear_ae", "pca", "srresnet", "stacked_ae", "unet")
 
 
@@ -119,8 +122,8 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **domains.FIGURES,
     **words.JUDGED,
     **named(words, "text_loss text_accuracy"),
-    **of(("stackgan",), frechet_distance=words.frechet_distance, kernel_distance=words.kernel_distance),
-    **of(("stackgan",), precision=words.precision, recall=words.recall),
+    **of(DRAW_TEXTS, frechet_distance=words.frechet_distance, kernel_distance=words.kernel_distance),
+    **of(DRAW_TEXTS, precision=words.precision, recall=words.recall),
     **domains.PAIRED,
     **named(class_games, "class_accuracy reconstruction_error variation_variety variation_distance"),
     **named(class_games, "variation_frechet variation_class_agreement"),
@@ -218,6 +221,7 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
         generator_loss=class_games.pair_generator_loss,
         real_accuracy=class_games.pair_real_accuracy,
         fake_accuracy=class_games.pair_fake_accuracy,
+        mode_seeking_loss=class_games.mode_seeking_loss,
         diversity=class_games.pair_diversity,
         discriminator_gradient=class_games.pair_discriminator_gradient,
         generator_gradient=class_games.pair_generator_gradient,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
+from nnlab.config.constraints import AtLeast
 from nnlab.data.classes import need_classes
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.gan.base import Adversarial, Game
@@ -28,6 +30,8 @@ from nnlab.model import Joint, Metric, Turn
 from nnlab.nn.conv import spatial_sizes
 from nnlab.nn.mlp import Width
 
+LEAST = 1e-5  # distance of two images, as a share of the range of their values: a smaller one counts as this
+
 
 class DAGAN(Adversarial):
     """The data augmentation GAN (Antoniou et al. 2017, "Data augmentation generative adversarial networks").
@@ -40,7 +44,15 @@ class DAGAN(Adversarial):
 
     G halves x and enlarges it again, with maps of one size beside each other; the noise comes in at the smallest map.
 
+    G may learn to ignore z, since one good variation of each image deceives D. With mode_seeking above 0 its loss has the term
+
+    mode_seeking · E [ d(z, z′) / d(G(x, z), G(x, z′)) ],   d the mean absolute difference
+
+    (Mao et al. 2019, "Mode seeking generative adversarial networks for diverse image synthesis"), of images in units of the
+    range of their values. It is not in the paper, and costs G a second pass.
+
     Figures:
+    mode_seeking_loss   that mean, without its weight; recorded in training
     variation_variety   mean squared distance of two variations of an image, as a share of that of two examples of a class; 0:
                         all variations are alike, 1: they differ as examples of data do
     variation_distance  mean squared distance of a variation from its image, as a share of that of two examples of a class; 0:
@@ -51,6 +63,7 @@ class DAGAN(Adversarial):
     channels       of the discriminator's layers, and of the layers of the generator that halve
     normalization  of the discriminator's layers; the generator has batch normalisation
     spectral_norm  divide the discriminator's weights by their largest singular values (Miyato et al. 2018)
+    mode_seeking   weight of the term above; 0: none
     """
 
     regularizers = ("gradient_penalty", "label_smoothing")
@@ -65,6 +78,7 @@ class DAGAN(Adversarial):
         channels: Channels = "auto",
         normalization: Normalization = "none",
         spectral_norm: bool = False,
+        mode_seeking: Annotated[float, AtLeast(0)] = 0.0,
     ) -> None:
         need_classes(spec, "a pair of examples is of one class")
         widths = chosen(channels, spec)
@@ -74,18 +88,25 @@ class DAGAN(Adversarial):
             generator=VariationGenerator(spec, latent_dim, widths),
             discriminator=with_spectral_norm(discriminator) if spectral_norm else discriminator,
         )
-        self.latent_dim = latent_dim
+        self.latent_dim, self.mode_seeking = latent_dim, mode_seeking
 
     def turns(self, batch: Batch, game: Game) -> Iterator[Turn]:
         """The discriminator's turns, each with a part of the batch, then the generator's; neighbours in a batch are pairs."""
         for part in game.parts(batch):
             x, y = part.target[0::2], part.target[1::2]
             with game.forward():
-                fake = self.generator(x, self.noise(len(x), game.generator))
+                z = self.noise(len(x), game.generator)
+                fake = self.generator(x, z)
             yield game.critic(self.discriminate, (y, x), (fake, x))
         with game.forward():
-            fooled = game.objective.generator(self.discriminate(fake, x)).mean()
-        yield Turn({"generator": fooled}, {"generator_loss": fooled})
+            loss = fooled = game.objective.generator(self.discriminate(fake, x)).mean()
+            terms = {"generator_loss": fooled}
+            if self.mode_seeking:
+                other = self.noise(len(x), game.generator)
+                apart = distance(fake, self.generator(x, other)) / self.value_range
+                terms["mode_seeking_loss"] = (distance(z, other) / apart.clamp(min=LEAST)).mean()
+                loss = fooled + self.mode_seeking * terms["mode_seeking_loss"]
+        yield Turn({"generator": loss}, terms)
 
     def discriminate(self, y: Tensor, x: Tensor) -> Tensor:
         """D, (N,), of pairs."""
@@ -106,6 +127,11 @@ class DAGAN(Adversarial):
             return x, first, second, batch.label
 
         return [Joint(values, variety, {"variation_variety": None, "variation_distance": None})]
+
+
+def distance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean absolute difference of each example, (N,) float32, of two batches (N, …)."""
+    return (a.float() - b.float()).abs().flatten(1).mean(1)
 
 
 class VariationGenerator(nn.Module):

@@ -204,7 +204,7 @@ class StackGAN(GivenParts):
         own = self.generator
         below = () if self.level == 0 else (self.first(phi, generator),)
         fake, mean, log_variance = own(phi, self.own_noise(len(x), generator), *below)
-        other, counts = another_text(caption, generator)
+        other, counts = another_text(caption, generator, self.embedding.likeness(phi))
         kept = {"mean": mean, "log_variance": log_variance} if self.augments else {}
         return Play((x, phi), (fake, phi), kept, Wrong((x, phi[other]), counts))
 

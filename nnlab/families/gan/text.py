@@ -12,6 +12,7 @@ from nnlab.data.words import RESERVED
 
 BLOCKS, HEADS, WIDER = 2, 4, 2  # of the text encoder; its hidden layers against its width
 SPREAD = 0.02  # of the vectors of words and places at the start
+TINY = torch.finfo(torch.float32).tiny
 SCALE, MOST_SCALE = 14.0, 100.0  # of the cosines at the start, and at most (Radford et al. 2021)
 
 
@@ -79,6 +80,12 @@ class JointEmbedding(nn.Module):
         """(N, d) each, float32, of length 1: images (N, *shape) and texts (N, L)."""
         return tuple(functional.normalize(part.float(), dim=1) for part in (self.image(x), self.text(caption)))
 
+    @torch.no_grad()
+    def likeness(self, phi: Tensor) -> Tensor:
+        """e^τ cos(φ_i, φ_j), (N, N) float32, of texts by φ (N, d): the scale on which texts of images are told apart."""
+        unit = functional.normalize(phi.float(), dim=1)
+        return self.scale.exp().clamp(max=MOST_SCALE) * unit @ unit.mT
+
     def losses(self, image: Tensor, text: Tensor, caption: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, nats, and the share of images to which one of their own texts is nearest; scalars.
 
@@ -97,8 +104,15 @@ def same_texts(caption: Tensor) -> Tensor:
     return (caption[:, None] == caption).all(2)
 
 
-def another_text(caption: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """For each of texts (N, L) the place of another one, drawn of those that differ, (N,); and whether there is one, (N,)."""
+def another_text(
+    caption: Tensor, generator: torch.Generator | None, scores: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """For each of texts (N, L) the place of another one, drawn of those that differ, (N,); and whether there is one, (N,).
+
+    scores  (N, N): text j is drawn for text i with a probability proportional to exp(scores_ij); None: all are as probable
+    """
     other = ~same_texts(caption)
     u = torch.rand(other.shape, device=caption.device, generator=generator)
-    return torch.where(other, u, -1.0).argmax(1), other.any(1)
+    gumbel = -(-u.clamp(min=TINY).log()).log()  # the largest of scores + Gumbel noise is such a draw
+    keys = u if scores is None else scores + gumbel
+    return torch.where(other, keys, -torch.inf).argmax(1), other.any(1)
