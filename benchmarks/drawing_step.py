@@ -1,4 +1,4 @@
-"""An update of each model that draws by steps or by classes, milliseconds for all of its players, beside the same by hand.
+"""An update of each model that draws by steps, classes or words, milliseconds for all of its players, beside the same by hand.
 
 On random images of 28×28, in float32, in batches of 32: the updates alone. Both have the same networks, fused Adam and a
 running average of the generator. The step by hand is plain torch: it makes each sample once for both turns, and differentiates

@@ -1,4 +1,4 @@
-"""nnlab's models that draw by steps and by classes, driven as its loop drives them."""
+"""nnlab's models that draw by steps, classes and words, driven as its loop drives them."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def built(name: str, settings: Sequence[str]) -> Experiment:
         run.path.mkdir()
         run_experiment(experiment, run, Console(quiet=True))
     typed = [text.replace("RUN", f"{folder / 'classifier'}").replace("FILE", "own.npz") for text in settings]
-    common = [*own[:2], *own[3:]] if name == "cyclegan" else own
+    chosen = any(text.startswith("data=") for text in settings)  # data that are made of these images
+    common = [text for text in own if not (chosen and text.startswith(("data=", "data.file=")))]
     common = [*common, "data.validation=0", f"trainer.batch_size={BATCH}", "trainer.precision=float32", "trainer.epochs=1000"]
     config, problems = resolve_references(to_dict(compose_config([f"model={name}", *common, *typed])))
     assert not problems, problems
