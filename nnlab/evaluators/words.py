@@ -142,9 +142,7 @@ class WordJudges(Panel):
     def headline(self, model: Model) -> list[str]:
         return ["frechet_distance", "all_as_asked"] if can(model, SamplesGiven) else []
 
-    def kept(
-        self, fake: FeatureStatistics, model: Model, feed: BatchBuilder, rows: Tensor, start: Tensor
-    ) -> dict[str, float]:
+    def kept(self, fake: FeatureStatistics, model: Model, feed: BatchBuilder, rows: Tensor, start: Tensor) -> dict[str, float]:
         """How often the judges read the same if places change hands: of a model that is told where, else nothing.
 
         fake   of the images of these rows

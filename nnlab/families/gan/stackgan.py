@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -18,24 +17,21 @@ from nnlab.families.gan.base import Answer, Game, Play, Wrong
 from nnlab.families.gan.given import GivenParts
 from nnlab.families.gan.latent import Prior, sample_prior
 from nnlab.families.gan.networks import (
-    SLOPE,
     Channels,
     Normalization,
-    ScaledSigmoid,
-    Standardize,
     chosen,
     conv_body,
     conv_features,
-    conv_generator,
     conv_inverse,
     init_weights,
     with_spectral_norm,
 )
 from nnlab.families.gan.objectives import Objective
+from nnlab.families.gan.stackgan_networks import FirstGenerator, SecondGenerator, TextProjection
 from nnlab.families.gan.text import JointEmbedding, TextEncoder, another_text
 from nnlab.model import Joint, Metric, Turn
 from nnlab.nn import pyramid
-from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
+from nnlab.nn.conv import spatial_sizes
 from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
 from nnlab.nn.resize import enlarged
@@ -308,112 +304,3 @@ class StackGAN(GivenParts):
             both = np.stack([x[:, :PAIRS] for x in tiles], 2).reshape(len(caption), 2 * PAIRS, *self.spec.shape[1:], 3)
             pictures["stages"] = sheet(both, titles, PAIRS * ["I", "II"])
         return pictures
-
-
-class Condition(nn.Module):
-    """c = μ(φ) + σ(φ) ε, with log σ² and μ linear in φ; without augmentation c = μ(φ)."""
-
-    def __init__(self, text_dim: int, length: int, augments: bool) -> None:
-        super().__init__()
-        self.length = length
-        self.mean, self.log_variance = nn.Linear(text_dim, length), nn.Linear(text_dim, length) if augments else None
-
-    def forward(self, phi: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """c, μ and log σ², (N, length) float32 each, of φ (N, text_dim) and ε (N, length); without augmentation σ is 0."""
-        mean = self.mean(phi).float()
-        if self.log_variance is None:
-            return mean, mean, torch.full_like(mean, -torch.inf)
-        log_variance = self.log_variance(phi).float()
-        return mean + (0.5 * log_variance).exp() * epsilon, mean, log_variance
-
-
-class FirstGenerator(nn.Module):
-    """G_1: of z and c, side by side, a small image; the generator of `dcgan`, after a hidden layer."""
-
-    def __init__(
-        self, spec: DataSpec, latent_dim: int, text_dim: int, length: int, hidden: int, channels: list[int], augments: bool
-    ) -> None:
-        super().__init__()
-        self.latent_dim = latent_dim
-        self.network = conv_generator(spec, latent_dim + length, channels, hidden=hidden or None)
-        self.condition = Condition(text_dim, length, augments)
-
-    def forward(self, phi: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x̃_1 (N, C, h, w) float32, μ and log σ² of φ (N, text_dim) and z and ε, side by side."""
-        c, mean, log_variance = self.condition(phi, noise[:, self.latent_dim :])
-        return self.network(torch.cat([noise[:, : self.latent_dim], c], 1)), mean, log_variance
-
-
-class SecondGenerator(nn.Module):
-    """G_2: halves the small image, puts c beside each place of the map, passes residual blocks, and enlarges the map twice.
-
-    specs  of the small and of the large image
-    """
-
-    def __init__(self, specs: list[DataSpec], text_dim: int, length: int, width: int, blocks: int, augments: bool) -> None:
-        super().__init__()
-        small, large = specs
-        sizes = [*spatial_sizes(small.shape, 1)[::-1], large.shape[1:]]
-        odd = [tuple(after - 2 * before for before, after in zip(a, b, strict=True)) for a, b in pairwise(sizes)]
-        twice, channels = 2 * width, small.shape[0]
-        self.enter = nn.Sequential(
-            Standardize(small),
-            nn.Conv2d(channels, width, 3, 1, 1),
-            nn.LeakyReLU(SLOPE),
-            nn.Conv2d(width, twice, KERNEL, STRIDE, PADDING, bias=False),
-            nn.BatchNorm2d(twice),
-            nn.LeakyReLU(SLOPE),
-        )
-        self.join = nn.Sequential(nn.Conv2d(twice + length, twice, 3, 1, 1, bias=False), nn.BatchNorm2d(twice), nn.ReLU())
-        self.blocks = nn.Sequential(*(ResidualBlock(twice) for _ in range(blocks)))
-        self.leave = nn.Sequential(
-            nn.ConvTranspose2d(twice, width, KERNEL, STRIDE, PADDING, output_padding=odd[0], bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.ConvTranspose2d(width, width, KERNEL, STRIDE, PADDING, output_padding=odd[1], bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Conv2d(width, channels, 3, 1, 1),
-            ScaledSigmoid(large),
-        )
-        init_weights(self)
-        self.condition = Condition(text_dim, length, augments)
-
-    def forward(self, phi: Tensor, noise: Tensor, small: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x̃_2 (N, C, H, W) float32, μ and log σ² of φ (N, text_dim), ε (N, length) and small images (N, C, h, w)."""
-        c, mean, log_variance = self.condition(phi, noise)
-        x = self.enter(small)
-        x = self.join(torch.cat([x, c[:, :, None, None].expand(-1, -1, *x.shape[2:]).to(x.dtype)], 1))
-        return self.leave(self.blocks(x)), mean, log_variance
-
-
-class ResidualBlock(nn.Module):
-    """x + two 3×3 convolutions with batch normalisation, a ReLU between them and one after the sum."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        layers = [nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)]
-        more = [nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)]
-        self.body = nn.Sequential(*layers, nn.ReLU(), *more)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width, h, w) of the same."""
-        return (x + self.body(x)).relu()
-
-
-class TextProjection(nn.Module):
-    """D(x, t) = a′h(x) + b + h(x)′Wφ(t) (Miyato & Koyama 2018).
-
-    body  h: (N, *shape) → (N, …) of `features` values
-    """
-
-    def __init__(self, body: nn.Module, features: int, text_dim: int) -> None:
-        super().__init__()
-        self.body = body
-        self.data = nn.Linear(features, 1)
-        self.of_text = nn.Linear(text_dim, features, bias=False)
-
-    def forward(self, x: Tensor, phi: Tensor) -> Tensor:
-        """(N,) of images (N, *shape) and φ (N, text_dim)."""
-        h = self.body(x).flatten(1)
-        return self.data(h).squeeze(1) + (h * self.of_text(phi)).sum(1)

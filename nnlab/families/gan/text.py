@@ -104,9 +104,7 @@ def same_texts(caption: Tensor) -> Tensor:
     return (caption[:, None] == caption).all(2)
 
 
-def another_text(
-    caption: Tensor, generator: torch.Generator | None, scores: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def another_text(caption: Tensor, generator: torch.Generator | None, scores: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """For each of texts (N, L) the place of another one, drawn of those that differ, (N,); and whether there is one, (N,).
 
     scores  (N, N): text j is drawn for text i with a probability proportional to exp(scores_ij); None: all are as probable
