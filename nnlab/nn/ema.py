@@ -56,9 +56,13 @@ class ExponentialMovingAverage(nn.ModuleDict):
         self.updates += 1
         if not averages:  # of a stage in which none of them learns
             return
-        step = torch._foreach_sub(weights, averages)
-        torch._foreach_mul_(step, 1 - ((1 + self.updates) / (WARM_UP + self.updates)).clamp(max=decay))
-        torch._foreach_add_(averages, step)
+        rate = 1 - ((1 + self.updates) / (WARM_UP + self.updates)).clamp(max=decay)
+        if rate.is_cpu:
+            torch._foreach_lerp_(averages, weights, rate.item())  # one pass instead of three
+        else:  # a captured graph would keep a number, which lerp_ needs, for ever
+            step = torch._foreach_sub(weights, averages)
+            torch._foreach_mul_(step, rate)
+            torch._foreach_add_(averages, step)
         for copy, value in copied:
             copy.copy_(value)
 

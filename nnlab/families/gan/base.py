@@ -173,4 +173,5 @@ class Adversarial(Model):
 
 def spread(x: Tensor) -> Tensor:
     """Σ_j Var x_j over a batch (N, …): half the mean squared distance between two of its examples."""
-    return x.flatten(1).var(0, correction=0).sum()
+    flat = x.flatten(1)
+    return (flat - flat.mean(0)).square().sum() / len(flat)  # flat.var(0) takes ten times as long on a CPU
