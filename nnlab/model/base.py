@@ -136,6 +136,10 @@ class Model(nn.Module):
         """The modules that learn in this stage, those of each player; each has its optimizer. A single player has no name."""
         return {"": [self]}
 
+    def undecayed(self) -> list[nn.Parameter]:
+        """The parameters that weight decay leaves as they are. By default it makes all smaller."""
+        return []
+
     def turns(self, batch: Batch, step: Step) -> Iterator[Turn]:
         """The turns of an update. After each the players that have a loss make a step; then the next turn is computed.
 

@@ -62,7 +62,13 @@ class GradientTrainer(Trainer):
         self.clock = StageLength(self.stages[stage].steps, self.steps_per_epoch)
         self.players = {
             name: OptimizerGroup(
-                self.optimizer_of(name), parameters_of(modules), self.clock, self.device, on_device=self.graph, world=self.world
+                self.optimizer_of(name),
+                parameters_of(modules),
+                self.clock,
+                self.device,
+                on_device=self.graph,
+                world=self.world,
+                undecayed=self.model.undecayed(),
             )
             for name, modules in self.model.players().items()
         }

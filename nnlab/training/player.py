@@ -20,6 +20,7 @@ class OptimizerGroup:
     """Parameters, their optimizer from a config node, and the schedule of its learning rate.
 
     world      the processes over which gradients are averaged before each step
+    undecayed  those of the parameters that weight decay leaves as they are
     on_device  whether the rate is a tensor on the device, and the count of steps too, as a CUDA graph needs it
     """
 
@@ -32,6 +33,7 @@ class OptimizerGroup:
         *,
         on_device: bool = False,
         world: World = ALONE,
+        undecayed: Iterable[nn.Parameter] = (),
     ) -> None:
         node = dict(node)
         self._schedule = build(node.pop("schedule"), Schedule, place="optimizer.schedule")
@@ -46,6 +48,7 @@ class OptimizerGroup:
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         spare_the_compiler()
         self.optimizer = build(node, torch.optim.Optimizer, self.parameters, place="optimizer", **how)
+        exclude_from_decay(self.optimizer, undecayed)
         self._step = stepper(self.optimizer)
         self._rate = torch.tensor(float(self._base), device=device) if on_device else None
         self._place_rate()
@@ -105,3 +108,13 @@ class OptimizerGroup:
         groups = [{**group, **how} for group, how in zip(state["param_groups"], own, strict=True)]
         self.optimizer.load_state_dict({**state, "param_groups": groups})
         self._place_rate()
+
+
+def exclude_from_decay(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:
+    """These of an optimizer's parameters move into a group without weight decay, if it has some."""
+    (group,) = optimizer.param_groups
+    excluded = {id(parameter) for parameter in parameters}
+    if group.get("weight_decay") and excluded:
+        without = [p for p in group["params"] if id(p) in excluded]
+        group["params"] = [p for p in group["params"] if id(p) not in excluded]
+        optimizer.add_param_group({**group, "params": without, "weight_decay": 0.0})

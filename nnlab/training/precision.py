@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from nnlab.errors import BadInput
+from nnlab.nn.transformer import TransformerBlock
 
 Choice = Literal["auto", "float32", "bfloat16"]
 
@@ -31,9 +32,10 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 class Precision:
     """float32, or bfloat16 by autocast or by oneDNN.
 
-    Autocast casts weights and activations before it multiplies: it is used on a GPU, and for convolutions, which also read
-    half the bytes. A fully connected network on a CPU is faster if oneDNN rounds the factors while it reads them: no tensor
-    is cast, and sums and outputs are float32. oneDNN does this only if the hardware multiplies bfloat16.
+    Autocast casts weights and activations before it multiplies. It is used on a GPU, for convolutions, which also read half the
+    bytes, and for transformers, whose attention is slow under oneDNN's setting. A fully connected network on a CPU is faster if
+    oneDNN rounds the factors while it reads them: no tensor is cast, and sums and outputs are float32. oneDNN does this only if
+    the hardware multiplies bfloat16.
 
     float32 on a CPU also uses oneDNN, if that is faster than MKL and as exact.
 
@@ -45,7 +47,7 @@ class Precision:
     def __init__(self, choice: Choice, device: torch.device, model: nn.Module, autocasts: bool = True) -> None:
         native = multiplies_bfloat16(device)
         bfloat16 = choice == "bfloat16" or (choice == "auto" and native)
-        convolves = any(isinstance(module, nn.modules.conv._ConvNd) for module in model.modules())
+        convolves = any(isinstance(module, (nn.modules.conv._ConvNd, TransformerBlock)) for module in model.modules())
         on_cpu = native and device.type == "cpu" and hasattr(torch.backends.mkldnn, "matmul")
         if not autocasts and not (on_cpu and not convolves):
             if choice == "bfloat16":

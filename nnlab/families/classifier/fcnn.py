@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from nnlab.config.constraints import NonEmpty
 from nnlab.data.spec import DataSpec
 from nnlab.families.classifier.base import Classifier
-from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
+from nnlab.nn.bodies import MLPBody, Widths
+from nnlab.nn.mlp import Activation, Dropout
 
 
 class FCNN(Classifier):
@@ -24,14 +21,11 @@ class FCNN(Classifier):
         self,
         spec: DataSpec,
         *,
-        hidden: Annotated[list[Width], NonEmpty()] = (512, 256),
+        hidden: Widths = (512, 256),
         activation: Activation = "silu",
         dropout: Dropout = 0.2,
     ) -> None:
-        layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in pairwise([spec.features, *hidden]):
-            layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation](), nn.Dropout(dropout)]
-        super().__init__(spec, nn.Sequential(*layers), hidden[-1])
+        super().__init__(spec, *MLPBody(hidden=hidden, activation=activation, dropout=dropout).build(spec.shape))
 
     @property
     def filters(self) -> Tensor:

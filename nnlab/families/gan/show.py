@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from nnlab.data.spec import DataSpec
+from nnlab.plotting.attention import looked_at
 from nnlab.plotting.images import sheet, to_pixels
 
 PLACES = ((0.5, 0.5), (0.25, 0.5), (0.75, 0.5), (0.5, 0.25), (0.5, 0.75))  # of a map, from the top and from the left
 NAMES = ("middle", "above", "below", "left", "right")
-LOOKED_FROM, LOOKED_AT = np.array([220, 40, 40]), np.array([255, 170, 0])
+LOOKED_FROM = (220, 40, 40)
 
 
 def attention_picture(images: Tensor, maps: Tensor, spec: DataSpec) -> np.ndarray:
@@ -24,12 +24,10 @@ def attention_picture(images: Tensor, maps: Tensor, spec: DataSpec) -> np.ndarra
     columns = [pixels]
     for down, right in PLACES:
         row, column = int(down * maps.shape[1]), int(right * maps.shape[2])
-        looks = interpolate(maps[:, row, column, None].float(), size=(h, w), mode="bilinear")[:, 0]
-        share = (looks / looks.flatten(1).amax(1)[:, None, None]).cpu().numpy()[..., None]
-        shown = 0.5 * pixels * (1 - share) + LOOKED_AT * share
+        shown = looked_at(pixels, maps[:, row, column])
         top, left = int((row + 0.5) * h / maps.shape[1]), int((column + 0.5) * w / maps.shape[2])
         shown[:, top, left] = LOOKED_FROM
-        columns.append(shown.round().clip(0, 255).astype(np.uint8))
+        columns.append(shown)
     return sheet(np.stack(columns, 1), None, ["sample", *NAMES])
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import log
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nnlab.data.words import RESERVED
+from nnlab.nn.transformer import TransformerBlock
 
 BLOCKS, HEADS, WIDER = 2, 4, 2  # of the text encoder; its hidden layers against its width
 SPREAD = 0.02  # of the vectors of words and places at the start
@@ -25,10 +26,11 @@ class TextEncoder(nn.Module):
 
     def __init__(self, words: int, length: int, width: int) -> None:
         super().__init__()
+        heads = next(heads for heads in (HEADS, 2, 1) if width % heads == 0)
         self.words, self.places = nn.Embedding(words, width), nn.Parameter(torch.randn(length, width) * SPREAD)
         nn.init.normal_(self.words.weight, 0.0, SPREAD)
         self.words.weight.data[: len(RESERVED)] = 0
-        self.blocks = nn.ModuleList(AttentionBlock(width) for _ in range(BLOCKS))
+        self.blocks = nn.ModuleList(TransformerBlock(width, heads, WIDER) for _ in range(BLOCKS))
         self.norm = nn.LayerNorm(width)
 
     def forward(self, caption: Tensor) -> Tensor:
@@ -40,24 +42,6 @@ class TextEncoder(nn.Module):
             x = block(x, seen)
         counts = seen[..., None].float()
         return self.norm((x.float() * counts).sum(1) / counts.sum(1)).float()
-
-
-class AttentionBlock(nn.Module):
-    """x ← x + W_o Attention(LN x), x ← x + MLP(LN x) over the words of a text, all of which see each other."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.heads = next(heads for heads in (HEADS, 2, 1) if width % heads == 0)
-        self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.look, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.mlp = nn.Sequential(nn.Linear(width, WIDER * width), nn.GELU(), nn.Linear(WIDER * width, width))
-
-    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
-        """(N, L, width) of words (N, L, width), of which those count that are seen, (N, L) bool."""
-        q, k, v = self.look(self.before(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (N, heads, L, d)
-        scores = ((q / sqrt(q.shape[-1])) @ k.mT).float().masked_fill(~seen[:, None, None], -torch.inf)
-        x = x + self.out((scores.softmax(-1).to(v.dtype) @ v).transpose(1, 2).flatten(2))
-        return x + self.mlp(self.between(x))
 
 
 class JointEmbedding(nn.Module):

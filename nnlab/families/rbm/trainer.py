@@ -23,6 +23,7 @@ from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import period
+from nnlab.training.player import exclude_from_decay
 from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import Monitor, Preview, TrainerContext, evaluating
 
@@ -47,7 +48,7 @@ class StatisticsTrainer(GradientTrainer):
 
     def start_stage(self, stage: int) -> None:
         super().start_stage(stage)
-        exclude_biases_from_decay(self.player.optimizer)
+        exclude_from_decay(self.player.optimizer, [p for p in self.player.parameters if p.ndim < 2])  # biases
 
     @abstractmethod
     def contrastive_gradient(self, batch: Batch) -> ContrastiveGradient:
@@ -64,15 +65,6 @@ class StatisticsTrainer(GradientTrainer):
             terms, gradient = self.contrastive_gradient(batch)
             pairs = [(self.machine.get_parameter(name), value.neg_()) for name, value in gradient.items()]
         yield Turn(terms=terms, gradients={"": pairs})
-
-
-def exclude_biases_from_decay(optimizer: torch.optim.Optimizer) -> None:
-    """Weight decay is only for weights: parameters that are not matrices move into a group without it."""
-    (group,) = optimizer.param_groups
-    if group.get("weight_decay"):
-        biases = [p for p in group["params"] if p.ndim < 2]
-        group["params"] = [p for p in group["params"] if p.ndim >= 2]
-        optimizer.add_param_group({**group, "params": biases, "weight_decay": 0.0})
 
 
 class ContrastiveTrainer(StatisticsTrainer):
