@@ -99,6 +99,7 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     few = legal(
         model, *QUIET, "model.clusters=3", "model.components=3", "model.init=random", "trainer.likelihood.temperatures=20"
     )
+    few += legal(model, "model.patch=1")  # which divides every image
     overrides = [*on_own(model, own), *legal(model, f"noise={noise}"), *few]
     # by weights that are the square of an image's size; by a model that enlarges what a noise cannot make smaller
     if refused("units, all connected", "have no whole part", by=overrides):
@@ -136,6 +137,7 @@ def table_is_learned_or_refused(model: str, noise: str) -> None:
     table = [*on_own(model, own), *legal(model, f"noise={noise}", "trainer.epochs=10", *QUIET)]
     refusals = {
         "channels": "convolutions need images, but the data are a table",
+        "patch": "patches are of images, but the data are a table",
         "pseudo_count": "within [0, 1], but own is a table",
     }
     if needs(model):  # images of other images, or of captions

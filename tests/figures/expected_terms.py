@@ -87,9 +87,12 @@ def variational_loss(asked: Asked) -> float:
 
 
 def first_rate(asked: Asked) -> float:
-    """Of the optimizer that is chosen: its rate, at the beginning of a fall by a cosine or a straight line."""
+    """Of the optimizer that is chosen: its rate, at the beginning of a fall by a cosine or a straight line; or of the rise to
+    it, which ends with the first update after it.
+    """
     node = asked.trainer.settings.pretraining.optimizer if asked.stage else asked.trainer.optimizer_node
-    return node["lr"]
+    rise = int(node["schedule"].get("warmup", 0) * asked.trainer.steps_per_epoch)
+    return node["lr"] / (rise + 1)
 
 
 def quantised(asked: Asked) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -144,7 +144,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **of(AE, loss=outputs.squared_error),
     **of(("sparse_ae",), loss=outputs.sparse_loss, active_units=outputs.active_share),
     **of(("contractive_ae",), loss=outputs.contractive_loss),
-    **of(("cnn", "fcnn", "transfer", "generative_classifier"), loss=classes.cross_entropy),
+    **of(("cnn", "fcnn", "transfer", "transformer", "generative_classifier"), loss=classes.cross_entropy),
     **of(VAE, loss=variational.variational_loss, reconstruction=variational.reconstruction),
     **of(("vae",), log_likelihood=variational.log_likelihood),
     **of(
@@ -194,7 +194,7 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **of(("pca",), loss=passes.left_over),
     **of(("sparse_ae",), loss=terms.sparse_loss),
     **of(("contractive_ae",), loss=terms.contractive_loss),
-    **of(("cnn", "fcnn", "transfer"), loss=terms.cross_entropy),
+    **of(("cnn", "fcnn", "transfer", "transformer"), loss=terms.cross_entropy),
     **of(VAE, loss=terms.variational_loss, reconstruction=terms.reconstruction),
     **of(("vq_vae",), loss=terms.quantised_loss, reconstruction=terms.quantised_reconstruction),
     **of(("rbm", "dbn"), loss=terms.pseudo_likelihood),
