@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -241,8 +241,7 @@ def small(model: str, *data: str) -> list[str]:
     config = config_of(f"model={model}")
     node = config["model"]
     sizes = [f"{key}={SMALL[key][type(node[name])]}" for key in SMALL if (name := key.removeprefix("model.")) in node]
-    sizes += [f"model.encoder={earlier_run(*data)}"] if "encoder" in node else []
-    sizes += [f"model.content={earlier_classifier(*data)}"] if "content" in node else []
+    sizes += earlier_runs(node, *data)
     sizes += ["model.width=32"] if "patch" in node else []  # a narrower transformer learns nothing in three epochs
     sizes += needed(model)
     sizes += ["trainer.pretraining.epochs=1"] if "pretraining" in config["trainer"] else []
@@ -296,6 +295,12 @@ def earlier_run(*data: str) -> str:
     if not Path("earlier").exists():
         train("earlier", "model=pca", "model.latent_dim=4", "trainer.show_every=never", *data)
     return "earlier"
+
+
+def earlier_runs(node: Mapping, *data: str) -> list[str]:
+    """Overrides that give a model that builds on earlier runs small ones."""
+    made = {"encoder": earlier_run, "content": earlier_classifier, "teacher": earlier_classifier}
+    return [f"model.{key}={run(*data)}" for key, run in made.items() if key in node]
 
 
 def earlier_classifier(*data: str) -> str:

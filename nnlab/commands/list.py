@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "models": "model",
+    "bodies": "model/body",
     "data": "data",
     "noise": "noise",
     "augmentation": "augmentation",
@@ -26,7 +27,16 @@ GROUPS = {
     "trainers": "trainer",
     "experiments": "experiment",
 }
-IN_TABLES = ("models", "data", "noise", "augmentation", "optimizers", "schedules", "experiments")  # of --markdown, in order
+IN_TABLES = (
+    "models",
+    "bodies",
+    "data",
+    "noise",
+    "augmentation",
+    "optimizers",
+    "schedules",
+    "experiments",
+)  # of --markdown, in order
 
 
 def main(argv: list[str]) -> int:
@@ -131,13 +141,18 @@ def specs() -> dict[str, DataSpec]:
 
 
 def node_of(path: Path, config_dir: str | None = None) -> dict[str, Any]:
-    """The keys of a model's YAML, after those of the model whose YAML it begins with. Hydra would take a third of a second."""
+    """The keys of a model's YAML, after those of the model whose YAML it begins with, and its body, if it chooses one.
+
+    Hydra would take a third of a second.
+    """
     from omegaconf import OmegaConf
 
     node = OmegaConf.to_container(OmegaConf.load(path))
-    bases = [base for base in node.pop("defaults", []) if isinstance(base, str) and base != "_self_"]
-    for base in bases:
-        node = {**node_of(search.options("model", config_dir)[base], config_dir), **node}
+    for base in node.pop("defaults", []):
+        if isinstance(base, str) and base != "_self_":
+            node = {**node_of(search.options("model", config_dir)[base], config_dir), **node}
+        elif isinstance(base, dict) and "body" in base:
+            node["body"] = node_of(search.options("model/body", config_dir)[base["body"]], config_dir)
     return node
 
 
@@ -178,7 +193,7 @@ def earlier(node: dict[str, Any], spec: DataSpec) -> dict[str, Any]:
 
     run = {"run": "earlier", "checkpoint": "best", "fingerprint": "", "spec": spec.state(), "data": {}}
     reference = {"_target_": f"{RunReference.__module__}.{RunReference.__name__}", **run}
-    small = {("encoder", "???"): "ae", ("content", "auto"): "fcnn"}
+    small = {("encoder", "???"): "ae", ("content", "auto"): "fcnn", ("teacher", "???"): "fcnn"}
     return {
         key: {**reference, "model": node_of(search.options("model")[model])}
         for (key, value), model in small.items()

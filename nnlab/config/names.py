@@ -30,6 +30,7 @@ from nnlab.errors import LIKELY, BadInput, near, nearest, shortened
 
 LIST_VERB = {
     "model": "models",
+    "model/body": "bodies",
     "optimizer": "optimizers",
     "optimizer/schedule": "schedules",
     "trainer": "trainers",

@@ -14,6 +14,7 @@ from nnlab.config.reasons import comments, reasons
 
 CHOICES = {group: [f"{group}={name}" for name in search.options(group)] for group in GROUPS}
 RECIPES = [[line] for line in CHOICES.pop("experiment")]
+BODIES = [["model=distillation", line] for line in CHOICES.pop("model/body")]  # of a model that has one
 # one of each group together, so that as few configs as the largest group has choices show all of them
 TOGETHER = [[line for line in lines if line] for lines in zip_longest(*CHOICES.values())]
 
@@ -24,7 +25,7 @@ def places(node: Mapping, place: str = "") -> Iterator[str]:
             yield from places(value, f"{place}{key}.") if isinstance(value, Mapping) else [place + key]
 
 
-@pytest.mark.parametrize("choices", [*TOGETHER, *RECIPES], ids=" ".join)
+@pytest.mark.parametrize("choices", [*TOGETHER, *BODIES, *RECIPES], ids=" ".join)
 def test_every_value_has_a_reason(choices: list[str]) -> None:
     beside = reasons(choices).beside
     assert [place for place in places(composition.to_dict(composition.compose_config(choices))) if not beside.get(place)] == []

@@ -25,6 +25,20 @@ def cross_entropy(asked: Asked) -> float:
     return float(-np.log(p[np.arange(len(p)), asked.part.labels]).mean())
 
 
+def taught(asked: Asked) -> np.ndarray:
+    """What the teacher takes the examples for."""
+    with torch.no_grad():
+        return asked.model.teacher.eval()(asked.part.batch.input).argmax(1).numpy()
+
+
+def teacher_accuracy(asked: Asked) -> float:
+    return float(metrics.accuracy_score(asked.part.labels, taught(asked)))
+
+
+def teacher_agreement(asked: Asked) -> float:
+    return float(metrics.accuracy_score(taught(asked), probabilities(asked).argmax(1)))
+
+
 def accuracy(asked: Asked) -> float:
     return float(metrics.accuracy_score(asked.part.labels, probabilities(asked).argmax(1)))
 

@@ -61,6 +61,18 @@ def cross_entropy(asked: Asked) -> float:
     return float(-told[np.arange(len(told)), asked.first.label.numpy()].mean())
 
 
+def soft_loss(asked: Asked) -> float:
+    """T² Σ_c p_c log (p_c / q_c) at T = 20, by scipy."""
+    with torch.no_grad():
+        taught = f64(asked.model.teacher.eval().logits(asked.first.input))
+    p, q = (special.softmax(each / 20, axis=1) for each in (taught, logits(asked)))
+    return float(400 * special.rel_entr(p, q).sum(1).mean())
+
+
+def distilled_loss(asked: Asked) -> float:
+    return 0.9 * soft_loss(asked) + 0.1 * cross_entropy(asked)
+
+
 def accuracy(asked: Asked) -> float:
     return float((logits(asked).argmax(1) == asked.first.label.numpy()).mean())
 

@@ -82,6 +82,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
 
 Computation = Callable[[Asked], float]
 VAE = ("beta_vae", "conv_vae", "cvae", "iwae", "vae")
+CLASSIFIERS = ("cnn", "fcnn", "transfer", "transformer")
 DRAW_TEXTS = ("stackgan", "gawwn")
 AE = ("ae", "conv_ae", "linear_ae", "pca", "srresnet", "stacked_ae", "unet")
 
@@ -104,6 +105,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     "contraction": outputs.contraction,
     "reconstruction": outputs.squared_error,
     **named(classes, "accuracy balanced_accuracy worst_class_accuracy calibration_error logistic_accuracy"),
+    **named(classes, "teacher_accuracy teacher_agreement"),
     **named(classes, "nmi ari silhouette inertia within_cluster_distance between_center_distance volume_saved aic bic"),
     **named(classes, "quantization_error topographic_error distortion"),
     **named(variational, "kl negative_elbo aggregate_mean aggregate_std aggregate_kl active_units"),
@@ -144,7 +146,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **of(AE, loss=outputs.squared_error),
     **of(("sparse_ae",), loss=outputs.sparse_loss, active_units=outputs.active_share),
     **of(("contractive_ae",), loss=outputs.contractive_loss),
-    **of(("cnn", "fcnn", "transfer", "transformer", "generative_classifier"), loss=classes.cross_entropy),
+    **of((*CLASSIFIERS, "distillation", "generative_classifier"), loss=classes.cross_entropy),
     **of(VAE, loss=variational.variational_loss, reconstruction=variational.reconstruction),
     **of(("vae",), log_likelihood=variational.log_likelihood),
     **of(
@@ -194,7 +196,8 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **of(("pca",), loss=passes.left_over),
     **of(("sparse_ae",), loss=terms.sparse_loss),
     **of(("contractive_ae",), loss=terms.contractive_loss),
-    **of(("cnn", "fcnn", "transfer", "transformer"), loss=terms.cross_entropy),
+    **of(CLASSIFIERS, loss=terms.cross_entropy),
+    **of(("distillation",), loss=terms.distilled_loss, hard_loss=terms.cross_entropy, soft_loss=terms.soft_loss),
     **of(VAE, loss=terms.variational_loss, reconstruction=terms.reconstruction),
     **of(("vq_vae",), loss=terms.quantised_loss, reconstruction=terms.quantised_reconstruction),
     **of(("rbm", "dbn"), loss=terms.pseudo_likelihood),

@@ -8,7 +8,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
-from conftest import built, config_of, earlier_classifier, earlier_run, needed, trainer_class, uses_noise
+from conftest import built, config_of, earlier_runs, needed, trainer_class, uses_noise
 from tape import capture
 from torch import nn
 
@@ -43,8 +43,7 @@ def test_the_models_are_found():
 def chosen(model: str) -> list[str]:
     """The overrides for a model: with as much as its step can hold."""
     config = config_of(f"model={model}")
-    earlier = [f"model.encoder={earlier_run('data=digits')}"] if "encoder" in config["model"] else []
-    earlier += [f"model.content={earlier_classifier('data=digits')}"] if "content" in config["model"] else []
+    earlier = earlier_runs(config["model"], "data=digits")
     noise = ["noise=masking"] if uses_noise(model) else needed(model)
     persistent = ["trainer.persistent=true"] if "persistent" in config["trainer"] else []
     return [f"model={model}", *earlier, *noise, *persistent, *FITTING.get(model, [])]

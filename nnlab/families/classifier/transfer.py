@@ -101,16 +101,16 @@ class Encoder(nn.Module):
 KIND = {"image": "images", "table": "rows"}
 
 
-def refuse_other_inputs(earlier: DataSpec, now: DataSpec) -> None:
-    """Raise BadInput unless the new run's data have the same kind of inputs as the encoder's."""
+def refuse_other_inputs(earlier: DataSpec, now: DataSpec, place: str = "model.encoder") -> None:
+    """Raise BadInput unless the new run's data have the same kind of inputs as the earlier run's, which `place` names."""
     if (earlier.kind, earlier.shape) != (now.kind, now.shape):
         shapes = ["×".join(map(str, spec.shape)) for spec in (earlier, now)]
         raise BadInput(
-            f"model.encoder: it takes {KIND[earlier.kind]} of {shapes[0]} ({earlier.name}), "
+            f"{place}: it takes {KIND[earlier.kind]} of {shapes[0]} ({earlier.name}), "
             f"but {now.name} has {KIND[now.kind]} of {shapes[1]}"
         )
     if (earlier.mean, earlier.std) != (now.mean, now.std):
         raise BadInput(
-            f"model.encoder: it has learned from columns that were standardised in another way ({earlier.name}); "
+            f"{place}: it has learned from columns that were standardised in another way ({earlier.name}); "
             "use the same data, data.seed, data.validation and data.limit, or data.standardize=false for both"
         )
