@@ -39,6 +39,7 @@ failures: list[NnlabError] = []  # of a single run: Hydra would print its own li
 def main(argv: list[str]) -> int:
     """Check what was typed, then train one run or sweep over several. Returns the exit status."""
     args = make_parser().parse_intermixed_args(argv)
+    args.typed, args.overrides = args.overrides, composition.expanded(args.overrides)
     if args.shell_completion:
         return complete(argv)
     os.environ["NNLAB_COMMAND_BEGAN"] = str(time.time())
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> int:
     if plain_run(args):
         return under_hydra(lambda: run_alone(args.overrides), multirun=False)
     options = list(argv)
-    for line in args.overrides:  # Hydra wants them together
+    for line in args.typed:  # Hydra wants them together
         options.remove(line)
     return hydra_main([*options, *args.overrides], multirun=args.multirun)
 
@@ -94,7 +95,7 @@ def check_typed(args: Namespace) -> None:
         typed.refuse()
         return
     if not args.cfg and not typed.problems and not rank():
-        greet(args.overrides)  # torch takes seconds to import
+        greet(args.typed)  # torch takes seconds to import
         if whole := None if args.multirun else sweep_of(typed, args.config_dir):
             print(f"this recipe is meant as a sweep, of which this is one run; the whole: {whole}", flush=True)
     silent = args.cfg or rank()

@@ -114,6 +114,17 @@ def run_config(overrides: list[str]) -> DictConfig:
     return config
 
 
+def expanded(overrides: list[str]) -> list[str]:
+    """`augmentation=[crop,colour]` as the choices of Hydra that it stands for: compose, and each of them at its place."""
+    found = []
+    for line in overrides:
+        group, _, chosen = line.partition("=")
+        several = group == "augmentation" and chosen.startswith("[") and chosen.endswith("]")
+        names = [name.strip() for name in chosen[1:-1].split(",")] if several else []
+        found += [f"{group}=compose", *(f"+{group}@{group}.{name}={name}" for name in names)] if several else [line]
+    return found
+
+
 def own_file(overrides: list[str]) -> Path | None:
     """The first of the user's own configs that is chosen."""
     for line in overrides:
@@ -128,7 +139,7 @@ def compose_config(overrides: list[str], config_dir: str | None = None) -> DictC
     """The config that Hydra makes of overrides whose names are right."""
     register_config_dir(config_dir)
     with hydra():
-        return compose_or_complain([line for line in overrides if not line.lstrip("+~").startswith("hydra")])
+        return compose_or_complain([line for line in expanded(overrides) if not line.lstrip("+~").startswith("hydra")])
 
 
 def to_dict(config: DictConfig) -> dict:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast, Between
-from nnlab.data.augmentation.base import Augmentation
+from nnlab.data.augmentation.base import Augmentation, need_images
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -39,8 +39,7 @@ class Affine(Augmentation):
         shear: Annotated[float, Between(0, 60)] = 0.0,
     ) -> None:
         super().__init__(spec)
-        if spec.kind != "image":
-            raise BadInput(f"augmentation: shifts, flips and crops are for images, but {spec.name} is a table; leave it out")
+        need_images(spec, "shifts, flips and crops are")
         if not (shift or flip or crop or degrees or scale or shear):
             raise BadInput("augmentation: its settings are all 0, which changes nothing; leave it out")
         if shift >= min(spec.shape[1:]):

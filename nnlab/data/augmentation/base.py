@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
+from nnlab.errors import BadInput
 
 
 class Augmentation(ABC):
@@ -32,3 +33,9 @@ class Augmentation(ABC):
         widths = [len(x[0]) for x in images.values()]
         changed = self(torch.cat(list(images.values()), 1) if len(images) > 1 else next(iter(images.values())), generator)
         return dict(zip(images, changed.split(widths, 1), strict=True))
+
+
+def need_images(spec: DataSpec, what: str) -> None:
+    """Raise BadInput for a table; `what` is the subject, as in "crops are"."""
+    if spec.kind != "image":
+        raise BadInput(f"augmentation: {what} for images, but {spec.name} is a table; leave it out")
