@@ -30,7 +30,7 @@ from nnlab.experiment.run import Experiment, build_experiment
 RUNS = {"dagan": ["experiment=dagan_glyphs"]}
 EPISODES, LETTERS, MADE, UPDATES = 10, 20, 50, 400
 SHOTS = (1, 3, 5)
-CLASSIFIER = ("model=cnn", "model.channels=[16,32]", "model.hidden=64", "data=npz", "data.validation=0")
+CLASSIFIER = ("model=cnn", "model.channels=[16,32]", "model.dropout=0", "data=npz", "data.validation=0")
 SHIFTED = ("augmentation=affine", "augmentation.degrees=10", "augmentation.scale=0.1", "augmentation.shear=10")
 KINDS = {"nothing": (), "shifted": SHIFTED, "dagan": ("data.extra=more.npz",), "both": ("data.extra=more.npz", *SHIFTED)}
 
