@@ -42,6 +42,10 @@ SMALL = {
     "model.condition_dim": {int: "4"},
     "model.blocks": {int: "1", str: "1"},
 }
+BODIES = {  # the same of a model's body
+    "MLPBody": ["model.body.hidden=[32]"],
+    "ConvBody": ["model.body.channels=[4,8]", "model.body.hidden=16"],
+}
 NEEDED = {  # overrides that give the examples a part that a model needs
     "input": ["noise=edges"],
     "b": ["data=domains", "+data@data.a=digits", "+data@data.b=digits"],
@@ -241,6 +245,7 @@ def small(model: str, *data: str) -> list[str]:
     config = config_of(f"model={model}")
     node = config["model"]
     sizes = [f"{key}={SMALL[key][type(node[name])]}" for key in SMALL if (name := key.removeprefix("model.")) in node]
+    sizes += BODIES[node["body"]["_target_"].rpartition(".")[2]] if "body" in node else []
     sizes += earlier_runs(node, *data)
     sizes += ["model.width=32"] if "patch" in node else []  # a narrower transformer learns nothing in three epochs
     sizes += needed(model)

@@ -16,7 +16,7 @@ import nnlab as package
 from nnlab.checkpoints import checkpoint
 from nnlab.errors import Interrupted
 from nnlab.experiment.run import Experiment, run_experiment
-from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, Varies, can
+from nnlab.model import Classifies, Decodes, Encodes, Reconstructs, Samples, Varies, can, code_width
 from nnlab.recording.console import Console
 from nnlab.runs.folder import RunFolder
 from nnlab.training.interruption import SignalHandler
@@ -216,6 +216,12 @@ def test_capabilities_keep_shapes_and_ranges(model: str) -> None:
             code = net.encode(x)
             assert code.shape == (5, net.latent_dim)
             outputs.append(net.decode(code))
+        elif can(net, Encodes) and not outputs:  # an encoder alone
+            code = net.encode(x)
+            assert code.shape == (5, code_width(net))
+            assert torch.allclose(net.encode(x[:1]), code[:1], atol=1e-5), "each example for itself"
+            assert code.isfinite().all()
+            return
     assert outputs
     for output in outputs:
         assert output.shape == (5, *spec.shape)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from nnlab.config.build import classes_of
 from nnlab.errors import BadInput
-from nnlab.model import Classifies, Reconstructs, Samples, Varies, can
+from nnlab.model import Classifies, Encodes, Reconstructs, Samples, Varies, can
 from nnlab.training.trainer import Monitor
 
 
@@ -117,6 +117,7 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     names = {name.rpartition("_")[2] for name in trainer.images()}  # of a layer: layer_1_reconstruction
     assert "own" in names, "a model's own pictures need no trainer"
     able = {"reconstruction": Reconstructs, "confusion": Classifies, "sample": Samples, "variation": Varies}
+    able["codes"] = Encodes
     assert next(name for name, capability in able.items() if can(trainer.model, capability)) in names
 
 
@@ -149,7 +150,8 @@ def table_is_learned_or_refused(model: str, noise: str) -> None:
         with pytest.raises(BadInput, match=re.escape(refusal)):
             built(*table)
         return
-    if refused("but own is a table of 4 columns", by=table):  # as by units on or off
+    # as by units on or off, by augmentations, and by a body of convolutions
+    if refused("but own is a table of 4 columns", "is a table; leave it out", "but the data are a table", by=table):
         return
     monitor = trainer_class(model).monitor
     if monitor and monitor.name == "accuracy":  # which moves in steps, too coarse for ten epochs of corrupted rows

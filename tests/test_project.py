@@ -37,7 +37,20 @@ RUN = {  # what a run folder becomes in a config
     **{key: config_of("model=ae").get(key, {}) for key in ("spec", "model", "data")},
 }
 MADE = {"ae", "vae", "conv_vae", "cvae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
-MADE |= {"transfer", "sweeps", "rbm", "pix2pix", "cyclegan", "srgan", "bagan", "dagan", "gawwn", "stackgan"}
+MADE |= {
+    "transfer",
+    "transformer",
+    "distillation",
+    "sweeps",
+    "rbm",
+    "pix2pix",
+    "cyclegan",
+    "srgan",
+    "bagan",
+    "dagan",
+    "gawwn",
+    "stackgan",
+}
 SMALLER = {  # overrides of models that would take long even for sixty images
     "model=pix2pix": ["model.channels=[4,8]", "model.width=4"],
     "model=cyclegan": ["model.channels=[4,8]", "model.blocks=1", "model.width=4"],

@@ -23,7 +23,7 @@ def seen_through(noise: Noise, spec: DataSpec) -> DataSpec:
 def check_parts(model: type[Model], spec: DataSpec, noise: Noise, augmentation: Augmentation) -> None:
     """Raise BadInput if the data lack a part that a model needs, or if its input has a shape that it cannot take."""
     if model.views > 1 and augmentation.identity:
-        raise BadInput(f"model: {model.__name__} learns from {model.views} views of an example; add augmentation=affine")
+        raise BadInput(f"model: {model.__name__} learns from {model.views} views of an example; add augmentation=simclr")
     lacking = next((part for part in model.needs if part not in spec or (part == "input" and not spec.paired)), None)
     if lacking:
         able = shipped("data", lambda cls: lacking in cls.parts)

@@ -18,7 +18,6 @@ from torch import Tensor
 from nnlab.checkpoints import checkpoint
 from nnlab.checkpoints.reference import resolve_references
 from nnlab.config.build import target
-from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch
 from nnlab.experiment import judging
 from nnlab.experiment.run import Experiment, build_experiment, run_experiment
@@ -156,7 +155,7 @@ def fork_rng(trainer: Trainer) -> Iterator[torch.Generator]:
 
 
 def walk(trainer: Trainer, split: str, generator: torch.Generator) -> Iterator[tuple[Batch, torch.Generator]]:
-    for batch in BatchBuilder(trainer.data.split(split), trainer.noise).sequential(generator):
+    for batch in trainer.builder(trainer.data.split(split)).sequential(generator):
         yield batch, generator
 
 

@@ -13,6 +13,7 @@ from types import ModuleType
 
 import expected_class_games as class_games
 import expected_classes as classes
+import expected_codes as codes
 import expected_domains as domains
 import expected_energies as energies
 import expected_games as games
@@ -42,6 +43,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "infogan": ("infogan", ALONE),
     "sagan": ("sagan", ALONE),
     "fcnn": ("fcnn", ["optimizer.lr=0.03"]),  # sure of itself after three steps
+    "simclr": ("simclr", ["optimizer.lr=0.01"]),  # whose views are not nearly alike after three steps
     "a hole": ("ae", ["noise=hole"]),
     "few holes": ("ae", ["noise=masking", "noise.amount=0.02"]),  # some examples lose nothing
     "few units": ("boltzmann", ["data=npz", "data.file=bits.npz", "model.hidden=3"]),
@@ -121,6 +123,8 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(judged, "class_agreement judge_accuracy input_class_agreement srresnet_class_agreement"),
     **named(judged, "reconstruction_frechet input_frechet srresnet_frechet"),
     **named(judged, "coarser_frechet coarser_class_agreement"),
+    **codes.FIGURES,
+    **named(codes, "effective_rank uniformity alignment knn_accuracy probe_accuracy recall_at_1 map_at_r"),
     **domains.FIGURES,
     **words.JUDGED,
     **named(words, "text_loss text_accuracy"),
@@ -181,6 +185,7 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **named(rounds, "categorical_information continuous_information"),
     **{f"{p}_gradient": rounds.gradient_of(p) for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
     **{f"{p}_lr": lambda asked: 0.0 for p in ("discriminator", "generator", "encoder", "decoder", "autoencoder")},
+    **codes.TERMS,
     **domains.TERMS,
     **named(words, "condition_kl wrong_accuracy"),
     "text_loss": words.first_text_loss,

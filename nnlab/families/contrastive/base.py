@@ -1,0 +1,53 @@
+"""The base of the encoders that learn from several views of an example."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from nnlab.data.spec import Batch, DataSpec
+from nnlab.model import Model
+from nnlab.nn.bodies import Body
+from nnlab.nn.transformer import PatchTransformer
+
+
+class ContrastiveModel(Model):
+    """An encoder h = f(x) and a head g, which is thrown away: losses are of z = g(h), codes are h (Chen et al. 2020).
+
+    g is a linear layer, batch normalisation, a ReLU and a linear layer. h is better for other tasks than z, which has lost
+    what the views do not share.
+
+    body        f
+    head_hidden, head_dim  widths of g; head_hidden 0: as wide as h
+    """
+
+    trainer = "nnlab.families.contrastive.trainer:EncoderTrainer"
+    views: ClassVar[int] = 2
+
+    def __init__(self, spec: DataSpec, body: Body, head_hidden: int, head_dim: int) -> None:
+        super().__init__(spec)
+        self.body, width = body.build(spec.shape)
+        hidden = head_hidden or width
+        first = [nn.Linear(width, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
+        self.head = nn.Sequential(*first, nn.Linear(hidden, head_dim))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """h, (N, width), of examples (N, *shape)."""
+        return self.body(self.check(x)).float()
+
+    def embedded(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """z of both views of a batch, (N, head_dim) each. Both go through the networks together."""
+        z = self.head(self.encode(torch.cat([batch.target, batch["view_2"]]))).float()
+        first, second = z.chunk(2)
+        return first, second
+
+    def undecayed(self) -> list[nn.Parameter]:
+        of_body = self.body.undecayed() if isinstance(self.body, PatchTransformer) else small(self.body)
+        return [*of_body, *small(self.head)]
+
+
+def small(network: nn.Module) -> list[nn.Parameter]:
+    """Biases, and what scales a normalisation."""
+    return [p for p in network.parameters() if p.ndim < 2]

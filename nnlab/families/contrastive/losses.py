@@ -1,0 +1,132 @@
+"""Losses of embeddings: by pairs of views, by classes, by triplets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nnlab.nn.world import ALONE, World
+
+Distance = Literal["euclidean", "cosine"]
+Mining = Literal["hard", "semi_hard", "all"]
+LEAST = 1e-12  # of a squared distance before its root, whose gradient at 0 is infinite
+
+
+def nt_xent(first: Tensor, second: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """The normalised temperature-scaled cross-entropy of two views (Chen et al. 2020, equation 1).
+
+    ℓ_ij = −log ( exp(cos(z_i, z_j)/τ) / Σ_{k ≠ i} exp(cos(z_i, z_k)/τ) ),   over all 2N views k
+
+    first, second  (N, d) the embeddings of both views; row i of one belongs to row i of the other
+
+    Returns ½ (ℓ_ij + ℓ_ji), nats, and the share of both views whose partner is nearest to them, (N,) each. Equal embeddings
+    give ln(2N − 1).
+    """
+    n = len(first)
+    z = functional.normalize(torch.cat([first, second]).float(), dim=1)
+    scores = (product(z, z) / temperature).fill_diagonal_(-torch.inf)
+    partner = torch.arange(2 * n, device=z.device).roll(n)
+    loss = functional.cross_entropy(scores, partner, reduction="none")
+    right = (scores.argmax(1) == partner).float()
+    return loss.view(2, n).mean(0), right.view(2, n).mean(0)
+
+
+def supervised_contrast(views: Tensor, label: Tensor, temperature: float) -> Tensor:
+    """The supervised contrastive loss L_out (Khosla et al. 2020, "Supervised contrastive learning", equation 2).
+
+    ℓ_i = −1/|P(i)| Σ_{p ∈ P(i)} log ( exp(cos(z_i, z_p)/τ) / Σ_{k ≠ i} exp(cos(z_i, z_k)/τ) )
+
+    P(i) are all other views of examples of i's class. The factor τ/τ₀ of the authors' code is left out.
+
+    views  (V, N, d) the embeddings of V views of N examples; label  (N,)
+
+    Returns (N,), nats, the mean over the views of an example; 0 for a view without another of its class.
+    """
+    count, n = views.shape[:2]
+    z = functional.normalize(views.flatten(0, 1).float(), dim=1)
+    scores = (product(z, z) / temperature).fill_diagonal_(-torch.inf)
+    likely = scores.log_softmax(1)
+    labels = label.repeat(count)
+    same = (labels[:, None] == labels).fill_diagonal_(False)
+    total = torch.where(same, likely, 0.0).sum(1)
+    return (-total / same.sum(1).clamp(min=1)).view(count, n).mean(0)
+
+
+def redundancy(first: Tensor, second: Tensor, weight: float, world: World = ALONE) -> tuple[Tensor, Tensor]:
+    """The loss of the Barlow twins (Zbontar et al. 2021, equation 1), of two views.
+
+    Σ_i (1 − C_ii)² + λ Σ_{i ≠ j} C_ij²,   C the correlations of the coordinates of both views over a batch, (d, d)
+
+    first, second  (N, d)
+
+    Returns both sums, without λ on the second. `weight` is λ; `world` shares the batch.
+    """
+    a, b = (standardised(view.float(), world) for view in (first, second))
+    correlation = world.mean(product(a.mT, b.mT) / len(a))
+    diagonal = torch.eye(len(correlation), dtype=torch.bool, device=correlation.device)
+    invariance = (1 - correlation.diagonal()).square().sum()
+    return invariance, correlation.masked_fill(diagonal, 0).square().sum()
+
+
+def standardised(z: Tensor, world: World) -> Tensor:
+    """(N, d) with mean 0 and variance 1 of each coordinate over the batch."""
+    centred = z - world.mean(z.mean(0))
+    return centred * (world.mean(centred.square().mean(0)) + 1e-5).rsqrt()
+
+
+def distances(z: Tensor, kind: Distance) -> Tensor:
+    """(N, N) of embeddings (N, d): Euclidean, or 1 − cos."""
+    if kind == "cosine":
+        unit = functional.normalize(z.float(), dim=1)
+        return 1 - product(unit, unit)
+    z = z.float()
+    square = z.square().sum(1)
+    return (square[:, None] + square - 2 * product(z, z)).clamp(min=LEAST).sqrt()
+
+
+def triplets(distance: Tensor, label: Tensor, mining: Mining, margin: float | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The triplet loss of each anchor (Schroff et al. 2015; Hermans et al. 2017), (N,).
+
+    max(0, d(a, p) − d(a, n) + m),   without a margin the soft one: log(1 + exp(d(a, p) − d(a, n)))
+
+    distance  (N, N) of the embeddings; label  (N,)
+    mining    hard: p the farthest of the anchor's class, n the nearest of another. semi_hard: the mean over all p, n the
+              nearest with d(a, p) < d(a, n), if there is none the farthest. all: the mean over all p and n
+
+    Returns the loss of each anchor, whether each counts (one without another of its class does not), (N,) bool, the mean
+    distance to its class and that to the others, (N,).
+    """
+    n = len(label)
+    same = label[:, None] == label
+    positive, negative = same & ~torch.eye(n, dtype=torch.bool, device=label.device), ~same
+    counts = positive.any(1) & negative.any(1)
+    near, far = (torch.where(mask, distance, 0.0).sum(1) / mask.sum(1).clamp(min=1) for mask in (positive, negative))
+    if mining == "hard":
+        p = torch.where(positive, distance, -torch.inf).amax(1)
+        q = torch.where(negative, distance, torch.inf).amin(1)
+        loss = hinge(torch.where(counts, p - q, 0.0), margin)
+        return torch.where(counts, loss, 0.0), counts, near, far
+    if mining == "semi_hard":
+        beyond = negative[:, None] & (distance[:, None] > distance[:, :, None])  # (anchor, positive, negative)
+        nearest = torch.where(beyond, distance[:, None], torch.inf).amin(2)
+        farthest = torch.where(negative, distance, -torch.inf).amax(1, keepdim=True).expand(-1, n)
+        q = torch.where(beyond.any(2), nearest, farthest)
+        each = hinge(torch.where(positive & counts[:, None], distance - q, 0.0), margin)
+        return torch.where(positive, each, 0.0).sum(1) / positive.sum(1).clamp(min=1) * counts, counts, near, far
+    whole = positive[:, :, None] & negative[:, None]
+    each = hinge(distance[:, :, None] - distance[:, None], margin)
+    return torch.where(whole, each, 0.0).sum((1, 2)) / whole.sum((1, 2)).clamp(min=1), counts, near, far
+
+
+def hinge(x: Tensor, margin: float | None) -> Tensor:
+    """max(0, x + margin), or log(1 + e^x) without a margin."""
+    return functional.softplus(x) if margin is None else (x + margin).relu()
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """a b′, in float32 also where autocast would round: a cosine over a small temperature needs more than three digits."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b.mT

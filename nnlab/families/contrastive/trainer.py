@@ -1,0 +1,104 @@
+"""The trainer of encoders without a decoder: at each evaluation it tells what the codes are good for."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnlab.data.feed import BatchBuilder
+from nnlab.data.spec import Batch
+from nnlab.data.split import Split
+from nnlab.errors import BadInput
+from nnlab.families.contrastive.options import EncoderOptions
+from nnlab.families.contrastive.show import neighbours_picture, views_picture
+from nnlab.metrics import probe
+from nnlab.metrics.representation import alignment, effective_rank, knn_accuracy, uniformity
+from nnlab.plotting.embedding import code_plot
+from nnlab.training.gradient import LossTrainer
+from nnlab.training.randomness import fork_rng
+from nnlab.training.trainer import Preview, TrainerContext, evaluating
+
+CODED = 5000  # at most this many examples of a split are encoded for the figures of its codes
+PAIRED = 1000  # and this many in two views
+
+
+class EncoderTrainer(LossTrainer):
+    """Gradient descent; loss and figures of codes.
+
+    Figures:
+    knn_accuracy    share of the examples that the 20 nearest training codes tell right, by the cosine; higher is better
+    probe_accuracy  accuracy of a logistic regression on the codes (`nnlab probe` has few labels, and draws); higher is better
+                    Both learn from trainer.probe_labels labelled training examples, evenly spaced, and only for classes that
+                    these have
+    effective_rank  exp of the entropy of the singular values of the codes, as shares (Roy & Vetterli 2007): how many directions
+                    are used; near 1 the codes have collapsed
+    uniformity      log E exp(−2 ‖z − z′‖²) of codes of length 1 (Wang & Isola 2020): −4 far apart … 0 one point; lower is
+                    better
+    alignment       E ‖z − z′‖² of the codes, of length 1, of two views of an example (Wang & Isola 2020); lower is better
+    """
+
+    options = EncoderOptions
+    uses = frozenset({"optimizer", "augmentation"})
+    drop_last = True  # a small last batch has few others to compare with
+    lower = LossTrainer.lower | {"uniformity", "alignment", "invariance", "redundancy"}
+    higher = LossTrainer.higher | {"knn_accuracy", "probe_accuracy", "contrastive_accuracy"}
+
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        if self.batch_size < 2:
+            raise BadInput("trainer.batch_size: 1 example has no other to compare with; give more")
+
+    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """The loss, in groups about as large as in training, on which it depends."""
+        parts = batch.tensor_split(max(1, round(len(batch) / self.batch_size)))
+        terms = [self.loss_terms(part, generator) for part in parts]
+        return {name: torch.cat([each[name] for each in terms]) for name in terms[0]}
+
+    def evaluate_split(self, split: str) -> dict[str, float]:
+        figures = super().evaluate_split(split)
+        with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
+            return figures | self.code_figures(self.data.split(split), generator)
+
+    def code_figures(self, split: Split, generator: torch.Generator) -> dict[str, float]:
+        """The figures of the codes of a split."""
+        rows = split.spread(CODED)
+        codes, label = self.codes(split, rows, generator), split.labels(rows)
+        figures = {"effective_rank": effective_rank(codes), "uniformity": uniformity(codes)} if len(codes) > 1 else {}
+        if self.model.views > 1:
+            batch = self.builder(split).batch(split.spread(PAIRED), generator)
+            figures["alignment"] = alignment(*(self.model.encode(view) for view in (batch.target, batch["view_2"])))
+        return figures | (self.classified(codes, label, generator) if label is not None else {})
+
+    def classified(self, codes: Tensor, label: Tensor, generator: torch.Generator) -> dict[str, float]:
+        """How well classifiers of labelled training codes tell these; nothing for other classes."""
+        train, wanted = self.data.train, self.settings.probe_labels
+        rows = train.spread(wanted)
+        known = train.labels(rows) if wanted else None
+        if known is None or not torch.isin(label, known).all() or len(known.unique()) < 2:
+            return {}
+        own = self.codes(train, rows, generator)
+        scaled = probe.Features(np.empty(0), own.mean(0).cpu().numpy(), own.var(0).mean().sqrt().item())
+        fit = [scaled.scaled(own.cpu().numpy()), known.cpu().numpy(), scaled.scaled(codes.cpu().numpy()), label.cpu().numpy()]
+        return {"knn_accuracy": knn_accuracy(codes, label, own, known), "probe_accuracy": probe.accuracy(*fit)[0]}
+
+    def codes(self, split: Split, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """(n, d) float32 of these rows of a split, which are not augmented."""
+        return torch.cat([self.model.encode(batch.target) for batch in BatchBuilder(split).sequential(generator, rows)]).float()
+
+    def pictures(self, view: Preview) -> dict[str, np.ndarray]:
+        """Codes on their principal plane; the nearest to some examples; and what two views of an example are."""
+        spec, batches = self.model.spec, view.batches
+        x = torch.cat([batch.target for batch in batches])
+        if self.model.views > 1:  # these are augmented; the codes are of the examples as they are
+            split = self.data.validation if len(self.data.validation) else self.data.train
+            x = split.values(split.spread(len(x)))
+        label = torch.cat([batch.label for batch in batches]) if batches[0].label is not None else None
+        codes = self.model.encode(x).float()
+        numbers = None if label is None else label.cpu().numpy()
+        pictures = {"codes": code_plot(codes.cpu().numpy(), numbers, spec.classes)}
+        if spec.kind == "image":
+            pictures["neighbours"] = neighbours_picture(x, codes, label, spec)
+            if self.model.views > 1:
+                pictures["views"] = views_picture(view.few, spec)
+        return pictures

@@ -1,0 +1,98 @@
+"""How useful codes are: what their neighbours are, how they fill their space."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from nnlab.nn.float64 import to_float64
+
+NEIGHBOURS = 20  # of the k-nearest-neighbour classifier
+SHARPNESS = 0.07  # of the weights of its votes (Wu et al. 2018)
+CHUNK = 1024  # queries whose distances to all others are in memory together
+
+
+def knn_accuracy(codes: Tensor, label: Tensor, train: Tensor, known: Tensor, k: int = NEIGHBOURS) -> float:
+    """The share of codes (N, d) with labels (N,) that their k nearest of `train` (M, d) with labels `known` (M,) tell right.
+
+    Near is by the cosine; each neighbour's vote has the weight exp(cos/0.07) (Wu et al. 2018, "Unsupervised feature learning
+    via non-parametric instance discrimination", section 3.4).
+    """
+    train, classes = normalize(to_float64(train), dim=1), int(known.max()) + 1
+    k, right = min(k, len(train)), 0
+    for part, truth in zip(codes.split(CHUNK), label.split(CHUNK), strict=True):
+        cosine, nearest = (normalize(to_float64(part), dim=1) @ train.mT).topk(k, dim=1)
+        votes = torch.zeros(len(part), classes, dtype=train.dtype, device=train.device)
+        votes.scatter_add_(1, known.to(train.device)[nearest], ((cosine - 1) / SHARPNESS).exp())
+        right += int((votes.argmax(1) == truth.to(train.device)).sum())
+    return right / len(codes)
+
+
+def retrieval(codes: Tensor, label: Tensor) -> tuple[float, float]:
+    """Recall@1 and MAP@R of codes (N, d) with classes (N,), each a query for all others, by the Euclidean distance.
+
+    recall@1  share of the queries whose nearest other code is of their class
+    MAP@R     mean over the queries of 1/R Σ_{i ≤ R} precision(i) · [the i-th nearest is of the class], with R the number of
+              others of the class (Musgrave et al. 2020, "A metric learning reality check")
+
+    A query without another of its class does not count. Codes that are all different have no ties.
+    """
+    codes, found, averages, n = to_float64(codes), 0, 0.0, 0
+    label = label.to(codes.device)
+    relatives = counts_of(label) - 1
+    most = int(relatives.max())
+    if most < 1:
+        return float("nan"), float("nan")
+    for start in range(0, len(codes), CHUNK):
+        part = codes[start : start + CHUNK]
+        distance = torch.cdist(part, codes)
+        own = torch.arange(start, start + len(part), device=codes.device)
+        distance[torch.arange(len(part), device=codes.device), own] = torch.inf
+        nearest = distance.topk(min(most, len(codes) - 1), largest=False).indices
+        right = label[nearest] == label[own, None]
+        rank = torch.arange(1, right.shape[1] + 1, device=codes.device)
+        r = relatives[own]
+        counted = right & (rank <= r[:, None])
+        precision = counted.cumsum(1) / rank
+        valid = r > 0
+        averages += ((precision * counted).sum(1) / r.clamp(min=1))[valid].double().sum().item()
+        found += int(right[valid, 0].sum())
+        n += int(valid.sum())
+    return found / n, averages / n
+
+
+def counts_of(label: Tensor) -> Tensor:
+    """(N,) how many of labels (N,) are equal to each."""
+    _, number, counts = label.unique(return_inverse=True, return_counts=True)
+    return counts[number]
+
+
+def uniformity(codes: Tensor) -> float:
+    """log E exp(−2 ‖z_i − z_j‖²) over pairs i ≠ j of codes (N, d), each scaled to length 1 (Wang & Isola 2020).
+
+    −4 at most far apart … 0: all are one point.
+    """
+    z = normalize(to_float64(codes), dim=1)
+    square = (2 - 2 * z @ z.mT).clamp(min=0)
+    n = len(z)
+    return (((-2 * square).exp().sum() - n) / (n * (n - 1))).log().item()
+
+
+def alignment(first: Tensor, second: Tensor) -> float:
+    """E ‖z − z′‖² of codes of two views, (N, d) each, scaled to length 1 (Wang & Isola 2020); 0: the same."""
+    a, b = (normalize(to_float64(view), dim=1) for view in (first, second))
+    return (a - b).square().sum(1).mean().item()
+
+
+def effective_rank(codes: Tensor) -> float:
+    """exp(−Σ p_i log p_i) with p the singular values of centred codes (N, d), as shares of their sum (Roy & Vetterli 2007).
+
+    d: all directions are used alike; 1: codes on a line.
+    """
+    codes = to_float64(codes)
+    values = torch.linalg.svdvals(codes - codes.mean(0))
+    if values.sum() <= 0:
+        return 0.0
+    p = values / values.sum()
+    return torch.special.entr(p).sum().exp().item()

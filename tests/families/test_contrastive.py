@@ -1,0 +1,133 @@
+"""Encoders by contrast: views, groups of an evaluation, figures of codes, collapse, and what they refuse."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import pytest
+import torch
+from conftest import BODIES, QUIET, built
+from sklearn.linear_model import LogisticRegression
+
+from nnlab.errors import BadInput
+from nnlab.families.contrastive.losses import nt_xent
+from nnlab.training.trainer import Trainer
+
+DATA = ["data=digits", "data.limit=300"]
+SMALL = [*DATA, *BODIES["ConvBody"], *QUIET, "trainer.batch_size=40", "device=cpu"]
+
+
+def trainer(model: str, *overrides: str) -> Trainer:
+    experiment = built(f"model={model}", *SMALL, *overrides)
+    experiment.initialize()
+    return experiment.trainer
+
+
+def test_views_are_two_draws_of_each_example_and_codes_are_before_the_head() -> None:
+    own = trainer("simclr")
+    batch = own.feed.batch(own.rows(0), own.generator)
+    assert not torch.equal(batch.target, batch["view_2"])
+    model = own.model.eval()
+    first, second = model.embedded(batch)
+    assert torch.allclose(first, model.head(model.encode(batch.target)), atol=1e-5)
+    assert torch.allclose(second, model.head(model.encode(batch["view_2"])), atol=1e-5)
+    assert torch.equal(model.loss(batch, own.generator)["loss"], nt_xent(first, second, 0.5)[0])
+
+
+def test_an_evaluation_has_groups_as_large_as_a_batch() -> None:
+    """Else its loss would be that of another task: ln(2N − 1) at the start, with N of 1,000 instead of 40."""
+    own = trainer("simclr")
+    batch = own.feed.batch(own.data.train.rows[:120], own.generator)
+    own.model.eval()
+    seen = []
+    own.loss_terms = lambda part, generator: (seen.append(len(part)), own.model.loss(part, generator))[1]
+    terms = own.batch_metrics(batch, own.generator)
+    assert seen == [40, 40, 40]
+    assert len(terms["loss"]) == 120
+    assert terms["loss"].mean().item() == pytest.approx(log(79), rel=0.2)
+
+
+def test_the_figures_of_codes_are_of_examples_that_are_not_augmented() -> None:
+    own = trainer("simclr", "trainer.probe_labels=100")
+    found = own.evaluate("test")
+    model, train, test = own.model.eval(), own.data.train, own.data.test
+    with torch.no_grad():
+        codes, rows = model.encode(test.values(test.rows)), train.spread(100)
+        known = model.encode(train.values(rows))
+    scale = known.var(0).mean().sqrt()
+    fit = LogisticRegression(tol=1e-3, max_iter=1000).fit((known - known.mean(0)) / scale, train.labels(rows))
+    expected = fit.score((codes - known.mean(0)) / scale, test.labels(test.rows))
+    assert found["probe_accuracy"] == pytest.approx(expected, abs=0.02)
+    values = np.linalg.svd(codes.numpy() - codes.numpy().mean(0), compute_uv=False)
+    p = values / values.sum()
+    assert found["effective_rank"] == pytest.approx(np.exp(-(p * np.log(p + 1e-30)).sum()), rel=1e-3)
+    assert "probe_accuracy" not in trainer("simclr", "trainer.probe_labels=0").evaluate("test")
+
+
+def test_classes_that_training_has_not_seen_are_retrieved_but_not_classified() -> None:
+    own = trainer("triplet", "data.classes=[0,1,2,3]")
+    seen, unseen = own.evaluate("test"), own.evaluate("held_out")
+    assert {"knn_accuracy", "recall_at_1", "map_at_r"} <= seen.keys()
+    assert {"recall_at_1", "map_at_r"} <= unseen.keys()
+
+
+def test_collapse_is_said_once_and_only_after_a_while() -> None:
+    own = trainer("triplet", "model.margin=0.4")
+    point = {"loss": 0.401, "positive_distance": 1e-3, "negative_distance": 1e-3}
+    for _ in range(2):
+        own.check_health(point)
+    assert own.notices == []
+    state = own.state()
+    own.check_health(point)
+    own.check_health(point)
+    (said,) = own.notices
+    assert "the loss stays at 0.4: all embeddings have become one point" in said
+    again = trainer("triplet", "model.margin=0.4")
+    again.restore(state)
+    again.check_health(point)
+    assert len(again.notices) == 1, "a resumed run goes on counting"
+    fine = trainer("triplet", "model.margin=none")
+    for _ in range(5):
+        fine.check_health({"loss": log(2), "positive_distance": 1.0, "negative_distance": 1.5})
+    assert fine.notices == []
+
+
+def test_a_batch_of_triplets_has_groups_of_a_class() -> None:
+    own = trainer("triplet", "model.examples_per_class=5")
+    for step in range(3):
+        label = own.data.train.labels(own.rows(step)).view(-1, 5)
+        assert (label == label[:, :1]).all()
+
+
+@pytest.mark.parametrize("model", ["simclr", "barlow_twins", "supcon", "triplet"])
+def test_pictures_are_codes_neighbours_and_views(model: str) -> None:
+    views = [] if model == "triplet" else ["views"]
+    assert sorted(trainer(model).images()) == sorted(["codes", "neighbours", *views])
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["model=simclr", "augmentation=none"], "SimCLR learns from 2 views of an example; add augmentation="),
+        (["model=simclr", "model.temperature=0"], "model.temperature: expected"),
+        (["model=triplet", "trainer.batch_size=42"], "42 is no multiple of 4"),
+        (["model=triplet", "model.examples_per_class=1"], "model.examples_per_class: expected"),
+        (["model=simclr", "trainer.batch_size=1"], "trainer.batch_size: 1 example has no other to compare with"),
+        (["model=simclr", "noise=gaussian"], "noise"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(nnlab, typed: list[str], said: str) -> None:
+    status, _, error = nnlab("train", *DATA, *typed)
+    assert status == 2
+    assert said in error
+
+
+def test_data_without_labels_have_no_triplets() -> None:
+    np.savez("own.npz", x_train=np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8))
+    for model in ("triplet", "supcon"):
+        with pytest.raises(BadInput, match="but own has no labels"):
+            built(f"model={model}", "data=npz", "data.root=.", "data.file=own.npz", "device=cpu")
+    own = built("model=simclr", "data=npz", "data.root=.", "data.file=own.npz", *SMALL[2:])
+    own.initialize()
+    assert "knn_accuracy" not in own.trainer.evaluate("test")
