@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -99,7 +100,7 @@ def takes_any_images(model: str, shape: tuple[int, ...], noise: str) -> None:
     few = legal(
         model, *QUIET, "model.clusters=3", "model.components=3", "model.init=random", "trainer.likelihood.temperatures=20"
     )
-    few += legal(model, "model.patch=1")  # which divides every image
+    few += legal(model, f"model.patch={gcd(*shape[1:3])}")  # which divides the image
     overrides = [*on_own(model, own), *legal(model, f"noise={noise}"), *few]
     # by weights that are the square of an image's size; by a model that enlarges what a noise cannot make smaller
     if refused("units, all connected", "have no whole part", by=overrides):

@@ -136,6 +136,38 @@ FIGURES = {(model, name): of_split(values) for model, named in LOSSES.items() fo
 TERMS = {(model, name): of_first(values) for model, named in LOSSES.items() for name, values in named.items()}
 
 
+def masked_error(asked: Asked, batches: list[tuple[Batch, torch.Generator]]) -> float:
+    """The mean over examples of the squared error on the pixels of hidden patches, of patches of 4×4 of one channel."""
+    found, model = [], asked.model
+    for batch, generator in batches:
+        x = f64(batch.target)
+        order = torch.rand((len(x), model.count), generator=generator).argsort(1)
+        with torch.no_grad():
+            painted = f64(model.painted(batch.target, order))
+        for n in range(len(x)):
+            across = x.shape[3] // 4
+            hidden = order[n, model.kept :].tolist()
+            parts = [x[n, :, 4 * (t // across) :][:, :4, 4 * (t % across) :][:, :, :4].ravel() for t in hidden]
+            found.append(np.mean([((painted[n, t] - part) ** 2).mean() for t, part in zip(hidden, parts, strict=True)]))
+    return float(np.mean(found))
+
+
+def masked_loss(asked: Asked) -> float:
+    with torch.no_grad():
+        found = []
+        for batch, generator in asked.walk():
+            found.append((masked_error(asked, [(batch, generator)]), len(batch)))
+    return sum(value * n for value, n in found) / sum(n for _, n in found)
+
+
+def first_masked_loss(asked: Asked) -> float:
+    first = asked.first
+    return masked_error(asked, [(first, asked.trainer.generator)])
+
+
+FIGURES["mae", "loss"], TERMS["mae", "loss"] = masked_loss, first_masked_loss
+
+
 # -- codes --------------------------------------------------------------------------------------------------------
 
 
