@@ -20,6 +20,7 @@ VERBS = {
     "decompress": "the images from a file of codes",
     "embed": "the codes of a split or of your own images, for TensorBoard's projector and as pictures",
     "outliers": "the examples that are most unusual to the model",
+    "retrieve": "the images whose codes are nearest to an image's code",
     "probe": "the accuracy of a linear classifier on the codes, from few labels",
     "curves": "a picture of the learning curves of one run or several",
     "runs": "all runs, their state and their best metric",

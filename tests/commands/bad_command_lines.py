@@ -202,6 +202,14 @@ translate RUN images -o out --seed -1
 translate RUN images -o out --to
 translate RUN images -o out --too b
 translate RUN images -o out
+retrieve
+retrieve RUN
+retrieve RUN --index x
+retrieve RUN --index 1 -n 0
+retrieve RUN --index 1 -n 101
+retrieve RUN --index 1 --among all
+retrieve RUN --index 1 --distance near
+retrieve RUN --index 99999
 outliers
 outliers RUN -n zero
 outliers RUN -n 0

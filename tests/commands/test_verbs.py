@@ -94,6 +94,7 @@ def test_pictures_are_written_where_asked(nnlab, own_folder: Path) -> None:
         "interpolate": ["--from", "7", "--to", "8"],
         "perturb": ["--index", "7", "--scale", "0.5"],
         "attribute": ["--plus", "3", "--minus", "5"],
+        "retrieve": ["--index", "3,4", "-n", "5"],
     }.items():
         status, out, error = nnlab(verb, "last", *options, "-o", f"own/{verb}.png")
         assert (status, out.splitlines()[-1]) == (0, f"own/{verb}.png"), error

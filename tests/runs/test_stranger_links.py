@@ -22,6 +22,7 @@ VERBS = {
     **dict.fromkeys(PLAIN, ()),
     "interpolate": ("--from", "0", "--to", "1"),
     "perturb": ("--index", "0"),
+    "retrieve": ("--index", "0"),
     "attribute": ("--plus", "1", "--minus", "2"),
     "compress": ("-o", "out.npz"),
     "decompress": ("c.npz", "-o", "out"),
