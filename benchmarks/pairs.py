@@ -1,0 +1,37 @@
+"""Two digits from a text: `stackgan` in two stages, 28×28 and 56×56, with and without conditioning augmentation; 3 seeds.
+
+A tenth of the ordered pairs of digits is in the test alone: "unseen". "Both right" is the share of the samples in which the
+judges read both digits as asked; beside it stands their accuracy on real scenes. "Stage I" is the Fréchet distance of its
+images, enlarged (bicubic). Means ± standard deviations over the seeds, test split. Runs that are there already are not trained
+again: their folders are under outputs/pairs.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+from benchmarks.measure import table
+from benchmarks.runs import run_of
+
+RUNS = {"augmented": ["model.augment_condition=true"], "not augmented": ["model.augment_condition=false"]}
+SEEDS = 3
+COLUMNS = {
+    "both right, seen": ("class_as_asked_seen", 100),
+    "judge": ("judge_class_accuracy_seen", 100),
+    "both right, unseen": ("class_as_asked_unseen", 100),
+    "judge, unseen": ("judge_class_accuracy_unseen", 100),
+    "colours": ("colour_as_asked", 100),
+    "places": ("place_as_asked", 100),
+    "Fréchet": ("frechet_distance", 1),
+    "stage I": ("stage_1_frechet", 1),
+}
+
+
+def run(rounds: int) -> str:
+    rows = []
+    for name, typed in RUNS.items():
+        runs = [["experiment=stackgan_pairs", "judge=auto", *typed, f"seed={seed}"] for seed in range(SEEDS)]
+        figures = [run_of("pairs", f"{name} {seed}", chosen).read_test_figures() for seed, chosen in enumerate(runs)]
+        cells = [[factor * each[key] for each in figures] for key, factor in COLUMNS.values()]
+        rows.append((name, *(f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}" for values in cells)))
+    return table(("in %, and distances", *COLUMNS), rows)
