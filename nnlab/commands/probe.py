@@ -7,7 +7,16 @@ from argparse import Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import add_data_changed, add_look, add_model, make_parser, positive, within, write_picture
+from nnlab.commands.arguments import (
+    add_data_changed,
+    add_look,
+    add_model,
+    make_parser,
+    picture_file,
+    positive,
+    within,
+    write_picture,
+)
 from nnlab.config.constraints import Between
 from nnlab.errors import BadInput, explain, shortened
 from nnlab.runs.find import as_typed
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
     from nnlab.families.ae.pca import PCA
     from nnlab.metrics.probe import Encoder, Result
-    from nnlab.model import Model
 
 MOST_SEEDS = 1000
 USUAL = (10, 100, 1000)  # the default numbers of labels, as far as there are enough
@@ -30,18 +38,27 @@ def main(argv: list[str]) -> int:
     """Measure a linear classifier on few labels, on the model's codes, on raw inputs and on PCA. Returns the exit status."""
     parser = make_parser(
         "probe",
-        "The accuracy of a linear classifier with few labels, on the model's codes, on the raw inputs and on PCA.",
+        "The accuracy of a linear classifier with few labels, on the model's codes, on the raw inputs and on PCA. Several runs "
+        "of the same data stand in one table and one picture.",
         "probe last",
         "probe last --labels 20,200,all --seeds 10",
+        "probe outputs/ae/mnist/* outputs/simclr/mnist/* -o labels.png",
+        run=False,
     )
+    parser.add_argument("run", nargs="+", metavar="RUN", help="run folders, or 'last'")
     parser.add_argument("--labels", type=counts, metavar="N,…", help="numbers of labelled examples; by default 10,100,1000,all")
     parser.add_argument(
         "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
+    )
+    parser.add_argument(
+        "-o", "--output", type=picture_file, metavar="FILE.png", help="the chart, needed for several runs; FILE.json beside it"
     )
     add_look(parser)
     add_model(parser)
     add_data_changed(parser)
     args = parser.parse_args(argv)
+    if len(args.run) > 1 and args.output is None:
+        raise BadInput("probe: for several runs give a file for the picture: -o labels.png")
 
     import torch
 
@@ -49,16 +66,42 @@ def main(argv: list[str]) -> int:
     from nnlab.model import Encodes
     from nnlab.training.randomness import fork_rng
 
-    run = load_capable(args, "probe", Encodes)
-    data = run.data
+    runs = [load_capable(Namespace(**{**vars(args), "run": each}), "probe", Encodes) for each in args.run]
+    run, data = runs[0], runs[0].data
+    refuse_other_data(runs)
     plan = planned(data, args.labels, args.seeds)
     check_memory(data, int(plan.wanted.sum()))
+    results: dict[str, dict[int, Result]] = {}
     with fork_rng(run.config["seed"], run.device), torch.inference_mode():
-        results = probed(run, rivals(run.model, data), plan)
+        for each, name in zip(runs, names_of(runs), strict=True):
+            results |= probed(each, {name: each.model.encode}, plan)
+        results |= probed(run, rivals(runs), plan)
     print(table(results, plan))
     print(explained(results, plan))
-    report(run, data, plan, results, args)
+    report(runs, plan, results, args)
     return 0
+
+
+def refuse_other_data(runs: list[LoadedRun]) -> None:
+    """Raise BadInput unless all runs have the same examples in the same splits."""
+    first = runs[0]
+    for run in runs[1:]:
+        mine, other = first.data.spec, run.data.spec
+        if (mine.digest, mine.splits, mine.shape) != (other.digest, other.splits, other.shape):
+            raise BadInput(
+                f"probe: {as_typed(run.folder.path)} has other examples, or others in its splits, than "
+                f"{as_typed(first.folder.path)}; compare runs of the same data, data.seed, data.limit and data.validation"
+            )
+
+
+def names_of(runs: list[LoadedRun]) -> list[str]:
+    """What the rows are called: by model and width, and of equal ones by their folder."""
+    from nnlab.model import code_width
+
+    names = [f"codes of {type(run.model).__name__} ({code_width(run.model)})" for run in runs]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{name}, {as_typed(run.folder.path)}" for name, run in zip(names, runs, strict=True)]
 
 
 def counts(text: str) -> list[int | None]:
@@ -120,21 +163,19 @@ def planned(data: Data, counts: list[int | None] | None, seeds: int) -> Plan:
     return Plan(draws, n, seeds)
 
 
-def rivals(model: Model, data: Data) -> dict[str, Encoder]:
-    """The model's encoder, the inputs themselves, and as many principal components as the code is wide.
+def rivals(runs: list[LoadedRun]) -> dict[str, Encoder]:
+    """The inputs themselves, and as many principal components as the widest code has coordinates.
 
     No components where the input is another image than the target, which the components are of.
     """
     from nnlab.model import code_width
 
-    width, spec = code_width(model), model.spec
+    model, data = runs[0].model, runs[0].data
+    spec = model.spec
     inputs = "pixels" if spec.input.kind == "image" else "columns"
-    encoders = {
-        f"codes of {type(model).__name__} ({width})": model.encode,
-        f"raw {inputs} ({spec.input.features:,})": lambda x: x.flatten(1),
-    }
+    encoders: dict[str, Encoder] = {f"raw {inputs} ({spec.input.features:,})": lambda x: x.flatten(1)}
     if not spec.paired:
-        pca = components(data, width)
+        pca = components(data, max(code_width(run.model) for run in runs))
         encoders[f"PCA ({pca.latent_dim})"] = pca.encode
     return encoders
 
@@ -215,15 +256,16 @@ def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def report(run: LoadedRun, data: Data, plan: Plan, results: dict[str, dict[int, Result]], args: Namespace) -> None:
+def report(runs: list[LoadedRun], plan: Plan, results: dict[str, dict[int, Result]], args: Namespace) -> None:
     """Write probe.json with every metric, and the chart."""
     from nnlab.metrics import probe
     from nnlab.plotting.charts import probe_chart
     from nnlab.runs.files import write_whole
     from nnlab.runs.text_formats import as_json
 
+    run, data = runs[0], runs[0].data
     metadata = {
-        **run.metadata,
+        **(run.metadata if len(runs) == 1 else {"runs": [each.metadata for each in runs]}),
         "n_train": plan.all,
         "n_test": len(data.test),
         "seeds": plan.seeds,
@@ -234,11 +276,11 @@ def report(run: LoadedRun, data: Data, plan: Plan, results: dict[str, dict[int, 
         name: {str(n) if n < plan.all else "all": {"labels": n, **one.metadata} for n, one in of.items()}
         for name, of in results.items()
     }
-    path = run.folder.path / "probe.json"
+    path = args.output.with_suffix(".json") if args.output else run.folder.path / "probe.json"
     try:
         write_whole(path, as_json({**metadata, "encoders": figures}))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
     lines = {name: [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
-    write_picture(probe_chart(lines, data.spec.name), args, run, "probe", output=False)
+    write_picture(probe_chart(lines, data.spec.name), args, run, "probe")

@@ -73,7 +73,13 @@ def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: s
             n, mean, std = zip(*points, strict=True)
             beside = 1.05 ** (i - (len(lines) - 1) / 2)  # bars of one number of labels would hide each other
             bars = [100 * (s or 0) for s in std]
-            style = {"color": PALETTE[i], "marker": "os^D"[i % 4], "markersize": 9, "linewidth": 2.5, "capsize": 5}
+            style = {
+                "color": PALETTE[i % len(PALETTE)],
+                "marker": "os^D"[i % 4],
+                "markersize": 9,
+                "linewidth": 2.5,
+                "capsize": 5,
+            }
             style |= {"label": name, "zorder": len(lines) - i + 2}
             axes.errorbar([beside * count for count in n], [100 * m for m in mean], bars, **style)
         ticks = sorted({n for points in lines.values() for n, _, _ in points})

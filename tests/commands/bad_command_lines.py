@@ -216,6 +216,7 @@ outliers RUN -n 0
 outliers RUN --split all
 outliers RUN --score
 probe
+probe RUN RUN
 probe RUN --labels ten
 probe RUN --labels 0
 probe RUN --labels

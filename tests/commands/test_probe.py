@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,3 +127,38 @@ def test_a_model_that_cannot_encode_is_refused(nnlab, trained, monkeypatch) -> N
     status, _, error = nnlab("probe", "last")
     assert status == 2
     assert error.startswith("nnlab: probe: PCA cannot encode; models that can: aae, ae, ")
+
+
+def test_several_runs_stand_in_one_table_with_the_same_labels(nnlab, train_once) -> None:
+    for name, dim in (("few", 4), ("many", 8)):
+        train_once(*small("pca"), f"model.latent_dim={dim}", "trainer.show_every=never", f"hydra.run.dir={name}")
+    assert nnlab("probe", "few", "many", "--labels", "20", "--seeds", "2", "-o", "both.png")[0] == 0
+    told = json.loads(Path("both.json").read_text(encoding="utf-8"))
+    assert list(told["encoders"]) == ["codes of PCA (4)", "codes of PCA (8)", "raw pixels (64)", "PCA (8)"]
+    assert len(told["runs"]) == 2
+    assert Path("both.png").exists()
+    for name in ("few", "many"):
+        assert nnlab("probe", name, "--labels", "20", "--seeds", "2")[0] == 0
+        alone = json.loads((Path(name) / "probe.json").read_text(encoding="utf-8"))["encoders"]
+        own = next(iter(alone))
+        assert alone[own]["20"]["accuracies"] == told["encoders"][own]["20"]["accuracies"]
+
+
+def test_runs_that_are_alike_are_called_by_their_folders(nnlab, train_once) -> None:
+    for name in ("one", "two"):
+        train_once(*small("pca"), "trainer.show_every=never", f"hydra.run.dir={name}")
+    assert nnlab("probe", "one", "two", "--labels", "20", "--seeds", "1", "-o", "both.png")[0] == 0
+    first, second, *_ = json.loads(Path("both.json").read_text(encoding="utf-8"))["encoders"]
+    assert first.endswith(", one")
+    assert second.endswith(", two")
+
+
+def test_runs_of_other_data_are_not_compared(nnlab, train_once) -> None:
+    train_once(*small("pca"), "trainer.show_every=never", "hydra.run.dir=one")
+    train_once(*small("pca"), "data.seed=7", "trainer.show_every=never", "hydra.run.dir=two")
+    status, _, error = nnlab("probe", "one", "two", "-o", "both.png")
+    assert status == 2
+    assert "probe: two has other examples, or others in its splits, than one" in error
+    status, _, error = nnlab("probe", "one", "one")
+    assert status == 2
+    assert "probe: for several runs give a file for the picture: -o labels.png" in error
