@@ -36,6 +36,18 @@ def test_nt_xent_is_that_of_a_double_loop() -> None:
     assert torch.allclose(loss, swapped, atol=1e-6)
 
 
+def test_the_gradient_is_that_of_autograd() -> None:
+    first, second = (embeddings(seed, 7, 5).double().requires_grad_() for seed in (0, 1))
+    weights = torch.rand(7, generator=torch.Generator().manual_seed(2))
+    ours = torch.autograd.grad((nt_xent(first, second, 0.2)[0] * weights).sum(), (first, second))
+    z = torch.nn.functional.normalize(torch.cat([first, second]), dim=1)
+    scores = (z @ z.mT / 0.2).masked_fill(torch.eye(14, dtype=torch.bool), -torch.inf)
+    naive = torch.nn.functional.cross_entropy(scores, torch.arange(14).roll(7), reduction="none").view(2, 7).mean(0)
+    theirs = torch.autograd.grad((naive * weights).sum(), (first, second))
+    for mine, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(mine, other, atol=1e-6)
+
+
 @pytest.mark.parametrize("n", [2, 5, 64])
 def test_equal_embeddings_cost_the_logarithm_of_all_others(n: int) -> None:
     same = torch.ones(n, 3)

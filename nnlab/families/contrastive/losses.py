@@ -27,11 +27,41 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> tuple[Tensor, 
     """
     n = len(first)
     z = functional.normalize(torch.cat([first, second]).float(), dim=1)
-    scores = (product(z, z) / temperature).fill_diagonal_(-torch.inf)
-    partner = torch.arange(2 * n, device=z.device).roll(n)
-    loss = functional.cross_entropy(scores, partner, reduction="none")
-    right = (scores.argmax(1) == partner).float()
+    loss, right = Contrast.apply(z, temperature)
     return loss.view(2, n).mean(0), right.view(2, n).mean(0)
+
+
+class Contrast(torch.autograd.Function):
+    """ℓ_i = log Σ_{k ≠ i} exp(s_ik) − s_{i p(i)},  s = z z′/τ, of unit vectors z (2N, d), whose partners are N places further.
+
+    ∂ℓ/∂z_i = Σ_k (g_i P_ik + g_k P_ki) z_k / τ − (g_i + g_p) z_p / τ,   P_ik = softmax_{k ≠ i} s_ik, g the gradient of ℓ
+
+    The (2N)² products become P in their own memory; what autograd would keep and make of them is three times as large.
+    """
+
+    @staticmethod
+    def forward(ctx, z: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """ℓ (2N,), and whether the partner is the nearest, (2N,) float32."""
+        half = len(z) // 2
+        partner = torch.arange(len(z), device=z.device).roll(half)
+        p = product(z, z).div_(temperature).fill_diagonal_(-torch.inf)
+        right = (p.argmax(1) == partner).float()
+        likely = p.gather(1, partner[:, None]).squeeze(1)
+        largest = p.amax(1, keepdim=True)
+        total = p.sub_(largest).exp_().sum(1, keepdim=True)
+        ctx.p, ctx.temperature = p.div_(total), temperature
+        ctx.save_for_backward(z)
+        ctx.mark_non_differentiable(right)
+        return (largest + total.log()).squeeze(1) - likely, right
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor, _: Tensor) -> tuple[Tensor, None]:
+        """The gradient of z; it uses up P."""
+        (z,), half = ctx.saved_tensors, len(gradient) // 2
+        weighted = ctx.p.mul_(gradient[:, None])
+        ctx.p = None
+        toward = (gradient + gradient.roll(half))[:, None] * z.roll(half, 0)
+        return (product(weighted, z.mT) + product(weighted.mT, z.mT) - toward).div_(ctx.temperature), None
 
 
 def supervised_contrast(views: Tensor, label: Tensor, temperature: float) -> Tensor:
