@@ -43,7 +43,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "infogan": ("infogan", ALONE),
     "sagan": ("sagan", ALONE),
     "fcnn": ("fcnn", ["optimizer.lr=0.03"]),  # sure of itself after three steps
-    "simclr": ("simclr", ["optimizer.lr=0.01"]),  # whose views are not nearly alike after three steps
+    "simclr": ("simclr", ["optimizer.lr=0.01", "trainer.epochs=10"]),  # until its running means part the views
     "a hole": ("ae", ["noise=hole"]),
     "few holes": ("ae", ["noise=masking", "noise.amount=0.02"]),  # some examples lose nothing
     "few units": ("boltzmann", ["data=npz", "data.file=bits.npz", "model.hidden=3"]),
