@@ -37,7 +37,7 @@ from nnlab.nn.mlp import Width
 from nnlab.nn.resize import enlarged
 from nnlab.plotting.images import lines, sheet, to_pixels
 
-TEXTS, STYLES, PAIRS = 8, 8, 4  # rows and columns of the picture of captions; pairs of a row in that of both stages
+TEXTS, STYLES, PAIRS = 10, 8, 4  # rows and columns of the picture of captions; pairs of a row in that of both stages
 GROUP = 64  # examples whose texts and images are matched, in an evaluation of the text encoder
 RIVAL_SEED = 0x57AC
 
