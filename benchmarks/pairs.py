@@ -13,7 +13,11 @@ import statistics
 from benchmarks.measure import table
 from benchmarks.runs import run_of
 
-RUNS = {"augmented": ["model.augment_condition=true"], "not augmented": ["model.augment_condition=false"]}
+RECIPE = ["experiment=stackgan_pairs", "judge=auto"]
+RUNS = {
+    "augmented": [*RECIPE, "model.augment_condition=true"],
+    "not augmented": [*RECIPE, "model.augment_condition=false"],
+}
 SEEDS = 3
 COLUMNS = {
     "both right, seen": ("class_as_asked_seen", 100),
@@ -30,8 +34,7 @@ COLUMNS = {
 def run(rounds: int) -> str:
     rows = []
     for name, typed in RUNS.items():
-        runs = [["experiment=stackgan_pairs", "judge=auto", *typed, f"seed={seed}"] for seed in range(SEEDS)]
-        figures = [run_of("pairs", f"{name} {seed}", chosen).read_test_figures() for seed, chosen in enumerate(runs)]
+        figures = [run_of("pairs", f"{name} {seed}", [*typed, f"seed={seed}"]).read_test_figures() for seed in range(SEEDS)]
         cells = [[factor * each[key] for each in figures] for key, factor in COLUMNS.values()]
         rows.append((name, *(f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}" for values in cells)))
     return table(("in %, and distances", *COLUMNS), rows)

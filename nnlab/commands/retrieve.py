@@ -40,9 +40,7 @@ def main(argv: list[str]) -> int:
     add_split(parser, "test")
     parser.add_argument("--among", choices=SPLITS, help="the split to search; by default the same")
     parser.add_argument("-n", type=positive, default=8, help="neighbours of each; by default 8")
-    parser.add_argument(
-        "--distance", choices=["euclidean", "cosine"], default="euclidean", help="of codes; by default euclidean"
-    )
+    parser.add_argument("--distance", choices=DISTANCES, default=DISTANCES[0], help=f"of codes; by default {DISTANCES[0]}")
     add_output(parser, "neighbours_of")
     add_model(parser)
     add_data_changed(parser)

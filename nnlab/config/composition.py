@@ -21,7 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from nnlab.config.search import options
 from nnlab.config.sentences import UNREADABLE, sentence
-from nnlab.errors import BadInput
+from nnlab.errors import BadInput, nearest, shortened
+
+COMPOSABLE = ("affine", "crop", "colour", "blur", "cutout")  # the augmentations that a list may name
 
 
 class OwnConfigsFirst(SearchPathPlugin):
@@ -115,13 +117,25 @@ def run_config(overrides: list[str]) -> DictConfig:
 
 
 def expanded(overrides: list[str]) -> list[str]:
-    """`augmentation=[crop,colour]` as the choices of Hydra that it stands for: compose, and each of them at its place."""
+    """`augmentation=[crop,colour]` as the choices of Hydra that it stands for: compose, and each of them at its place.
+
+    Raises BadInput for a list that cannot be composed.
+    """
     found = []
     for line in overrides:
         group, _, chosen = line.partition("=")
-        several = group == "augmentation" and chosen.startswith("[") and chosen.endswith("]")
-        names = [name.strip() for name in chosen[1:-1].split(",")] if several else []
-        found += [f"{group}=compose", *(f"+{group}@{group}.{name}={name}" for name in names)] if several else [line]
+        if group != "augmentation" or not (chosen.startswith("[") and chosen.endswith("]")):
+            found.append(line)
+            continue
+        names = [name.strip() for name in chosen[1:-1].split(",")]
+        if "]" in chosen[1:-1]:
+            raise BadInput(f"{shortened(line)}: a sweep over lists is not possible; start a run for each")
+        for i, name in enumerate(names):
+            if name not in COMPOSABLE:
+                raise BadInput(f"{shortened(line)}: no such augmentation to compose: '{name}'; {nearest(name, COMPOSABLE)}")
+            if name in names[:i]:
+                raise BadInput(f"{shortened(line)}: {name} comes twice; give it once")
+        found += [f"{group}=compose", *(f"+{group}@{group}.{name}={name}" for name in names)]
     return found
 
 

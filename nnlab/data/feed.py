@@ -65,6 +65,7 @@ class BatchBuilder:
         clean = parts.pop("target")
         if self.split.dynamic_binarization:
             clean = bernoulli(clean, generator)
+            views = {name: bernoulli(view, generator) for name, view in views.items()}
         given = parts.pop("input", clean)
         extra = {**parts, **views}
         if self.noise is None:

@@ -105,6 +105,14 @@ class Split:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def add(self, name: str, x: Tensor) -> None:
+        """Add a part that was computed, (M, …) on the device: a row for each of the M rows of the sources."""
+        self.sources = {**self.sources, name: Resident(x)}
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the examples have a part."""
+        return name in self.sources
+
     @property
     def target(self) -> Source:
         """What a model learns to produce."""

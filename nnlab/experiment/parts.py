@@ -32,7 +32,7 @@ def check_parts(model: type[Model], spec: DataSpec, noise: Noise, augmentation: 
             hint += "; or make the input of the target by a noise that makes another image of it, such as noise=grayscale"
         raise BadInput(f"model: {model.__name__} needs the part '{lacking}', which {spec.name} lacks; {hint}")
     told = [part for part in (*model.needs, *model.places) if part in spec]
-    moved = [part for part in told if not augmentation.identity and spec[part].kind in ("box", "points")]
+    moved = [part for part in told if augmentation.moves and spec[part].kind in ("box", "points")]
     if moved:
         raise BadInput(
             f"augmentation: {type(augmentation).__name__} moves images, but not the part '{moved[0]}', where {model.__name__} "

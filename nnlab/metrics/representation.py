@@ -36,7 +36,7 @@ def retrieval(codes: Tensor, label: Tensor) -> tuple[float, float]:
     MAP@R     mean over the queries of 1/R Σ_{i ≤ R} precision(i) · [the i-th nearest is of the class], with R the number of
               others of the class (Musgrave et al. 2020, "A metric learning reality check")
 
-    A query without another of its class does not count. Codes that are all different have no ties.
+    A query without another of its class does not count. Without such queries both are NaN.
     """
     codes, found, averages, n = to_float64(codes), 0, 0.0, 0
     label = label.to(codes.device)
@@ -71,12 +71,14 @@ def counts_of(label: Tensor) -> Tensor:
 def uniformity(codes: Tensor) -> float:
     """log E exp(−2 ‖z_i − z_j‖²) over pairs i ≠ j of codes (N, d), each scaled to length 1 (Wang & Isola 2020).
 
-    −4 at most far apart … 0: all are one point.
+    0: all are one point. About −4: many codes, spread evenly over a sphere of many dimensions. A code that is 0 stays 0.
     """
     z = normalize(to_float64(codes), dim=1)
-    square = (2 - 2 * z @ z.mT).clamp(min=0)
+    length = z.square().sum(1)  # 1, or 0 of a code that is 0
+    square = (length[:, None] + length - 2 * z @ z.mT).clamp(min=0)
     n = len(z)
-    return (((-2 * square).exp().sum() - n) / (n * (n - 1))).log().item()
+    near = (-2 * square).exp().fill_diagonal_(0)
+    return (near.sum() / (n * (n - 1))).log().item()
 
 
 def alignment(first: Tensor, second: Tensor) -> float:
@@ -88,7 +90,7 @@ def alignment(first: Tensor, second: Tensor) -> float:
 def effective_rank(codes: Tensor) -> float:
     """exp(−Σ p_i log p_i) with p the singular values of centred codes (N, d), as shares of their sum (Roy & Vetterli 2007).
 
-    d: all directions are used alike; 1: codes on a line.
+    d: all directions are used alike; 1: codes on a line; 0: all codes are the same.
     """
     codes = to_float64(codes)
     values = torch.linalg.svdvals(codes - codes.mean(0))

@@ -113,6 +113,15 @@ class TransformerBody(Body):
         return PatchTransformer(shape, **self.keys), self.width
 
 
+def undecayed(network: nn.Module) -> list[nn.Parameter]:
+    """The parameters of a body or a head that weight decay leaves as they are: biases, what scales a normalisation, and the
+    positions and the class token of a transformer.
+    """
+    if isinstance(network, PatchTransformer):
+        return network.undecayed()
+    return [p for p in network.parameters() if p.ndim < 2]
+
+
 class ResidualBlock(nn.Module):
     """ReLU(s(x) + f(x)), f two 3×3 convolutions with batch normalisation; s the identity, or a 1×1 convolution where the shape
     changes (He et al. 2016).

@@ -58,8 +58,8 @@ class ExponentialMovingAverage(nn.ModuleDict):
             return
         rate = 1 - ((1 + self.updates) / (WARM_UP + self.updates)).clamp(max=decay)
         if rate.is_cpu:
-            torch._foreach_lerp_(averages, weights, rate.item())  # one pass instead of three
-        else:  # a captured graph would keep a number, which lerp_ needs, for ever
+            torch._foreach_lerp_(averages, weights, [rate] * len(weights))  # one pass instead of three
+        else:  # where a list of rates would be a kernel for each weight
             step = torch._foreach_sub(weights, averages)
             torch._foreach_mul_(step, rate)
             torch._foreach_add_(averages, step)

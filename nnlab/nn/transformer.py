@@ -29,24 +29,24 @@ class TransformerBlock(nn.Module):
     def __init__(self, width: int, heads: int, mlp_ratio: int = 2, dropout: float = 0.0) -> None:
         super().__init__()
         self.heads = heads
-        self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.look, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
         """(N, T, width) of (N, T, width).
 
-        seen  (N, T) bool: which of the T are looked at; None: all
+        seen  (N, T) bool: which of the T are attended to; None: all
         """
         mask = None if seen is None else seen[:, None, None]
         looked = attend(*self.parts(x), mask)
-        x = x + self.dropout(self.out(looked.transpose(1, 2).flatten(2)))
-        return x + self.dropout(self.mlp(self.between(x)))
+        x = x + self.dropout(self.projection(looked.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.mlp(self.norm_2(x)))
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """q, k and v, (N, heads, T, d) each, of x (N, T, width)."""
-        q, k, v = self.look(self.before(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self.qkv(self.norm_1(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return q, k, v
 
     def attention(self, x: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class PatchTransformer(nn.Module):
         self.patch, self.size = patch, (shape[1] // patch, shape[2] // patch)
         count = self.size[0] * self.size[1]
         self.embed = nn.Linear(shape[0] * patch**2, width)
-        self.places = nn.Parameter(torch.randn(count, width) * SPREAD) if positions == "learned" else None
+        self.positions = nn.Parameter(torch.randn(count, width) * SPREAD) if positions == "learned" else None
         self.token = nn.Parameter(torch.randn(width) * SPREAD) if pool == "token" else None
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(TransformerBlock(width, heads, mlp_ratio, dropout) for _ in range(depth))
@@ -116,39 +116,39 @@ class PatchTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width) of images (N, C, H, W)."""
-        return self.pooled(self.run(self.tokens(x)))
+        return self.pooled(self.encode_tokens(self.tokens(x)))
 
     def tokens(self, x: Tensor) -> Tensor:
         """(N, T, width): the vectors of the patches of images (N, C, H, W), with their positions."""
         patches = self.embed(patches_of(x, self.patch))
-        return patches if self.places is None else patches + self.places
+        return patches if self.positions is None else patches + self.positions
 
-    def run(self, tokens: Tensor) -> Tensor:
+    def encode_tokens(self, tokens: Tensor) -> Tensor:
         """(N, T, width) of patches (N, T, width), any of an image; with a class token, which comes first, (N, 1 + T, width)."""
-        x = self.dropout(self.begun(tokens))
+        x = self.dropout(self.with_token(tokens))
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
 
-    def begun(self, tokens: Tensor) -> Tensor:
+    def with_token(self, tokens: Tensor) -> Tensor:
         """The patches, and before them the class token if there is one."""
         if self.token is None:
             return tokens
         return torch.cat([self.token.to(tokens.dtype).expand(len(tokens), 1, -1), tokens], 1)
 
     def pooled(self, x: Tensor) -> Tensor:
-        """(N, width) of what `run` returned."""
+        """(N, width) of what `encode_tokens` returned."""
         return x.mean(1) if self.token is None else x[:, 0]
 
     def attention(self, x: Tensor) -> Tensor:
         """How much each looks at each, (N, depth, heads, T, T), of images (N, C, H, W); a class token is the first of the T."""
-        x, found = self.begun(self.tokens(x)), []
+        x, found = self.with_token(self.tokens(x)), []
         for block in self.blocks:
             found.append(block.attention(x))
             x = block(x)
         return torch.stack(found, 1)
 
-    def seen(self, attention: Tensor) -> Tensor:
+    def maps(self, attention: Tensor) -> Tensor:
         """Maps (…, h, w) over the patches of attention (…, T, T): from the class token, or the mean over all that look.
 
         A map's sum is 1.
@@ -158,7 +158,7 @@ class PatchTransformer(nn.Module):
 
     def undecayed(self) -> list[nn.Parameter]:
         """What weight decay leaves as it is: positions, the class token, biases and what scales a normalisation."""
-        return [p for name, p in self.named_parameters() if p.ndim < 2 or name == "places"]
+        return [p for name, p in self.named_parameters() if p.ndim < 2 or name == "positions"]
 
 
 def rollout(attention: Tensor) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Literal
@@ -12,6 +10,7 @@ import torch
 from torch import nn
 
 from nnlab.errors import BadInput
+from nnlab.nn.products import onednn
 from nnlab.nn.transformer import TransformerBlock
 
 Choice = Literal["auto", "float32", "bfloat16"]
@@ -76,21 +75,6 @@ class Precision:
     def step(self) -> AbstractContextManager:
         """The context of the forward and the backward pass."""
         return onednn(self.products) if self.products else nullcontext()
-
-
-@contextlib.contextmanager
-def onednn(precision: Literal["bf16", "tf32"]) -> Iterator[None]:
-    """Products of float32 matrices by oneDNN, with factors rounded to this precision.
-
-    The setting is global, so it is set for one step and then reset: evaluation is float32.
-    """
-    matmul = torch.backends.mkldnn.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = precision
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
 
 
 @cache

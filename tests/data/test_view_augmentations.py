@@ -184,7 +184,7 @@ def test_a_list_of_names_is_their_composition() -> None:
         "+augmentation@augmentation.cutout=cutout",
     ]
     node = to_dict(compose_config(typed))["augmentation"]
-    assert list(node) == ["_target_", "crop", "cutout"]
+    assert [name for name, part in node.items() if name != "_target_" and part != "none"] == ["crop", "cutout"]
     assert node["crop"]["scale"] == [0.5, 0.9]
     experiment = built(*typed, "data=digits", "device=cpu")
     assert [type(step) for step in experiment.trainer.augmentation.steps] == [Crop, Cutout]
@@ -199,7 +199,13 @@ def test_simclr_is_crops_mirror_images_and_colours() -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("augmentation=[crop,nope]", "no such augmentation"),
+        ("augmentation=[crop,nope]", "augmentation=[crop,nope]: no such augmentation to compose: 'nope'"),
+        ("augmentation=[crop,simclr]", "no such augmentation to compose: 'simclr'"),
+        ("augmentation=[crop,crop]", "augmentation=[crop,crop]: crop comes twice; give it once"),
+        ("augmentation=[]", "no such augmentation to compose: ''"),
+        ("augmentation=[crop],[cutout] -m", "a sweep over lists is not possible"),
+        ("augmentation=crop augmentation.scale=[1,1] augmentation.ratio=[1,1]", "which changes nothing; leave it out"),
+        ("augmentation=colour augmentation.probability=0", "change nothing of the images of Digits"),
         ("augmentation=compose", "composed of nothing; give some, as in augmentation=[crop,colour]"),
         ("augmentation=[crop] augmentation.crop.scale=[0.9,0.5]", "expected the smaller number first, got [0.9,0.5]"),
         ("augmentation=blur augmentation.sigma=[2,1]", "augmentation.sigma: expected the smaller number first"),

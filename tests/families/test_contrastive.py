@@ -10,8 +10,10 @@ import torch
 from conftest import BODIES, QUIET, built
 from sklearn.linear_model import LogisticRegression
 
+from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.families.contrastive.losses import nt_xent
+from nnlab.families.contrastive.show import neighbours_picture, one_of_each
 from nnlab.training.trainer import Trainer
 
 DATA = ["data=digits", "data.limit=300"]
@@ -35,17 +37,19 @@ def test_views_are_two_draws_of_each_example_and_codes_are_before_the_head() -> 
     assert torch.equal(model.loss(batch, own.generator)["loss"], nt_xent(first, second, 0.5)[0])
 
 
-def test_an_evaluation_has_groups_as_large_as_a_batch() -> None:
-    """Else its loss would be that of another task: ln(2N − 1) at the start, with N of 1,000 instead of 40."""
-    own = trainer("simclr")
-    batch = own.feed.batch(own.data.train.rows[:120], own.generator)
-    own.model.eval()
+def test_an_evaluation_has_random_groups_as_large_as_a_batch() -> None:
+    """Else its loss would be that of another task: ln(2N − 1) at the start; and files are often sorted by class."""
+    own = trainer("simclr", "trainer.batch_size=30")
+    split = own.data.train
+    split.rows = split.rows[split.labels(split.rows).argsort()]
     seen = []
-    own.loss_terms = lambda part, generator: (seen.append(len(part)), own.model.loss(part, generator))[1]
-    terms = own.batch_metrics(batch, own.generator)
-    assert seen == [40, 40, 40]
-    assert len(terms["loss"]) == 120
-    assert terms["loss"].mean().item() == pytest.approx(log(79), rel=0.2)
+    loss_terms = own.loss_terms
+    own.loss_terms = lambda part, generator: (seen.append(part.label), loss_terms(part, generator))[1]
+    found = own.evaluate("train")
+    assert {len(label) for label in seen} == {30}
+    assert min(len(label.unique()) for label in seen) >= 6
+    assert found["loss"] == pytest.approx(log(59), rel=0.2)
+    assert sum(map(len, seen)) == len(split)
 
 
 def test_the_figures_of_codes_are_of_examples_that_are_not_augmented() -> None:
@@ -66,10 +70,41 @@ def test_the_figures_of_codes_are_of_examples_that_are_not_augmented() -> None:
 
 
 def test_classes_that_training_has_not_seen_are_retrieved_but_not_classified() -> None:
-    own = trainer("triplet", "data.classes=[0,1,2,3]")
+    """Their labels count from 0, too."""
+    own = trainer("triplet", "data.classes=[0,1,2,3,4,5,6,7]")
     seen, unseen = own.evaluate("test"), own.evaluate("held_out")
-    assert {"knn_accuracy", "recall_at_1", "map_at_r"} <= seen.keys()
+    assert {"knn_accuracy", "probe_accuracy", "recall_at_1", "map_at_r"} <= seen.keys()
     assert {"recall_at_1", "map_at_r"} <= unseen.keys()
+    assert not {"knn_accuracy", "probe_accuracy"} & unseen.keys()
+
+
+def test_codes_that_are_not_finite_are_no_figures_and_no_traceback() -> None:
+    own = trainer("triplet")
+    own.model.head.bias.data.fill_(torch.inf)
+    assert np.isnan(own.evaluate("test")["effective_rank"])
+
+
+def test_both_views_of_drawn_bits_are_bits() -> None:
+    own = trainer("simclr", "data.binarize=dynamic")
+    batch = own.feed.batch(own.rows(0), own.generator)
+    for view in (batch.target, batch["view_2"]):
+        assert set(view.unique().tolist()) == {0.0, 1.0}
+
+
+def test_neighbours_are_the_nearest_others_and_queries_are_of_all_classes() -> None:
+    spec = DataSpec("own", "image", (1, 2, 2), tuple("abc"))
+    label = torch.tensor([0, 0, 0, 1, 2, 2, 1, 0])
+    assert label[one_of_each(label)].tolist()[:3] == [0, 1, 2]
+    assert sorted(one_of_each(label).tolist()) == list(range(8))
+    x, codes = torch.arange(8).view(8, 1, 1, 1).expand(8, 1, 2, 2) / 7, torch.randn(8, 3)
+    picture = neighbours_picture(x, codes, label, spec)
+    cosine = torch.nn.functional.cosine_similarity(codes[:, None], codes[None], dim=2).fill_diagonal_(-2)
+    first = one_of_each(label)[0].item()
+    side = 48 + 2  # of a tile, enlarged, and the gap
+    top, left = picture.shape[0] - 8 * side + 2, picture.shape[1] - 8 * side + 2
+    shown = [round(int(picture[top + 24, left + k * side + 24, 0]) / 255 * 7) for k in range(8)]
+    assert shown[0] == first
+    assert shown[1:] == cosine[first].argsort(descending=True)[:7].tolist()
 
 
 def test_collapse_is_said_once_and_only_after_a_while() -> None:

@@ -108,3 +108,15 @@ def test_a_teacher_that_cannot_teach_this_is_refused() -> None:
     train("flat", "model=fcnn", "model.hidden=[8]", "data=moons", "trainer.steps=1", pictures=False)
     with pytest.raises(BadInput, match=r"model\.teacher: it takes rows of 2 \(Moons\), but Digits has images of 1×8×8"):
         built(*SMALL, "model.teacher=flat")
+
+
+def test_a_teacher_that_is_quite_sure_gives_finite_logits() -> None:
+    """Its probabilities reach 0, and small numbers are flushed to 0."""
+    train("mixture", "model=generative_classifier", *DATA, "trainer.epochs=2", pictures=False)
+    experiment = begun("model.teacher=mixture")
+    x = experiment.data.train.values(experiment.data.train.rows[:50])
+    torch.set_flush_denormal(True)
+    assert (experiment.model.teacher.classify(x) == 0).any()
+    assert experiment.model.taught(x).isfinite().all()
+    experiment.trainer.train(0, 2, lambda: False)
+    assert experiment.trainer.meter.look() is None

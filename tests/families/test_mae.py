@@ -30,16 +30,16 @@ def images(n: int = 3) -> Tensor:
 
 
 def test_a_share_of_the_patches_is_hidden_and_each_one_sometimes() -> None:
-    own = model(masked=0.7)
+    own = model(mask_ratio=0.7)
     assert (own.count, own.kept) == (24, 24 - 17)
-    hidden = own.masks(500, seeded())[:, own.kept :]
+    hidden = own.orders(500, seeded())[:, own.kept :]
     assert all(len(row.unique()) == 17 for row in hidden)
     assert torch.allclose(torch.bincount(hidden.flatten()) / 500, torch.tensor(17 / 24), atol=0.1)
 
 
 def test_what_is_hidden_is_not_seen() -> None:
     own, x = model(), images()
-    order = own.masks(3, seeded())
+    order = own.orders(3, seeded())
     changed = patches_of(x, 2)
     changed.scatter_(1, order[:, own.kept :, None].expand(-1, -1, 8), 0.5)
     other = torch.zeros_like(x)
@@ -48,17 +48,17 @@ def test_what_is_hidden_is_not_seen() -> None:
             row, column = divmod(t, 6)
             other[n, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2] = changed[n, t].view(2, 2, 2)
     with torch.no_grad():
-        assert torch.equal(own.painted(x, order), own.painted(other, order))
+        assert torch.equal(own.predict(x, order), own.predict(other, order))
         shown = order.flip(1)
-        assert not torch.allclose(own.painted(x, shown), own.painted(other, shown))
+        assert not torch.allclose(own.predict(x, shown), own.predict(other, shown))
 
 
 @pytest.mark.parametrize("normalize", [False, True])
 def test_the_loss_is_of_hidden_pixels_alone(normalize: bool) -> None:
     own, x = model(normalize_patches=normalize), images()
-    order, painted = own.masks(3, seeded(5)), None
+    order, painted = own.orders(3, seeded(5)), None
     with torch.no_grad():
-        painted = own.painted(x, order)
+        painted = own.predict(x, order)
         found = own.loss(Batch(x, x), seeded(5))["loss"]
     for n in range(3):
         total = []
@@ -80,14 +80,14 @@ def test_a_patch_of_one_colour_can_be_normalised() -> None:
 def test_a_code_is_the_mean_over_all_patches() -> None:
     own, x = model(), images()
     with torch.no_grad():
-        assert torch.allclose(own.encode(x), own.body.run(own.body.tokens(x)).mean(1), atol=1e-6)
+        assert torch.allclose(own.encode(x), own.body.encode_tokens(own.body.tokens(x)).mean(1), atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("model.masked=0", "model.masked: 0 hides none of the 4 patches"),
-        ("model.masked=1", "model.masked: 1 hides all of the 4 patches"),
+        ("model.mask_ratio=0", "model.mask_ratio: 0 hides none of the 4 patches"),
+        ("model.mask_ratio=1", "model.mask_ratio: 1 hides all of the 4 patches"),
         ("model.patch=3", "model.patch: patches of 3×3 do not divide an image of 8×8; these sides do: 1, 2, 4, 8"),
         ("model.decoder_width=30", "model.decoder_width: 4 heads do not divide a width of 30"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from conftest import QUIET, built
@@ -33,12 +32,19 @@ def test_weight_decay_is_for_matrices_alone() -> None:
 
 
 def test_pictures_have_a_column_per_block_and_a_row_per_image() -> None:
-    own = trainer()
-    own.model.eval()
-    with own.preview() as view:
-        pictures = own.model.pictures(view.few, view.batches, view.generator)
-    assert set(pictures) == {"attention", "attention_heads"}
-    assert all(picture.dtype == np.uint8 and picture.ndim == 3 for picture in pictures.values())
+    sizes = {}
+    for depth in (1, 3):
+        own = trainer(f"model.depth={depth}")
+        own.model.eval()
+        with own.preview() as view:
+            sizes[depth] = {
+                name: picture.shape for name, picture in own.model.pictures(view.few, view.batches, view.generator).items()
+            }
+    tile = 48 + 2
+    assert set(sizes[1]) == {"attention", "attention_heads"}
+    assert sizes[3]["attention"][1] - sizes[1]["attention"][1] == 2 * tile
+    assert sizes[1]["attention"][0] == pytest.approx(8 * tile, abs=tile)
+    assert sizes[3]["attention_heads"][0] - sizes[1]["attention_heads"][0] == 2 * tile
 
 
 def test_patches_that_do_not_divide_the_image_are_refused() -> None:

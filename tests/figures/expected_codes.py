@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import exp, log
 
 import numpy as np
@@ -103,12 +103,22 @@ def other_distance(z: np.ndarray, label: np.ndarray) -> np.ndarray:
 Values = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
+def groups(asked: Asked) -> Iterator[tuple[Batch, torch.Generator]]:
+    """Random groups of a split, about as large as a batch of 64."""
+    own = asked.trainer.data.split(asked.split)
+    mixed = own.rows[torch.randperm(len(own), generator=torch.Generator().manual_seed(0))]
+    count = max(1, round(len(own) / 64))
+    with fork_rng(asked.trainer) as generator:
+        for rows in np.array_split(mixed.numpy(), count):
+            yield asked.trainer.builder(own).batch(torch.from_numpy(rows), generator), generator
+
+
 def of_split(values: Values) -> Callable[[Asked], float]:
-    """The mean over a split, whose batches are smaller than those of training."""
+    """The mean over a split."""
 
     def figure(asked: Asked) -> float:
         asked.model.eval()
-        return float(np.concatenate([values(embedded(asked, b), b.label.numpy()) for b in asked.part.batches]).mean())
+        return float(np.concatenate([values(embedded(asked, b), b.label.numpy()) for b, _ in groups(asked)]).mean())
 
     return figure
 
@@ -143,7 +153,7 @@ def masked_error(asked: Asked, batches: list[tuple[Batch, torch.Generator]]) -> 
         x = f64(batch.target)
         order = torch.rand((len(x), model.count), generator=generator).argsort(1)
         with torch.no_grad():
-            painted = f64(model.painted(batch.target, order))
+            painted = f64(model.predict(batch.target, order))
         for n in range(len(x)):
             across = x.shape[3] // 4
             hidden = order[n, model.kept :].tolist()
@@ -155,7 +165,7 @@ def masked_error(asked: Asked, batches: list[tuple[Batch, torch.Generator]]) -> 
 def masked_loss(asked: Asked) -> float:
     with torch.no_grad():
         found = []
-        for batch, generator in asked.walk():
+        for batch, generator in groups(asked):
             found.append((masked_error(asked, [(batch, generator)]), len(batch)))
     return sum(value * n for value, n in found) / sum(n for _, n in found)
 
@@ -190,11 +200,12 @@ def uniformity(asked: Asked) -> float:
 
 
 def alignment(asked: Asked) -> float:
-    """The views are the first random numbers of an evaluation."""
-    with fork_rng(asked.trainer) as generator, torch.no_grad():
-        own = asked.trainer.data.split(asked.split)
+    """The views are drawn after those of the loss."""
+    *_, (_, generator) = groups(asked)
+    own, model = asked.trainer.data.split(asked.split), asked.model.eval()
+    with torch.no_grad():
         batch = asked.trainer.builder(own).batch(own.rows, generator)
-        first, second = (unit(f64(asked.model.encode(view))) for view in (batch.target, batch["view_2"]))
+        first, second = (unit(f64(model.encode(view))) for view in (batch.target, batch["view_2"]))
     return float(((first - second) ** 2).sum(1).mean())
 
 

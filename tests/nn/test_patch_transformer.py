@@ -35,14 +35,14 @@ def written_out(block: TransformerBlock, x: np.ndarray, seen: np.ndarray) -> np.
     def normal(value: np.ndarray) -> np.ndarray:
         return (value - value.mean(-1, keepdims=True)) / np.sqrt(value.var(-1, keepdims=True) + 1e-5)
 
-    q, k, v = np.split(linear(block.look, normal(x)), 3, axis=1)
+    q, k, v = np.split(linear(block.qkv, normal(x)), 3, axis=1)
     d, looked = q.shape[1] // block.heads, np.zeros_like(x)
     for head in range(block.heads):
         own = slice(head * d, (head + 1) * d)
         for i in range(len(x)):
             weights = np.array([np.exp(q[i, own] @ k[j, own] / np.sqrt(d)) * seen[j] for j in range(len(x))])
             looked[i, own] = (weights / weights.sum()) @ v[:, own]
-    x = x + linear(block.out, looked)
+    x = x + linear(block.projection, looked)
     hidden = linear(block.mlp[0], normal(x))
     return x + linear(block.mlp[2], hidden * torch.special.ndtr(torch.from_numpy(hidden)).numpy())
 
@@ -67,9 +67,9 @@ def test_the_attention_of_pictures_is_what_the_kernel_computes() -> None:
     with torch.no_grad():
         weights = block.attention(x)
         _, _, v = block.parts(x)
-        looked = block.out((weights @ v).transpose(1, 2).flatten(2))
+        looked = block.projection((weights @ v).transpose(1, 2).flatten(2))
         expected = x + looked
-        assert torch.allclose(block(x), expected + block.mlp(block.between(expected)), atol=1e-5)
+        assert torch.allclose(block(x), expected + block.mlp(block.norm_2(expected)), atol=1e-5)
     assert torch.allclose(weights.sum(-1), torch.ones(3, 2, 6))
 
 
@@ -95,7 +95,7 @@ def test_without_positions_the_order_of_the_patches_does_not_matter(pool: str) -
 def test_the_class_token_or_the_mean_is_the_output(pool: str) -> None:
     network, x = body(pool=pool), images()
     with torch.no_grad():
-        ran = network.run(network.tokens(x))
+        ran = network.encode_tokens(network.tokens(x))
         assert ran.shape == (5, 6 + (pool == "token"), 12)
         assert torch.allclose(network(x), ran[:, 0] if pool == "token" else ran.mean(1))
 
@@ -117,7 +117,7 @@ def test_maps_are_over_the_patches_and_sum_to_one(pool: str) -> None:
     network = body(pool=pool)
     with torch.no_grad():
         attention = network.attention(images())
-    maps = network.seen(attention.mean(2))
+    maps = network.maps(attention.mean(2))
     assert maps.shape == (5, 3, 2, 3)
     assert torch.allclose(maps.sum((-1, -2)), torch.ones(5, 3))
     looks = attention[1, 2].mean(0)

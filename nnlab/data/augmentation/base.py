@@ -20,6 +20,8 @@ class Augmentation(ABC):
     """
 
     identity: ClassVar[bool] = False
+    moves: bool = True
+    """Whether what an image shows may be at another place afterwards."""
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec

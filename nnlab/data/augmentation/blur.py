@@ -26,6 +26,8 @@ class Blur(Augmentation):
     probability  that an image is blurred
     """
 
+    moves = False
+
     def __init__(
         self,
         spec: DataSpec,

@@ -48,6 +48,8 @@ class Colour(Augmentation):
     probability  that an image is changed in brightness, contrast, saturation and hue at all
     """
 
+    moves = False
+
     def __init__(
         self,
         spec: DataSpec,
@@ -63,11 +65,26 @@ class Colour(Augmentation):
         need_images(spec, "colours are")
         if not spec.bounded:
             raise BadInput(f"augmentation: {spec.name} has no brightness, since its values have no bounds; leave it out")
-        coloured = (saturation, hue, gray) if spec.shape[0] == 3 else ()
-        if not any((brightness, contrast, *coloured)):
+        coloured = (saturation * probability, hue * probability, gray) if spec.shape[0] == 3 else ()
+        if not any((brightness * probability, contrast * probability, *coloured)):
             raise BadInput(f"augmentation: its settings change nothing of the images of {spec.name}; leave it out")
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
         self.hue, self.gray, self.probability = hue, gray, probability
+        yiq = torch.tensor(YIQ, dtype=torch.float64)
+        turns = torch.zeros(3, 3, 3, dtype=torch.float64)  # what keeps Y; what keeps I and Q; what turns them by a right angle
+        turns[0, 0, 0] = turns[1, 1, 1] = turns[1, 2, 2] = turns[2, 2, 1] = 1
+        turns[2, 1, 2] = -1
+        luma = LUMA if spec.shape[0] == 3 else [1 / spec.shape[0]] * spec.shape[0]
+        self.constants = {torch.device("cpu"): ((yiq.inverse() @ turns @ yiq).float(), torch.tensor(luma))}
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(3, 3, 3) the parts of a change of colours, and (C,) the share of each channel in the brightness, on a device.
+
+        They are copied once, before a CUDA graph is captured.
+        """
+        if device not in self.constants:
+            self.constants[device] = tuple(x.to(device) for x in self.constants[torch.device("cpu")])
+        return self.constants[device]
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return self.changed(x, self.draws(len(x), x.device, generator))
@@ -84,19 +101,19 @@ class Colour(Augmentation):
         u = u * (v[:, :1] < self.probability)
         strength = torch.where(v[:, 1] < self.gray, 0.0, (1 + self.saturation * u[:, 2]).clamp(min=0))
         angle = 2 * math.pi * self.hue * u[:, 3]
-        cosine, sine, zero = strength * angle.cos(), strength * angle.sin(), torch.zeros_like(angle)
-        turn = torch.stack([zero + 1, zero, zero, zero, cosine, -sine, zero, sine, cosine], 1).view(n, 3, 3)
-        yiq = torch.tensor(YIQ, device=device)
+        shares = torch.stack([torch.ones_like(angle), strength * angle.cos(), strength * angle.sin()], 1)
+        colour = torch.einsum("nk,kij->nij", shares, self.on(device)[0])
         brightness, contrast = ((1 + size * u[:, i]).clamp(min=0) for i, size in enumerate((self.brightness, self.contrast)))
-        return Draws(brightness, contrast, torch.linalg.inv(yiq) @ turn @ yiq)
+        return Draws(brightness, contrast, colour)
 
     def changed(self, x: Tensor, draws: Draws) -> Tensor:
         """Images (N, C, H, W), changed by what was drawn."""
         low, high = self.spec.low, self.spec.high
         level = (x - low) / (high - low) * draws.brightness[:, None, None, None]
         level = level.clamp(0, 1)
-        luma = torch.tensor(LUMA if x.shape[1] == 3 else [1 / x.shape[1]] * x.shape[1], device=x.device)
-        mean = torch.einsum("nchw,c->n", level, luma)[:, None, None, None] / level[0, 0].numel()
+        luma = self.on(x.device)[1] if x.shape[1] == self.spec.shape[0] else None  # an input may have other channels
+        light = level.mean(1) if luma is None else torch.einsum("nchw,c->nhw", level, luma)
+        mean = light.mean((1, 2))[:, None, None, None]
         level = (mean + draws.contrast[:, None, None, None] * (level - mean)).clamp(0, 1)
         if x.shape[1] == 3:
             level = torch.einsum("ndc,nchw->ndhw", draws.colour, level).clamp(0, 1)

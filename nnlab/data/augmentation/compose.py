@@ -31,6 +31,7 @@ class Compose(Augmentation):
         self.steps = [build(node, Augmentation, spec, place=f"augmentation.{name}") for name, node in nodes.items() if node]
         if not self.steps:
             raise BadInput("augmentation: composed of nothing; give some, as in augmentation=[crop,colour], or leave it out")
+        self.moves = any(step.moves for step in self.steps)
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         for step in self.steps:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nnlab.config.constraints import Between, MoreThan
 from nnlab.data.augmentation.base import Augmentation, need_images
 from nnlab.data.spec import DataSpec
-from nnlab.errors import ArgumentError
+from nnlab.errors import ArgumentError, BadInput
 
 Share = Annotated[float, MoreThan(0), Between(0, 1)]
 Ratio = Annotated[float, MoreThan(0)]
@@ -42,6 +42,8 @@ class Crop(Augmentation):
         for name, (least, most) in (("scale", scale), ("ratio", ratio)):
             if least > most:
                 raise ArgumentError(name, f"expected the smaller number first, got [{least:g},{most:g}]")
+        if scale[0] == 1 and tuple(ratio) == (1, 1) and not flip:
+            raise BadInput("augmentation: the part is always the whole image, which changes nothing; leave it out")
         self.scale, self.ratio, self.flip = scale, ratio, flip
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -20,6 +20,8 @@ class Cutout(Augmentation):
     size  side of the square, as a share of the image's shorter side
     """
 
+    moves = False
+
     def __init__(self, spec: DataSpec, *, size: Annotated[float, MoreThan(0), Between(0, 1)] = 0.3) -> None:
         super().__init__(spec)
         need_images(spec, "squares are")

@@ -12,6 +12,7 @@ class NoAugmentation(Augmentation):
     """x."""
 
     identity = True
+    moves = False
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         return x

@@ -15,9 +15,9 @@ from nnlab.errors import ArgumentError
 from nnlab.families.classifier.base import Classifier, classification
 from nnlab.families.classifier.transfer import refuse_other_inputs
 from nnlab.model import Classifies, Joint, Metric, Model, can
-from nnlab.nn.bodies import Body
+from nnlab.nn.bodies import Body, undecayed
 
-LEAST = 1e-38  # of a probability, before its logarithm: float32 has no smaller normal number
+LEAST = torch.finfo(torch.float32).tiny  # of a probability, before its logarithm; smaller numbers are flushed to 0
 TAUGHT = "teacher"  # the part of a batch that holds the teacher's logits, where they are known already
 
 
@@ -76,6 +76,9 @@ class Distillation(Classifier):
         super().train(mode)
         self.teacher.eval()
         return self
+
+    def undecayed(self) -> list[nn.Parameter]:
+        return [*undecayed(self.body), self.head.bias]
 
     @torch.no_grad()
     def taught(self, x: Tensor) -> Tensor:

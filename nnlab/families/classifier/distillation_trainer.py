@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import torch
 
-from nnlab.data.source import Resident
 from nnlab.families.classifier.distillation import TAUGHT
 from nnlab.families.classifier.trainer import ClassifierTrainer
 from nnlab.training.randomness import fork_rng
@@ -24,11 +23,11 @@ class DistillationTrainer(ClassifierTrainer):
         """Keep the teacher's logits of all training examples, if it has not been done and inputs do not change."""
         split = self.data.train
         fixed = self.noise.identity and self.augmentation.identity and not split.dynamic_binarization
-        if TAUGHT in split.sources or not fixed:
+        if TAUGHT in split or not fixed:
             return
         # by row of the source, as images and labels: so a logit stays with its example in any order
         logits = torch.zeros(len(split.target), len(self.model.spec.classes), device=self.device)
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
             batches = self.builder(split).sequential(generator)
             logits[split.rows] = torch.cat([self.model.taught(batch.input) for batch in batches])
-        split.sources = {**split.sources, TAUGHT: Resident(logits)}
+        split.add(TAUGHT, logits)

@@ -63,11 +63,11 @@ class Transformer(Classifier):
         """Where each block looks, and through all of them; and for one image where each head does."""
         x, label = few.input[:ROWS], few.label[:ROWS]
         attention = self.body.attention(x).float()  # (N, L, heads, T, T)
-        maps = torch.cat([self.body.seen(attention.mean(2)), self.body.seen(rollout(attention))[:, None]], 1)
+        maps = torch.cat([self.body.maps(attention.mean(2)), self.body.maps(rollout(attention))[:, None]], 1)
         titles = [self.spec.classes[c] for c in label.tolist()]
         blocks = [f"block {i + 1}" for i in range(attention.shape[1])]
         pixels = to_pixels(x, self.spec)
-        each = self.body.seen(attention[0])  # (L, heads, h, w)
+        each = self.body.maps(attention[0])  # (L, heads, h, w)
         same = np.broadcast_to(pixels[0], (*each.shape[:2], *pixels.shape[1:]))
         heads = looked_at(same.reshape(-1, *pixels.shape[1:]), each.flatten(0, 1), "nearest").reshape(same.shape)
         return {

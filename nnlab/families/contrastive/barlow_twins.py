@@ -1,4 +1,4 @@
-"""Barlow twins: views with the same code, coordinates that tell different things; no negatives."""
+"""Barlow twins: two views have the same code, and its coordinates are not correlated; no negatives."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ class BarlowTwins(ContrastiveModel):
         self.weight = weight
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        alike, redundant = redundancy(*self.embedded(batch), self.weight)
+        alike, redundant = redundancy(*self.embedded(batch))
         terms = {"loss": alike + self.weight * redundant, "invariance": alike, "redundancy": redundant}
         return {name: value.expand(len(batch)) for name, value in terms.items()}

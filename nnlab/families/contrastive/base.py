@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.model import Model
-from nnlab.nn.bodies import Body
-from nnlab.nn.transformer import PatchTransformer
+from nnlab.nn.bodies import Body, undecayed
 
 
 class ContrastiveModel(Model):
@@ -25,6 +24,8 @@ class ContrastiveModel(Model):
 
     trainer = "nnlab.families.contrastive.trainer:EncoderTrainer"
     views: ClassVar[int] = 2
+    compares: ClassVar[bool] = True
+    """Whether its loss compares the examples of a batch with each other."""
 
     def __init__(self, spec: DataSpec, body: Body, head_hidden: int, head_dim: int) -> None:
         super().__init__(spec)
@@ -44,10 +45,4 @@ class ContrastiveModel(Model):
         return first, second
 
     def undecayed(self) -> list[nn.Parameter]:
-        of_body = self.body.undecayed() if isinstance(self.body, PatchTransformer) else small(self.body)
-        return [*of_body, *small(self.head)]
-
-
-def small(network: nn.Module) -> list[nn.Parameter]:
-    """Biases, and what scales a normalisation."""
-    return [p for p in network.parameters() if p.ndim < 2]
+        return [*undecayed(self.body), *undecayed(self.head)]

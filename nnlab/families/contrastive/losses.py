@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nnlab.nn.world import ALONE, World
+from nnlab.nn.products import exact_product
 
 Distance = Literal["euclidean", "cosine"]
 Mining = Literal["hard", "semi_hard", "all"]
@@ -27,11 +27,11 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> tuple[Tensor, 
     """
     n = len(first)
     z = functional.normalize(torch.cat([first, second]).float(), dim=1)
-    loss, right = Contrast.apply(z, temperature)
+    loss, right = NTXent.apply(z, temperature)
     return loss.view(2, n).mean(0), right.view(2, n).mean(0)
 
 
-class Contrast(torch.autograd.Function):
+class NTXent(torch.autograd.Function):
     """ℓ_i = log Σ_{k ≠ i} exp(s_ik) − s_{i p(i)},  s = z z′/τ, of unit vectors z (2N, d), whose partners are N places further.
 
     ∂ℓ/∂z_i = Σ_k (g_i P_ik + g_k P_ki) z_k / τ − (g_i + g_p) z_p / τ,   P_ik = softmax_{k ≠ i} s_ik, g the gradient of ℓ
@@ -44,7 +44,7 @@ class Contrast(torch.autograd.Function):
         """ℓ (2N,), and whether the partner is the nearest, (2N,) float32."""
         half = len(z) // 2
         partner = torch.arange(len(z), device=z.device).roll(half)
-        p = product(z, z).div_(temperature).fill_diagonal_(-torch.inf)
+        p = exact_product(z, z).div_(temperature).fill_diagonal_(-torch.inf)
         right = (p.argmax(1) == partner).float()
         likely = p.gather(1, partner[:, None]).squeeze(1)
         largest = p.amax(1, keepdim=True)
@@ -61,7 +61,7 @@ class Contrast(torch.autograd.Function):
         weighted = ctx.p.mul_(gradient[:, None])
         ctx.p = None
         toward = (gradient + gradient.roll(half))[:, None] * z.roll(half, 0)
-        return (product(weighted, z.mT) + product(weighted.mT, z.mT) - toward).div_(ctx.temperature), None
+        return (exact_product(weighted, z.mT) + exact_product(weighted.mT, z.mT) - toward).div_(ctx.temperature), None
 
 
 def supervised_contrast(views: Tensor, label: Tensor, temperature: float) -> Tensor:
@@ -77,7 +77,7 @@ def supervised_contrast(views: Tensor, label: Tensor, temperature: float) -> Ten
     """
     count, n = views.shape[:2]
     z = functional.normalize(views.flatten(0, 1).float(), dim=1)
-    scores = (product(z, z) / temperature).fill_diagonal_(-torch.inf)
+    scores = (exact_product(z, z) / temperature).fill_diagonal_(-torch.inf)
     likely = scores.log_softmax(1)
     labels = label.repeat(count)
     same = (labels[:, None] == labels).fill_diagonal_(False)
@@ -85,36 +85,36 @@ def supervised_contrast(views: Tensor, label: Tensor, temperature: float) -> Ten
     return (-total / same.sum(1).clamp(min=1)).view(count, n).mean(0)
 
 
-def redundancy(first: Tensor, second: Tensor, weight: float, world: World = ALONE) -> tuple[Tensor, Tensor]:
+def redundancy(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """The loss of the Barlow twins (Zbontar et al. 2021, equation 1), of two views.
 
     Σ_i (1 − C_ii)² + λ Σ_{i ≠ j} C_ij²,   C the correlations of the coordinates of both views over a batch, (d, d)
 
     first, second  (N, d)
 
-    Returns both sums, without λ on the second. `weight` is λ; `world` shares the batch.
+    Returns both sums, without λ on the second.
     """
-    a, b = (standardised(view.float(), world) for view in (first, second))
-    correlation = world.mean(product(a.mT, b.mT) / len(a))
+    a, b = (standardised(view.float()) for view in (first, second))
+    correlation = exact_product(a.mT, b.mT) / len(a)
     diagonal = torch.eye(len(correlation), dtype=torch.bool, device=correlation.device)
     invariance = (1 - correlation.diagonal()).square().sum()
     return invariance, correlation.masked_fill(diagonal, 0).square().sum()
 
 
-def standardised(z: Tensor, world: World) -> Tensor:
+def standardised(z: Tensor) -> Tensor:
     """(N, d) with mean 0 and variance 1 of each coordinate over the batch."""
-    centred = z - world.mean(z.mean(0))
-    return centred * (world.mean(centred.square().mean(0)) + 1e-5).rsqrt()
+    centred = z - z.mean(0)
+    return centred * (centred.square().mean(0) + 1e-5).rsqrt()
 
 
 def distances(z: Tensor, kind: Distance) -> Tensor:
     """(N, N) of embeddings (N, d): Euclidean, or 1 − cos."""
     if kind == "cosine":
         unit = functional.normalize(z.float(), dim=1)
-        return 1 - product(unit, unit)
+        return 1 - exact_product(unit, unit)
     z = z.float()
     square = z.square().sum(1)
-    return (square[:, None] + square - 2 * product(z, z)).clamp(min=LEAST).sqrt()
+    return (square[:, None] + square - 2 * exact_product(z, z)).clamp(min=LEAST).sqrt()
 
 
 def triplets(distance: Tensor, label: Tensor, mining: Mining, margin: float | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -154,9 +154,3 @@ def triplets(distance: Tensor, label: Tensor, mining: Mining, margin: float | No
 def hinge(x: Tensor, margin: float | None) -> Tensor:
     """max(0, x + margin), or log(1 + e^x) without a margin."""
     return functional.softplus(x) if margin is None else (x + margin).relu()
-
-
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """a b′, in float32 also where autocast would round: a cosine over a small temperature needs more than three digits."""
-    with torch.autocast(a.device.type, enabled=False):
-        return a @ b.mT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from nnlab.config.constraints import AtLeast, Between
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import ArgumentError
-from nnlab.families.contrastive.base import small
 from nnlab.model import Model
+from nnlab.nn.bodies import undecayed
 from nnlab.nn.mlp import Width
 from nnlab.nn.transformer import SPREAD, PatchTransformer, TransformerBlock, images_of, patches_of
 from nnlab.plotting.images import sheet, to_pixels
 
 SHOWN = 10  # images of a picture
-LEAST = 1e-6  # variance of a patch, in units of the range of values squared, below which it counts as this
+LEAST = 1e-6  # is added to the variance of a patch, as a share of the squared range of the values: it may be 0
 
 
 class MAE(Model):
@@ -38,12 +38,13 @@ class MAE(Model):
     loss  the loss above; lower is better
 
     patch, width, depth, heads, mlp_ratio  of the encoder, as of `transformer`
-    masked         share of the patches that are hidden
+    mask_ratio     share of the patches that are hidden
     decoder_width, decoder_depth  of the decoder, which has as many heads
     normalize_patches  predict each patch less its mean and over its standard deviation: fine structure counts as much as light
     """
 
     trainer = "nnlab.families.contrastive.trainer:EncoderTrainer"
+    compares: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class MAE(Model):
         depth: Width = 4,
         heads: Width = 4,
         mlp_ratio: Width = 2,
-        masked: Annotated[float, Between(0, 1)] = 0.75,
+        mask_ratio: Annotated[float, Between(0, 1)] = 0.75,
         decoder_width: Width = 32,
         decoder_depth: Annotated[int, AtLeast(1)] = 2,
         normalize_patches: bool = False,
@@ -65,34 +66,34 @@ class MAE(Model):
         if decoder_width % heads:
             raise ArgumentError("decoder_width", f"{heads} heads do not divide a width of {decoder_width}; give a multiple")
         self.patch, self.count = patch, self.body.size[0] * self.body.size[1]
-        self.kept = self.count - round(masked * self.count)
+        self.kept = self.count - round(mask_ratio * self.count)
         if not 0 < self.kept < self.count:
             which = "all" if not self.kept else "none"
-            raise ArgumentError("masked", f"{masked:g} hides {which} of the {self.count} patches; give another share")
+            raise ArgumentError("mask_ratio", f"{mask_ratio:g} hides {which} of the {self.count} patches; give another share")
         self.normalize_patches = normalize_patches
-        self.enter = nn.Linear(width, decoder_width)
-        self.hidden = nn.Parameter(torch.randn(decoder_width) * SPREAD)
-        self.positions = nn.Parameter(torch.randn(self.count, decoder_width) * SPREAD)
+        self.decoder_embed = nn.Linear(width, decoder_width)
+        self.mask_token = nn.Parameter(torch.randn(decoder_width) * SPREAD)
+        self.decoder_positions = nn.Parameter(torch.randn(self.count, decoder_width) * SPREAD)
         self.blocks = nn.ModuleList(TransformerBlock(decoder_width, heads, mlp_ratio) for _ in range(decoder_depth))
-        self.leave = nn.Sequential(nn.LayerNorm(decoder_width), nn.Linear(decoder_width, spec.shape[0] * patch**2))
+        self.decoder_head = nn.Sequential(nn.LayerNorm(decoder_width), nn.Linear(decoder_width, spec.shape[0] * patch**2))
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, width): the mean over all patches of images (N, *shape)."""
         return self.body(self.check(x)).float()
 
-    def masks(self, n: int, generator: torch.Generator) -> Tensor:
+    def orders(self, n: int, generator: torch.Generator) -> Tensor:
         """(N, T) int64: the patches of n images in random orders; the first of each are seen, the others hidden."""
-        return torch.rand((n, self.count), device=self.hidden.device, generator=generator).argsort(1)
+        return torch.rand((n, self.count), device=self.mask_token.device, generator=generator).argsort(1)
 
-    def painted(self, x: Tensor, order: Tensor) -> Tensor:
+    def predict(self, x: Tensor, order: Tensor) -> Tensor:
         """(N, T, C·p²) float32: all patches of images (N, *shape), of which those are seen that come first in `order`."""
         tokens, seen = self.body.tokens(self.check(x)), order[:, : self.kept, None]
-        codes = self.enter(self.body.run(tokens.gather(1, seen.expand(-1, -1, tokens.shape[2]))))
-        y = self.hidden.to(codes.dtype).expand(len(x), self.count, -1)
-        y = y.scatter(1, seen.expand(-1, -1, codes.shape[2]), codes) + self.positions
+        codes = self.decoder_embed(self.body.encode_tokens(tokens.gather(1, seen.expand(-1, -1, tokens.shape[2]))))
+        y = self.mask_token.to(codes.dtype).expand(len(x), self.count, -1)
+        y = y.scatter(1, seen.expand(-1, -1, codes.shape[2]), codes) + self.decoder_positions
         for block in self.blocks:
             y = block(y)
-        return self.leave(y).float()
+        return self.decoder_head(y).float()
 
     def targets(self, x: Tensor) -> Tensor:
         """(N, T, C·p²) what is to be painted."""
@@ -109,19 +110,19 @@ class MAE(Model):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         x = batch.target
-        order = self.masks(len(x), generator)
-        error = (self.painted(x, order) - self.targets(x)).square().mean(2)  # (N, T)
+        order = self.orders(len(x), generator)
+        error = (self.predict(x, order) - self.targets(x)).square().mean(2)  # (N, T)
         return {"loss": error.gather(1, order[:, self.kept :]).mean(1)}
 
     def undecayed(self) -> list[nn.Parameter]:
-        biases = [p for part in (self.enter, self.blocks, self.leave) for p in small(part)]
-        return [*self.body.undecayed(), self.hidden, self.positions, *biases]
+        biases = [p for part in (self.decoder_embed, self.blocks, self.decoder_head) for p in undecayed(part)]
+        return [*self.body.undecayed(), self.mask_token, self.decoder_positions, *biases]
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """Images, what is seen of them, and the painted patches beside those that are seen."""
         x = few.target[:SHOWN]
-        order, patches = self.masks(len(x), generator), patches_of(x, self.patch)
-        made = self.painted(x, order)
+        order, patches = self.orders(len(x), generator), patches_of(x, self.patch)
+        made = self.predict(x, order)
         if self.normalize_patches:
             mean, std = self.moments(patches)
             made = made * std + mean

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 
-import torch
+from torch import Tensor
 
-from nnlab.data.split import Split
-from nnlab.families.contrastive.trainer import CODED, EncoderTrainer
+from nnlab.families.contrastive.trainer import EncoderTrainer
 from nnlab.metrics.representation import retrieval
 from nnlab.training.trainer import Monitor
 
-NEAR = 0.02  # a loss this near to what one point gives, as a share of it, and distances this near to each other: collapse
-LOOKS = 3  # records in a row before it is said
+NEAR = 0.02  # collapse: the loss differs from that of one point by less than this share, and so do the two mean distances
+LOOKS = 3  # records in a row before a run says so
 
 
 class MetricTrainer(EncoderTrainer):
@@ -29,14 +28,9 @@ class MetricTrainer(EncoderTrainer):
     higher = EncoderTrainer.higher | {"recall_at_1", "map_at_r"}
     collapsed = 0
 
-    def code_figures(self, split: Split, generator: torch.Generator) -> dict[str, float]:
-        figures = super().code_figures(split, generator)
-        rows = split.spread(CODED)
-        label = split.labels(rows)
-        if label is None:
-            return figures
-        recall, average = retrieval(self.codes(split, rows, generator), label)
-        return figures | ({"recall_at_1": recall, "map_at_r": average} if math.isfinite(recall) else {})
+    def retrieved(self, codes: Tensor, label: Tensor) -> dict[str, float]:
+        recall, average = retrieval(codes, label)
+        return {"recall_at_1": recall, "map_at_r": average} if math.isfinite(recall) else {}
 
     def check_health(self, means: dict[str, float]) -> None:
         model = self.model

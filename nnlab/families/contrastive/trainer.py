@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from nnlab.data.feed import BatchBuilder
-from nnlab.data.spec import Batch
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.contrastive.options import EncoderOptions
 from nnlab.families.contrastive.show import neighbours_picture, views_picture
 from nnlab.metrics import probe
 from nnlab.metrics.representation import alignment, effective_rank, knn_accuracy, uniformity
+from nnlab.nn.float64 import to_float64
 from nnlab.plotting.embedding import code_plot
 from nnlab.training.gradient import LossTrainer
 from nnlab.training.randomness import fork_rng
@@ -28,13 +28,12 @@ class EncoderTrainer(LossTrainer):
 
     Figures:
     knn_accuracy    share of the examples that the 20 nearest training codes tell right, by the cosine; higher is better
-    probe_accuracy  accuracy of a logistic regression on the codes (`nnlab probe` has few labels, and draws); higher is better
-                    Both learn from trainer.probe_labels labelled training examples, evenly spaced, and only for classes that
-                    these have
+    probe_accuracy  accuracy of a logistic regression on the codes; higher is better. It and the neighbours are of
+                    trainer.probe_labels labelled training examples. There are none if a class is not among these
     effective_rank  exp of the entropy of the singular values of the codes, as shares (Roy & Vetterli 2007): how many directions
                     are used; near 1 the codes have collapsed
-    uniformity      log E exp(−2 ‖z − z′‖²) of codes of length 1 (Wang & Isola 2020): −4 far apart … 0 one point; lower is
-                    better
+    uniformity      log E exp(−2 ‖z − z′‖²) of codes of length 1 (Wang & Isola 2020): 0 if all are one point, about −4 if they
+                    are spread over a sphere; lower is better
     alignment       E ‖z − z′‖² of the codes, of length 1, of two views of an example (Wang & Isola 2020); lower is better
     """
 
@@ -46,29 +45,40 @@ class EncoderTrainer(LossTrainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        if self.batch_size < 2:
+        if self.batch_size < 2 and self.model.compares:
             raise BadInput("trainer.batch_size: 1 example has no other to compare with; give more")
 
-    def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        """The loss, in groups about as large as in training, on which it depends."""
-        parts = batch.tensor_split(max(1, round(len(batch) / self.batch_size)))
-        terms = [self.loss_terms(part, generator) for part in parts]
-        return {name: torch.cat([each[name] for each in terms]) for name in terms[0]}
-
     def evaluate_split(self, split: str) -> dict[str, float]:
-        figures = super().evaluate_split(split)
+        """The loss, in random groups about as large as in training, on which it depends; and the figures of the codes."""
+        own, sums = self.data.split(split), {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            return figures | self.code_figures(self.data.split(split), generator)
+            mixed = own.rows[torch.randperm(len(own), generator=torch.Generator().manual_seed(0)).to(own.rows.device)]
+            feed = self.builder(own)
+            for rows in mixed.tensor_split(max(1, round(len(own) / self.batch_size))):
+                for name, values in self.loss_terms(feed.batch(rows, generator), generator).items():
+                    sums[name] = sums.get(name, 0) + to_float64(values).sum()
+            means = {name: total.item() / len(own) for name, total in sums.items()}
+            return means | self.code_figures(split, generator)
 
-    def code_figures(self, split: Split, generator: torch.Generator) -> dict[str, float]:
+    def code_figures(self, split: str, generator: torch.Generator) -> dict[str, float]:
         """The figures of the codes of a split."""
-        rows = split.spread(CODED)
-        codes, label = self.codes(split, rows, generator), split.labels(rows)
+        own = self.data.split(split)
+        rows = own.spread(CODED)
+        codes, label = self.codes(own, rows, generator), own.labels(rows)
+        if not codes.isfinite().all():
+            return {"effective_rank": float("nan")}
         figures = {"effective_rank": effective_rank(codes), "uniformity": uniformity(codes)} if len(codes) > 1 else {}
         if self.model.views > 1:
-            batch = self.builder(split).batch(split.spread(PAIRED), generator)
+            batch = self.builder(own).batch(own.spread(PAIRED), generator)
             figures["alignment"] = alignment(*(self.model.encode(view) for view in (batch.target, batch["view_2"])))
-        return figures | (self.classified(codes, label, generator) if label is not None else {})
+        if label is None:
+            return figures
+        known = {} if split == "held_out" else self.classified(codes, label, generator)
+        return figures | known | self.retrieved(codes, label)
+
+    def retrieved(self, codes: Tensor, label: Tensor) -> dict[str, float]:
+        """Figures of codes (N, d) as queries for each other, with their classes (N,). By default none."""
+        return {}
 
     def classified(self, codes: Tensor, label: Tensor, generator: torch.Generator) -> dict[str, float]:
         """How well classifiers of labelled training codes tell these; nothing for other classes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,10 @@ from torch.nn import functional
 from nnlab.config.constraints import AtLeast, MoreThan
 from nnlab.data.classes import need_classes
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.families.contrastive.base import small
 from nnlab.families.contrastive.losses import Distance, Mining, distances, triplets
 from nnlab.model import Model
-from nnlab.nn.bodies import Body
+from nnlab.nn.bodies import Body, undecayed
 from nnlab.nn.mlp import Width
-from nnlab.nn.transformer import PatchTransformer
 
 
 class Triplet(Model):
@@ -35,7 +33,7 @@ class Triplet(Model):
     soft margin at log 2) means that all embeddings have become one point; a run says so.
 
     Figures:
-    loss  the mean over anchors, lower is better; with `hard` mining it hardly falls while the embedding gets better
+    loss  the mean over anchors, lower is better; with hard mining it hardly falls while the embedding gets better
     active_triplets    share of the anchors whose loss is above 0; recorded in training
     positive_distance  mean distance of an anchor to the others of its class in the batch; recorded in training
     negative_distance  mean distance of an anchor to the other classes; recorded in training
@@ -50,6 +48,7 @@ class Triplet(Model):
 
     trainer = "nnlab.families.contrastive.metric_trainer:MetricTrainer"
     classes_repeat = True
+    compares: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -82,5 +81,4 @@ class Triplet(Model):
         return {"loss": loss, "active_triplets": active.float(), "positive_distance": near, "negative_distance": far}
 
     def undecayed(self) -> list[nn.Parameter]:
-        of_body = self.body.undecayed() if isinstance(self.body, PatchTransformer) else small(self.body)
-        return [*of_body, self.head.bias]
+        return [*undecayed(self.body), self.head.bias]

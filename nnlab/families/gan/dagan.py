@@ -30,7 +30,7 @@ from nnlab.model import Joint, Metric, Turn
 from nnlab.nn.conv import spatial_sizes
 from nnlab.nn.mlp import Width
 
-LEAST = 1e-5  # distance of two images, as a share of the range of their values: a smaller one counts as this
+LEAST = 1e-5  # is added to the distance of two images, as a share of the range of their values, which may be 0
 
 
 class DAGAN(Adversarial):
@@ -104,7 +104,7 @@ class DAGAN(Adversarial):
             if self.mode_seeking:
                 other = self.noise(len(x), game.generator)
                 apart = distance(fake, self.generator(x, other)) / self.value_range
-                terms["mode_seeking_loss"] = (distance(z, other) / apart.clamp(min=LEAST)).mean()
+                terms["mode_seeking_loss"] = (distance(z, other) / (apart + LEAST)).mean()
                 loss = fooled + self.mode_seeking * terms["mode_seeking_loss"]
         yield Turn({"generator": loss}, terms)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import DataSpec
 from nnlab.families.gan.networks import SLOPE, ScaledSigmoid, Standardize, conv_generator, init_weights
+from nnlab.nn.bodies import ResidualBlock
 from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
 
 
@@ -67,7 +68,7 @@ class SecondGenerator(nn.Module):
             nn.LeakyReLU(SLOPE),
         )
         self.join = nn.Sequential(nn.Conv2d(twice + length, twice, 3, 1, 1, bias=False), nn.BatchNorm2d(twice), nn.ReLU())
-        self.blocks = nn.Sequential(*(ResidualBlock(twice) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(twice, twice, 1) for _ in range(blocks)))
         self.leave = nn.Sequential(
             nn.ConvTranspose2d(twice, width, KERNEL, STRIDE, PADDING, output_padding=odd[0], bias=False),
             nn.BatchNorm2d(width),
@@ -87,20 +88,6 @@ class SecondGenerator(nn.Module):
         x = self.enter(small)
         x = self.join(torch.cat([x, c[:, :, None, None].expand(-1, -1, *x.shape[2:]).to(x.dtype)], 1))
         return self.leave(self.blocks(x)), mean, log_variance
-
-
-class ResidualBlock(nn.Module):
-    """x + two 3×3 convolutions with batch normalisation, a ReLU between them and one after the sum."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        layers = [nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)]
-        more = [nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)]
-        self.body = nn.Sequential(*layers, nn.ReLU(), *more)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width, h, w) of the same."""
-        return (x + self.body(x)).relu()
 
 
 class TextProjection(nn.Module):

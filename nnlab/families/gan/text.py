@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nnlab.data.words import RESERVED
+from nnlab.nn.products import exact_product
 from nnlab.nn.transformer import TransformerBlock
 
 BLOCKS, HEADS, WIDER = 2, 4, 2  # of the text encoder; its hidden layers against its width
@@ -68,7 +69,7 @@ class JointEmbedding(nn.Module):
     def likeness(self, phi: Tensor) -> Tensor:
         """e^τ cos(φ_i, φ_j), (N, N) float32, of texts by φ (N, d): the scale on which texts of images are told apart."""
         unit = functional.normalize(phi.float(), dim=1)
-        return self.scale.exp().clamp(max=MOST_SCALE) * unit @ unit.mT
+        return self.scale.exp().clamp(max=MOST_SCALE) * exact_product(unit, unit)
 
     def losses(self, image: Tensor, text: Tensor, caption: Tensor) -> tuple[Tensor, Tensor]:
         """The loss, nats, and the share of images to which one of their own texts is nearest; scalars.

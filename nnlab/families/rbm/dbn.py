@@ -53,6 +53,9 @@ class DBN(Model):
         )
         self.use(len(hidden))
 
+    def undecayed(self) -> list[nn.Parameter]:
+        return [p for layer in self.layers for p in layer.undecayed()]
+
     def use(self, depth: int) -> None:
         """Encode, decode and sample through the first `depth` RBMs."""
         self.depth, self.latent_dim = depth, self.layers[depth - 1].latent_dim

@@ -25,6 +25,10 @@ class EnergyModel(Model):
     also the free energies F(v) = −log Σ_h exp(−E(v, h)) of models where the sum has a closed form.
     """
 
+    def undecayed(self) -> list[nn.Parameter]:
+        """The biases: weight decay is for what is a matrix."""
+        return [p for p in self.parameters() if p.ndim < 2]
+
     @abstractmethod
     def energy(self, *state: Tensor) -> Tensor:
         """E, (N,), of joint states (N, …)."""

@@ -23,7 +23,6 @@ from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
 from nnlab.training.options import period
-from nnlab.training.player import exclude_from_decay
 from nnlab.training.randomness import fork_rng
 from nnlab.training.trainer import Monitor, Preview, TrainerContext, evaluating
 
@@ -45,10 +44,6 @@ class StatisticsTrainer(GradientTrainer):
     autocasts = False
     monitor = Monitor("loss")
     higher = GradientTrainer.higher | {"log_likelihood", "log_likelihood_reverse"}
-
-    def start_stage(self, stage: int) -> None:
-        super().start_stage(stage)
-        exclude_from_decay(self.player.optimizer, [p for p in self.player.parameters if p.ndim < 2])  # biases
 
     @abstractmethod
     def contrastive_gradient(self, batch: Batch) -> ContrastiveGradient:
