@@ -24,6 +24,7 @@ from nnlab.runs.find import as_typed
 if TYPE_CHECKING:
     import torch
 
+    from nnlab.data.noise.base import Noise
     from nnlab.data.split import Data
     from nnlab.experiment.loading import LoadedRun
     from nnlab.families.ae.pca import PCA
@@ -74,8 +75,8 @@ def main(argv: list[str]) -> int:
     results: dict[str, dict[int, Result]] = {}
     with fork_rng(run.config["seed"], run.device), torch.inference_mode():
         for each, name in zip(runs, names_of(runs), strict=True):
-            results |= probed(each, {name: each.model.encode}, plan)
-        results |= probed(run, rivals(runs), plan)
+            results |= probed(data, each.reshaping, {name: each.model.encode}, plan)
+        results |= probed(data, run.reshaping, rivals(runs), plan)
     print(table(results, plan))
     print(explained(results, plan))
     report(runs, plan, results, args)
@@ -83,10 +84,10 @@ def main(argv: list[str]) -> int:
 
 
 def refuse_other_data(runs: list[LoadedRun]) -> None:
-    """Raise BadInput unless all runs have the same examples in the same splits."""
+    """Raise BadInput unless all runs have the same examples in the same splits. No data but the first run's are opened."""
     first = runs[0]
     for run in runs[1:]:
-        mine, other = first.data.spec, run.data.spec
+        mine, other = first.model.spec, run.model.spec
         if (mine.digest, mine.splits, mine.shape) != (other.digest, other.splits, other.shape):
             raise BadInput(
                 f"probe: {as_typed(run.folder.path)} has other examples, or others in its splits, than "
@@ -198,17 +199,20 @@ def components(data: Data, width: int) -> PCA:
     return pca
 
 
-def probed(run: LoadedRun, encoders: dict[str, Encoder], plan: Plan) -> dict[str, dict[int, Result]]:
-    """The accuracy on the test split of each encoder for each number of labels."""
+def probed(data: Data, noise: Noise | None, encoders: dict[str, Encoder], plan: Plan) -> dict[str, dict[int, Result]]:
+    """The accuracy on the test split of each encoder for each number of labels.
+
+    noise  that makes the input of the target, where a model learns from another image
+    """
     import torch
 
     from nnlab.data.feed import BatchBuilder
     from nnlab.metrics.probe import features, results_of
 
-    wanted, data = plan.wanted, run.data
-    train = features(encoders, BatchBuilder(data.train, run.reshaping), wanted)
+    wanted = plan.wanted
+    train = features(encoders, BatchBuilder(data.train, noise), wanted)
     everything = torch.ones(len(data.test), dtype=torch.bool)
-    test = features(encoders, BatchBuilder(data.test, run.reshaping), everything, seed=1)
+    test = features(encoders, BatchBuilder(data.test, noise), everything, seed=1)
     labels, truth = (split.labels(split.rows).cpu().numpy() for split in (data.train, data.test))
     place = (wanted.cumsum(0) - 1).numpy()  # of an example among those that are kept
     draws = {n: [place[each.numpy()] for each in drawn] for n, drawn in plan.draws.items()}
