@@ -120,7 +120,7 @@ class Pairs:
         self.f = self.model.discriminator(torch.cat([self.fake, self.x], 1))
         other = torch.randn(z.shape, generator=asked.trainer.generator)
         made = self.model.generator(self.x, other) if self.model.mode_seeking else self.fake.detach() + 1
-        self.seeking = ((z - other).abs().mean(1) / (made - self.fake).abs().mean((1, 2, 3))).mean()
+        self.seeking = ((z - other).abs().mean(1) / ((made - self.fake).abs().mean((1, 2, 3)) + 1e-5)).mean()
 
     def loss(self) -> torch.Tensor:
         kept = self.model.discriminator(torch.cat([self.fake.detach(), self.x], 1))

@@ -46,7 +46,7 @@ class DAGAN(Adversarial):
 
     G may learn to ignore z, since one good variation of each image deceives D. With mode_seeking above 0 its loss has the term
 
-    mode_seeking · E [ d(z, z′) / d(G(x, z), G(x, z′)) ],   d the mean absolute difference
+    mode_seeking · E [ d(z, z′) / (d(G(x, z), G(x, z′)) + 1e-5) ],   d the mean absolute difference
 
     (Mao et al. 2019, "Mode seeking generative adversarial networks for diverse image synthesis"), of images in units of the
     range of their values. It is not in the paper, and costs G a second pass.
