@@ -54,6 +54,8 @@ def main(argv: list[str]) -> int:
     from nnlab.commands.capability import require_image
     from nnlab.commands.run_access import batches_of, load_capable, nonempty_split, select_examples, titles
     from nnlab.model import Encodes
+    from nnlab.nn import distances
+    from nnlab.nn.float64 import to_float64
     from nnlab.plotting.images import input_pixels, sheet
 
     run = load_capable(args, "retrieve", Encodes)
@@ -65,7 +67,7 @@ def main(argv: list[str]) -> int:
         raise BadInput(f"-n {args.n}: the {args.among or args.split} split has {len(searched) - same} other images")
     with torch.inference_mode():
         codes = torch.cat([run.model.encode(batch.input).float() for batch in batches_of(run, searched)])
-        distance = distances(run.model.encode(given.input).float(), codes, args.distance)
+        distance = getattr(distances, args.distance)(to_float64(run.model.encode(given.input)), to_float64(codes))
         if same:
             distance[torch.arange(len(args.index)), torch.tensor(args.index)] = torch.inf
         found = distance.topk(args.n, dim=1, largest=False)
@@ -88,17 +90,6 @@ def main(argv: list[str]) -> int:
     asked = {"split": args.split, "among": args.among or args.split, "n": args.n, "distance": args.distance}
     picture = sheet(tiles, names, ["query", *map(str, range(1, args.n + 1))])
     return write_picture(picture, args, run, "neighbours_of", {**run.metadata, **asked, "queries": rows})
-
-
-def distances(queries: Tensor, codes: Tensor, kind: str) -> Tensor:
-    """(Q, N) float64 distances of codes (Q, d) and (N, d): Euclidean, or 1 − cos."""
-    import torch
-    from torch.nn.functional import normalize
-
-    from nnlab.nn.float64 import to_float64
-
-    a, b = to_float64(queries), to_float64(codes)
-    return 1 - normalize(a, dim=1) @ normalize(b, dim=1).mT if kind == "cosine" else torch.cdist(a, b)
 
 
 def inputs_at(run: LoadedRun, split: Split, places: Tensor) -> Tensor:

@@ -114,7 +114,7 @@ def exclude_from_decay(optimizer: torch.optim.Optimizer, parameters: Iterable[nn
     """These of an optimizer's parameters move into a group without weight decay, if it has some."""
     (group,) = optimizer.param_groups
     excluded = {id(parameter) for parameter in parameters}
-    if group.get("weight_decay") and excluded:
-        without = [p for p in group["params"] if id(p) in excluded]
+    without = [p for p in group["params"] if id(p) in excluded]  # the others belong to another player, or do not learn
+    if group.get("weight_decay") and without:
         group["params"] = [p for p in group["params"] if id(p) not in excluded]
         optimizer.add_param_group({**group, "params": without, "weight_decay": 0.0})

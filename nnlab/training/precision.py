@@ -46,9 +46,9 @@ class Precision:
     def __init__(self, choice: Choice, device: torch.device, model: nn.Module, autocasts: bool = True) -> None:
         native = multiplies_bfloat16(device)
         bfloat16 = choice == "bfloat16" or (choice == "auto" and native)
-        convolves = any(isinstance(module, (nn.modules.conv._ConvNd, TransformerBlock)) for module in model.modules())
+        casts = any(isinstance(module, (nn.modules.conv._ConvNd, TransformerBlock)) for module in model.modules())
         on_cpu = native and device.type == "cpu" and hasattr(torch.backends.mkldnn, "matmul")
-        if not autocasts and not (on_cpu and not convolves):
+        if not autocasts and not (on_cpu and not casts):
             if choice == "bfloat16":
                 name = type(model).__name__
                 raise BadInput(
@@ -58,7 +58,7 @@ class Precision:
             bfloat16 = False
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
         self.device = device
-        self.within_onednn = bfloat16 and on_cpu and not convolves
+        self.within_onednn = bfloat16 and on_cpu and not casts
         self.products = "bf16" if self.within_onednn else None
         if not bfloat16 and device.type == "cpu" and onednn_multiplies_float32_faster():
             self.products = "tf32"

@@ -7,6 +7,7 @@ import torch
 from conftest import QUIET, built
 
 from nnlab.errors import BadInput
+from nnlab.training.player import exclude_from_decay
 
 SMALL = ["model=transformer", "data=digits", "data.limit=200", "model.width=8", "model.depth=2", *QUIET, "device=cpu"]
 
@@ -29,6 +30,15 @@ def test_weight_decay_is_for_matrices_alone() -> None:
         decayed = name.endswith("weight") and start.ndim == 2
         expected = moved[0][name] - 1e-3 * 0.5 * start if decayed else moved[0][name]
         assert torch.allclose(moved[1][name], expected, atol=1e-7), name
+
+
+def test_parameters_of_others_do_not_make_a_group_without_decay() -> None:
+    mine, other = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    optimizer = torch.optim.AdamW([mine], weight_decay=0.1)
+    exclude_from_decay(optimizer, [other])
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1]
+    exclude_from_decay(optimizer, [mine, other])
+    assert [(len(group["params"]), group["weight_decay"]) for group in optimizer.param_groups] == [(0, 0.1), (1, 0.0)]
 
 
 def test_pictures_have_a_column_per_block_and_a_row_per_image() -> None:
