@@ -69,18 +69,6 @@ class Between:
         return f"between {self.low} and {self.high}"
 
 
-@dataclass(frozen=True)
-class Share:
-    """Numbers above 0, up to 1."""
-
-    def allows(self, value: float) -> bool:
-        """Whether 0 < value ≤ 1."""
-        return 0 < value <= 1
-
-    def __str__(self) -> str:
-        return "above 0 and at most 1"
-
-
 JUDGES = ("auto", "inception")  # values of judge besides an earlier run
 SEED = Between(0, 2**32 - 1)  # the range of seeds of every generator
 

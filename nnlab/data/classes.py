@@ -57,8 +57,8 @@ def choose(arrays: Arrays, class_keys: list[int | str] | None, name: str) -> Cho
 def cut(rows: Tensor, arrays: Arrays, shares: Mapping[int | str, float], name: str, seed: int) -> Tensor:
     """The training rows (n,) with only a share of those of some classes, drawn by a seed, in the order of the file.
 
-    shares  by number or name of a class, 0 … 1
-    Raises BadInput if a class is unknown, or if its share is not even one example.
+    shares  by number or name of a class, 0 … 1; 0 leaves it out
+    Raises BadInput if a class is unknown, if a share above 0 is not even one example, or if no example is left.
     """
     kept = torch.ones(len(rows), dtype=torch.bool)
     if arrays.y_train is None:
@@ -68,12 +68,14 @@ def cut(rows: Tensor, arrays: Arrays, shares: Mapping[int | str, float], name: s
     for number, share in zip(numbers, shares.values(), strict=True):
         own = (labels == number).nonzero().flatten()
         some = round(share * len(own))
-        if not some:
+        if not some and share:
             raise BadInput(
-                f"data.imbalance: {share:g} of the {len(own):,} examples of '{arrays.classes[number]}' is none; give more"
+                f"data.imbalance: {share:g} of the {len(own):,} examples of '{arrays.classes[number]}' is none; give more, or 0"
             )
         generator = torch.Generator().manual_seed(seed ^ CUT_SEED)
         kept[own[torch.randperm(len(own), generator=generator)[some:]]] = False
+    if not kept.any():
+        raise BadInput(f"data.imbalance: no training example of {name} is left; give a share above 0")
     return rows[kept]
 
 

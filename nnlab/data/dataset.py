@@ -35,8 +35,8 @@ class Dataset(ABC):
     train_size  trains on only this many of the training split, the same number per class if possible, chosen by `seed`
     seed        of the splits
     classes     numbers or names of the classes to learn from, in this order; the others are in no split
-    imbalance   by number or name of a class, the share of its training examples that are kept, chosen by `seed`; the test set
-                stays as it is
+    imbalance   by number or name of a class, the share of its training examples that are kept, chosen by `seed`; 0 leaves the
+                class out. The test set stays as it is
     oversample  repeat the training examples of the rarer classes until all classes have as many as the largest
     extra       a file of further examples for the training split alone (`data/extra.py`)
     """
@@ -54,7 +54,7 @@ class Dataset(ABC):
         train_size: Annotated[int, AtLeast(2)] | None = None,
         seed: Annotated[int, SEED] = 0,
         classes: Annotated[list[int | str], NonEmpty()] | None = None,
-        imbalance: dict[int | str, Annotated[float, constraints.Share()]] | None = None,
+        imbalance: dict[int | str, Annotated[float, Between(0, 1)]] | None = None,
         oversample: bool = False,
         extra: str | None = None,
     ) -> None:

@@ -37,6 +37,14 @@ def test_a_rare_class_keeps_its_share_of_training_and_validation_together_and_th
     assert counts(data, "test") == counts(opened(), "test")
 
 
+def test_a_share_of_0_leaves_a_class_out_of_all_but_the_test() -> None:
+    data = opened(imbalance={"3": 0}, oversample=True)
+    assert counts(data)[3] == counts(data, "validation")[3] == 0
+    assert len(set(counts(data))) == 2  # none, and as many as the largest
+    assert counts(data, "test") == counts(opened(), "test")
+    assert data.spec.classes == opened().spec.classes
+
+
 def test_which_examples_are_kept_depends_on_the_seed_of_the_data_and_not_on_other_classes() -> None:
     def kept(seed: int, **others: float) -> set[int]:
         data = opened(imbalance={"3": 0.1, **others}, validation=0, seed=seed)
@@ -122,7 +130,8 @@ def test_a_file_that_is_not_there_is_named_with_the_verb_that_writes_one() -> No
     ("options", "expected"),
     [
         ({"imbalance": {"x": 0.1}}, "data.imbalance: Digits has no class 'x'"),
-        ({"imbalance": {"3": 1e-4}}, "data.imbalance: 0.0001 of the 146 examples of '3' is none"),
+        ({"imbalance": {"3": 1e-4}}, "data.imbalance: 0.0001 of the 146 examples of '3' is none; give more, or 0"),
+        ({"classes": [3, 4], "imbalance": {"3": 0, 4: 0}}, "data.imbalance: no training example of Digits is left"),
         ({"imbalance": {"3": 0.1, 3: 0.2}}, "data.imbalance: '3' is asked for twice"),
     ],
 )
@@ -139,7 +148,7 @@ def test_data_without_labels_have_no_rare_class(key: str) -> None:
 
 
 def test_shares_are_checked_as_typed(nnlab) -> None:
-    for value in ("{3:2}", "{3:0}", "{3:x}", "3"):
+    for value in ("{3:2}", "{3:-0.1}", "{3:x}", "3"):
         status, _, error = nnlab("train", "model=cnn", "data=digits", f"data.imbalance={value}")
         assert status == 2
-        assert "data.imbalance: expected {a whole number or a text: a number above 0 and at most 1, …} or none" in error
+        assert "data.imbalance: expected {a whole number or a text: a number between 0 and 1, …} or none" in error
