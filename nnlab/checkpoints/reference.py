@@ -22,6 +22,7 @@ from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.model import Model
 from nnlab.runs.find import as_typed, resolve
+from nnlab.runs.folder import RunFolder
 
 BEGAN = "NNLAB_COMMAND_BEGAN"  # set by `train`, also for the processes of a launcher: a sweep's own runs are no `last`
 
@@ -80,6 +81,11 @@ def reference_node(run: str, place: str) -> dict[str, Any]:
         state = checkpoint.load(folder.checkpoints, name)
     except BadInput as error:
         raise BadInput(*(f"{place}: {problem}" for problem in error.problems)) from error
+    return loaded_node(folder, config, name, state)
+
+
+def loaded_node(folder: RunFolder, config: Mapping, name: str, state: Mapping) -> dict[str, Any]:
+    """The node of an `RunReference`: of a run folder with its config, and the state of its checkpoint of this name."""
     return {
         "_target_": f"{RunReference.__module__}.{RunReference.__name__}",
         "run": str(as_typed(folder.path)),

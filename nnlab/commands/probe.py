@@ -52,6 +52,12 @@ def main(argv: list[str]) -> int:
         "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
     )
     parser.add_argument(
+        "--fine-tune",
+        type=positive,
+        metavar="N",
+        help="also train the whole encoder on the labels, for N updates, and the same network from random weights",
+    )
+    parser.add_argument(
         "-o", "--output", type=picture_file, metavar="FILE.png", help="the chart, needed for several runs; FILE.json beside it"
     )
     add_look(parser)
@@ -77,6 +83,8 @@ def main(argv: list[str]) -> int:
         for each, name in zip(runs, names_of(runs), strict=True):
             results |= probed(data, each.reshaping, {name: each.model.encode}, plan)
         results |= probed(data, run.reshaping, rivals(runs), plan)
+    if args.fine_tune:
+        results |= tuned(runs, data, plan, args.fine_tune)
     print(table(results, plan))
     print(explained(results, plan))
     report(runs, plan, results, args)
@@ -218,6 +226,25 @@ def probed(data: Data, noise: Noise | None, encoders: dict[str, Encoder], plan: 
     draws = {n: [place[each.numpy()] for each in drawn] for n, drawn in plan.draws.items()}
     kept = labels[wanted.numpy()]
     return {name: results_of(train.pop(name), kept, test.pop(name).values, truth, draws) for name in encoders}
+
+
+def tuned(runs: list[LoadedRun], data: Data, plan: Plan, updates: int) -> dict[str, dict[int, Result]]:
+    """The accuracy of each encoder that has been trained further with the labels, and of the same networks from random weights.
+
+    Raises BadInput if none of the encoders learns by gradient; those that do not are left out.
+    """
+    from nnlab.experiment.fine_tuning import fine_tuned, learns
+
+    learners = [(run, name) for run, name in zip(runs, names_of(runs), strict=True) if learns(run)]
+    if not learners:
+        kinds = ", ".join(dict.fromkeys(type(run.model).__name__ for run in runs))
+        raise BadInput(f"--fine-tune: {kinds} has no weights that learn by gradient; leave it out")
+    results = {}
+    for run, name in learners:
+        called = name.removeprefix("codes of ")
+        results[f"{called}, fine-tuned"] = fine_tuned(run, data, plan.draws, updates)
+        results[f"{called}, random start"] = fine_tuned(run, data, plan.draws, updates, "random")
+    return results
 
 
 def check_memory(data: Data, labelled: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -92,6 +92,13 @@ def build_experiment(
     data, differs = open_data(build(config["data"], Dataset, place="data"), device), []
     if known:
         data, differs = as_trained(data, known, data_changed)
+    return assemble(config, data, device, differs, world)
+
+
+def assemble(
+    config: Mapping, data: Data, device: torch.device, differs: Sequence[str] = (), world: World = ALONE
+) -> Experiment:
+    """All parts of a checked config, with data that are open already. Raises BadInput where they do not go together."""
     judge = build_judge(config["judge"], data.spec, config["data"], device)
     randomness.seed_everything(config["seed"])  # after the judge, which is no part of the model
     noise = build(config["noise"], Noise, data.spec, place="noise")
@@ -113,7 +120,7 @@ def build_experiment(
     )
     learner = trainer(context)
     learner.prepare()
-    return Experiment(settled(config, options), options, device, data, model, learner, differs)
+    return Experiment(settled(config, options), options, device, data, model, learner, list(differs))
 
 
 def check_world(world: World, model: Model, data: Data, shared: Mapping[str, str]) -> None:

@@ -162,3 +162,31 @@ def test_runs_of_other_data_are_not_compared(nnlab, train_once) -> None:
     status, _, error = nnlab("probe", "one", "one")
     assert status == 2
     assert "probe: for several runs give a file for the picture: -o labels.png" in error
+
+
+def test_fine_tuning_trains_a_copy_of_the_encoder_with_the_same_labels(nnlab, trained) -> None:
+    trained("trainer.epochs=20", "model.hidden=[64]", "model.latent_dim=8", model="ae")
+    before = Path(only_run().checkpoints / "last.pt").read_bytes()
+    status, out, error = nnlab("probe", "last", "--labels", "50,all", "--seeds", "2", "--fine-tune", "800")
+    assert (status, error) == (0, "")
+    told = figures()["encoders"]
+    assert list(told)[-2:] == ["AE (8), fine-tuned", "AE (8), random start"]
+    for name in list(told)[-2:]:
+        assert name in out
+        assert [len(of["accuracies"]) for of in told[name].values()] == [2, 1]
+        assert told[name]["50"]["accuracy"] < told[name]["all"]["accuracy"]
+    codes, _, _, tuned, random = (of["all"]["accuracy"] for of in told.values())
+    assert tuned > codes, "the layers before the eight coordinates learn too"
+    assert tuned != random
+    assert Path(only_run().checkpoints / "last.pt").read_bytes() == before
+
+
+def test_encoders_without_gradients_are_not_fine_tuned(nnlab, trained, train_once) -> None:
+    trained()
+    status, _, error = nnlab("probe", "last", "--fine-tune", "10")
+    assert (status, error) == (2, "nnlab: --fine-tune: PCA has no weights that learn by gradient; leave it out\n")
+    train_once(*small("ae"), "trainer.show_every=never", "hydra.run.dir=own")
+    pca = str(only_run().path)
+    assert nnlab("probe", pca, "own", "--labels", "20", "--seeds", "1", "--fine-tune", "10", "-o", "both.png")[0] == 0
+    told = json.loads(Path("both.json").read_text(encoding="utf-8"))["encoders"]
+    assert [name for name in told if "start" in name] == ["AE (4), random start"]

@@ -1,0 +1,57 @@
+"""Fine-tuning: a run's encoder and a new linear layer learn a few labels together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from nnlab.checkpoints.reference import loaded_node
+from nnlab.config.composition import compose_config, to_dict
+from nnlab.data.split import Data
+from nnlab.experiment.loading import LoadedRun
+from nnlab.experiment.run import assemble
+from nnlab.metrics.probe import Result
+from nnlab.training.randomness import fork_rng
+
+BATCH = 100  # examples per update, if so many are labelled
+
+
+def learns(run: LoadedRun) -> bool:
+    """Whether the run's encoder has weights that learn by gradient, which one by k-means or PCA does not."""
+    return any(parameter.requires_grad for parameter in run.model.parameters())
+
+
+def fine_tuned(
+    run: LoadedRun, data: Data, draws: dict[int, list[Tensor]], updates: int, weights: Literal["earlier", "random"] = "earlier"
+) -> dict[int, Result]:
+    """The accuracy on the test split of classifiers `transfer` whose encoder learns too, for each number of labels and draw.
+
+    run      whose encoder they start from, at its best weights; with random weights the network alone is the same
+    data     of the run
+    draws    for each number of labels n, places (n,) in the training split; the k-th draw trains with the seed k
+    updates  of each classifier, by the optimizer of `transfer`; the inputs are not augmented
+    """
+    chosen = ["model=transfer", "model.encoder=last", "model.frozen=false", f"model.weights={weights}"]
+    config = to_dict(compose_config([*chosen, f"trainer.steps={updates}", "trainer.show_every=never"]))
+    config["model"]["encoder"] = loaded_node(run.folder, run.config, run.checkpoint, run.state)
+    config |= {"data": run.config["data"], "device": str(run.device)}
+    if run.reshaping:  # what the encoder sees
+        config["noise"] = run.config["noise"]
+    results = {}
+    for n, drawn in draws.items():
+        accuracies = []
+        for seed, places in enumerate(drawn):
+            train = replace(data.train, rows=data.train.at(places))
+            part = replace(data, train=train, validation=replace(data.train, rows=train.rows[:0]))
+            own = {**config, "seed": seed, "trainer": {**config["trainer"], "batch_size": min(BATCH, n)}}
+            with fork_rng(seed, run.device):
+                experiment = assemble(own, part, run.device)
+                experiment.initialize()
+                trainer = experiment.trainer
+                trainer.train(0, trainer.total_steps, lambda: False)
+                accuracies.append(trainer.evaluate("test")["accuracy"])
+        results[n] = Result(accuracies, [True] * len(accuracies))
+    return results
