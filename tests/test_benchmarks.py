@@ -13,7 +13,7 @@ from benchmarks import energy_figures, few_labels, floor, hotspots, recording
 from nnlab.config import composition, names
 from nnlab.metrics import partition
 
-PEERS = ("vae", "game", "gradient", "gmm", "kmeans", "rbm")
+PEERS = ("vae", "game", "gradient", "gmm", "kmeans", "rbm", "encoders")
 SHORT = {"STEPS": 1, "PASSES": 1, "PRECISIONS": ["float32"], "UPDATES": 1, "WARM_UP": 1}
 
 

@@ -30,15 +30,18 @@ MODELS = {
 MODELS["cyclegan"] += ["model.channels=[16,32,64]", "model.blocks=3", "model.width=32"]
 
 
-def built(name: str, settings: Sequence[str]) -> Experiment:
-    """A model of images that were drawn at random, of ten classes, at the start of its last stage."""
+def built(name: str, settings: Sequence[str], batch: int = BATCH) -> Experiment:
+    """A model of images that were drawn at random, of ten classes, at the start of its last stage.
+
+    settings  in which RUN is a classifier of these images, after two updates, and FILE the images
+    """
     folder = Path(tempfile.mkdtemp())
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (IMAGES + 64, 28, 28), dtype=np.uint8)
     label = np.arange(len(images)) % 10
     np.savez(folder / "own.npz", x_train=images[:IMAGES], y_train=label[:IMAGES], x_test=images[IMAGES:], y_test=label[IMAGES:])
     own = ["data=npz", f"data.root={folder}", "data.file=own.npz", f"device={DEVICE.type}"]
-    if "model.content=RUN" in settings:
+    if any(text.endswith("=RUN") for text in settings):
         experiment = build_experiment(to_dict(compose_config(["model=cnn", "model.channels=[16,32]", *own, "trainer.steps=2"])))
         run = RunFolder(folder / "classifier")
         run.path.mkdir()
@@ -46,7 +49,7 @@ def built(name: str, settings: Sequence[str]) -> Experiment:
     typed = [text.replace("RUN", f"{folder / 'classifier'}").replace("FILE", "own.npz") for text in settings]
     chosen = any(text.startswith("data=") for text in settings)  # data that are made of these images
     common = [text for text in own if not (chosen and text.startswith(("data=", "data.file=")))]
-    common = [*common, "data.validation=0", f"trainer.batch_size={BATCH}", "trainer.precision=float32", "trainer.epochs=1000"]
+    common = [*common, "data.validation=0", f"trainer.batch_size={batch}", "trainer.precision=float32", "trainer.epochs=1000"]
     config, problems = resolve_references(to_dict(compose_config([f"model={name}", *common, *typed])))
     assert not problems, problems
     experiment = build_experiment(config)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from benchmarks.peers.translation.handwritten import MODELS, STEPS, built
+from benchmarks.peers.translation.handwritten import BATCH, MODELS, STEPS, built
 
 
-def loop(name: str, settings: Sequence[str]) -> Callable[[], float]:
+def loop(name: str, settings: Sequence[str], batch: int = BATCH) -> Callable[[], float]:
     """STEPS updates of all players; gives the mean of a term."""
-    trainer, step = built(name, settings).trainer, 0
+    trainer, step = built(name, settings, batch).trainer, 0
 
     def some() -> float:
         nonlocal step
@@ -17,7 +17,7 @@ def loop(name: str, settings: Sequence[str]) -> Callable[[], float]:
         if trainer.meter.look():
             raise RuntimeError("a loss that is not finite")
         terms = trainer.meter.window.take()
-        return next(value for term, value in terms.items() if term.endswith(("_loss", "l1", "pixel_error")))
+        return next(value for term, value in terms.items() if term.endswith(("loss", "l1", "pixel_error")))
 
     return some
 
