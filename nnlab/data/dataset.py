@@ -13,7 +13,6 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from nnlab.config import constraints
 from nnlab.config.constraints import SEED, AtLeast, Between, NonEmpty
 from nnlab.data.classes import choose, cut, repeated
 from nnlab.data.identity import digest, splits_digest

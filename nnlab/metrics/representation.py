@@ -10,6 +10,7 @@ from nnlab.nn.float64 import to_float64
 
 NEIGHBOURS = 20  # of the k-nearest-neighbour classifier
 SHARPNESS = 0.07  # of the weights of its votes (Wu et al. 2018)
+RANKS = (1, 5)  # k of recall@k
 CHUNK = 1024  # queries whose distances to all others are in memory together
 
 
@@ -29,27 +30,29 @@ def knn_accuracy(codes: Tensor, label: Tensor, train: Tensor, known: Tensor, k: 
     return right / len(codes)
 
 
-def retrieval(codes: Tensor, label: Tensor) -> tuple[float, float]:
-    """Recall@1 and MAP@R of codes (N, d) with classes (N,), each a query for all others, by the Euclidean distance.
+def retrieval(codes: Tensor, label: Tensor) -> dict[str, float]:
+    """Recall@k and MAP@R of codes (N, d) with classes (N,), each a query for all others, by the Euclidean distance.
 
-    recall@1  share of the queries whose nearest other code is of their class
+    recall@k  share of the queries that have one of their class among the k nearest other codes; k is 1 and 5
     MAP@R     mean over the queries of 1/R Σ_{i ≤ R} precision(i) · [the i-th nearest is of the class], with R the number of
               others of the class (Musgrave et al. 2020, "A metric learning reality check")
 
-    A query without another of its class does not count. Without such queries both are NaN.
+    A query without another of its class does not count.
+
+    Returns recall_at_1, recall_at_5 and map_at_r; nothing if no query has another of its class.
     """
-    codes, found, averages, n = to_float64(codes), 0, 0.0, 0
+    codes, found, averages, n = to_float64(codes), dict.fromkeys(RANKS, 0), 0.0, 0
     label = label.to(codes.device)
     relatives = counts_of(label) - 1
     most = int(relatives.max())
     if most < 1:
-        return float("nan"), float("nan")
+        return {}
     for start in range(0, len(codes), CHUNK):
         part = codes[start : start + CHUNK]
         distance = torch.cdist(part, codes)
         own = torch.arange(start, start + len(part), device=codes.device)
         distance[torch.arange(len(part), device=codes.device), own] = torch.inf
-        nearest = distance.topk(min(most, len(codes) - 1), largest=False).indices
+        nearest = distance.topk(min(max(most, *RANKS), len(codes) - 1), largest=False).indices
         right = label[nearest] == label[own, None]
         rank = torch.arange(1, right.shape[1] + 1, device=codes.device)
         r = relatives[own]
@@ -57,9 +60,10 @@ def retrieval(codes: Tensor, label: Tensor) -> tuple[float, float]:
         precision = counted.cumsum(1) / rank
         valid = r > 0
         averages += ((precision * counted).sum(1) / r.clamp(min=1))[valid].double().sum().item()
-        found += int(right[valid, 0].sum())
+        for k in RANKS:
+            found[k] += int(right[valid, :k].any(1).sum())
         n += int(valid.sum())
-    return found / n, averages / n
+    return {**{f"recall_at_{k}": count / n for k, count in found.items()}, "map_at_r": averages / n}
 
 
 def counts_of(label: Tensor) -> Tensor:

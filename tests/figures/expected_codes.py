@@ -239,6 +239,10 @@ def recall_at_1(asked: Asked) -> float:
     return float(np.mean([row[0] for row in ranked(asked)]))
 
 
+def recall_at_5(asked: Asked) -> float:
+    return float(np.mean([any(row[:5]) for row in ranked(asked)]))
+
+
 def map_at_r(asked: Asked) -> float:
     found = []
     for row in ranked(asked):

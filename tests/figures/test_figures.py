@@ -124,7 +124,7 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **named(judged, "reconstruction_frechet input_frechet srresnet_frechet"),
     **named(judged, "coarser_frechet coarser_class_agreement"),
     **codes.FIGURES,
-    **named(codes, "effective_rank uniformity alignment knn_accuracy probe_accuracy recall_at_1 map_at_r"),
+    **named(codes, "effective_rank uniformity alignment knn_accuracy probe_accuracy recall_at_1 recall_at_5 map_at_r"),
     **domains.FIGURES,
     **words.JUDGED,
     **named(words, "text_loss text_accuracy"),

@@ -41,16 +41,18 @@ def test_many_queries_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) ->
 def test_recall_and_average_precision_leave_out_the_query_and_who_has_no_relatives() -> None:
     own, label = codes(25), labels(25, 6)
     label[3] = 99
-    recalls, averages = [], []
+    recalls, fives, averages = [], [], []
     for i in range(25):
         order = [j for j in np.argsort(np.linalg.norm(own.numpy() - own[i].numpy(), axis=1)) if j != i]
         relevant = [label[j] == label[i] for j in order]
         r = sum(map(int, relevant))
         if r:
             recalls.append(relevant[0])
+            fives.append(any(relevant[:5]))
             averages.append(sum(np.mean([int(x) for x in relevant[: k + 1]]) for k in range(r) if relevant[k]) / r)
-    assert retrieval(own, label) == pytest.approx((np.mean(recalls), np.mean(averages)))
-    assert all(np.isnan(retrieval(own[:3], torch.arange(3))))
+    expected = {"recall_at_1": np.mean(recalls), "recall_at_5": np.mean(fives), "map_at_r": np.mean(averages)}
+    assert retrieval(own, label) == pytest.approx(expected)
+    assert retrieval(own[:3], torch.arange(3)) == {}
 
 
 def test_uniformity_and_alignment_are_those_of_unit_vectors() -> None:

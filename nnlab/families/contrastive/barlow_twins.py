@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.families.contrastive.base import ContrastiveModel
+from nnlab.families.contrastive.base import NEAR, REMEDY, ContrastiveModel
 from nnlab.families.contrastive.losses import redundancy
 from nnlab.nn.bodies import Body
 from nnlab.nn.mlp import Width
@@ -50,3 +50,8 @@ class BarlowTwins(ContrastiveModel):
         alike, redundant = redundancy(*self.embedded(batch))
         terms = {"loss": alike + self.weight * redundant, "invariance": alike, "redundancy": redundant}
         return {name: value.expand(len(batch)) for name, value in terms.items()}
+
+    def collapse(self, means: dict[str, float], batch_size: int) -> str:
+        """What to do if all embeddings are one point: then all correlations are 0, and the invariance is head_dim."""
+        width = self.head[-1].out_features
+        return REMEDY if abs(means["invariance"] - width) < NEAR * width else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import ClassVar
 
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor, nn
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.model import Model
 from nnlab.nn.bodies import Body, undecayed
+
+NEAR = 0.005  # collapse: the loss differs from that of equal embeddings by less than this share
+REMEDY = "Try a smaller optimizer.lr, a larger trainer.batch_size, or a stronger augmentation"
 
 
 class ContrastiveModel(Model):
@@ -43,6 +47,14 @@ class ContrastiveModel(Model):
         z = self.head(self.encode(torch.cat([batch.target, batch["view_2"]]))).float()
         first, second = z.chunk(2)
         return first, second
+
+    def collapse(self, means: dict[str, float], batch_size: int) -> str:
+        """What to do if all embeddings have become one point; else nothing.
+
+        means  of the loss and of other terms since the last record. Of equal embeddings the cross-entropy is ln(2N − 1)
+        """
+        of_a_point = log(2 * batch_size - 1)
+        return REMEDY if abs(means["loss"] - of_a_point) < NEAR * of_a_point else ""
 
     def undecayed(self) -> list[nn.Parameter]:
         return [*undecayed(self.body), *undecayed(self.head)]

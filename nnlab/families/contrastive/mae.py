@@ -114,6 +114,10 @@ class MAE(Model):
         error = (self.predict(x, order) - self.targets(x)).square().mean(2)  # (N, T)
         return {"loss": error.gather(1, order[:, self.kept :]).mean(1)}
 
+    def collapse(self, means: dict[str, float], batch_size: int) -> str:
+        """Nothing: a code that is one point would leave nothing to paint from."""
+        return ""
+
     def undecayed(self) -> list[nn.Parameter]:
         biases = [p for part in (self.decoder_embed, self.blocks, self.decoder_head) for p in undecayed(part)]
         return [*self.body.undecayed(), self.mask_token, self.decoder_positions, *biases]

@@ -21,6 +21,7 @@ from nnlab.training.trainer import Preview, TrainerContext, evaluating
 
 CODED = 5000  # at most this many examples of a split are encoded for the figures of its codes
 PAIRED = 1000  # and this many in two views
+LOOKS = 3  # records in a row at which all codes are one point, before a run says so
 
 
 class EncoderTrainer(LossTrainer):
@@ -42,6 +43,9 @@ class EncoderTrainer(LossTrainer):
     drop_last = True  # a small last batch has few others to compare with
     lower = LossTrainer.lower | {"uniformity", "alignment", "invariance", "redundancy"}
     higher = LossTrainer.higher | {"knn_accuracy", "probe_accuracy", "contrastive_accuracy"}
+
+    collapsed = 0
+    """Records in a row at which all codes are one point."""
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
@@ -112,3 +116,17 @@ class EncoderTrainer(LossTrainer):
             if self.model.views > 1:
                 pictures["views"] = views_picture(view.few, spec)
         return pictures
+
+    def check_health(self, means: dict[str, float]) -> None:
+        remedy = self.model.collapse(means, self.batch_size)
+        self.collapsed = self.collapsed + 1 if remedy else 0
+        if self.collapsed == LOOKS:
+            self.notices.append(f"the loss stays at {means['loss']:.3g}: all embeddings have become one point. {remedy}")
+
+    def state(self) -> dict:
+        return {**super().state(), "collapsed": self.collapsed}
+
+    def restore(self, state: dict) -> None:
+        """Restore what `state` returned, and how often the embeddings were one point."""
+        super().restore(state)
+        self.collapsed = state["collapsed"]

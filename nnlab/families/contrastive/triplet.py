@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Annotated, ClassVar
 
 import torch
@@ -15,6 +16,8 @@ from nnlab.families.contrastive.losses import Distance, Mining, distances, tripl
 from nnlab.model import Model
 from nnlab.nn.bodies import Body, undecayed
 from nnlab.nn.mlp import Width
+
+NEAR = 0.02  # collapse: the loss differs from that of one point by less than this share, and so do the two mean distances
 
 
 class Triplet(Model):
@@ -82,3 +85,11 @@ class Triplet(Model):
 
     def undecayed(self) -> list[nn.Parameter]:
         return [*undecayed(self.body), self.head.bias]
+
+    def collapse(self, means: dict[str, float], batch_size: int) -> str:
+        """What to do if all embeddings have become one point; else nothing."""
+        of_a_point = log(2) if self.margin is None else self.margin
+        apart = abs(means["negative_distance"] - means["positive_distance"])
+        if abs(means["loss"] - of_a_point) < NEAR * of_a_point and apart < NEAR * of_a_point:
+            return "Try a smaller optimizer.lr, model.mining=semi_hard, or model.margin=none"
+        return ""
