@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MOST_SEEDS = 1000
 USUAL = (10, 100, 1000)  # the default numbers of labels, as far as there are enough
+CODES = "codes of "  # with which the name of a row begins
 WIDEST = 4096  # up to this width PCA uses all examples; for wider inputs it uses this many examples
 
 
@@ -104,13 +105,13 @@ def refuse_other_data(runs: list[LoadedRun]) -> None:
 
 
 def names_of(runs: list[LoadedRun]) -> list[str]:
-    """What the rows are called: by model and width, and of equal ones by their folder."""
+    """What the rows are called: by model and width, and those that are equal by their folder too."""
     from nnlab.model import code_width
 
-    names = [f"codes of {type(run.model).__name__} ({code_width(run.model)})" for run in runs]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{name}, {as_typed(run.folder.path)}" for name, run in zip(names, runs, strict=True)]
+    names = [f"{CODES}{type(run.model).__name__} ({code_width(run.model)})" for run in runs]
+    short = len({run.folder.path.name for run in runs}) == len(runs)
+    folders = [run.folder.path.name if short else as_typed(run.folder.path) for run in runs]
+    return [f"{name}, {own}" if names.count(name) > 1 else name for name, own in zip(names, folders, strict=True)]
 
 
 def counts(text: str) -> list[int | None]:
@@ -241,7 +242,7 @@ def tuned(runs: list[LoadedRun], data: Data, plan: Plan, updates: int) -> dict[s
         raise BadInput(f"--fine-tune: {kinds} has no weights that learn by gradient; leave it out")
     results = {}
     for run, name in learners:
-        called = name.removeprefix("codes of ")
+        called = name.removeprefix(CODES)
         results[f"{called}, fine-tuned"] = fine_tuned(run, data, plan.draws, updates)
         results[f"{called}, random start"] = fine_tuned(run, data, plan.draws, updates, "random")
     return results
@@ -290,7 +291,7 @@ def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
 def report(runs: list[LoadedRun], plan: Plan, results: dict[str, dict[int, Result]], args: Namespace) -> None:
     """Write probe.json with every metric, and the chart."""
     from nnlab.metrics import probe
-    from nnlab.plotting.charts import probe_chart
+    from nnlab.plotting.label_efficiency import probe_chart
     from nnlab.runs.files import write_whole
     from nnlab.runs.text_formats import as_json
 
@@ -313,5 +314,5 @@ def report(runs: list[LoadedRun], plan: Plan, results: dict[str, dict[int, Resul
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
-    lines = {name: [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
-    write_picture(probe_chart(lines, data.spec.name), args, run, "probe")
+    found = {name.removeprefix(CODES): [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
+    write_picture(probe_chart(found, data.spec.name), args, run, "probe")

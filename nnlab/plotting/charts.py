@@ -15,7 +15,6 @@ LONGEST = 12  # letters of a class's name in a margin
 IDLE = 0.01  # nats: a coordinate with less is unused
 MARKED = 40  # coordinates whose names an axis can hold
 BINS = 60  # of a histogram, at the most
-NEAR = 0.1  # share of a logarithmic axis: numbers that are closer would overlap
 
 
 def confusion_matrix(predicted: Tensor, label: Tensor, classes: int) -> Tensor:
@@ -60,37 +59,6 @@ def reliability_chart(bins: Reliability) -> np.ndarray:
         )
         axes.set(xlim=(0, 1.01), ylim=(0, 1.01), title=f"calibration error {error:.1%}")
         axes.text(0.06, 0.085, "confidence = accuracy", color=FAINT, rotation=37, rotation_mode="anchor", size=12)
-    return drawn.pixels
-
-
-def probe_chart(lines: dict[str, list[tuple[int, float, float | None]]], data: str) -> np.ndarray:
-    """Test accuracy against the number of labels, one line per encoder: points (labels, mean, s.d. or None), 0 … 1."""
-    drawn_anew = any(std is not None for points in lines.values() for _, _, std in points)
-    with blank(("labelled examples", f"test accuracy in %{', ± s.d. over draws' * drawn_anew}")) as drawn:
-        axes = drawn.axes
-        axes.set_xscale("log")
-        for i, (name, points) in enumerate(lines.items()):
-            n, mean, std = zip(*points, strict=True)
-            beside = 1.05 ** (i - (len(lines) - 1) / 2)  # bars of one number of labels would hide each other
-            bars = [100 * (s or 0) for s in std]
-            style = {
-                "color": PALETTE[i % len(PALETTE)],
-                "marker": "os^D"[i % 4],
-                "markersize": 9,
-                "linewidth": 2.5,
-                "capsize": 5,
-            }
-            style |= {"label": name, "zorder": len(lines) - i + 2}
-            axes.errorbar([beside * count for count in n], [100 * m for m in mean], bars, **style)
-        ticks = sorted({n for points in lines.values() for n, _, _ in points})
-        low, high = ticks[0] / 1.6, ticks[-1] * 1.6
-        reach = NEAR * np.log(high / low)
-        labelled = [n for n, after in zip(ticks, [*ticks[1:], np.inf], strict=True) if np.log(after / n) > reach]
-        axes.set_xticks(labelled, [f"{n:,}" for n in labelled])
-        axes.set_xticks([], minor=True)
-        axes.set_xlim(low, high)
-        axes.grid(axis="y", color=FAINT, alpha=0.3)
-        axes.set_title(f"a linear classifier on {data}")
     return drawn.pixels
 
 
