@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from nnlab.errors import BadInput
 from nnlab.families.contrastive.trainer import EncoderTrainer
 from nnlab.metrics.representation import retrieval
-from nnlab.training.trainer import Monitor
+from nnlab.training.trainer import Monitor, TrainerContext
 
 
 class MetricTrainer(EncoderTrainer):
@@ -22,6 +23,12 @@ class MetricTrainer(EncoderTrainer):
 
     monitor = Monitor("recall_at_1", higher_is_better=True)
     higher = EncoderTrainer.higher | {"recall_at_1", "recall_at_5", "map_at_r"}
+
+    def __init__(self, context: TrainerContext) -> None:
+        super().__init__(context)
+        each = self.model.examples_per_class
+        if self.batch_size < 2 * each:
+            raise BadInput(f"trainer.batch_size: {self.batch_size} examples are all of one class; give at least {2 * each}")
 
     def retrieved(self, codes: Tensor, label: Tensor) -> dict[str, float]:
         return retrieval(codes, label)
