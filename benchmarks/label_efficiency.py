@@ -42,8 +42,8 @@ def run(rounds: int) -> str:
     runs = {name: run_of("label_efficiency", name, typed).path for name, typed in RUNS.items()}
     digits = [path for name, path in runs.items() if name.startswith("mnist")]
     clothes = [path for name, path in runs.items() if not name.startswith("mnist")]
-    rows = [*probed(clothes, PICTURE), *(("MNIST, " + name, *of) for name, *of in probed(digits, digits[0] / "images/labels.png"))]
-    return table(("accuracy in %", "10 labels", "100", "1,000", "all"), rows)
+    of_digits = [(f"MNIST, {name}", *cells) for name, *cells in probed(digits, digits[0] / "images" / "labels.png")]
+    return table(("accuracy in %", "10 labels", "100", "1,000", "all"), [*probed(clothes, PICTURE), *of_digits])
 
 
 def probed(runs: list[Path], picture: Path) -> list[tuple[str, ...]]:
