@@ -31,7 +31,7 @@ RUNS = {
     "mae": ["model=mae", FASHION],
     "barlow_twins": ["model=barlow_twins", FASHION],
     "simclr": ["experiment=simclr_fashion"],
-    "simclr at random": ["experiment=simclr_fashion", "trainer.epochs=none", "trainer.steps=1"],
+    "simclr at random": ["experiment=simclr_fashion", "trainer.steps=1"],
     "triplet": ["model=triplet", FASHION, "model.latent_dim=64"],
     "mnist simclr": ["experiment=simclr_mnist"],
 }
