@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LONGEST = 80  # characters of what was typed that a message repeats
+PAGE = 700  # letters: more names than fill them are counted, not listed
 LIKELY = 0.8  # likeness from which an unknown word is taken for a misspelt one of another kind
 
 TORCH_WRITES = ("inline_container", "PytorchStreamWriter", "unexpected pos")  # where torch.save cannot write
@@ -80,12 +81,15 @@ def near(name: str, legal: Iterable[str], cutoff: float = 0.5) -> str | None:
 
 
 def nearest(name: str, legal: Iterable[str]) -> str:
-    """A hint: the legal name that a misspelt one most resembles, or else all of them."""
+    """A hint: the legal name that a misspelt one most resembles, or else all of them, if these are no page of names."""
     legal = sorted(legal)
     meant = near(name, legal)
     if meant:
         return f"did you mean '{meant}'?"
-    return f"legal here: {', '.join(legal)}" if legal else "nothing is legal here"
+    listed = ", ".join(legal)
+    if len(listed) > PAGE:
+        return f"there are {len(legal)}"
+    return f"legal here: {listed}" if legal else "nothing is legal here"
 
 
 def shortened(text: object) -> str:

@@ -140,10 +140,9 @@ def triplets(distance: Tensor, label: Tensor, mining: Mining, margin: float | No
         loss = hinge(torch.where(counts, p - q, 0.0), margin)
         return torch.where(counts, loss, 0.0), counts, near, far
     if mining == "semi_hard":
-        beyond = negative[:, None] & (distance[:, None] > distance[:, :, None])  # (anchor, positive, negative)
-        nearest = torch.where(beyond, distance[:, None], torch.inf).amin(2)
-        farthest = torch.where(negative, distance, -torch.inf).amax(1, keepdim=True).expand(-1, n)
-        q = torch.where(beyond.any(2), nearest, farthest)
+        ordered = torch.where(negative, distance, torch.inf).sort(1).values
+        beyond = torch.searchsorted(ordered.detach(), distance.detach(), right=True)  # place of the first that is farther
+        q = ordered.gather(1, torch.minimum(beyond, (negative.sum(1, keepdim=True) - 1).clamp(min=0)))
         each = hinge(torch.where(positive & counts[:, None], distance - q, 0.0), margin)
         return torch.where(positive, each, 0.0).sum(1) / positive.sum(1).clamp(min=1) * counts, counts, near, far
     whole = positive[:, :, None] & negative[:, None]

@@ -29,8 +29,8 @@ class Triplet(Model):
     A batch holds P groups of K examples of a class (P·K is trainer.batch_size), so each example is an anchor that has at least
     K − 1 positives; of many classes a random batch would have none. Mining chooses: `hard` the farthest positive and the
     nearest negative of each anchor; `semi_hard` for each positive the nearest negative that is farther away than it
-    (d(a, p) < d(a, n)), without one the farthest; `all` all triplets. The last two need memory for (P·K)³ numbers. `hard` may
-    first draw all embeddings together.
+    (d(a, p) < d(a, n)), without one the farthest; `all` all triplets, which needs memory for (P·K)³ numbers. `hard` may first
+    draw all embeddings together.
 
     The code is e(x), so that classes never seen can be told apart by their distances. A loss that stays at the margin (with a
     soft margin at log 2) means that all embeddings have become one point; a run says so.
