@@ -1,11 +1,12 @@
 """Hinton's setting on MNIST: a large teacher, a student that learns from it, and the same student alone; 5 seeds.
 
-The teacher has two layers of 1,200 units with dropout, and sees shifted images. The student has two layers of 800 units, sees
-the images as they are, and learns for as many epochs with the teacher as alone. "Errors" are of the 10,000 test images, means
-± standard deviations. "Without a 3": the student never sees an image of a 3, but the answers of the teacher, who has. Then one
-number is set, the bias of this class: to the value with the fewest errors on 5,000 training images that the teacher did not
-learn from either. "3s" is the share of the 1,010 threes of the test that are told right. Hinton et al. (2015) had 67 errors
-of the teacher, 146 of the student alone, 74 with the teacher; without a 3 206, after the bias 109, and 98.6 % of the 3s.
+The teacher has two layers of 1,200 units with dropout, and sees images that are shifted, rotated and zoomed. The student has two
+layers of 800 units, sees the images as they are, and learns for as many epochs with the teacher as alone. "Errors" are of the
+10,000 test images, means ± standard deviations. "Without a 3": the student never sees an image of a 3, but the answers of the
+teacher, who has. Then one number is set, the bias of this class: to the value with the fewest errors on 5,000 training images
+that the teacher did not learn from. "3s" is the share of the 1,010 threes of the test that are told right. Hinton et al. (2015)
+had 67 errors of the teacher, 146 of the student alone, 74 with the teacher; without a 3 206, after the bias 109, and 98.6 % of
+the 3s.
 """
 
 from __future__ import annotations
