@@ -1,6 +1,6 @@
 """Hinton's setting on MNIST: a large teacher, a student that learns from it, and the same student alone; 5 seeds.
 
-The teacher has two layers of 1,200 units with dropout, and sees images that are shifted, rotated and zoomed. The student has two
+The teacher has two layers of 1,200 units with dropout, and sees shifted, rotated and zoomed images. The student has two
 layers of 800 units, sees the images as they are, and learns for as many epochs with the teacher as alone. "Errors" are of the
 10,000 test images, means ± standard deviations. "Without a 3": the student never sees an image of a 3, but the answers of the
 teacher, who has. Then one number is set, the bias of this class: to the value with the fewest errors on 5,000 training images
