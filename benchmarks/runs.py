@@ -62,6 +62,9 @@ def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     for key, value in mine["model"].items():
         if value == "auto" and isinstance(other["model"].get(key), Mapping):  # the classifier that it has become
             mine["model"][key] = other["model"][key]
+        earlier = other["model"].get(key)
+        if isinstance(value, str) and isinstance(earlier, Mapping) and ROOT / value == ROOT / earlier.get("run", ""):
+            mine["model"][key] = earlier  # the same run, by its folder
     return bearing(mine) == bearing(other)
 
 
