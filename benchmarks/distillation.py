@@ -11,12 +11,11 @@ the 3s.
 
 from __future__ import annotations
 
-import statistics
-
 import torch
 from torch import Tensor
 
 from benchmarks.measure import ROOT, table
+from benchmarks.rare_class import spread
 from benchmarks.runs import run_of
 from nnlab.experiment.loading import LoadedRun, open_run
 from nnlab.runs.folder import RunFolder
@@ -91,8 +90,3 @@ def with_bias(logits: Tensor, bias: float) -> Tensor:
     changed = logits.clone()
     changed[:, LEFT_OUT] += bias
     return changed
-
-
-def spread(values: list[float]) -> str:
-    """Mean ± standard deviation."""
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"

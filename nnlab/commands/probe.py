@@ -79,13 +79,14 @@ def main(argv: list[str]) -> int:
     refuse_other_data(runs)
     plan = planned(data, args.labels, args.seeds)
     check_memory(data, int(plan.wanted.sum()))
+    learners = learning(runs) if args.fine_tune else []
     results: dict[str, dict[int, Result]] = {}
     with fork_rng(run.config["seed"], run.device), torch.inference_mode():
         for each, name in zip(runs, names_of(runs), strict=True):
             results |= probed(data, each.reshaping, {name: each.model.encode}, plan)
         results |= probed(data, run.reshaping, rivals(runs), plan)
-    if args.fine_tune:
-        results |= tuned(runs, data, plan, args.fine_tune)
+    for each, name in learners:
+        results |= tuned(each, name, data, plan, args.fine_tune)
     print(table(results, plan))
     print(explained(results, plan))
     report(runs, plan, results, args)
@@ -229,23 +230,27 @@ def probed(data: Data, noise: Noise | None, encoders: dict[str, Encoder], plan: 
     return {name: results_of(train.pop(name), kept, test.pop(name).values, truth, draws) for name in encoders}
 
 
-def tuned(runs: list[LoadedRun], data: Data, plan: Plan, updates: int) -> dict[str, dict[int, Result]]:
-    """The accuracy of each encoder that has been trained further with the labels, and of the same networks from random weights.
+def learning(runs: list[LoadedRun]) -> list[tuple[LoadedRun, str]]:
+    """The runs whose encoders learn by gradient, with their names; it prints the others. Raises BadInput if there is none."""
+    from nnlab.experiment.fine_tuning import learns
 
-    Raises BadInput if none of the encoders learns by gradient; those that do not are left out.
-    """
-    from nnlab.experiment.fine_tuning import fine_tuned, learns
-
-    learners = [(run, name) for run, name in zip(runs, names_of(runs), strict=True) if learns(run)]
+    learners = [(run, name.removeprefix(CODES)) for run, name in zip(runs, names_of(runs), strict=True) if learns(run)]
+    others = ", ".join(dict.fromkeys(type(run.model).__name__ for run in runs if not learns(run)))
     if not learners:
-        kinds = ", ".join(dict.fromkeys(type(run.model).__name__ for run in runs))
-        raise BadInput(f"--fine-tune: {kinds} has no weights that learn by gradient; leave it out")
-    results = {}
-    for run, name in learners:
-        called = name.removeprefix(CODES)
-        results[f"{called}, fine-tuned"] = fine_tuned(run, data, plan.draws, updates)
-        results[f"{called}, random start"] = fine_tuned(run, data, plan.draws, updates, "random")
-    return results
+        raise BadInput(f"--fine-tune: {others} has no weights that learn by gradient; leave it out")
+    if others:
+        print(f"without weights that learn by gradient, so not fine-tuned: {others}")
+    return learners
+
+
+def tuned(run: LoadedRun, name: str, data: Data, plan: Plan, updates: int) -> dict[str, dict[int, Result]]:
+    """The accuracy of an encoder that is trained further with the labels, and of the same network from random weights."""
+    from nnlab.experiment.fine_tuning import fine_tuned
+
+    return {
+        f"{name}, fine-tuned": fine_tuned(run, data, plan.draws, updates),
+        f"{name}, random start": fine_tuned(run, data, plan.draws, updates, "random"),
+    }
 
 
 def check_memory(data: Data, labelled: int) -> None:
