@@ -51,7 +51,7 @@ def run(rounds: int) -> str:
 def game(data: str, seed: int, *more: str) -> Path:
     """The run of the recipe that draws the rare class."""
     recipe = f"experiment=bagan_{'mnist' if data == 'mnist' else 'fashion'}"
-    return run_of("rare_class", " ".join([data, "bagan", str(seed), *more]), [recipe, "judge=auto", f"seed={seed}", *more]).path
+    return run_of("rare_class", " ".join([data, "game", str(seed), *more]), [recipe, "judge=auto", f"seed={seed}", *more]).path
 
 
 def classified(data: str, kind: str, typed: Sequence[str], seed: int, drawn_by: Path) -> tuple[float, float]:
