@@ -14,6 +14,7 @@ from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.evaluators.judge import FEWEST, HIGHER, LOWER, PAIRS, FeatureStatistics, Judge, distances
 from nnlab.evaluators.panel import Panel, PanelReferences
+from nnlab.metrics.boxes import moved_by_half
 from nnlab.metrics.frechet import frechet_distance
 from nnlab.model import Model, SamplesGiven, can
 
@@ -106,8 +107,8 @@ class WordJudges(Panel):
                     of the captions of pairs of classes that are in the training data
         class_as_asked_unseen, colour_as_asked_unseen, size_as_asked_unseen, place_as_asked_unseen, all_as_asked_unseen
                     of the captions of the other pairs
-        class_kept, colour_kept  of a model that is told where: share of these images in which they read the same where the
-                    same noise and text have the place of another example; higher is better
+        class_kept, colour_kept  of a model that is told where: share of these images in which they read the same where, for
+                    the same noise and text, the box or points have moved by half of the image's free room; higher is better
         judge_class_accuracy, judge_colour_accuracy, judge_size_accuracy, judge_place_accuracy, judge_all_accuracy
                     share of the images of data that they read right: the most to hope for
         judge_class_accuracy_seen, judge_colour_accuracy_seen, judge_size_accuracy_seen, judge_place_accuracy_seen
@@ -143,7 +144,7 @@ class WordJudges(Panel):
         return ["frechet_distance", "all_as_asked"] if can(model, SamplesGiven) else []
 
     def kept(self, fake: FeatureStatistics, model: Model, feed: BatchBuilder, rows: Tensor, start: Tensor) -> dict[str, float]:
-        """How often the judges read the same if places change hands: of a model that is told where, else nothing.
+        """How often the judges read the same if only the place moves: of a model that is told where, else nothing.
 
         fake   of the images of these rows
         start  the state of the generator before these were made, so that the noise is the same
@@ -154,7 +155,8 @@ class WordJudges(Panel):
         again.set_state(start)
 
         def moved(batch: Batch) -> Tensor:
-            parts = {name: batch[name].roll(1, 0) if name in PLACES else batch[name] for name in model.conditions}
+            parts = {name: batch[name] for name in model.conditions}
+            parts |= {name: moved_by_half(parts[name], self.spec.shape) for name in PLACES if name in parts}
             return model.sample_given(parts, again)
 
         elsewhere = self.seen(moved, feed, rows, again)

@@ -1,4 +1,4 @@
-"""Figures of what is painted in a box: the intersection over union of two boxes, and the share of the ink inside.
+"""Boxes and points of images: the intersection over union of two boxes, the share of the ink inside, and other places.
 
 Ink are the pixels whose brightest channel is `INK` or more of the range from the data's lowest value; darker ones are haze.
 So it is meant for images on a black ground.
@@ -42,3 +42,26 @@ def share_inside(level: Tensor, box: Tensor) -> Tensor:
     across, down = (torch.arange(n, device=level.device) + 0.5 for n in (level.shape[2], level.shape[1]))
     inside = ((down >= top) & (down < top + height))[:, :, None] & ((across >= left) & (across < left + width))[:, None]
     return (level * inside).sum((1, 2)) / level.sum((1, 2)).clamp(min=1e-12)
+
+
+def bounds_of(places: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, 2), (N, 2): the left upper and the right lower corner of boxes (N, 4), or of the points (N, P, 2) that are there."""
+    if places.ndim == 2:
+        return places[:, :2], places[:, :2] + places[:, 2:]
+    missing = (places < 0).any(-1, keepdim=True)
+    return places.masked_fill(missing, torch.inf).amin(1), places.masked_fill(missing, 0).amax(1)
+
+
+def moved_by_half(places: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Boxes (N, 4) or points (N, P, 2), in pixels of images (…, H, W), elsewhere within the image and of the same size.
+
+    They go half of the room that they have, in whole pixels, to the right and down, or back where that leads out of the image.
+    Missing points stay missing.
+    """
+    start, end = bounds_of(places)
+    room = torch.tensor(shape[:-3:-1], dtype=places.dtype, device=places.device) - (end - start)
+    half = (room / 2).floor()
+    way = torch.where(start + half <= room, half, -half)
+    if places.ndim == 2:
+        return torch.cat([places[:, :2] + way, places[:, 2:]], 1)
+    return torch.where(places < 0, places, places + way[:, None])

@@ -107,8 +107,18 @@ def made(asked: Asked) -> Tensor:
 
 
 def moved(asked: Asked) -> Tensor:
-    """The same, each in the box of the row before it in its batch, the first in that of the last."""
-    return drawn(asked, lambda batch: {"caption": batch["caption"], "box": torch.cat([batch["box"][-1:], batch["box"][:-1]])})
+    """The same, each box half of its free room further to the right and down, or back where it would leave the image."""
+
+    def elsewhere(left: float, top: float, width: float, height: float) -> list[float]:
+        found = []
+        for start, length, side in ((left, width, asked.model.spec.shape[2]), (top, height, asked.model.spec.shape[1])):
+            half = (side - length) // 2
+            found.append(start + half if start + half + length <= side else start - half)
+        return [*found, width, height]
+
+    return drawn(
+        asked, lambda batch: {"caption": batch["caption"], "box": torch.tensor([elsewhere(*b) for b in batch["box"].tolist()])}
+    )
 
 
 def drawn(asked: Asked, parts: Callable[[Batch], dict[str, Tensor]]) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
-from nnlab.metrics.boxes import INK, ink, intersection_over_union, painted, share_inside
+from nnlab.metrics.boxes import INK, ink, intersection_over_union, moved_by_half, painted, share_inside
 
 SPEC = DataSpec("own", "image", (3, 6, 8))
 
@@ -54,3 +54,15 @@ def test_the_share_of_the_ink_inside() -> None:
     for box, expected in (((2, 1, 2, 4), 1), ((2, 1, 1, 1), 0.5), ((3, 1, 1, 1), 0.25), ((3, 1, 1, 4), 0.5), ((4, 0, 4, 6), 0)):
         assert share_inside(level, torch.tensor([box], dtype=torch.float32)).item() == pytest.approx(expected)
     assert share_inside(torch.zeros(1, 6, 8), torch.tensor([[0.0, 0.0, 8.0, 6.0]])).item() == 0
+
+
+def test_a_box_moves_by_half_of_its_room_and_keeps_its_size() -> None:
+    boxes = torch.tensor([[0, 0, 2, 2], [6, 4, 2, 2], [1, 0, 7, 3], [0, 0, 8, 6]], dtype=torch.float32)
+    expected = [[3, 2, 2, 2], [3, 2, 2, 2], [1, 1, 7, 3], [0, 0, 8, 6]]
+    assert moved_by_half(boxes, SPEC.shape).tolist() == expected
+
+
+def test_points_move_together_and_missing_ones_stay_missing() -> None:
+    points = torch.tensor([[[1, 1], [3, 2], [-1, -1]], [[-1, -1], [-1, -1], [-1, -1]], [[7, 5], [5, 4], [6, 4]]]).float()
+    expected = [[[4, 3], [6, 4], [-1, -1]], [[-1, -1], [-1, -1], [-1, -1]], [[4, 3], [2, 2], [3, 2]]]
+    assert moved_by_half(points, SPEC.shape).tolist() == expected

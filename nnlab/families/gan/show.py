@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
+from nnlab.metrics.boxes import bounds_of
 from nnlab.plotting.attention import looked_at
 from nnlab.plotting.images import sheet, to_pixels
 
@@ -57,14 +58,6 @@ def moved(places: Tensor, shape: tuple[int, ...]) -> Tensor:
             there = (places - start[:, None]) * factor[:, None] + first[:, None]
             shown.append(torch.where(places < 0, places, there))
     return torch.stack(shown, 1)
-
-
-def bounds_of(places: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, 2), (N, 2): the left upper and the right lower corner of boxes (N, 4), or of the points (N, P, 2) that are there."""
-    if places.ndim == 2:
-        return places[:, :2], places[:, :2] + places[:, 2:]
-    missing = (places < 0).any(-1, keepdim=True)
-    return places.masked_fill(missing, torch.inf).amin(1), places.masked_fill(missing, 0).amax(1)
 
 
 def framed(pixels: np.ndarray, places: np.ndarray) -> np.ndarray:
