@@ -70,7 +70,10 @@ def printable(text: object) -> str:
 
     Control characters, terminal sequences, line breaks, invisible and bidirectional marks are shown as \\x1b, \\u202e, ….
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    text = str(text)
+    if text.isprintable():  # as most are: a list of runs has 100,000 of them
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def near(name: str, legal: Iterable[str], cutoff: float = 0.5) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nnlab.commands.arguments import add_checkpoint, add_data_changed, make_parser, parse_override
 from nnlab.commands.sweep_table import show
 from nnlab.errors import BadInput, NnlabError, printable
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import RunFolder, labels
 from nnlab.runs.sweep import planned, refuse_foreign
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nnlab.recording.console import Console
     from nnlab.training.trainer import Trainer
 
-CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags")
+CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags", "note")
 CADENCES = ("log", "evaluate", "show", "save", "keep")
 
 
@@ -34,7 +34,7 @@ def arguments(argv: list[str]) -> Namespace:
         "resume outputs/vae/fashion_mnist/2026-01-31_12-00-00-000000 trainer.epochs=40",
         keyed=True,
     )
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device or tags")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="a new length, cadence, device, tags or note")
     add_checkpoint(parser, "last")
     add_data_changed(parser)
     parser.add_argument("--take-over", action="store_true", help="even if status.json names a process on another machine")
@@ -83,7 +83,7 @@ def main(argv: list[str]) -> int:
             step = state["progress"]["step"]
             console.line(f"from step {step} on different data than before: {'; '.join(experiment.differs)}")
             changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
-        run_experiment(experiment, folder, console, state, tags=config["tags"], **changed_facts)
+        run_experiment(experiment, folder, console, state, **labels(config), **changed_facts)
     return 0
 
 
@@ -129,7 +129,7 @@ def from_the_beginning(folder: RunFolder, config: dict) -> int:
 
     with readable_errors(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         console.line(f"no checkpoint was saved, so the run starts again; {folder.path}")
-        run_experiment(build_experiment(config), folder, console, tags=config["tags"])
+        run_experiment(build_experiment(config), folder, console, **labels(config))
     return 0
 
 

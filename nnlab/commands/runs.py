@@ -18,7 +18,7 @@ from nnlab.runs.trust import trouble
 def main(argv: list[str]) -> int:
     """Print the runs under a folder, as a table or as JSON. Returns the exit status."""
     parser = make_parser("runs", "All runs under a folder, the newest last.", "runs", "runs '*vae*' --sort", run=False)
-    parser.add_argument("pattern", nargs="*", help="keep runs whose model, data, tag or folder matches, e.g. '*vae'")
+    parser.add_argument("pattern", nargs="*", help="keep runs whose model, data, tag, note or folder matches, e.g. '*vae'")
     parser.add_argument("--root", type=Path, help="by default NNLAB_OUTPUTS, or outputs")
     parser.add_argument("--sort", action="store_true", help="sort by the best metric, the best last, instead of by time")
     parser.add_argument("--json", action="store_true", help="everything about each run, with its folder, as JSON")
@@ -27,11 +27,17 @@ def main(argv: list[str]) -> int:
     root = args.root or outputs()
     rows, left_out = [], []
     for folder in find(root):
-        if problem := trouble(folder.path):
+        if problem := trouble(folder.path, deep=False):
             left_out.append(problem)
             continue
         status = folder.read_status()
-        names = [status.get("model", ""), status.get("data", ""), *status.get("tags", []), str(folder.path)]
+        names = [
+            status.get("model", ""),
+            status.get("data", ""),
+            *status.get("tags", []),
+            status.get("note", ""),
+            str(folder.path),
+        ]
         if not args.pattern or any(fnmatch.fnmatch(name, pattern) for pattern in args.pattern for name in names):
             rows.append((status, folder))
     for problem in left_out:

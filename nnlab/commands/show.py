@@ -36,11 +36,13 @@ def main(argv: list[str]) -> int:
         "model": status.get("model"),
         "data": status.get("data"),
         "tags": ", ".join(status.get("tags", [])),
+        "note": status.get("note"),
         "parameters": f"{status.get('parameters', 0):,}",
         "epoch": f"{status.get('epoch', 0):g} (step {status.get('step', 0)})",
         "seconds": status.get("seconds"),
         "images per second": summary.get("images_per_second"),
         "device": f"{status.get('device')}, {status.get('precision')}, {status.get('threads')} threads",
+        "git": committed(status.get("git", {})),
         "versions": ", ".join(f"{name} {number}" for name, number in status.get("versions", {}).items()),
     }
     for name, fact in metadata.items():
@@ -59,3 +61,9 @@ def main(argv: list[str]) -> int:
             print(f"  {printable(path.relative_to(folder.path)):<44}{path.stat().st_size:>12,}")
     print("\nconfig\n" + "\n".join(f"  {line}" for line in config))
     return 0
+
+
+def committed(git: dict) -> str:
+    """The commit of a run's code in words; "" if it is not known."""
+    commit = git.get("commit")
+    return f"{commit}{'' if git.get('clean') else ', with changes that were not committed'}" if commit else ""

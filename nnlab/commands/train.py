@@ -24,7 +24,7 @@ from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
 from nnlab.nn.launch import rank, world_size
 from nnlab.recording.patience import after_a_while
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import RunFolder, labels
 
 if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
@@ -308,7 +308,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
         for remark in (*data.remarks, *experiment.model.remarks(data.train)):
             console.line(remark)
         named = data.spec.name if choices["data"] in OWN else choices["data"]
-        metadata = {"choices": choices, "model": choices["model"], "data": named, "tags": config["tags"], "command": command}
+        metadata = {"choices": choices, "model": choices["model"], "data": named, **labels(config), "command": command}
         with console.noting(NnlabError):
             return run_experiment(experiment, folder, console, **metadata)
 

@@ -19,9 +19,11 @@ TOP_LEVEL = {
     "seed": Annotated[int, SEED],
     "device": str,
     "tags": list[str],
+    "note": str | None,
     "outputs": Annotated[str, NonEmpty()],
     "judge": Literal[JUDGES] | None,
 }
+LATER = ("note",)  # which runs of older versions do not have
 
 NODES = {
     "model": "vae",
@@ -36,7 +38,8 @@ NODES = {
 def check(config: Mapping, nodes: Iterable[str] | None = None) -> list[str]:
     """Problems of a plain config; with `nodes`, only of these top-level keys."""
     keys = [key for key in config if nodes is None or key in nodes]
-    problems = [f"{key}: missing" for key in (*NODES, *TOP_LEVEL) if nodes is None and key not in config]
+    needed = [key for key in (*NODES, *TOP_LEVEL) if key not in LATER]
+    problems = [f"{key}: missing" for key in needed if nodes is None and key not in config]
     for key in keys:
         if key in TOP_LEVEL and not (key == "judge" and isinstance(config[key], Mapping)):
             problems += check_value(TOP_LEVEL[key], config[key], key)

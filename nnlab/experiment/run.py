@@ -31,7 +31,7 @@ from nnlab.recording.console import Console, figures, seconds
 from nnlab.recording.recorder import Recorder
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.process import process_facts, versions
+from nnlab.runs.process import code_facts, process_facts, versions
 from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged
@@ -179,6 +179,7 @@ def run_experiment(
             **({} if state else {"began": time.time()}),
             **metadata,
             **process_facts(),
+            **code_facts(),
             device=str(e.device),
             precision=str(e.trainer.precision),
             threads=torch.get_num_threads(),

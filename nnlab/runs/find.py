@@ -25,7 +25,7 @@ def outputs() -> Path:
     return Path(os.environ.get("NNLAB_OUTPUTS", "outputs"))
 
 
-def find(root: Path, depth: int = DEPTH) -> Iterator[RunFolder]:
+def find(root: str | Path, depth: int = DEPTH) -> Iterator[RunFolder]:
     """Every run under a folder; the inside of a run is not searched.
 
     A link to a folder is followed where the user has put it, directly under his own `outputs`, and nowhere else.
@@ -37,9 +37,10 @@ def find(root: Path, depth: int = DEPTH) -> Iterator[RunFolder]:
     if any(entry.name == "status.json" for entry in entries):
         yield RunFolder(Path(root))
     elif depth:
+        links = depth == DEPTH and Path(root) == outputs()
         for entry in entries:
-            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=Path(root) == outputs()):
-                yield from find(Path(entry.path), depth - 1)
+            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=links):
+                yield from find(entry.path, depth - 1)
 
 
 def resolve(run: str, root: Path | None = None, before: float = math.inf) -> RunFolder:

@@ -6,13 +6,14 @@ import errno
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nnlab.config import renamed
+from nnlab.config.constraints import is_none
 from nnlab.errors import BadInput, printable
 from nnlab.runs.files import appending, clear, read, write_whole
 from nnlab.runs.process import is_alive
@@ -24,6 +25,12 @@ except ImportError:  # Windows
     fcntl = None
 
 LONGEST_METRICS = 2**32  # bytes
+KINDS = {  # of fields of status.json
+    **dict.fromkeys(("status", "model", "data", "host", "reason", "device", "precision", "note"), str),
+    **dict.fromkeys(("process", "best", "choices", "versions", "git"), dict),
+    "tags": list,
+}
+AMOUNTS = ("began", "seconds", "epoch", "step", "time", "parameters", "threads")
 STATES = ("running", "completed", "interrupted", "diverged", "failed")
 
 
@@ -36,8 +43,9 @@ class RunFolder:
     config.yaml     The whole config as YAML, without interpolations. Written once, at the start.
     status.json     The state of the run, one JSON object. Written at the start, with each checkpoint and at the end.
                     status        running, completed, interrupted, diverged or failed; `reason` for the last two
-                    model, data, choices, tags, command    what was chosen, and the command line
+                    model, data, choices, tags, note, command    what was chosen, and the command line
                     process, host, device, precision, threads, versions, parameters    where it runs, and with what
+                    git           commit, clean: of the folder where the command was given, if it is in a repository
                     began, time   when the run started, and when the file was written: seconds since 1970
                     step, epoch, stage, seconds    the progress
                     best, higher_is_better         the best monitored metric so far, {"validation/loss": 26.7}
@@ -207,6 +215,12 @@ class RunFolder:
         return bool(re.search(named, text, re.MULTILINE))
 
 
+def labels(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config says for those who look for the run: its tags, and its note, "" if there is none."""
+    note = config.get("note")  # a run of an older version has none
+    return {"tags": config["tags"], "note": "" if is_none(note) else note}
+
+
 def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
     """The metadata of a picture: its title, the run and its command, the step, and the version of nnlab."""
     from importlib.metadata import version
@@ -221,17 +235,12 @@ def well_formed(status: Any) -> dict[str, Any]:
     """The fields of a status.json that have the right type; a file from somebody else must not break a listing."""
     if not isinstance(status, dict):
         return {}
-    kinds = {
-        **dict.fromkeys(("status", "model", "data", "host", "reason", "device", "precision"), str),
-        **dict.fromkeys(("process", "best", "choices", "versions"), dict),
-        "tags": list,
-    }
-    amounts = ("began", "seconds", "epoch", "step", "time", "parameters", "threads")
-    kept = {key: value for key, value in status.items() if isinstance(value, kinds.get(key, object))}
-    kept = {key: value for key, value in kept.items() if (is_number(value) if key in amounts else is_json(value))}
+    finite = is_json(status)  # as a whole: of thousands of runs each field takes too long
+    kept = {key: value for key, value in status.items() if isinstance(value, KINDS.get(key, object))}
+    kept = {key: value for key, value in kept.items() if (is_number(value) if key in AMOUNTS else finite or is_json(value))}
     kept["best"] = numbers(kept.get("best"))
     kept["tags"] = [tag for tag in kept.get("tags", []) if isinstance(tag, str)]
-    for key in amounts:
+    for key in AMOUNTS:
         if not 0 <= kept.get(key, 0) < 1e15 or (key == "began" and kept.get(key, 0) >= 1e11):
             del kept[key]
     return kept

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
+
+LONGEST_GIT = 5  # seconds; in a huge repository the state is left out
 
 
 def process_facts() -> dict[str, Any]:
@@ -21,6 +24,21 @@ def versions() -> dict[str, str]:
 
     names = ("nnlab", "torch", "torchvision", "numpy", "hydra-core")
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def code_facts() -> dict[str, Any]:
+    """The git commit of the folder in which a command runs, and whether its files are as in it; {} outside a repository."""
+    try:
+        head, changes = (git(*words) for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")))
+    except (OSError, subprocess.SubprocessError):  # no git, no repository, no commit in it, or files that take too long
+        return {}
+    return {"git": {"commit": head.strip(), "clean": not changes.strip()}}
+
+
+def git(*words: str) -> str:
+    """What a git command prints. Raises SubprocessError or OSError."""
+    command = ["git", "--no-optional-locks", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONGEST_GIT, errors="replace").stdout
 
 
 def start_of(pid: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from typing import Any
@@ -12,6 +13,8 @@ from nnlab.runs.folder import RunFolder
 
 HEAD = ("id", "model", "data", "recipe", "tags", "status", "epoch", "time", "best metric", "began", "what differs")
 USUAL, LEAST = 100, 12  # letters of a line where there is no terminal, and of what differs at the least
+WORD = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"[^"\\]*")+""")
+QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 
 def aligned(lines: list[tuple[str, ...]]) -> str:
@@ -66,7 +69,7 @@ def differs(status: dict) -> list[str]:
     """What was typed for a run besides its model and data: the recipe, and the values that are not the defaults."""
     command = status.get("command")
     try:
-        words = shlex.split(command)[2:] if isinstance(command, str) else []
+        words = shelled(command)[2:] if isinstance(command, str) else []
     except ValueError:  # of a stranger's file
         return []
     return [
@@ -74,9 +77,30 @@ def differs(status: dict) -> list[str]:
     ]
 
 
+def shelled(command: str) -> list[str]:
+    """The words of a command line, as `shlex.split`, which reads one letter after another. Raises ValueError as it does."""
+    if WORD.sub("", command).strip():  # a backslash, or a quote without its partner
+        return shlex.split(command)
+    return [QUOTED.sub(lambda part: part[1] or part[2] or "", word) for word in WORD.findall(command)]
+
+
 def metadata(status: dict, folder: RunFolder) -> dict[str, Any]:
     """A run as JSON has it."""
-    known = ("model", "data", "status", "epoch", "step", "seconds", "best", "began", "tags", "command", "parameters")
+    known = (
+        "model",
+        "data",
+        "status",
+        "epoch",
+        "step",
+        "seconds",
+        "best",
+        "began",
+        "tags",
+        "note",
+        "git",
+        "command",
+        "parameters",
+    )
     return {
         "id": short_id(status),
         "folder": str(folder.path),

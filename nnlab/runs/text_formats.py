@@ -12,6 +12,8 @@ LONGEST_CONFIG, LONGEST_JSON = 2**20, 2**24  # bytes
 DEEPEST = 50  # levels of a config
 LARGEST = 1.7976931348623157e308  # the largest float; larger integers cannot become a float
 
+STRICT = json.JSONEncoder(allow_nan=False)
+
 
 def as_record(line: bytes) -> dict[str, Any] | None:
     """A line of metrics.jsonl as a record; None if it is none."""
@@ -24,8 +26,10 @@ def as_record(line: bytes) -> dict[str, Any] | None:
 
 def is_json(value: Any) -> bool:
     """Whether a value can be written as JSON, which has no infinity."""
+    if isinstance(value, str | bool):
+        return True
     try:
-        json.dumps(value, allow_nan=False)
+        STRICT.encode(value)
     except (ValueError, TypeError, RecursionError):
         return False
     return True
