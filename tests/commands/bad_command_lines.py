@@ -71,6 +71,8 @@ device=gpu
 device=cuda:x
 tags=3
 tags={a:1}
+note=[a,b]
+note={a:1}
 model.latent_dim=99999999999999999999
 trainer.batch_size=1000000000000000000000
 trainer.batch_size=-1
@@ -283,6 +285,8 @@ rm last~9
 runs --zzz
 runs --root
 runs --sort=5
+runs --sort test/nothing
+runs --sort outputs --model x y --status
 list zzz
 list modles
 list models zzz
