@@ -284,9 +284,7 @@ rm RUN --foo
 rm last~9
 runs --zzz
 runs --root
-runs --sort=5
-runs --sort test/nothing
-runs --sort outputs --model x y --status
+runs --status
 list zzz
 list modles
 list models zzz
