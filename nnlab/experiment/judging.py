@@ -36,6 +36,7 @@ from nnlab.runs.files import harmless
 from nnlab.runs.folder import RunFolder
 
 EPOCHS, LEAST_STEPS, LEAST_AUGMENTED = 5, 600, 2400  # of a judge's training: small sets need more epochs
+EPOCHS_OF_SCENES = 12  # what an object of a scene is: it stands anywhere and is of any size, and nothing else is augmented
 CONVOLUTIONAL = ["model=cnn", "model.channels=[16,32]", "model.hidden=128"]  # small: it looks at every evaluation of a run
 LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
 FEW, PART = 10_000, 14  # a set of fewer training images has them moved, also by up to 1/14 of their side, 2 pixels of 28
@@ -116,7 +117,8 @@ def trained_once(config: Mapping, console: Console, root: Path | None = None, pl
         raise BadInput(
             f"{place}: {spec.name} has no classes for a {'judge' if place == 'judge' else 'classifier'} to learn; {instead}"
         )
-    known_by = [identity(whole), spec.digest, spec.classes, *extra]
+    epochs = epochs_of(spec, whole)
+    known_by = [identity(whole), spec.digest, spec.classes, *extra, *([epochs] if epochs != EPOCHS else [])]
     digest = hashlib.sha256(json.dumps(known_by, sort_keys=True).encode()).hexdigest()[:8]
     name = f"{harmless(spec.name.lower())}-{digest}"
     for known in dict.fromkeys((Path(whole["root"]), root or Path(whole["root"]))):
@@ -130,7 +132,7 @@ def trained_once(config: Mapping, console: Console, root: Path | None = None, pl
             shutil.rmtree(left, ignore_errors=True)
     beside = RunFolder(Path(tempfile.mkdtemp(prefix=f"{folder.path.name}.", dir=folder.path.parent)))
     try:
-        train({**config, "data": whole}, spec, extra, beside)
+        train({**config, "data": whole}, spec, extra, epochs, beside)
         if not completed(folder):  # else another process was faster, and runs may have named its judge
             shutil.rmtree(folder.path, ignore_errors=True)
             os.replace(beside.path, folder.path)
@@ -152,13 +154,24 @@ def augmentation(data: Data) -> list[str]:
     Without it the judge of a small set mistakes images of the same classes from elsewhere: another pen, another frame. If
     the data say where something is, its place and size are a part of what is judged, and nothing is moved.
     """
-    if any(part.kind in ("box", "points") for part in data.spec.parts.values()):
+    if placed(data.spec):
         return []
     shift = min(data.spec.shape[1:]) // PART if data.spec.kind == "image" and len(data.train) < FEW else 0
     return ["augmentation=affine", f"augmentation.shift={shift}", *DEFORMED] if shift else []
 
 
-def train(config: Mapping, spec: DataSpec, extra: list[str], folder: RunFolder) -> None:
+def epochs_of(spec: DataSpec, node: Mapping) -> int:
+    """How many epochs a dataset's judge trains, if its steps are enough."""
+    in_a_scene = placed(spec) and str(node.get("label", "")).startswith("class")
+    return EPOCHS_OF_SCENES if in_a_scene else EPOCHS
+
+
+def placed(spec: DataSpec) -> bool:
+    """Whether the data say where something is."""
+    return any(part.kind in ("box", "points") for part in spec.parts.values())
+
+
+def train(config: Mapping, spec: DataSpec, extra: list[str], epochs: int, folder: RunFolder) -> None:
     """A classifier of a dataset, of all its training examples; `extra` are more arguments of `nnlab train`."""
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
     chosen = [*(CONVOLUTIONAL if halves else ["model=fcnn"]), *extra]
@@ -166,7 +179,7 @@ def train(config: Mapping, spec: DataSpec, extra: list[str], folder: RunFolder) 
     steps = LEAST_AUGMENTED if extra else LEAST_STEPS
     recipe["trainer"] |= {"epochs": "none", "steps": steps, "show_every": "never"}
     experiment = build_experiment({**recipe, "data": config["data"], "device": config["device"]})
-    epochs = max(EPOCHS, -(-steps // experiment.trainer.steps_per_epoch))
+    epochs = max(epochs, -(-steps // experiment.trainer.steps_per_epoch))
     recipe["trainer"] |= {"epochs": epochs, "steps": "none"}
     del experiment  # its data: a set is on the device once
     whole = build_experiment({**recipe, "data": config["data"], "device": config["device"]})
