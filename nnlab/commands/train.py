@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
+EARLIER = "--from"  # RUN whose config a new run has
 OWN = ("image_folder", "npz", "csv")  # a user's own files, which are called by their own name
 trained: list[RunFolder] = []  # of this process, for `nnlab.train`
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
@@ -39,6 +40,12 @@ failures: list[NnlabError] = []  # of a single run: Hydra would print its own li
 def main(argv: list[str]) -> int:
     """Check what was typed, then train one run or sweep over several. Returns the exit status."""
     args = make_parser().parse_intermixed_args(argv)
+    options = [word for word in argv if word not in args.overrides]  # Hydra wants them together
+    if args.earlier:
+        from nnlab.runs.again import words_from
+
+        options = without_earlier(options)
+        args.overrides = words_from(args.earlier, args.overrides, args.config_dir)
     args.typed, args.overrides = args.overrides, composition.expanded(args.overrides)
     if args.shell_completion:
         return complete(argv)
@@ -60,9 +67,6 @@ def main(argv: list[str]) -> int:
         return follow(args)
     if plain_run(args):
         return under_hydra(lambda: run_alone(args.overrides), multirun=False)
-    options = list(argv)
-    for line in args.typed:  # Hydra wants them together
-        options.remove(line)
     return hydra_main([*options, *args.overrides], multirun=args.multirun)
 
 
@@ -122,9 +126,16 @@ def make_parser() -> Parser:
     parser.add_argument("-i", "--info", nargs="?", const="all", choices=INFO)
     parser.add_argument("-p", "--package")
     parser.add_argument("-cd", "--config-dir")
+    parser.add_argument(EARLIER, dest="earlier", metavar="RUN")
     for name, short in FLAGS.items():
         parser.add_argument(*([short] if short else []), f"--{name}", action="store_true")
     return parser
+
+
+def without_earlier(options: list[str]) -> list[str]:
+    """The options of a command line without --from RUN, which is not Hydra's."""
+    at = next(i for i, word in enumerate(options) if word.partition("=")[0] == EARLIER)
+    return [*options[:at], *options[at + (2 if options[at] == EARLIER else 1) :]]
 
 
 def greet(overrides: list[str]) -> None:
