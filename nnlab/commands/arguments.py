@@ -192,19 +192,19 @@ def write_picture(
     asked   the options of `add_output`, or of `add_look` alone
     output  whether it is the picture that -o names; another one always goes to images/ of the run
     """
-    from nnlab.plotting import images
+    from nnlab.plotting.picture import enlarged, headed, save
 
     step, given = run.state["progress"]["step"], args.output if output else None
     path = given or run.folder.images / f"{name}.png"
     title, epoch = run.folder.title(), run.folder.epoch_of(step)
-    headed = picture if args.no_title else images.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "")
-    shown = images.enlarged(headed, args.enlarge)
+    whole = picture if args.no_title else headed(picture, title, f"epoch {epoch:.4g}" if epoch else "")
+    shown = enlarged(whole, args.enlarge)
     try:
         if not given:
             own(run.folder.images)
         if figures is not None:
             write_figures(figures, path)
-        images.save(shown, path, args.dpi, picture_facts(run.folder, title, step))
+        save(shown, path, args.dpi, picture_facts(run.folder, title, step))
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))

@@ -38,14 +38,14 @@ def main(argv: list[str]) -> int:
 
 def draw(runs: dict[str, RunFolder], path: Path, title: str) -> None:
     """Raises BadInput where there is nothing to draw, or no writing to the file."""
-    from nnlab.plotting import images
     from nnlab.plotting.curves import curves
+    from nnlab.plotting.picture import save
 
     picture = curves({name: (folder.read_metrics(), folder.read_status()) for name, folder in runs.items()}, title)
     if picture is None:
         named = ", ".join(str(folder.path) for folder in runs.values())
         raise BadInput(f"curves: {named}: no metric was recorded twice, so there is no curve")
     try:
-        images.save(picture, path)
+        save(picture, path)
     except OSError as error:
         raise BadInput(explain(error, path)) from error

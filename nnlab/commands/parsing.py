@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from nnlab.errors import LIKELY, BadInput, near, nearest, shortened
 
-ELSEWHERE = {"--dry-run": "--cfg job, which shows the config and trains nothing"}
-
 
 class Parser(argparse.ArgumentParser):
     """A verb's parser. Raises BadInput where argparse would print its usage and exit.
@@ -64,8 +62,6 @@ class Parser(argparse.ArgumentParser):
     def hint(self, word: str, args: Sequence[str]) -> str:
         """What may have been meant by an unknown option."""
         name, equals, value = word.partition("=")
-        if name in ELSEWHERE and self.keyed:
-            return f"there is {ELSEWHERE[name]}"
         meant = near(name, [option for option in self._option_string_actions if option.startswith("--")], LIKELY)
         if meant:
             return f"did you mean '{meant}'?"

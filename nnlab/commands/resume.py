@@ -90,6 +90,7 @@ def main(argv: list[str]) -> int:
 def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
     """Go on with the jobs of a sweep that were stopped, and train those that never began. Returns the worst status."""
     from nnlab.commands import train
+    from nnlab.commands.job import discard
 
     if args.checkpoint:
         raise BadInput(f"--checkpoint: belongs to one run; resume a job of the sweep by its folder, such as {sweep / '0'}")
@@ -108,7 +109,7 @@ def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
             if folder.status.is_file():
                 main([str(folder.path), *overrides, *as_asked])
             else:
-                train.discard(folder, sweep)  # killed before it began: Hydra's files alone are there
+                discard(folder, sweep)  # killed before it began: Hydra's files alone are there
                 train.main([*configs, *job, *overrides, f"hydra.run.dir={folder.path}"])
         except NnlabError as error:  # Ctrl-C is meant for the whole
             if error.status == 130:

@@ -13,7 +13,7 @@ from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.sweep import PLAN, TABLES, members, planned
 
-OWN = (PLAN, *TABLES, "images", "multirun.yaml")  # of a sweep, beside its jobs
+OWN = (PLAN, *TABLES, "images", "multirun.yaml", ".submitit")  # of a sweep, beside its jobs
 
 
 def main(argv: list[str]) -> int:

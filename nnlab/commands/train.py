@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
+from nnlab.commands import sweep_options
+from nnlab.commands.job import failures, job, trained
 from nnlab.commands.parsing import Parser
 from nnlab.commands.processes import follow
 from nnlab.commands.train_help import page
@@ -24,7 +25,7 @@ from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, NnlabError, explain, printable
 from nnlab.nn.launch import rank, world_size
 from nnlab.recording.patience import after_a_while
-from nnlab.runs.folder import RunFolder, labels
+from nnlab.runs.sweep import Ranking, SweepFolder, jobs_of
 
 if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
 EARLIER = "--from"  # RUN whose config a new run has
-OWN = ("image_folder", "npz", "csv")  # a user's own files, which are called by their own name
-trained: list[RunFolder] = []  # of this process, for `nnlab.train`
-failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
 
 
 def main(argv: list[str]) -> int:
@@ -46,6 +44,8 @@ def main(argv: list[str]) -> int:
 
         options = without_earlier(options)
         args.overrides = words_from(args.earlier, args.overrides, args.config_dir)
+    args.overrides, metric = sweep_options.split_metric(args.overrides, args.multirun)
+    sweep_options.check_launcher(args.overrides, args.multirun)
     args.typed, args.overrides = args.overrides, composition.expanded(args.overrides)
     if args.shell_completion:
         return complete(argv)
@@ -55,14 +55,18 @@ def main(argv: list[str]) -> int:
         args.config_dir = os.path.abspath(args.config_dir)
     if (args.resolve or args.package) and not args.cfg:
         raise BadInput("--resolve, --package: belong to --cfg; for example: nnlab train model=vae --cfg job --resolve")
+    SweepFolder.forget()
     if not args.hydra_help:
-        check_typed(args)
+        SweepFolder.ranking = check_typed(args, metric)
     if args.help:
         print(page(args.overrides, args.config_dir))
         return 0
     composition.register_config_dir(args.config_dir)
     if world_size() > 1 and args.multirun:
         raise BadInput("torchrun: several processes train one run; a sweep takes its jobs one after another, without torchrun")
+    if args.dry_run:
+        print(preview(args))
+        return 0
     if rank() and not (args.cfg or args.info or args.hydra_help):
         return follow(args)
     if plain_run(args):
@@ -90,14 +94,17 @@ def train(*overrides: str) -> LoadedRun:
     return open_run(trained[-1].path)
 
 
-def check_typed(args: Namespace) -> None:
-    """Raise BadInput with every problem of a command line; before torch is imported, say what was asked for."""
+def check_typed(args: Namespace, metric: str) -> Ranking | None:
+    """Raise BadInput with every problem of a command line; before torch is imported, say what was asked for.
+
+    Returns what ranks the jobs of a sweep.
+    """
     typed = names.check(args.overrides, args.config_dir, sweep=args.multirun)
     if args.package:
         names.check_package(typed, args.package, args.config_dir)
     if args.help or args.info:  # these pages need no more than the names to be right
         typed.refuse()
-        return
+        return None
     if not args.cfg and not typed.problems and not rank():
         greet(args.typed)  # torch takes seconds to import
         if whole := None if args.multirun else sweep_of(typed, args.config_dir):
@@ -106,8 +113,20 @@ def check_typed(args: Namespace) -> None:
     loading = nullcontext() if silent else after_a_while(lambda: print("loading torch …", flush=True))
     with loading:
         check_before(typed, args.config_dir, quick=bool(args.cfg))
-    if not args.cfg:
-        refuse_existing_folder(names.hydra_values(typed, args.config_dir))
+    if args.cfg:
+        return None
+    refuse_existing_folder(names.hydra_values(typed, args.config_dir))
+    return sweep_options.ranking(metric, typed, args.config_dir) if args.multirun else None
+
+
+def preview(args: Namespace) -> str:
+    """The jobs that a command line stands for, a line each, and where they would lie."""
+    with composition.hydra():
+        jobs = jobs_of(args.overrides)
+    count = f"{len(jobs)} job{'s, each' * (len(jobs) > 1)} in a folder of its own" if args.multirun else "one run"
+    width = len(str(len(jobs) - 1))
+    lines = [f"{number:>{width}}  {printable(' '.join(job))}" for number, job in enumerate(jobs)]
+    return "\n".join([f"{count}:", *lines, "nothing was trained (--dry-run)"])
 
 
 def sweep_of(typed: names.CommandLine, config_dir: str | None) -> str | None:
@@ -126,6 +145,7 @@ def make_parser() -> Parser:
     parser.add_argument("-i", "--info", nargs="?", const="all", choices=INFO)
     parser.add_argument("-p", "--package")
     parser.add_argument("-cd", "--config-dir")
+    parser.add_argument("--dry-run", action="store_true")
     parser.add_argument(EARLIER, dest="earlier", metavar="RUN")
     for name, short in FLAGS.items():
         parser.add_argument(*([short] if short else []), f"--{name}", action="store_true")
@@ -248,91 +268,6 @@ def under_hydra(run: Callable[[], None], multirun: bool) -> int:
             return failures[0].status
         raise failures[0]
     return 0
-
-
-def job(config) -> float | None:
-    """One run, in the folder that Hydra has made. Returns the best value of the monitored figure, to a sweeper."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
-    hydra = HydraConfig.get()
-    folder = RunFolder(Path(hydra.runtime.output_dir))
-    sweep = hydra.mode == RunMode.MULTIRUN
-    choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/") and name}
-    try:
-        command = f"nnlab train {shlex.join(hydra.overrides.task)}"
-        return run(composition.to_dict(config), folder, choices, command, hydra.job.num if sweep else None)
-    except NnlabError as error:
-        if not sweep:
-            failures.append(error)
-            return None
-        for problem in str(error).splitlines():
-            print(f"nnlab: job {hydra.job.num} ({', '.join(hydra.overrides.task)}): {printable(problem)}", file=sys.stderr)
-        if error.status == 130:  # Ctrl-C is meant for the whole sweep
-            raise KeyboardInterrupt from error
-        raise
-
-
-def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None) -> float | None:
-    """Train one run from its config in an empty folder. Returns the best value of the monitored figure.
-
-    choices  which config was chosen of each group
-    command  what was typed, for status.json
-    number   of the job, in a sweep
-
-    Raises BadInput if the folder is not empty. A run that cannot be built leaves no trace.
-    """
-    from nnlab.checkpoints.reference import resolve_references
-    from nnlab.experiment import judging
-    from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
-    from nnlab.nn.world import join
-    from nnlab.recording.console import Console
-    from nnlab.runs.find import as_typed
-    from nnlab.training.device import describe
-
-    folder = RunFolder(as_typed(folder.path))
-    trained.append(folder)
-    if {entry.name for entry in folder.path.iterdir()} - {".hydra"}:
-        raise BadInput(f"{folder.path} exists already; go on with nnlab resume {folder.path}, or choose another folder")
-    try:
-        config, problems = resolve_references(config)
-        if problems:
-            raise BadInput(*problems)
-        with readable_errors(folder):
-            config = judging.with_judge(config, Console())
-            with Console().waiting("reading the data"):
-                experiment = build_experiment(config, world=join())
-                experiment.initialize()
-    except BaseException:  # nothing has begun: Ctrl-C while the judge is trained, too, leaves no trace
-        discard(folder, Path(config["outputs"]))
-        raise
-    with readable_errors(folder), closing(Console(folder.log)) as console:
-        prefix = "" if number is None else f"job {number}: "
-        data = experiment.data
-        console.line(
-            f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, "
-            f"{describe(experiment.device)}, {experiment.trainer.precision}"
-        )
-        console.line(
-            f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"
-        )
-        for remark in (*data.remarks, *experiment.model.remarks(data.train)):
-            console.line(remark)
-        named = data.spec.name if choices["data"] in OWN else choices["data"]
-        metadata = {"choices": choices, "model": choices["model"], "data": named, **labels(config), "command": command}
-        with console.noting(NnlabError):
-            return run_experiment(experiment, folder, console, **metadata)
-
-
-def discard(folder: RunFolder, outputs: Path) -> None:
-    """Remove what Hydra wrote for a run that never began, and the folders that are empty then; nothing else."""
-    for path in (folder.path / ".hydra").glob("*.yaml"):
-        path.unlink()
-    outputs, path = outputs.absolute(), folder.path.absolute()
-    parents = [parent for parent in path.parents if parent == outputs or outputs in parent.parents]
-    for empty in (folder.path / ".hydra", folder.path, *parents):
-        with suppress(OSError):
-            empty.rmdir()
 
 
 def complete(argv: list[str]) -> int:

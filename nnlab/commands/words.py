@@ -14,7 +14,8 @@ from nnlab.data.spec import Part
 from nnlab.data.words import encode, unknown_words
 from nnlab.errors import BadInput
 from nnlab.model import SamplesGiven
-from nnlab.plotting.images import BACKGROUND, lines, sheet, to_pixels
+from nnlab.plotting.images import lines, sheet, to_pixels
+from nnlab.plotting.picture import BACKGROUND
 
 MOST_COLUMNS = 12
 

@@ -26,12 +26,13 @@ from nnlab.experiment.parts import check_parts, seen_through
 from nnlab.model import Model
 from nnlab.nn.batch_norm import SHARED, share_batches
 from nnlab.nn.world import ALONE, World, tensors_of
-from nnlab.plotting import images
-from nnlab.recording.console import Console, figures, seconds
+from nnlab.plotting.picture import save
+from nnlab.recording.console import Console
 from nnlab.recording.recorder import Recorder
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.process import code_facts, process_facts, versions
+from nnlab.runs.table import figures, seconds
 from nnlab.training import device as devices
 from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged
@@ -222,7 +223,7 @@ def draw_curves(folder: RunFolder, titles: bool) -> None:
 
     picture = curves({folder.title(): (folder.read_metrics(), folder.read_status())}, folder.title() if titles else "")
     if picture is not None:
-        images.save(picture, own(folder.images) / "curves.png")
+        save(picture, own(folder.images) / "curves.png")
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from nnlab.model import Model
-from nnlab.plotting.images import Animation, tiled
+from nnlab.plotting.images import tiled
+from nnlab.plotting.picture import Animation
 
 EPOCH = "look/epoch"  # name of the epoch next to a model's state
 MOST = 48  # largest number of frames; if there are more, every second is removed

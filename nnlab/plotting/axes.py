@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL.ImageFont import FreeTypeFont
@@ -148,9 +149,23 @@ def panels(names: list[tuple[str, str]], title: str = "", height: float = 4.6) -
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 entries.setdefault(label, handle)
         if entries:
-            figure.legend(entries.values(), entries, loc="outside lower center", ncols=min(len(entries), 4), frameon=False)
+            fitting_legend(figure, entries)
         agg.draw()
         made.pixels = Chart.of(np.asarray(agg.buffer_rgba())[..., :3].copy(), figure)
+
+
+def fitting_legend(figure: Figure, entries: Mapping[str, Artist]) -> None:
+    """A legend below all axes, in as many columns as the names leave room for, and in smaller letters if one does not fit."""
+    width = figure.get_figwidth() * figure.dpi
+    for columns in range(min(len(entries), 4), 0, -1):
+        legend = figure.legend(entries.values(), entries, loc="outside lower center", ncols=columns, frameon=False)
+        taken = legend.get_window_extent(figure.canvas.get_renderer()).width
+        if taken <= width:
+            return
+        if columns > 1:
+            legend.remove()
+    for text in legend.get_texts():
+        text.set_fontsize(text.get_fontsize() * width / taken)
 
 
 @contextmanager

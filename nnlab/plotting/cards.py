@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from nnlab.metrics.outliers import Scored
 from nnlab.model import Model, Reconstructs, can
 from nnlab.plotting.axes import INK
-from nnlab.plotting.images import BACKGROUND, GAP, input_pixels, to_pixels
+from nnlab.plotting.images import GAP, input_pixels, to_pixels
+from nnlab.plotting.picture import BACKGROUND
 
 WIDTH = 112  # pixels that a smaller image is enlarged to, about: what a title takes
 SLIDE = 1000  # pixels that cards side by side take, about

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nnlab.metrics.main import main_figures
-from nnlab.plotting.axes import FAINT, INK, PALETTE, panels
+from nnlab.plotting.axes import FAINT, INK, colours, panels
 
 MOST = 3  # panels
 APART = 3.0  # training and validation lines that differ by a larger factor get separate panels
@@ -73,6 +73,7 @@ def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], t
     if not drawn:
         return None
     alone = len(runs) == 1
+    shades = colours(max(len(runs), len(STYLES)))
     with panels([("epoch", label) for label in drawn], title) as made:
         for axes, lines in zip(made.axes, drawn.values(), strict=True):
             for (run, split), line in lines.items():
@@ -81,7 +82,7 @@ def curves(runs: Mapping[str, tuple[list[dict[str, Any]], Mapping[str, Any]]], t
                     axes,
                     line,
                     split if alone else run if split == "validation" else None,
-                    number,
+                    shades[number],
                     "-" if alone else STYLES[split],
                 )
         if not alone:
@@ -98,9 +99,8 @@ def apart(name: str, lines: dict[tuple[str, str], Line]) -> dict[str, dict[tuple
     return {name: lines}
 
 
-def draw(axes, line: Line, label: str | None, number: int, style: str) -> None:
-    """Draw a line in the colour of its number, with dotted verticals where a stage ends and a ring at the best point."""
-    colour = PALETTE[number % len(PALETTE)]
+def draw(axes, line: Line, label: str | None, colour: str, style: str) -> None:
+    """Draw a line in a colour, with dotted verticals where a stage ends and a ring at the best point."""
     marker = {"marker": "o", "markersize": 4} if len(line.epoch) <= 12 else {}
     axes.plot(line.epoch, line.value, style, color=colour, linewidth=2, label=label, **marker)
     for end in line.ends:

@@ -11,15 +11,16 @@ GAP = 12  # pixels between two
 TITLE = 22  # a title's height is the picture's height divided by this
 
 
-def side_by_side(runs: dict[str, Path], into: Path) -> list[Path]:
+def side_by_side(runs: dict[str, Path], into: Path, only: str = "*.png") -> list[Path]:
     """For each name of a picture that several runs have, one picture with theirs, each under its title, nearly square.
 
     runs  title → folder of pictures
+    only  the pattern of the names
     Returns the files that were written into the folder `into`.
     """
     held: dict[str, dict[str, Path]] = {}
     for title, folder in runs.items() if len(runs) <= MOST else ():
-        for path in folder.glob("*.png"):
+        for path in folder.glob(only):
             if not path.is_symlink():
                 held.setdefault(path.name, {})[title] = path
     several = {name: pictures for name, pictures in sorted(held.items()) if len(pictures) > 1}

@@ -11,7 +11,8 @@ from nnlab.latent.interpolation import Path, between, interpolate
 from nnlab.latent.traversal import axes, manifold, traverse
 from nnlab.model import Decodes, Latent, Model, Reconstructs, Samples, SamplesClasses, Varies
 from nnlab.plotting.charts import kl_chart
-from nnlab.plotting.images import BACKGROUND, GAP, directions, grid, input_pixels, sheet, titled, to_pixels
+from nnlab.plotting.images import GAP, directions, grid, input_pixels, sheet, titled, to_pixels
+from nnlab.plotting.picture import BACKGROUND
 
 PER_ROW = 12
 COMPONENTS_PER_ROW = 9

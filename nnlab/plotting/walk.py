@@ -6,7 +6,8 @@ from torch import Tensor
 
 from nnlab.latent.walk import TOGETHER
 from nnlab.model import Decodes
-from nnlab.plotting.images import Animation, grid
+from nnlab.plotting.images import grid
+from nnlab.plotting.picture import Animation
 
 
 def walk_film(model: Decodes, walks: Tensor) -> Animation:

@@ -14,18 +14,6 @@ from nnlab.recording.patience import after_a_while
 from nnlab.runs.files import appending
 
 
-def seconds(value: float) -> str:
-    """90 → 1:30."""
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def figures(values: dict[str, float]) -> str:
-    """Named values in one line, with five significant digits."""
-    return "  ".join(f"{name} {value:.5g}" for name, value in values.items())
-
-
 class Console:
     """Lines, and between them the state of the run.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nnlab.errors import printable
-from nnlab.plotting import images
+from nnlab.plotting.picture import headed, png, save
 from nnlab.recording.events import EventFile
 from nnlab.recording.writer import BackgroundWriter
 from nnlab.runs.files import appending, own
@@ -82,9 +82,9 @@ class Recorder:
 
     def _write_picture(self, name: str, picture: np.ndarray, step: int, epoch: float, titles: bool) -> None:
         title = self.folder.title()
-        shown = images.headed(picture, title, f"epoch {epoch:.4g}" if epoch else "") if titles else picture
-        images.save(shown, own(self.folder.images) / f"{name}.png", metadata=picture_facts(self.folder, title, step))
-        self.events.image(name, shown, images.png(shown), step)  # which does not depend on where the run is
+        shown = headed(picture, title, f"epoch {epoch:.4g}" if epoch else "") if titles else picture
+        save(shown, own(self.folder.images) / f"{name}.png", metadata=picture_facts(self.folder, title, step))
+        self.events.image(name, shown, png(shown), step)  # which does not depend on where the run is
         self.events.flush()
 
     def text(self, name: str, text: str, *, step: int = 0) -> None:

@@ -1,10 +1,12 @@
-"""A sweep: a table of its jobs, as sweep.csv and sweep.md; if the jobs can be compared, the best one is named."""
+"""A sweep: its plan, its jobs, what ranks them, and a table of them as sweep.csv and sweep.md."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
@@ -21,28 +23,62 @@ PLAIN = re.compile(r"[A-Za-z_][\w./@]*")  # a key without the signs by which Hyd
 PLAN = "sweep.json"  # which jobs a sweep has, in the order of their numbers: also those that have not begun
 TABLES = ("sweep.csv", "sweep.md")
 BESIDE = ("parameters", "seconds")  # what a table holds besides the test figures
+TEXTS = ("run", "overrides", "status", "reason")  # columns that are no numbers
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The metric that ranks the jobs of a sweep, such as validation/loss, if one was chosen."""
+
+    metric: str
+    higher_is_better: bool
+
+    def value(self, folder: RunFolder) -> float | None:
+        """The best recorded value of a run; the last one if the summary does not have the best. None if there is neither."""
+        summary = folder.read_summary()
+        return summary.get("best", {}).get(self.metric, summary.get("final", {}).get(self.metric))
 
 
 class SweepFolder(Callback):
-    """Hydra calls it when a sweep begins; remembers where the sweep is, and writes down its jobs."""
+    """Hydra calls it when a sweep begins; remembers where the sweep is, and writes down its jobs and what ranks them.
+
+    refused  why a job left no folder, by its number
+    """
 
     path: Path | None = None
+    ranking: Ranking | None = None
+    refused: ClassVar[dict[int, str]] = {}
+
+    @classmethod
+    def forget(cls) -> None:
+        """Forget the sweep before, of the same process."""
+        cls.path, cls.ranking, cls.refused = None, None, {}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the sweep's folder, and write its jobs into sweep.json, each as the words that were typed for it."""
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-        from hydra.core.override_parser.overrides_parser import OverridesParser
-
         SweepFolder.path = Path(config.hydra.sweep.dir)
         SweepFolder.path.mkdir(parents=True, exist_ok=True)
-        typed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-        jobs = [list(job) for batch in BasicSweeper.split_arguments(typed, None) for job in batch]  # as Hydra numbers them
-        write_whole(SweepFolder.path / PLAN, as_json({"jobs": [[word for word in job if not elsewhere(word)] for job in jobs]}))
+        ranked = {"metric": self.ranking.metric, "higher_is_better": self.ranking.higher_is_better} if self.ranking else {}
+        write_whole(SweepFolder.path / PLAN, as_json({"jobs": jobs_of(list(config.hydra.overrides.task)), **ranked}))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Rewrite the table of the jobs that are done, so that an interrupted sweep has one."""
-        if SweepFolder.path and (table := compared(apart(SweepFolder.path))):
-            keep(SweepFolder.path, table)  # an interrupted sweep has the table of what was done
+        if SweepFolder.path:  # in a process of a launcher there is none; the first one writes the table
+            keep(SweepFolder.path)
+
+
+def jobs_of(words: Sequence[str]) -> list[list[str]]:
+    """The words of each job of a sweep, in the order of Hydra's numbers, without those that say where a job lies.
+
+    Hydra must have begun.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())  # which glob(*) asks
+    overrides = parser.parse_overrides([word for word in words if not elsewhere(word)])
+    return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
 
 
 def elsewhere(word: str) -> bool:
@@ -85,6 +121,13 @@ def planned(path: Path) -> list[list[str]] | None:
     return jobs
 
 
+def ranked_by(path: Path) -> Ranking | None:
+    """The metric that was chosen to rank the jobs of a sweep; None if none was."""
+    plan = read_json(path / PLAN)
+    metric, higher = (plan.get(key) if isinstance(plan, dict) else None for key in ("metric", "higher_is_better"))
+    return Ranking(metric, higher) if isinstance(metric, str) and isinstance(higher, bool) else None
+
+
 def members(path: Path) -> list[tuple[dict, RunFolder]]:
     """The jobs of a sweep that have begun, in the order of their numbers, each with its status. Raises BadInput for a link."""
     runs = []
@@ -95,8 +138,13 @@ def members(path: Path) -> list[tuple[dict, RunFolder]]:
     return sorted(runs, key=lambda run: (len(run[1].path.name), run[1].path.name))
 
 
-def comparable(runs: list[tuple[dict, RunFolder]]) -> bool:
-    """Whether runs can be ranked: one monitored metric, of one model, on the same examples, spoilt by the same noise."""
+def comparable(runs: list[tuple[dict, RunFolder]], ranking: Ranking | None = None) -> bool:
+    """Whether runs can be ranked: by one metric, on the same examples, spoilt by the same noise.
+
+    By the metric that each run monitors they can if they are of one model, too; by a chosen one also if they are not.
+    """
+    if ranking:
+        return len({(status.get("data"), *measured_on(folder)) for status, folder in runs}) <= 1
     having = [(status, folder) for status, folder in runs if status.get("best")]
     return len({(s.get("model"), s.get("data"), *s["best"], *measured_on(folder)) for s, folder in having}) <= 1
 
@@ -107,12 +155,57 @@ def measured_on(folder: RunFolder) -> list[str]:
     return sorted(word for word in named if key_of(word) not in ("data.train_size", "data.root"))
 
 
-def keep(path: Path, table: list[tuple[str, ...]]) -> None:
-    """The table as sweep.csv, and as sweep.md for a report."""
-    write_csv(path / TABLES[0], table)
+def keep(path: Path) -> None:
+    """The table of all jobs of a sweep as sweep.csv, and as sweep.md for a report."""
+    write_tables(whole_table(path), *(path / name for name in TABLES))
+
+
+def write_tables(table: list[tuple[str, ...]], csv: Path, markdown: Path) -> None:
+    """A table, whose first line is its head, as CSV and as Markdown."""
+    write_csv(csv, table)
     head, *rows = [[printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in line] for line in table]
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    write_whole(path / TABLES[1], "".join(f"| {' | '.join(line)} |\n" for line in lines))
+    lines = [head, ["---" if name in TEXTS else "---:" for name in head], *rows]
+    write_whole(markdown, "".join(f"| {' | '.join(line)} |\n" for line in lines))
+
+
+def whole_table(path: Path) -> list[tuple[str, ...]]:
+    """A line for each job, whatever became of it: its words, status, metric, test metrics, parameters and seconds.
+
+    A metric that a job does not have is blank.
+    """
+    ranking, begun = ranked_by(path), {folder.path.name: (status, folder) for status, folder in members(path)}
+    jobs = planned(path) or [typed(folder) for _, folder in begun.values()]
+    common = set.intersection(*map(set, jobs)) if len(jobs) > 1 else set()
+    rows = []
+    for i, job in enumerate(jobs):
+        row = {"job": str(i), "overrides": " ".join(word for word in job if word not in common)}
+        if str(i) in begun:
+            row |= told(*begun[str(i)], ranking)
+        elif i in SweepFolder.refused:
+            row |= {"status": "failed", "reason": SweepFolder.refused[i]}
+        else:
+            row |= {"status": "not begun"}
+        rows.append(row)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    last = [name for name in (*BESIDE, "reason") if name in names]
+    names = [*(name for name in names if name not in last), *last]
+    return [tuple(names), *(tuple(row.get(name, "") for name in names) for row in rows)]
+
+
+def told(status: dict, folder: RunFolder, ranking: Ranking | None) -> dict[str, str]:
+    """The cells of a job that has begun: status, metric, test metrics, parameters and seconds; the reason if it failed."""
+    tested = {f"test/{name}": value for name, value in folder.read_test_figures().items()}
+    numbers = {**measure(status, folder, ranking), **tested, **beside(folder)}
+    reason = {"reason": status["reason"]} if "reason" in status else {}
+    return {"status": status.get("status", "?"), **{name: number(value) for name, value in numbers.items()}, **reason}
+
+
+def measure(status: dict, folder: RunFolder, ranking: Ranking | None) -> dict[str, float]:
+    """The metric of a run that ranks it: the chosen one, or the best of the one that it monitors; {} if it has none."""
+    if ranking is None:
+        return dict(status.get("best") or {})
+    value = ranking.value(folder)
+    return {} if value is None else {ranking.metric: value}
 
 
 def typed(folder: RunFolder) -> list[str]:
@@ -148,8 +241,13 @@ def compared(jobs: dict[str, RunFolder]) -> list[tuple[str, ...]]:
     if len(figures_of) < 2 or not keys:
         return []
     shown = [*keys, *BESIDE]
-    lines = [(name, *(f"{of[key]:.5g}" if key in of else "" for key in shown)) for name, of in figures_of.items()]
+    lines = [(name, *(number(of[key]) if key in of else "" for key in shown)) for name, of in figures_of.items()]
     return [("test", *shown), *lines]
+
+
+def number(value: float) -> str:
+    """A number of a table: a count as it is, another with five significant digits."""
+    return str(value) if isinstance(value, int) else f"{value:.5g}"
 
 
 def beside(folder: RunFolder) -> dict[str, float]:

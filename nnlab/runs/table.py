@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from nnlab.errors import printable
@@ -26,7 +27,6 @@ def aligned(lines: list[tuple[str, ...]]) -> str:
 
 def row(status: dict, folder: RunFolder) -> tuple[str, ...]:
     """The cells of a run, under HEAD."""
-    minutes, seconds = divmod(round(status.get("seconds", 0)), 60)
     began = time.strftime("%m-%d %H:%M", time.localtime(status["began"])) if "began" in status else ""
     return (
         short_id(status),
@@ -36,7 +36,7 @@ def row(status: dict, folder: RunFolder) -> tuple[str, ...]:
         " ".join(status.get("tags", [])),
         status.get("status", "?"),
         f"{status.get('epoch', 0):.4g}",
-        f"{minutes}:{seconds:02d}",
+        seconds(status.get("seconds", 0)),
         figure(status),
         began,
         " ".join(differs(status)),
@@ -111,8 +111,20 @@ def metadata(status: dict, folder: RunFolder) -> dict[str, Any]:
 
 
 def figure(status: dict) -> str:
-    """The best figures of a status.json in one line, with five significant digits."""
-    return "  ".join(f"{name} {value:.5g}" for name, value in status.get("best", {}).items())
+    """The best figures of a status.json in one line."""
+    return figures(status.get("best", {}))
+
+
+def figures(values: Mapping[str, float], named: bool = True) -> str:
+    """Values in one line, with five significant digits, each behind its name."""
+    return "  ".join(f"{name} {value:.5g}" if named else f"{value:.5g}" for name, value in values.items())
+
+
+def seconds(value: float) -> str:
+    """90 → 1:30."""
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def worst_first(status: dict) -> tuple[bool, float, float]:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from nnlab.checkpoints.progress import Progress
 from nnlab.metrics.main import main_figures
-from nnlab.recording.console import Console, figures, seconds
+from nnlab.recording.console import Console
 from nnlab.recording.epochs import EpochTable, Row
 from nnlab.recording.recorder import named
+from nnlab.runs.table import figures, seconds
 from nnlab.training.options import Cadences
 from nnlab.training.trainer import Stage, Trainer
 

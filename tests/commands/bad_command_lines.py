@@ -7,7 +7,17 @@ TRAIN = """
 --model=vae
 --data digits model=vae
 --epochs 5
---dry-run
+--dry-run --model vae
+-m model=ae sweep.metrc=validation/loss
+-m model=ae sweep.metric=
+model=ae sweep.metric=validation/loss
+-m model=ae sweep.metric=validation/lossy
+-m model=ae sweep.metric=loss
+model=ae hydra/launcher=joblib
+-m model=ae hydra/launcher=joblib,basic
+-m model=ae hydra/launcher=zzz
+--from
+--from nowhere model=ae
 --multirunn
 --verbose
 -x

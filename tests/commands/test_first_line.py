@@ -9,7 +9,7 @@ import sys
 WATCHED = """
 import io, json, sys
 from nnlab import cli
-from nnlab.commands import train
+from nnlab.commands import job
 
 said, out = {}, sys.stdout
 sys.stdout = io.StringIO()
@@ -31,7 +31,7 @@ def build(node, *arguments):
     return run(node, *arguments)
 
 sys.meta_path.insert(0, Watch())
-run, train.run = train.run, build
+run, job.run = job.run, build
 cli.main(["train", "model=vae", "data=digits"])
 """
 

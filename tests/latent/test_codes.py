@@ -8,8 +8,9 @@ import torch
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.latent.codes import moments, shift, vary
-from nnlab.plotting.images import BACKGROUND, GAP, to_pixels
+from nnlab.plotting.images import GAP, to_pixels
 from nnlab.plotting.latent import attribute_picture, variation_picture
+from nnlab.plotting.picture import BACKGROUND
 
 SPEC = DataSpec("tiles", "image", (1, 48, 48))
 SIDE = 48 + GAP

@@ -8,8 +8,9 @@ import torch
 
 from nnlab.data.spec import DataSpec
 from nnlab.latent.interpolation import between, interpolate
-from nnlab.plotting.images import BACKGROUND, GAP, to_pixels
+from nnlab.plotting.images import GAP, to_pixels
 from nnlab.plotting.latent import interpolation_picture
+from nnlab.plotting.picture import BACKGROUND
 
 SPEC = DataSpec("tiles", "image", (1, 48, 48))
 SHARES = torch.linspace(0, 1, 5)

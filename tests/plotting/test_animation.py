@@ -8,7 +8,7 @@ from conftest import built
 from PIL import Image
 
 from nnlab.plotting.animation import MOST, ImageHistory, ModelHistory
-from nnlab.plotting.images import Animation, gif, headed, png, under
+from nnlab.plotting.picture import Animation, gif, headed, png, under
 
 
 def footage(model) -> ModelHistory:

@@ -11,8 +11,9 @@ from conftest import QUIET, built, small
 from matplotlib.colors import to_rgb
 
 from nnlab.data.spec import Batch, DataSpec
-from nnlab.plotting import charts, images, plane
+from nnlab.plotting import charts, plane
 from nnlab.plotting.axes import FAINT, INK, PALETTE, Points, canvas, colours, dots, joined, scatter
+from nnlab.plotting.picture import enlarged, headed, save
 from nnlab.plotting.plane import plane_pictures
 
 SPEC = DataSpec("any", "table", (2,), ("a", "b"), -3.0, 3.0, False, ("width", "height"), (100.0, -5.0), (20.0, 0.1))
@@ -156,17 +157,17 @@ def test_what_a_trainer_shows_follows_from_the_spec(model, expected):
 
 @pytest.mark.parametrize("kind", ["svg", "pdf"])
 def test_a_chart_is_written_in_lines_and_letters(kind: str) -> None:
-    chart = images.headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
-    for name, picture in {"chart": images.enlarged(chart, 2), "pixels": np.asarray(chart).copy()}.items():
-        images.save(picture, Path(f"{name}.{kind}"), metadata={"Title": "vae on digits", "Step": "7"})
+    chart = headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
+    for name, picture in {"chart": enlarged(chart, 2), "pixels": np.asarray(chart).copy()}.items():
+        save(picture, Path(f"{name}.{kind}"), metadata={"Title": "vae on digits", "Step": "7"})
     chart, pixels = (Path(f"{name}.{kind}").read_bytes() for name in ("chart", "pixels"))
     image = {"svg": b"<image", "pdf": b"/Subtype /Image"}[kind]
     assert image not in chart
     assert image in pixels
     assert b"vae on digits" in chart
     assert b"Step: 7" in chart
-    again = images.headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
-    images.save(again, Path(f"again.{kind}"), metadata={"Title": "vae on digits", "Step": "7"})
+    again = headed(charts.kl_chart(torch.tensor([3.0, 0.5, 0.0])), "vae on digits", "epoch 3")
+    save(again, Path(f"again.{kind}"), metadata={"Title": "vae on digits", "Step": "7"})
     assert Path(f"again.{kind}").read_bytes() == chart, "no time of day is in it"
     if kind == "svg":
         assert b"<path" in chart

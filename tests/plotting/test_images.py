@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from nnlab.data.spec import DataSpec
-from nnlab.plotting.images import BACKGROUND, GAP, TILE, grid, png, save, sheet, to_pixels
+from nnlab.plotting.images import GAP, TILE, grid, sheet, to_pixels
+from nnlab.plotting.picture import BACKGROUND, png, save
 
 GRAY, COLOUR = DataSpec("gray", "image", (1, 60, 50)), DataSpec("colour", "image", (3, 60, 50))
 

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 
-from nnlab.plotting.images import png
+from nnlab.plotting.picture import png
 from nnlab.recording.events import EventFile
 
 

@@ -84,7 +84,7 @@ ALLOWED = {  # each either reads, or writes into a file that nnlab.runs.files ha
     ("cli.py", "os.open"): "the null device",
     ("commands/sample.py", "savez"): "into `replacing`",
     ("commands/translate.py", "os.replace"): "files that this process has made, into a new folder",
-    ("commands/train.py", "unlink"): "what Hydra has just written for a run that never began",
+    ("commands/job.py", "unlink"): "what Hydra has just written for a run that never began",
     ("experiment/judging.py", "os.replace"): "a folder that this process has made, to its place",
     (
         "experiment/judging.py",

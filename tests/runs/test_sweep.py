@@ -30,12 +30,12 @@ def test_its_table_stays_and_is_shown_again(nnlab) -> None:
     assert status == 0, error
     assert len(json.loads(Path("sweep/sweep.json").read_text())["jobs"]) == 4
     finals = [RunFolder(Path(f"sweep/{i}")).read_summary()["final"]["test/mse"] for i in range(4)]
-    assert [float(row["mse"]) for row in rows()] == pytest.approx(finals, rel=1e-4)
-    assert [row["test"] for row in rows()] == [
+    assert [float(row["test/mse"]) for row in rows()] == pytest.approx(finals, rel=1e-4)
+    assert [row["overrides"] for row in rows()] == [
         f"optimizer.lr={lr} seed={seed}" for lr in ("0.001", "0.0001") for seed in (0, 1)
     ]
     head, rule, *lines = Path("sweep/sweep.md").read_text().splitlines()
-    assert head.startswith("| test | loss | mse |")
+    assert head.startswith("| job | overrides | status | validation/loss | test/loss | test/mse |")
     assert rule.count("---") == head.count("|") - 1
     assert len(lines) == 4
     table = out[out.index("the best last") : out.index("best: ")]
@@ -46,9 +46,9 @@ def test_of_different_models_the_union_is_shown_and_nothing_is_ranked(nnlab) -> 
     _, out, error = nnlab("train", "-m", "model=pca,kmeans", "data.limit=200", QUIET[0], "hydra.sweep.dir=sweep")
     assert "in the order of the jobs: their metrics are of different models or data" in out, error
     pca, kmeans = rows()
-    assert pca["inertia"] == ""
-    assert float(kmeans["inertia"]) > 0
-    assert float(pca["mse"]) > 0 < float(kmeans["mse"])
+    assert pca["test/inertia"] == ""
+    assert float(kmeans["test/inertia"]) > 0
+    assert float(pca["test/mse"]) > 0 < float(kmeans["test/mse"])
 
 
 def test_an_interrupted_sweep_goes_on_with_all_its_jobs(nnlab) -> None:

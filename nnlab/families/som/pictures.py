@@ -14,7 +14,8 @@ from nnlab.data.spec import Batch
 from nnlab.families.som.lattice import Lattice
 from nnlab.families.som.som import SOM
 from nnlab.plotting.axes import INK, NAMED, Canvas, Points, blank, canvas, colours, scatter
-from nnlab.plotting.images import BACKGROUND, TILE, to_pixels
+from nnlab.plotting.images import TILE, to_pixels
+from nnlab.plotting.picture import BACKGROUND
 from nnlab.plotting.plane import points
 
 if TYPE_CHECKING:

@@ -1,0 +1,152 @@
+"""A run of `nnlab train`, or a job of a sweep, in the folder that Hydra has made: also in the process of a launcher."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import shlex
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+
+from nnlab.config import composition
+from nnlab.errors import BadInput, NnlabError, one_line, printable
+from nnlab.runs.folder import RunFolder, labels
+from nnlab.runs.sweep import SweepFolder, measure, ranked_by
+from nnlab.runs.table import figures, seconds
+
+OWN = ("image_folder", "npz", "csv")  # a user's own files, which are called by their own name
+BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"  # one job after another, in this process
+trained: list[RunFolder] = []  # of this process, for `nnlab.train`
+failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
+
+
+def job(config) -> float | None:
+    """One run, in the folder that Hydra has made. Returns to a sweeper the value of what ranks the jobs."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    hydra = HydraConfig.get()
+    folder = RunFolder(Path(hydra.runtime.output_dir))
+    sweep = hydra.mode == RunMode.MULTIRUN
+    choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/") and name}
+    command = f"nnlab train {shlex.join(hydra.overrides.task)}"
+    if not sweep:
+        try:
+            return run(composition.to_dict(config), folder, choices, command)
+        except NnlabError as error:
+            failures.append(error)
+            return None
+    launched = hydra.launcher["_target_"] != BASIC
+    number, words = hydra.job.num, " ".join(hydra.overrides.task)
+    config = composition.to_dict(config)
+    if launched:
+        print(f"job {number} begins: {printable(words)}", flush=True)
+        config["device"] = one_of_the_devices(str(config["device"]), number)
+    try:
+        run(config, folder, choices, command, number, quiet=launched)
+    except NnlabError as error:
+        tell_failure(number, words, error)
+        if error.status == 130:  # Ctrl-C is meant for the whole sweep
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if launched:
+            clean_up()
+    values = measure(folder.read_status(), folder, ranked_by(folder.path.parent))
+    if launched:
+        print(f"job {number} is done in {seconds(folder.read_status().get('seconds', 0))}: {figures(values)}", flush=True)
+    return next(iter(values.values()), None)
+
+
+def tell_failure(number: int, words: str, error: NnlabError) -> None:
+    """Say at once why a job of a sweep has failed; the table says it again."""
+    for problem in str(error).splitlines():
+        print(f"nnlab: job {number} ({printable(words)}): {printable(problem)}", file=sys.stderr, flush=True)
+    SweepFolder.refused[number] = one_line(error)
+    if "SUBMITIT_FOLDER" in os.environ:  # Hydra keeps the failure to itself, and SLURM would take the job for completed
+        atexit.register(lambda: os._exit(error.status))
+
+
+def one_of_the_devices(device: str, number: int) -> str:
+    """The device of a job that runs beside others: where there are several GPUs, they are dealt out in turn."""
+    import torch
+
+    count = torch.cuda.device_count()
+    in_turn = device in ("auto", "cuda") and count > 1 and "SLURM_JOB_ID" not in os.environ  # SLURM deals them out itself
+    return f"cuda:{number % count}" if in_turn else device
+
+
+def clean_up() -> None:
+    """Give back the memory of a job: the next one may be trained in the same process."""
+    import torch
+
+    trained.clear()
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def run(
+    config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None, quiet: bool = False
+) -> float | None:
+    """Train one run from its config in an empty folder. Returns the best value of the monitored figure.
+
+    choices  which config was chosen of each group
+    command  what was typed, for status.json
+    number   of the job, in a sweep
+    quiet    whether the lines go into train.log alone, since other jobs run beside this one
+
+    Raises BadInput if the folder is not empty. A run that cannot be built leaves no trace.
+    """
+    from nnlab.checkpoints.reference import resolve_references
+    from nnlab.experiment import judging
+    from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
+    from nnlab.nn.world import join
+    from nnlab.recording.console import Console
+    from nnlab.runs.find import as_typed
+    from nnlab.training.device import describe
+
+    folder = RunFolder(as_typed(folder.path))
+    trained.append(folder)
+    if {entry.name for entry in folder.path.iterdir()} - {".hydra"}:
+        raise BadInput(f"{folder.path} exists already; go on with nnlab resume {folder.path}, or choose another folder")
+    try:
+        config, problems = resolve_references(config)
+        if problems:
+            raise BadInput(*problems)
+        with readable_errors(folder):
+            config = judging.with_judge(config, Console(quiet=quiet))
+            with Console(quiet=quiet).waiting("reading the data"):
+                experiment = build_experiment(config, world=join())
+                experiment.initialize()
+    except BaseException:  # nothing has begun: Ctrl-C while the judge is trained, too, leaves no trace
+        discard(folder, Path(config["outputs"]))
+        raise
+    with readable_errors(folder), closing(Console(folder.log, quiet=quiet)) as console:
+        prefix = "" if number is None else f"job {number}: "
+        data = experiment.data
+        console.line(
+            f"{prefix}{choices['model']} on {choices['data']}: {experiment.parameters:,} parameters, "
+            f"{describe(experiment.device)}, {experiment.trainer.precision}"
+        )
+        console.line(
+            f"{len(data.train):,} to train on, {len(data.validation):,} to validate, {len(data.test):,} to test; {folder.path}"
+        )
+        for remark in (*data.remarks, *experiment.model.remarks(data.train)):
+            console.line(remark)
+        named = data.spec.name if choices["data"] in OWN else choices["data"]
+        metadata = {"choices": choices, "model": choices["model"], "data": named, **labels(config), "command": command}
+        with console.noting(NnlabError):
+            return run_experiment(experiment, folder, console, **metadata)
+
+
+def discard(folder: RunFolder, outputs: Path) -> None:
+    """Remove what Hydra wrote for a run that never began, and the folders that are empty then; nothing else."""
+    for path in (folder.path / ".hydra").glob("*.yaml"):
+        path.unlink()
+    outputs, path = outputs.absolute(), folder.path.absolute()
+    parents = [parent for parent in path.parents if parent == outputs or outputs in parent.parents]
+    for empty in (folder.path / ".hydra", folder.path, *parents):
+        with suppress(OSError):
+            empty.rmdir()

@@ -1,0 +1,152 @@
+"""A sweep is previewed, ranked by a metric of the user's choice, and launched on several processes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import QUIET, same_bits, small, weights
+
+from nnlab.commands import job
+from nnlab.runs.folder import RunFolder
+from nnlab.runs.sweep import Ranking, ranked_by
+
+pytestmark = pytest.mark.usefixtures("blank_charts")
+
+WORDS = [*small("ae"), "trainer.steps=3", *QUIET]
+DIVERGES = "optimizer.lr=1e-3,1e30,1e-4"
+
+
+def rows() -> list[dict]:
+    with open("sweep/sweep.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_preview_lists_the_jobs_in_the_order_of_their_numbers_and_writes_nothing(nnlab, own_folder: Path) -> None:
+    status, out, error = nnlab("train", "-m", "model=ae,pca", "seed=1,2", "--dry-run")
+    assert status == 0, error
+    jobs = [f"{i}  model={model} seed={seed}" for i, (model, seed) in enumerate((m, s) for m in ("ae", "pca") for s in (1, 2))]
+    assert out.splitlines()[-6:] == ["4 jobs, each in a folder of its own:", *jobs, "nothing was trained (--dry-run)"]
+    assert "one run:\n0  model=pca" in nnlab("train", "model=pca", "--dry-run")[1]
+    assert nnlab("train", "model=pca", "seed=x", "--dry-run")[0] == 2
+    assert not list(own_folder.iterdir())
+
+
+def test_a_pattern_names_its_jobs(nnlab) -> None:
+    assert "0  model=linear_ae" in nnlab("train", "-m", "model=glob(l*_ae)", "--dry-run")[1]
+
+
+def test_a_chosen_metric_ranks_also_different_models(nnlab) -> None:
+    words = ["model=pca,kmeans", "data.limit=200", QUIET[0], "hydra.sweep.dir=sweep", "sweep.metric=validation/psnr"]
+    status, out, error = nnlab("train", "-m", *words)
+    assert status == 0, error
+    assert ranked_by(Path("sweep")) == Ranking("validation/psnr", higher_is_better=True)
+    found = {i: RunFolder(Path(f"sweep/{i}")).read_summary()["best"]["validation/psnr"] for i in range(2)}
+    assert [float(row["validation/psnr"]) for row in rows()] == pytest.approx([found[0], found[1]], rel=1e-4)
+    best = max(found, key=found.get)
+    assert f"best: sweep/{best} " in out
+    assert f"best: sweep/{best} " in nnlab("show", "sweep")[1]
+
+
+@pytest.mark.parametrize(
+    ("metric", "words", "said"),
+    [
+        ("validation/mze", ["model=ae"], "did you mean 'validation/mse'"),
+        ("mse", ["model=ae"], "did you mean 'validation/mse'"),
+        ("validation/inertia", ["model=kmeans,pca"], "validation/inertia is not recorded"),
+        ("train/loss", ["model=ae"], "train/loss is not recorded"),
+    ],
+)
+def test_a_metric_that_a_run_does_not_record_is_refused_before_the_first_job(
+    nnlab, own_folder: Path, metric: str, words: list[str], said: str
+) -> None:
+    status, _, error = nnlab("train", "-m", *words, f"sweep.metric={metric}", "seed=0,1")
+    assert (status, said in error) == (2, True), error
+    assert not list(own_folder.iterdir())
+
+
+def test_a_job_that_fails_is_told_with_its_reason_and_the_others_go_on(nnlab) -> None:
+    status, out, error = nnlab("train", "-m", *WORDS, DIVERGES, "hydra.sweep.dir=sweep")
+    assert status == 1
+    assert [row["status"] for row in rows()] == ["completed", "diverged", "completed"]
+    assert "train/loss is not finite" in rows()[1]["reason"]
+    assert "job 1 (" in error
+    assert "job 1 diverged: train/loss is not finite" in out
+    assert rows()[1]["test/mse"] == ""
+
+
+def test_a_job_that_cannot_be_built_is_a_failed_job_of_the_table(nnlab) -> None:
+    status, out, _ = nnlab(
+        "train",
+        "-m",
+        "model=conv_ae",
+        "data=digits,moons",
+        "data.limit=100",
+        "trainer.epochs=1",
+        *QUIET,
+        "hydra.sweep.dir=sweep",
+    )
+    assert status == 2
+    assert [row["status"] for row in rows()] == ["completed", "failed"], out
+    assert rows()[1]["reason"]
+
+
+def test_jobs_side_by_side_give_the_same_bits(nnlab) -> None:
+    """In processes of joblib, which take one job after another."""
+    words = [*WORDS, DIVERGES, "sweep.metric=validation/mse"]
+    for folder, launcher in (("sweep", []), ("joblib", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"])):
+        done = subprocess.run(
+            [sys.executable, "-m", "nnlab", "train", "-m", *words, *launcher, f"hydra.sweep.dir={folder}"],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1, done.stderr
+    for i in (0, 2):
+        one, other = (RunFolder(Path(folder, str(i))) for folder in ("sweep", "joblib"))
+        assert same_bits(weights(one), weights(other))
+        assert one.read_test_figures() == other.read_test_figures()
+        assert other.read_status()["threads"] == 1
+    assert "job 2 is done in 0:00: validation/mse " in done.stdout
+    assert "nnlab: job 1 (" in done.stderr
+    assert RunFolder(Path("joblib/1")).read_status()["status"] == "diverged"
+
+
+def test_a_job_that_failed_is_failed_for_slurm(nnlab) -> None:
+    """Hydra returns the error of a job as its result, and submitit takes that for success."""
+    status, out, _ = nnlab("train", "-m", *WORDS, DIVERGES, "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep")
+    assert status == 1
+    assert [row["status"] for row in rows()] == ["completed", "diverged", "completed"], out
+    assert "job 1 diverged: " in out
+    codes = {}
+    for folder in (path for path in Path("sweep/.submitit").iterdir() if path.name.isdigit()):
+        with open(next(folder.glob("*_result.pkl")), "rb") as file:
+            result = pickle.load(file)[1]
+        codes[result.status.name] = str(result.overrides)
+    assert set(codes) == {"COMPLETED", "FAILED"}
+    assert nnlab("rm", "sweep", "--yes")[0] == 0
+
+
+def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [job.one_of_the_devices("auto", i) for i in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert job.one_of_the_devices("cpu", 1) == "cpu"
+    assert job.one_of_the_devices("cuda:0", 1) == "cuda:0"
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert job.one_of_the_devices("auto", 1) == "auto"
+    monkeypatch.delenv("SLURM_JOB_ID")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert job.one_of_the_devices("auto", 1) == "auto"
+
+
+def test_a_launcher_that_is_not_installed_names_its_extra(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hydra_plugins.hydra_joblib_launcher", None)
+    status, _, error = nnlab("train", "-m", "model=ae", "hydra/launcher=joblib")
+    assert (status, "pip install 'nnlab[joblib]'" in error) == (2, True), error
