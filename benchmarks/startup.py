@@ -20,7 +20,7 @@ FIRST_STEP = ["model=vae", "data=digits", "trainer.steps=1", "trainer.evaluate_e
 
 def run(rounds: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        write_runs(Path(folder))
+        write_runs(Path(folder), RUN_FOLDERS)
         environment = {"NNLAB_OUTPUTS": folder}
 
         def answer(*arguments: str, status: int = 0) -> Callable[[], Timing]:
@@ -69,8 +69,8 @@ def first_step() -> None:
         process.communicate()
 
 
-def write_runs(root: Path) -> None:
-    """Run folders with the status.json of a completed run."""
+def write_runs(root: Path, count: int) -> None:
+    """`count` run folders with the status.json of a completed run."""
     metadata = {
         "choices": {"data": "digits", "noise": "none", "optimizer": "adam", "trainer": "gradient", "model": "vae"},
         "model": "vae",
@@ -86,8 +86,8 @@ def write_runs(root: Path) -> None:
         "epoch": 20.0,
         "seconds": 12.5,
     }
-    for i in range(RUN_FOLDERS):
+    for i in range(count):
         folder = root / "vae" / "digits" / f"2026-01-01_00-00-00-{i:06d}"
         folder.mkdir(parents=True)
-        best = {"validation/loss": 25.0 + i / RUN_FOLDERS}
+        best = {"validation/loss": 25.0 + i / count}
         RunFolder(folder).write_status("completed", **metadata, began=1_767_225_600.0 + 60 * i, best=best)

@@ -17,7 +17,17 @@ from nnlab.config.constraints import is_none
 from nnlab.errors import BadInput, printable
 from nnlab.runs.files import appending, clear, read, write_whole
 from nnlab.runs.process import is_alive
-from nnlab.runs.text_formats import LONGEST_CONFIG, as_json, as_record, is_json, is_number, numbers, read_json, read_yaml
+from nnlab.runs.text_formats import (
+    LONGEST_CONFIG,
+    as_json,
+    as_record,
+    is_json,
+    is_number,
+    numbers,
+    read_checked_json,
+    read_json,
+    read_yaml,
+)
 
 try:
     import fcntl
@@ -116,7 +126,7 @@ class RunFolder:
 
     def read_status(self) -> dict[str, Any]:
         """status.json; `killed` replaces `running` if the process does not exist. {} if there is no file."""
-        status = well_formed(read_json(self.status))
+        status = well_formed(*read_checked_json(self.status))
         if status.get("best"):
             status["best"] = self._todays_metrics(status["best"])
         if status.get("status") == "running" and not is_alive(status.get("process"), status.get("host")):
@@ -231,11 +241,13 @@ def picture_facts(folder: RunFolder, title: str, step: int) -> dict[str, str]:
     return {**about, "Software": f"nnlab {version('nnlab')}"}
 
 
-def well_formed(status: Any) -> dict[str, Any]:
-    """The fields of a status.json that have the right type; a file from somebody else must not break a listing."""
+def well_formed(status: Any, finite: bool = False) -> dict[str, Any]:
+    """The fields of a status.json that have the right type; a file from somebody else must not break a listing.
+
+    finite  whether all its numbers are known to be finite; if not, each field is looked at
+    """
     if not isinstance(status, dict):
         return {}
-    finite = is_json(status)  # as a whole: of thousands of runs each field takes too long
     kept = {key: value for key, value in status.items() if isinstance(value, KINDS.get(key, object))}
     kept = {key: value for key, value in kept.items() if (is_number(value) if key in AMOUNTS else finite or is_json(value))}
     kept["best"] = numbers(kept.get("best"))

@@ -273,6 +273,13 @@ show a b
 show RUN --confg
 show nowhere
 show RUN zzz
+compare
+compare RUN
+compare RUN RUN
+compare zzz RUN
+compare RUN last~9
+compare RUN --foo
+compare RUN -o
 curves
 curves zzz
 curves RUN --foo

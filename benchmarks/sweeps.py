@@ -1,0 +1,104 @@
+"""Sweeps: short jobs side by side against one after another, a sweep that is killed and resumed, and lists of many runs.
+
+"Side by side" is `hydra/launcher=joblib`, a process for each core; the ratio is that of the whole commands. "Equal" counts the
+jobs whose test figures are the same bits. The killed sweep gets `kill -9` at random moments and is then resumed to its end;
+"equal" are its jobs that were trained once and have the figures of a sweep that nobody stopped.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.measure import NNLAB, ROOT, call, in_turn, table, target, timed
+from benchmarks.startup import write_runs
+from nnlab.runs.folder import RunFolder
+
+SHORT = ["model=vae", "data=digits", "trainer.epochs=20", "trainer.show_every=never"]
+SIDE_BY_SIDE = ["hydra/launcher=joblib"]
+JOBS, KILLED_JOBS, KILLS = 16, 6, 10
+LISTED, COMPARED = 10_000, 50
+
+
+def run(rounds: int) -> str:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        timings = in_turn(
+            {kind: timed(lambda kind=kind, more=more: sweep(root / kind, JOBS, *more)) for kind, more in KINDS.items()}, rounds
+        )
+        one, other = (figures(root / kind, JOBS) for kind in KINDS)
+        after, beside = (timings[kind].seconds for kind in KINDS)
+        equal = sum(a == b for a, b in zip(one, other, strict=True))
+        kept, kills = killed(root / "killed"), figures(root / "unbroken", KILLED_JOBS)
+        listed = many(root, rounds)
+    rows = [
+        (f"{JOBS} jobs, one after another", f"{after:.1f}", ""),
+        (f"{JOBS} jobs, side by side", f"{beside:.1f}", f"{equal} of {JOBS}"),
+        (
+            f"{KILLED_JOBS} jobs, killed {KILLS} times",
+            "",
+            f"{sum(a == b for a, b in zip(kept, kills, strict=True))} of {KILLED_JOBS}",
+        ),
+        *((name, f"{seconds:.2f}", "") for name, seconds in listed.items()),
+    ]
+    limits = dict(zip(listed, (1.0, 3.0), strict=True))
+    lines = [target("side by side / one after another", beside / after, 0.6)]
+    lines += [target(f"{name}, seconds", seconds, limits[name]) for name, seconds in listed.items()]
+    return "\n".join([table(("", "seconds", "equal"), rows), "", *lines])
+
+
+KINDS = {"one after another": (), "side by side": SIDE_BY_SIDE}
+
+
+def words(folder: Path, jobs: int) -> list[str]:
+    """The command line of a sweep over seeds."""
+    return [*NNLAB, "train", "-m", *SHORT, f"seed=range({jobs})", f"hydra.sweep.dir={folder}"]
+
+
+def sweep(folder: Path, jobs: int, *more: str) -> None:
+    """A sweep from its beginning."""
+    shutil.rmtree(folder, ignore_errors=True)
+    call([*words(folder, jobs), *more])
+
+
+def figures(folder: Path, jobs: int) -> list[dict]:
+    """The test figures of each job of a sweep."""
+    return [RunFolder(folder / str(i)).read_test_figures() for i in range(jobs)]
+
+
+def killed(folder: Path) -> list[dict]:
+    """The test figures of a sweep that was killed KILLS times and resumed; empty for a job that was trained twice."""
+    sweep(folder.with_name("unbroken"), KILLED_JOBS)
+    draw, began = random.Random(0), {}
+    for attempt in range(KILLS + 1):
+        again = (folder / "sweep.json").exists()
+        command = [*NNLAB, "resume", str(folder)] if again else words(folder, KILLED_JOBS)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if attempt < KILLS:
+            time.sleep(draw.uniform(3, 12))
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+        for i in range(KILLED_JOBS):
+            status = RunFolder(folder / str(i)).read_status()
+            if status.get("status") == "completed":
+                began.setdefault(i, status["time"])
+    times = [RunFolder(folder / str(i)).read_status().get("time") for i in range(KILLED_JOBS)]
+    return [each if times[i] == began.get(i) else {} for i, each in enumerate(figures(folder, KILLED_JOBS))]
+
+
+def many(root: Path, rounds: int) -> dict[str, float]:
+    """Seconds of commands over many runs, by what they are."""
+    write_runs(root / "listed", LISTED)
+    for i in range(COMPARED):
+        shutil.copytree(root / "one after another" / str(i % JOBS), root / "compared" / str(i))
+    runs = [str(path) for path in sorted((root / "compared").iterdir())]
+    jobs = {
+        f"nnlab runs, of {LISTED:,}": timed(lambda: call([*NNLAB, "runs", "--root", str(root / "listed")])),
+        f"nnlab compare, of {COMPARED}": timed(lambda: call([*NNLAB, "compare", *runs, "-o", str(root / "comparison")])),
+    }
+    return {name: timing.seconds for name, timing in in_turn(jobs, rounds).items()}
