@@ -13,7 +13,7 @@ LONGEST_CONFIG, LONGEST_JSON = 2**20, 2**24  # bytes
 DEEPEST = 50  # levels of a config
 LARGEST = 1.7976931348623157e308  # the largest float; larger integers cannot become a float
 
-INFINITE = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}")  # what stands in a file with a number that is not finite, or in a text
+LARGE = re.compile(rb"\d[eE]\+?\d{3}")  # a number that may be too large for a float
 STRICT = json.JSONEncoder(allow_nan=False)
 
 
@@ -84,7 +84,7 @@ def read_checked_json(path: Path) -> tuple[Any, bool]:
     """The same, and whether all its numbers are known to be finite. Of thousands of files it is quick: it looks at the text."""
     try:
         text = read(path, LONGEST_JSON)
-        return json.loads(text), not INFINITE.search(text)
+        return json.loads(text), not (b"NaN" in text or b"Infinity" in text or LARGE.search(text))
     except (OSError, ValueError, RecursionError):
         return None, False
 
