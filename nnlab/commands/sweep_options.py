@@ -13,7 +13,7 @@ from nnlab.runs.sweep import Ranking, key_of
 METRIC = "sweep.metric"
 AUTO = "auto"  # the metric that chooses the weights of each run
 FEW = 1000  # examples that the untrained model is measured on, to see which metrics there are
-EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit"}  # by the launcher
+EXTRAS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray"}  # by the launcher
 
 
 def split_metric(words: Sequence[str], multirun: bool) -> tuple[list[str], str]:

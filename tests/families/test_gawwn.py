@@ -237,6 +237,10 @@ def test_moved_places_lie_within_the_image(batch: Batch) -> None:
     assert torch.equal(boxes[:, 0], batch["box"])
     assert (boxes[..., :2] >= 0).all()
     assert ((boxes[..., :2] + boxes[..., 2:]) <= torch.tensor([16.0, 12.0]) + 1e-4).all()
+    longest = batch["box"][:, 2:].amax(1)
+    assert (boxes[..., 2:].amax(-1) >= longest.min() - 1e-4).all(), "of sizes that the model has seen"
+    assert (boxes[..., 2:].amax(-1) <= longest.max() + 1e-4).all()
+    assert boxes[..., 2:].amax(-1).unique().numel() > len(longest.unique()), "and not of its own size alone"
     points = moved(batch["keypoints"], SPEC.shape)
     missing = (batch["keypoints"] < 0).any(-1)
     assert (points[missing.unsqueeze(1).expand(points.shape[:-1])] == -1).all(), "a missing point stays missing"

@@ -41,15 +41,18 @@ MARGIN = 0.15  # share of a side that stays free around points, which an object 
 def moved(places: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Boxes (N, 4) or points (N, P, 2) in pixels of images (…, H, W) → (N, K, …): their own, and others within the image.
 
-    The others have other places and sizes: the four corners and the middle. Missing points stay missing.
+    The others have other places and sizes: the four corners and the middle, each as large as one of the given places may be: of
+    other sizes a model has seen none. Missing points stay missing.
     """
     side = torch.tensor(shape[:-3:-1], dtype=places.dtype, device=places.device)  # width and height
     margin = side * (0 if places.ndim == 2 else MARGIN)
     start, end = bounds_of(places)
+    longest = (end - start).amax(1, keepdim=True).clamp(min=1)
     shown = [places]
     for corner, scale in zip(CORNERS, SCALES, strict=True):
         most = ((side - 2 * margin) / (end - start).clamp(min=1)).amin(1, keepdim=True)
-        factor = most.clamp(max=scale)
+        factor = (longest * scale).clamp(longest.min(), longest.max()) / longest
+        factor = factor.minimum(most)
         room = side - 2 * margin - (end - start) * factor
         first = margin + room * torch.tensor(corner, dtype=places.dtype, device=places.device)
         if places.ndim == 2:
