@@ -9,7 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import QUIET, small
 
+from nnlab.runs.folder import RunFolder
 from nnlab.runs.process import code_facts
 from nnlab.runs.table import shelled
 
@@ -120,3 +122,12 @@ def test_a_note_is_kept_and_shown(own_folder: Path, nnlab) -> None:
     config = Path("run/config.yaml")
     config.write_text("".join(line for line in config.read_text().splitlines(True) if not line.startswith("note:")))
     assert nnlab("evaluate", "run")[0] == 0, "a run of an older version has no note"
+
+
+def test_a_note_may_be_written_anew_when_a_run_goes_on(nnlab) -> None:
+    words = [*small("ae"), "trainer.steps=3", *QUIET, 'note="first words"', "hydra.run.dir=run"]
+    assert nnlab("train", *words)[0] == 0
+    status, _, error = nnlab("resume", "run", "trainer.steps=4", 'note="it was too short"')
+    assert status == 0, error
+    assert RunFolder(Path("run")).read_status()["note"] == "it was too short"
+    assert "it was too short" in nnlab("show", "run")[1]
