@@ -23,6 +23,7 @@ VERBS = {
     "retrieve": "the images whose codes are nearest to an image's code",
     "probe": "the accuracy of a linear classifier on the codes, from few labels",
     "curves": "a picture of the learning curves of one run or several",
+    "report": "one HTML page of a run, of several or of a sweep, to hand in",
     "runs": "all runs, their state and their best metric",
     "show": "one run: its config, its metrics, its files",
     "rm": "remove runs with all their files",

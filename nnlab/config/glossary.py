@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,10 +24,14 @@ NAMES = re.compile(r"(\w+(?:, \w+)*)(?:  +(\S.*))?$")
 
 @dataclass(frozen=True)
 class Meaning:
-    """The meaning of a metric, and the place where it is computed, e.g. families/vae."""
+    """The meaning of a metric, and the place where it is computed, e.g. families/vae.
+
+    module  the module whose docstring says so
+    """
 
     text: str
     place: str
+    module: str = field(default="", compare=False)
 
 
 @cache
@@ -45,9 +49,11 @@ def glossary() -> dict[str, list[Meaning]]:
         if tree is None:
             continue
         place = path.relative_to(base).parent if path.parts[-3] == "families" else path.relative_to(base).with_suffix("")
+        above = (nnlab.__name__,) if base == root else ()
+        module = ".".join((*above, *path.relative_to(base).with_suffix("").parts)).removesuffix(".__init__")
         for names, text in (entry for doc in docstrings(tree) for entry in entries(doc)):
             for name in names:
-                meanings.setdefault(name, []).append(Meaning(text, place.as_posix()))
+                meanings.setdefault(name, []).append(Meaning(text, place.as_posix(), module))
     return dict(sorted(meanings.items()))
 
 

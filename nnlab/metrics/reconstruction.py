@@ -45,7 +45,7 @@ def output_figures(output: Tensor, batch: Batch, spec: DataSpec, mean: Tensor | 
     """The metrics of an output (N, *shape).
 
     Figures:
-    mse   mean squared error per value between the output and the clean example
+    mse   mean squared error per value between the output and the clean example; lower is better
     psnr  10 log₁₀(range²/mse), dB, of each example, then the mean; higher is better
     ssim  structural similarity of the output and the clean image, at most 1 (Wang et al. 2004); higher is better
     """

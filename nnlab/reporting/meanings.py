@@ -1,0 +1,74 @@
+"""What the metrics of a run mean, from the docstrings of the code that computes them. No torch."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import deque
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import nnlab
+from nnlab.config.glossary import Meaning, glossary
+
+ROOT = Path(nnlab.__file__).parent
+TRAINER = re.compile(r"(nnlab\.[\w.]+):\w+")  # as a model names its trainer
+SHARED = ("nnlab.metrics.", "nnlab.evaluators.", "nnlab.training.")
+
+
+def meanings(target: str) -> dict[str, str]:
+    """The meaning of each metric that a model may record, by name.
+
+    target  the model's class, as its config names it
+    Families use some names differently. The file nearest to the model's own file is right: its own, then those that it imports,
+    then others of its family, then those that all families share.
+    """
+    near = {name: i for i, name in enumerate(nearest(target))}
+    own = target.rpartition(".")[0].rpartition(".")[0] or "?"  # the family; the package of a user's own model
+
+    def distance(meaning: Meaning) -> int | None:
+        if meaning.module in near:
+            return near[meaning.module]
+        if meaning.module.startswith(f"{own}."):
+            return len(near)
+        return len(near) + 1 if meaning.module.startswith(SHARED) else None
+
+    found = {}
+    for name, known in glossary().items():
+        usable = [(distance(meaning), i) for i, meaning in enumerate(known) if distance(meaning) is not None]
+        if usable:
+            found[name] = known[min(usable)[1]].text
+    return found
+
+
+@cache
+def nearest(target: str) -> tuple[str, ...]:
+    """The modules of a model of nnlab's, the nearest first: its own, those that it imports, those that these import."""
+    first = target.rpartition(".")[0]
+    known, waiting = {first: None}, deque([first])
+    while waiting:
+        for name in imports(waiting.popleft()):
+            if name not in known:
+                known[name] = None
+                waiting.append(name)
+    return tuple(known)
+
+
+def imports(module: str) -> Iterator[str]:
+    """The modules of models and metrics that a module of nnlab's imports, and of its trainer; its source is read, not run."""
+    path = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    if not module.startswith("nnlab.") or not path.is_file():
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("nnlab.families.", "nnlab.metrics.")):
+            yield node.module
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (trainer := TRAINER.fullmatch(node.value)):
+            yield trainer[1]
+
+
+def direction(meaning: str) -> Literal["higher", "lower"] | None:
+    """Which values are better, as a meaning says it; None if it does not."""
+    said = [word for word in ("higher", "lower") if f"{word} is better" in meaning.lower()]
+    return said[0] if len(said) == 1 else None
