@@ -12,7 +12,7 @@ from nnlab.errors import BadInput, explain, printable, shortened
 from nnlab.runs.files import NO_FOLLOW, NO_WAIT, write_whole
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import by_what_differs, members, planned
+from nnlab.runs.sweep import REPORT, by_what_differs, members, planned
 
 ENDINGS = (".html", ".htm")
 LANGUAGES = ("en", "ru")
@@ -100,7 +100,7 @@ def choose(words: list[str]) -> Chosen:
 def own_place(word: str, chosen: Chosen) -> Path:
     """Where the report of a single run or sweep lies."""
     folder = Path(word) if planned(Path(word)) is not None else chosen.folders[0].path
-    return check_place(folder / "report.html")
+    return check_place(folder / REPORT)
 
 
 def page_file(text: str) -> Path:
@@ -119,8 +119,8 @@ def refuse_foreign(path: Path) -> None:
         return
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW | NO_WAIT), "rb") as file:
-            beginning = file.read(BEGINNING) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+            own = stat.S_ISREG(os.fstat(file.fileno()).st_mode) and f'content="{MARK}"'.encode() in file.read(BEGINNING)
     except OSError as error:
         raise BadInput(explain(error, path)) from error
-    if beginning and f'content="{MARK}"'.encode() not in beginning:
-        raise BadInput(f"-o {printable(path)}: exists and is no report of nnlab's; give another name, or remove it")
+    if not own:
+        raise BadInput(f"{printable(path)}: exists and is no report of nnlab's; give -o another name, or remove it first")

@@ -22,7 +22,7 @@ from nnlab.reporting.words import Words
 WIDTH, HEIGHT = 560, 290  # of a chart, in pixels
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 38  # margins
 PADDING = 0.04  # above and below the curves, as a share of their span
-TICKS = 5  # about so many on an axis
+TICKS = 7  # at the most, on an axis
 POINTS = 60_000  # of all curves of a page together
 FEWEST, MOST = 40, 400  # points of a curve
 LINES = POINTS // FEWEST
@@ -152,7 +152,7 @@ def thinned(curve: Curve, most: int) -> Curve:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers from low to high, about TICKS of them: multiples of 1, 2 or 5 times a power of ten."""
+    """Round numbers from low to high, TICKS of them at the most: multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)

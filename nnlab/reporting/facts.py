@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from nnlab.runs.text_formats import is_number
 NO_METRIC = frozenset({"step", "epoch", "split", "stage"})  # fields of a record of metrics.jsonl
 MEASURING = frozenset({"n", "samples", "checkpoint_step", "judge_pairs", "judge_examples", "critic_examples"})  # nor these
 NOT_COMPARED = frozenset({"outputs", "data.root", "tags", "note"})  # keys of a config that do not bear on the result
+PICTURES_AND_VALUES = re.compile("; images/|; then nnlab| Published: ")  # what a header says of them is no fact of a run
 LARGEST = 1e100  # a recorded value beyond it cannot be drawn
 Figures = dict[str, dict[str, float]]
 
@@ -97,15 +99,15 @@ def sound(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def facts(run: Run, words: Words) -> dict[str, str]:
-    """What was run, where and when, each fact under its name; what is not known is left out."""
-    s, choices = run.status, run.status.get("choices", {})
+    """What was run, where and when, each fact under its name, in short; what is not known is left out."""
+    s = run.status
     place = [s.get("device"), s.get("precision"), f"{words['threads']}: {s['threads']:g}" if "threads" in s else None]
     versions = [f"{name} {version}" for name, version in s.get("versions", {}).items()]
     rate, tags = run.summary.get("images_per_second"), s.get("tags", [])
     known = {
         "status": words.state(s.get("status", "?")),
-        "model": described("model", s.get("model"), choices),
-        "data": described("data", s.get("data"), choices),
+        "model": s.get("model"),
+        "data": s.get("data"),
         "recipe": recipe(s),
         "tags": ", ".join(tags),
         "note": s.get("note"),
@@ -123,11 +125,14 @@ def facts(run: Run, words: Words) -> dict[str, str]:
     return {name: str(fact) for name, fact in known.items() if fact not in (None, "")}
 
 
-def described(group: str, name: str | None, choices: Mapping[str, Any]) -> str | None:
-    """A choice with what the header of its shipped config says of it."""
-    path = search.options(group).get(str(choices.get(group, name)))
-    about = search.header(path)[1].partition(" Published: ")[0] if path and name else ""
-    return f"{name} — {about}" if about else name
+def described(run: Run, facts: Mapping[str, str]) -> dict[str, str]:
+    """The same facts; the model and the data with what the headers of their configs say, if they are nnlab's own."""
+    told = dict(facts)
+    for group in facts.keys() & {"model", "data"}:
+        path = search.options(group).get(str(run.status.get("choices", {}).get(group, facts[group])))
+        about = PICTURES_AND_VALUES.split(search.header(path)[1])[0].rstrip(".") if path else ""
+        told[group] = f"{facts[group]} — {about}." if about else facts[group]
+    return told
 
 
 def commit(git: Mapping[str, Any], words: Words) -> str | None:

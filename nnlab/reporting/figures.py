@@ -35,17 +35,17 @@ def of_one(run: Run, its: Figures, words: Words) -> Markup:
     told = [name for name, of in its.items() if "test" in of or "validation" in of] or list(its)
     told.sort(key=lambda name: "test" not in its[name])
     known = meanings(run.target)
-    rows = [[name, *(value(its[name].get(split)) for split in splits), meaning(name, known)] for name in told]
-    return table([words["figure"], *(words[split] for split in splits), words["meaning"]], rows, class_="figures")
+    first = {local(name): name for name in reversed(told)}  # a figure of several stages is explained once
+    meant = [meaning(name, known) if first[local(name)] == name else "" for name in told]
+    rows = [[name, *(value(its[name].get(split)) for split in splits), said] for name, said in zip(told, meant, strict=True)]
+    return table([words["figure"], *(words[split] for split in splits), words["meaning"]], rows, class_="figures meant")
 
 
 def of_several(runs: Sequence[Run], every: Sequence[Figures], words: Words) -> list[Markup | None]:
     """The test figures of several runs (without any, those of validation): few runs as columns, many as rows."""
     split = next((s for s in ("test", "validation", "train") if any(s in of for its in every for of in its.values())), "test")
     names = list(dict.fromkeys(name for its in every for name, of in its.items() if split in of))
-    known: dict[str, str] = {}
-    for run in reversed(runs):
-        known |= meanings(run.target)
+    known = shared_meanings(runs, every)
     values = {name: [its.get(name, {}).get(split) for its in every] for name in names}
     order = ranked(runs)
     bold = {name: winners(values[name], better(name, split, known, runs)) if order else set() for name in names}
@@ -54,11 +54,31 @@ def of_several(runs: Sequence[Run], every: Sequence[Figures], words: Words) -> l
     title = element("h3", words[split])
     note = element("p", words["best_marked"] if order else words["not_ranked"])
     if len(runs) <= SIDE_BY_SIDE:
-        rows = [[name, *cells[name], meaning(name, known)] for name in names]
-        return [title, table([words["figure"], *what, words["meaning"]], rows, class_="figures"), note]
-    rows = [[name, *(cells[key][i] for key in names)] for i, name in enumerate(what)]
-    explained = {name: meaning(name, known) for name in names if known.get(local(name))}
-    return [title, table([words["run"], *names], rows, class_="figures"), note, listed(explained) if explained else None]
+        body = table([words["figure"], *what], [[name, *cells[name]] for name in names], class_="figures")
+    else:
+        rows = [[name, *(cells[key][i] for key in names)] for i, name in enumerate(what)]
+        body = table([words["run"], *names], rows, class_="figures")
+    explained = {local(name): meaning(name, known) for name in names if known.get(local(name))}
+    return [
+        title,
+        body,
+        note,
+        element("h3", words["meanings"]) if explained else None,
+        listed(explained) if explained else None,
+    ]
+
+
+def shared_meanings(runs: Sequence[Run], every: Sequence[Figures]) -> dict[str, str]:
+    """What the figures of several runs mean; one that models use differently has each meaning after its model."""
+    texts: dict[str, dict[str, str]] = {}  # name → meaning → model
+    for run, its in zip(runs, every, strict=True):
+        known = meanings(run.target)
+        for name in {local(name) for name in its} & known.keys():
+            texts.setdefault(name, {}).setdefault(known[name], str(run.status.get("model", "?")))
+    return {
+        name: next(iter(said)) if len(said) == 1 else "; ".join(f"{model}: {text}" for text, model in said.items())
+        for name, said in texts.items()
+    }
 
 
 def local(name: str) -> str:

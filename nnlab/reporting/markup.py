@@ -33,7 +33,11 @@ def element(name: str, /, *inside: object, **attributes: object) -> Markup:
 
     An attribute is left out at None or False, and has no value at True. `class_` stands for class, `data_line` for data-line.
     """
-    given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value not in (None, False)}
+    given = {
+        key.rstrip("_").replace("_", "-"): value
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    }
     said = "".join(f" {key}" if value is True else f' {key}="{text(value)}"' for key, value in given.items())
     return Markup(f"<{name}{said}>" if name in VOID else f"<{name}{said}>{joined(*inside)}</{name}>")
 

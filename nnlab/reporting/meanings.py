@@ -23,7 +23,7 @@ def meanings(target: str) -> dict[str, str]:
 
     target  the model's class, as its config names it
     Families use some names differently. The file nearest to the model's own file is right: its own, then those that it imports,
-    then others of its family, then those that all families share.
+    then others of its family, then those that all families share. No other family's file counts.
     """
     near = {name: i for i, name in enumerate(nearest(target))}
     own = target.rpartition(".")[0].rpartition(".")[0] or "?"  # the family; the package of a user's own model
@@ -57,12 +57,12 @@ def nearest(target: str) -> tuple[str, ...]:
 
 
 def imports(module: str) -> Iterator[str]:
-    """The modules of models and metrics that a module of nnlab's imports, and of its trainer; its source is read, not run."""
-    path = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    """What a module of nnlab's imports from its family and of the metrics, and its trainer; its source is read, not run."""
+    family, path = module.rpartition(".")[0], ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
     if not module.startswith("nnlab.") or not path.is_file():
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("nnlab.families.", "nnlab.metrics.")):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith((f"{family}.", "nnlab.metrics.")):
             yield node.module
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and (trainer := TRAINER.fullmatch(node.value)):
             yield trainer[1]

@@ -16,10 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from nnlab.reporting import charts, pictures
-from nnlab.reporting.facts import Run, apart, facts, label, number
+from nnlab.reporting.facts import Run, apart, described, facts, label, number
 from nnlab.reporting.figures import differing, figures, ranked
 from nnlab.reporting.markup import Markup, data, element, joined, listed, section, table, verbatim
 from nnlab.reporting.words import Words
+from nnlab.runs.find import as_typed
 from nnlab.runs.table import figure, worst_first
 from nnlab.runs.text_formats import read_yaml
 
@@ -74,23 +75,30 @@ def overview(runs: Sequence[Run], words: Words, waiting: Sequence[str]) -> Marku
     """What was run, when and with what; of several runs what they share, and a table of the rest."""
     known = [facts(run, words) for run in runs]
     if len(runs) == 1:
-        return section(
-            words["what_was_run"], trouble(runs, words), listed({words[key]: fact for key, fact in known[0].items()})
-        )
+        its = described(runs[0], known[0])
+        return section(words["what_was_run"], trouble(runs, words), listed({words[key]: fact for key, fact in its.items()}))
+    parents = {as_typed(run.folder.path).parent for run in runs}
+    monitored = {name for run in runs for name in run.status.get("best", {})}
     for run, its in zip(runs, known, strict=True):
-        its["best"] = figure(run.status)
+        its["best"] = figure(run.status) if len(monitored) > 1 else "".join(map(number, run.status.get("best", {}).values()))
+        if len(parents) == 1:
+            its["folder"] = run.folder.path.name
     alike, others = apart(known)
-    columns = [*(name for name in IN_TABLE if name not in others), *others]
+    alike = described(runs[0], alike)
+    columns = [*IN_TABLE, *(name for name in others if name not in IN_TABLE)]
+    heads = {name: words[name] for name in columns} | ({"best": str(*monitored)} if len(monitored) == 1 else {})
     rows = [[label(i, run), *(known[i].get(name, "") for name in columns)] for i, run in enumerate(runs)]
     rows += [[job, words["not_begun"], *("" for _ in columns[1:])] for job in waiting]
     shared = {words[name]: fact for name, fact in alike.items() if name not in columns and fact}
+    if len(parents) == 1:
+        shared[words["folder"]] = str(*parents)
     return section(
         words["what_was_run"],
         trouble(runs, words),
         element("h3", words["all_alike"]) if shared else None,
         listed(shared) if shared else None,
         element("h3", words["runs"]),
-        table([words["run"], *(words[name] for name in columns)], rows),
+        table([words["run"], *heads.values()], rows),
         best(runs, words),
     )
 
@@ -103,7 +111,16 @@ def trouble(runs: Sequence[Run], words: Words) -> Markup | None:
             state, reason = words.state(run.status.get("status", "?")), run.status.get("reason")
             said = f"{state}: {reason}" if reason and run.status.get("status") != "completed" else state
             lines.append(element("li", said if len(runs) == 1 else f"{label(i, run)} — {said}"))
-    return element("div", element("b", words["not_complete"]), element("ul", *lines), class_="trouble") if lines else None
+    return (
+        element(
+            "div",
+            element("b", words["not_complete" if len(runs) == 1 else "not_all_complete"]),
+            element("ul", *lines),
+            class_="trouble",
+        )
+        if lines
+        else None
+    )
 
 
 def best(runs: Sequence[Run], words: Words) -> Markup | None:
@@ -122,7 +139,8 @@ def curves(runs: Sequence[Run], words: Words) -> Markup:
     if not made:
         return section(words["curves"], element("p", words["no_curves"]))
     used = {curve.key for chart in made for curve in chart.curves}
-    notes = [words["rings"] if any(c.best or c.ends for chart in made for c in chart.curves) else None]
+    notes = [words["rings"] if any(c.best for chart in made for c in chart.curves) else None]
+    notes.append(words["ends"] if any(c.ends for chart in made for c in chart.curves) else None)
     notes.append(words("thinned", n=points) if any(len(c.value) >= points for chart in made for c in chart.curves) else None)
     notes.append(words("more_curves", n=charts.LINES, names=", ".join(left)) if left else None)
     main, others = ([charts.drawn(chart, keys, words) for chart in made if chart.main is whether] for whether in (True, False))
@@ -189,7 +207,7 @@ def framed(picture: pictures.Picture, name: str | None, words: Words) -> Markup:
     told.append(words["film"] if picture.frames > 1 else words["last_frame"] if picture.cut else None)
     told += [f"{key} {number(float(amount))}" for key, amount in list(picture.values.items())[:8]]
     width, height = picture.size
-    image = element("img", src=Markup(picture.source), alt=name or picture.name, width=width, height=height, loading="lazy")
+    image = element("img", src=Markup(picture.source), alt=name or picture.name, width=width, height=height)
     caption = ", ".join(part for part in told if part)
     return element("figure", image, element("figcaption", caption) if caption else None)
 
@@ -206,14 +224,14 @@ def configs(runs: Sequence[Run], words: Words) -> Markup:
 
 def reproduction(runs: Sequence[Run], words: Words, commands: Sequence[str]) -> Markup:
     """The commands, the commit of the code, the versions and the data."""
-    given = [str(run.status["command"]) for run in runs if isinstance(run.status.get("command"), str)]
+    given = [typed(run.status["command"]) for run in runs if isinstance(run.status.get("command"), str)]
     alone = folded(words["commands"], verbatim("\n".join(given)))
     first = [verbatim("\n".join(commands)), alone] if commands else [verbatim("\n".join(given))]
-    known = apart([facts(run, words) for run in runs])[0]
+    known = described(runs[0], apart([facts(run, words) for run in runs])[0])
     return section(
         words["reproduce"],
         *(first if given or commands else [element("p", words["no_command"])]),
-        listed({words[key]: known[key] for key in ("commit", "versions", "data", "seed", "device") if key in known}),
+        listed({words[key]: known[key] for key in ("commit", "versions", "data") if key in known}),
         element("p", words["same_bits"]),
     )
 
@@ -222,7 +240,21 @@ def command_of(sweep: Path) -> str | None:
     """The command of a sweep, from what Hydra wrote down; None if it did not."""
     try:
         config, _ = read_yaml(sweep / "multirun.yaml")
-        typed = config["hydra"]["overrides"]["task"]
+        words = config["hydra"]["overrides"]["task"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return f"nnlab train -m {shlex.join(map(str, typed))}" if isinstance(typed, list) and typed else None
+    return " ".join(map(quoted, ["nnlab", "train", "-m", *words])) if isinstance(words, list) and words else None
+
+
+def typed(command: str) -> str:
+    """A command line as a person would type it; as it is if a shell could not read it."""
+    try:
+        return " ".join(map(quoted, shlex.split(command)))
+    except ValueError:
+        return command
+
+
+def quoted(word: object) -> str:
+    """A word for a shell: "note='a b'" rather than 'note='"'"'a b'"'"''."""
+    word = str(word)
+    return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else shlex.quote(word)

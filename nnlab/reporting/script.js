@@ -2,7 +2,7 @@
 // The margins and the ticks are those of charts.py, which draws the charts for readers without scripts.
 "use strict";
 (() => {
-  const HEIGHT = 290, LEFT = 62, RIGHT = 14, TOP = 12, BOTTOM = 38, PADDING = 0.04, TICKS = 5;
+  const HEIGHT = 290, LEFT = 62, RIGHT = 14, TOP = 12, BOTTOM = 38, PADDING = 0.04, TICKS = 7;
   const words = JSON.parse(document.getElementById("words").textContent);
   const hidden = new Set();
   const entries = new Map();
@@ -38,7 +38,8 @@
       this.svg = figure.querySelector("svg");
       this.curves = JSON.parse(figure.querySelector("script").textContent);
       this.log = false;
-      if (this.curves.every(c => c.value.every(v => v > 0))) this.offer(figure.querySelector("figcaption"));
+      const values = this.curves.flatMap(c => c.value), low = values.reduce((a, b) => Math.min(a, b));
+      if (low > 0 && values.some(v => v > 3 * low)) this.offer(figure.querySelector("figcaption"));
       this.svg.addEventListener("pointermove", event => this.point(event));
       this.svg.addEventListener("pointerdown", event => this.point(event));
       this.svg.addEventListener("pointerleave", () => this.leave());
@@ -198,6 +199,9 @@
   draw();
   addEventListener("resize", draw);
   for (const folded of document.querySelectorAll("details")) folded.addEventListener("toggle", draw);
-  for (const image of document.querySelectorAll(".gallery img"))
-    image.addEventListener("click", () => image.parentElement.classList.toggle("large"));
+  const gallery = document.querySelectorAll(".gallery figure");
+  for (const figure of gallery) figure.querySelector("img").addEventListener("click", () => figure.classList.toggle("large"));
+  addEventListener("keydown", event => {
+    if (event.key === "Escape") for (const figure of gallery) figure.classList.remove("large");
+  });
 })();

@@ -13,6 +13,7 @@ WORDS = {
         "figures": "Figures",
         "figure": "figure",
         "meaning": "meaning",
+        "meanings": "What the figures mean",
         "test": "test",
         "validation": "validation, last",
         "train": "training, last",
@@ -28,7 +29,8 @@ WORDS = {
         "curves": "Learning curves",
         "hint": "Point at a chart to read its values. Click a name to hide or show its curves.",
         "thinned": "A long curve is drawn from {n} of its records, with its largest and smallest values.",
-        "rings": "A ring marks the value whose weights were kept. A dotted line marks the end of a stage.",
+        "rings": "A ring marks the value whose weights were kept.",
+        "ends": "A dotted line marks the end of a stage.",
         "other_curves": "Other curves",
         "more_curves": "Not shown, because a page holds {n} curves at most: {names}. nnlab tensorboard shows them.",
         "epoch": "epoch",
@@ -50,8 +52,9 @@ WORDS = {
         "same_bits": "The same command gives the same weights on the same machine, with the same versions and threads.",
         "no_figures": "No figures have been recorded yet.",
         "no_curves": "No figure was recorded twice, so there are no curves.",
-        "so_far": "The run is not complete. These are the newest recorded figures.",
-        "not_complete": "Not complete",
+        "so_far": "The test comes at the end of a run. These are the newest recorded figures.",
+        "not_complete": "This run is not complete",
+        "not_all_complete": "Runs that are not complete",
         "not_begun": "not begun",
         "status": "status",
         "best": "best metric",
@@ -81,6 +84,7 @@ WORDS = {
         "interrupted": "interrupted",
         "diverged": "diverged",
         "failed": "failed",
+        "?": "unknown",
     },
     "ru": {
         "runs": "Запуски",
@@ -90,6 +94,7 @@ WORDS = {
         "figures": "Метрики",
         "figure": "метрика",
         "meaning": "что она значит",
+        "meanings": "Что значат метрики",
         "test": "тест",
         "validation": "валидация, последнее",
         "train": "обучение, последнее",
@@ -105,7 +110,8 @@ WORDS = {
         "curves": "Кривые обучения",
         "hint": "Наведите указатель на график, чтобы прочитать значения. Щелчок по имени скрывает или показывает его кривые.",
         "thinned": "Длинная кривая построена по {n} записям; её наибольшие и наименьшие значения сохранены.",
-        "rings": "Кружок отмечает значение, веса которого сохранены. Пунктир отмечает конец стадии.",
+        "rings": "Кружок отмечает значение, веса которого сохранены.",
+        "ends": "Пунктир отмечает конец стадии.",
         "other_curves": "Остальные кривые",
         "more_curves": "Не показаны, так как на странице не больше {n} кривых: {names}. Их показывает nnlab tensorboard.",
         "epoch": "эпоха",
@@ -127,8 +133,9 @@ WORDS = {
         "same_bits": "Та же команда даёт те же веса на той же машине, с теми же версиями и числом потоков.",
         "no_figures": "Метрик ещё нет.",
         "no_curves": "Ни одна метрика не записана дважды, поэтому кривых нет.",
-        "so_far": "Запуск не завершён. Это последние записанные метрики.",
-        "not_complete": "Не завершены",
+        "so_far": "Тест бывает в конце запуска. Это последние записанные метрики.",
+        "not_complete": "Этот запуск не завершён",
+        "not_all_complete": "Незавершённые запуски",
         "not_begun": "не начат",
         "status": "состояние",
         "best": "лучшая метрика",
@@ -158,6 +165,7 @@ WORDS = {
         "interrupted": "прерван",
         "diverged": "разошёлся",
         "failed": "завершился ошибкой",
+        "?": "неизвестно",
     },
 }
 
@@ -187,7 +195,7 @@ class Words:
 
     def number(self, value: float) -> str:
         """A whole number with its thousands apart."""
-        return f"{value:,.0f}".replace(",", "," if self.language == "en" else "\N{NARROW NO-BREAK SPACE}")
+        return f"{value:,.0f}".replace(",", "," if self.language == "en" else " ")
 
 
-STATES = frozenset({"completed", "running", "killed", "interrupted", "diverged", "failed"})
+STATES = frozenset({"completed", "running", "killed", "interrupted", "diverged", "failed", "?"})

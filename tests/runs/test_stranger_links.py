@@ -27,6 +27,7 @@ VERBS = {
     "compress": ("-o", "out.npz"),
     "decompress": ("c.npz", "-o", "out"),
     "curves": (),
+    "report": (),
     "rm": ("--yes",),
 }
 FILES = ("config.yaml", "status.json", "summary.json", "metrics.jsonl", "train.log", "EVENTS", "checkpoints/last.pt")
