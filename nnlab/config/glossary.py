@@ -26,12 +26,13 @@ NAMES = re.compile(r"(\w+(?:, \w+)*)(?:  +(\S.*))?$")
 class Meaning:
     """The meaning of a metric, and the place where it is computed, e.g. families/vae.
 
-    module  the module whose docstring says so
+    module, owner  the module, and in it the class or the function, whose docstring says so
     """
 
     text: str
     place: str
     module: str = field(default="", compare=False)
+    owner: str = field(default="", compare=False)
 
 
 @cache
@@ -51,9 +52,9 @@ def glossary() -> dict[str, list[Meaning]]:
         place = path.relative_to(base).parent if path.parts[-3] == "families" else path.relative_to(base).with_suffix("")
         above = (nnlab.__name__,) if base == root else ()
         module = ".".join((*above, *path.relative_to(base).with_suffix("").parts)).removesuffix(".__init__")
-        for names, text in (entry for doc in docstrings(tree) for entry in entries(doc)):
+        for owner, names, text in ((owner, *entry) for owner, doc in docstrings(tree) for entry in entries(doc)):
             for name in names:
-                meanings.setdefault(name, []).append(Meaning(text, place.as_posix(), module))
+                meanings.setdefault(name, []).append(Meaning(text, place.as_posix(), module, owner))
     return dict(sorted(meanings.items()))
 
 
@@ -70,11 +71,11 @@ def of_plugins() -> Iterator[tuple[Path, Path]]:
             yield Path(found.origin), Path(found.origin).parent
 
 
-def docstrings(tree: ast.Module) -> Iterator[str]:
-    """The docstrings of a module, its classes and its functions; empty texts where there are none."""
+def docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The docstrings of a module, its classes and its functions, each after its name; empty texts where there are none."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            yield ast.get_docstring(node) or ""
+            yield getattr(node, "name", ""), ast.get_docstring(node) or ""
 
 
 def entries(docstring: str) -> list[tuple[list[str], str]]:

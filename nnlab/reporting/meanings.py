@@ -14,7 +14,7 @@ import nnlab
 from nnlab.config.glossary import Meaning, glossary
 
 ROOT = Path(nnlab.__file__).parent
-TRAINER = re.compile(r"(nnlab\.[\w.]+):\w+")  # as a model names its trainer
+TRAINER = re.compile(r"(nnlab\.[\w.]+):(\w+)")  # as a model names its trainer
 SHARED = ("nnlab.metrics.", "nnlab.evaluators.", "nnlab.training.")
 
 
@@ -22,50 +22,55 @@ def meanings(target: str) -> dict[str, str]:
     """The meaning of each metric that a model may record, by name.
 
     target  the model's class, as its config names it
-    Families use some names differently. The file nearest to the model's own file is right: its own, then those that it imports,
-    then others of its family, then those that all families share. No other family's file counts.
+    Families use some names differently. The docstrings of the model and of its trainer are right; then those of the files that
+    the model imports, then others of its family, then those that all families share. No other family's file counts.
     """
-    near = {name: i for i, name in enumerate(nearest(target))}
-    own = target.rpartition(".")[0].rpartition(".")[0] or "?"  # the family; the package of a user's own model
+    near, trainer = nearest(target)
+    own, _, model = target.rpartition(".")
+    family = own.rpartition(".")[0] or "?"  # the package of a user's own model
 
     def distance(meaning: Meaning) -> int | None:
         if meaning.module in near:
-            return near[meaning.module]
-        if meaning.module.startswith(f"{own}."):
-            return len(near)
-        return len(near) + 1 if meaning.module.startswith(SHARED) else None
+            return 0 if meaning.owner in (model, trainer) else 1
+        if meaning.module.startswith(f"{family}."):
+            return 2
+        return 3 if meaning.module.startswith(SHARED) else None
 
     found = {}
     for name, known in glossary().items():
-        usable = [(distance(meaning), i) for i, meaning in enumerate(known) if distance(meaning) is not None]
+        usable = [(where, i) for i, meaning in enumerate(known) if (where := distance(meaning)) is not None]
         if usable:
             found[name] = known[min(usable)[1]].text
     return found
 
 
 @cache
-def nearest(target: str) -> tuple[str, ...]:
-    """The modules of a model of nnlab's, the nearest first: its own, those that it imports, those that these import."""
-    first = target.rpartition(".")[0]
-    known, waiting = {first: None}, deque([first])
+def nearest(target: str) -> tuple[frozenset[str], str]:
+    """The module of a model, all that it imports from its family and of the metrics, and the name of its trainer's class."""
+    first, trainers = target.rpartition(".")[0], []
+    known, waiting = {first}, deque([first])
     while waiting:
-        for name in imports(waiting.popleft()):
+        for name, trainer in imports(waiting.popleft()):
+            trainers += [trainer] if trainer else []
             if name not in known:
-                known[name] = None
+                known.add(name)
                 waiting.append(name)
-    return tuple(known)
+    return frozenset(known), next(iter(trainers), "")
 
 
-def imports(module: str) -> Iterator[str]:
-    """What a module of nnlab's imports from its family and of the metrics, and its trainer; its source is read, not run."""
+def imports(module: str) -> Iterator[tuple[str, str]]:
+    """What a module of nnlab's imports from its family and of the metrics; and its trainer, with the name of the class.
+
+    Its source is read, not run.
+    """
     family, path = module.rpartition(".")[0], ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
     if not module.startswith("nnlab.") or not path.is_file():
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith((f"{family}.", "nnlab.metrics.")):
-            yield node.module
+            yield node.module, ""
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and (trainer := TRAINER.fullmatch(node.value)):
-            yield trainer[1]
+            yield trainer[1], trainer[2]
 
 
 def direction(meaning: str) -> Literal["higher", "lower"] | None:

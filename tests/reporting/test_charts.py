@@ -125,6 +125,7 @@ def test_a_stranger_breaks_no_chart(own_folder) -> None:
         {"step": 3, "epoch": 1, "split": "train", "loss": True, "lr": "fast"},
         {"step": 4, "epoch": 2, "split": "train", "loss": 10**400},
         {"step": 5, "epoch": 3, "split": "train", "loss": 1e300},
+        {"step": 6, "epoch": 4, "split": "train", "loss": -1e300},
     ]
     lines = [*map(json.dumps, bad), '{"step": 6, "epoch": 4, "split": "train", "loss": NaN}', "[]", "{", "\x00"]
     folder.metrics.write_text("\n".join(lines))
