@@ -15,6 +15,7 @@ from nnlab.config.glossary import Meaning, glossary
 
 ROOT = Path(nnlab.__file__).parent
 TRAINER = re.compile(r"(nnlab\.[\w.]+):(\w+)")  # as a model names its trainer
+MODULE = re.compile(r"nnlab(\.\w+)+")
 SHARED = ("nnlab.metrics.", "nnlab.evaluators.", "nnlab.training.")
 
 
@@ -25,7 +26,7 @@ def meanings(target: str) -> dict[str, str]:
     Families use some names differently. The docstrings of the model and of its trainer are right; then those of the files that
     the model imports, then others of its family, then those that all families share. No other family's file counts.
     """
-    near, trainer = nearest(target)
+    near, trainer = reached(target)
     own, _, model = target.rpartition(".")
     family = own.rpartition(".")[0] or "?"  # the package of a user's own model
 
@@ -45,7 +46,7 @@ def meanings(target: str) -> dict[str, str]:
 
 
 @cache
-def nearest(target: str) -> tuple[frozenset[str], str]:
+def reached(target: str) -> tuple[frozenset[str], str]:
     """The module of a model, all that it imports from its family and of the metrics, and the name of its trainer's class."""
     first, trainers = target.rpartition(".")[0], []
     known, waiting = {first}, deque([first])
@@ -64,7 +65,7 @@ def imports(module: str) -> Iterator[tuple[str, str]]:
     Its source is read, not run.
     """
     family, path = module.rpartition(".")[0], ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
-    if not module.startswith("nnlab.") or not path.is_file():
+    if not MODULE.fullmatch(module) or not path.is_file():
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith((f"{family}.", "nnlab.metrics.")):

@@ -6,13 +6,13 @@ import pytest
 from conftest import model_node
 
 from nnlab.config.glossary import glossary
-from nnlab.reporting.meanings import direction, meanings, nearest
+from nnlab.reporting.meanings import direction, meanings, reached
 
 
 def test_a_metric_of_a_family_is_explained_by_that_family(model: str) -> None:
     target = model_node(model)["_target_"]
     family = ".".join(target.split(".")[:3])
-    near, trainer = nearest(target)
+    near, trainer = reached(target)
     own = (f"{family}.", "nnlab.metrics", "nnlab.evaluators", "nnlab.training", *sorted(near))
     for name, text in meanings(target).items():
         assert any(m.module.startswith(own) for m in glossary()[name] if m.text == text), name
