@@ -86,11 +86,7 @@ def of_one(run: Run) -> list[Chart]:
     main = shown(run.records, monitored(run.status))
     made = []
     for name in dict.fromkeys([*main, *names(run)]):
-        lines = {
-            (run.name, split): line
-            for split in STYLES
-            if (line := line_of(run.records, split, name, best_of(run.status, split, name)))
-        }
+        lines = {(run.name, split): line for split in STYLES if (line := line_of(run.by_split.get(split, []), split, name))}
         for title, several in apart(name, lines).items() if lines else ():
             curves = [curve(run, split, name, list(STYLES).index(split)) for _, split in several]
             made.append(Chart(title, [c for c in curves if c], name in main))
@@ -118,15 +114,19 @@ def names(run: Run) -> list[str]:
 
 def curve(run: Run, split: str, name: str, key: int) -> Curve | None:
     """A metric of a split; None if it was recorded less than twice."""
-    line = line_of(run.records, split, name, best_of(run.status, split, name))
+    records = run.by_split.get(split, [])
+    line = line_of(records, split, name, best_of(run.status, split, name))
     if line is None:
         return None
-    steps = [record["step"] for record in run.records if record["split"] == split and name in record]
+    steps = [record["step"] for record in records if name in record]
     return Curve(key, line.epoch, np.array(steps, dtype=float), line.value, line.ends, line.best)
 
 
 def fitting(made: Sequence[Chart]) -> tuple[list[Chart], list[str], int]:
-    """Charts whose curves a page can hold, the names of the others, and the number of points that a curve may have."""
+    """Charts whose curves a page can hold, the names of the others, and how many points are left of a long curve.
+
+    The last is 0 if all curves have all their points.
+    """
     kept, left, count = [], [], 0
     for chart in made:
         if count + len(chart.curves) > LINES:
@@ -135,6 +135,8 @@ def fitting(made: Sequence[Chart]) -> tuple[list[Chart], list[str], int]:
             kept.append(chart)
             count += len(chart.curves)
     points = int(np.clip(POINTS // max(count, 1), FEWEST, MOST))
+    if all(len(c.value) <= points for chart in kept for c in chart.curves):
+        return kept, left, 0
     return [Chart(chart.name, [thinned(c, points) for c in chart.curves], chart.main) for chart in kept], left, points
 
 

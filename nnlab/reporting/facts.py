@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from nnlab.config import search
@@ -45,6 +46,14 @@ class Run:
     def complete(self) -> bool:
         """Whether it came to its end."""
         return self.status.get("status") == "completed"
+
+    @cached_property
+    def by_split(self) -> dict[str, list[dict[str, Any]]]:
+        """The records of each split."""
+        splits: dict[str, list[dict[str, Any]]] = {}
+        for record in self.records:
+            splits.setdefault(record["split"], []).append(record)
+        return splits
 
     @property
     def target(self) -> str:

@@ -141,7 +141,7 @@ def curves(runs: Sequence[Run], words: Words) -> Markup:
     used = {curve.key for chart in made for curve in chart.curves}
     notes = [words["rings"] if any(c.best for chart in made for c in chart.curves) else None]
     notes.append(words["ends"] if any(c.ends for chart in made for c in chart.curves) else None)
-    notes.append(words("thinned", n=points) if any(len(c.value) >= points for chart in made for c in chart.curves) else None)
+    notes.append(words("thinned", n=points) if points else None)
     notes.append(words("more_curves", n=charts.LINES, names=", ".join(left)) if left else None)
     main, others = ([charts.drawn(chart, keys, words) for chart in made if chart.main is whether] for whether in (True, False))
     return section(

@@ -100,6 +100,7 @@ def test_a_page_holds_so_many_points_and_no_more() -> None:
     assert max(len(curve.value) for chart in kept for curve in chart.curves) <= points
     assert left == [chart.name for chart in many[len(kept) :]]
     assert len(left) == 3
+    assert fitting([Chart("short", [a_curve(np.arange(9.0))], True)])[1:] == ([], 0)
 
 
 @pytest.mark.parametrize(
