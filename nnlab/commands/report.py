@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnlab.commands.arguments import check_place, make_parser
 from nnlab.errors import BadInput, explain, printable, shortened
-from nnlab.runs.files import NO_FOLLOW, NO_WAIT, write_whole
+from nnlab.runs.files import beginning, write_whole
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.sweep import REPORT, by_what_differs, members, planned
@@ -118,8 +117,7 @@ def refuse_foreign(path: Path) -> None:
     if not os.path.lexists(path):
         return
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW | NO_WAIT), "rb") as file:
-            own = stat.S_ISREG(os.fstat(file.fileno()).st_mode) and f'content="{MARK}"'.encode() in file.read(BEGINNING)
+        own = f'content="{MARK}"'.encode() in beginning(path, BEGINNING)
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     if not own:
