@@ -184,6 +184,7 @@ def test_the_wheel_works_from_any_folder(own_folder: Path) -> None:
     site = own_folder / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
+    assert {"page.py", "script.js", "style.css"} <= {path.name for path in (site / "nnlab" / "reporting").iterdir()}
     code = "import sys; sys.path.insert(0, 'site'); import nnlab.cli; print(nnlab.__file__); sys.exit(nnlab.cli.main())"
     overrides = ["model=ae", "model.hidden=[8]", "trainer.steps=1", "trainer.show_every=never"]
     done = subprocess.run([sys.executable, "-c", code, "train", *overrides], cwd=own_folder, capture_output=True, text=True)

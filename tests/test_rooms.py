@@ -25,6 +25,7 @@ ORDER = [  # a room imports only rooms that stand before it
     "latent",
     "plotting",
     "recording",
+    "reporting",
     "checkpoints",
     "evaluators",
     "training",
@@ -50,6 +51,8 @@ WITHOUT_TORCH += [
     "nn.schedules",
     "plotting.curves",
     "plotting.gallery",
+    "reporting",
+    "commands.report",
 ]
 
 

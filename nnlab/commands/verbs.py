@@ -24,6 +24,7 @@ VERBS = {
     "probe": "the accuracy of a linear classifier on the codes, from few labels",
     "curves": "a picture of the learning curves of one run or several",
     "compare": "runs side by side: what differs in their configs, their metrics and their pictures",
+    "report": "one HTML page of a run, of several or of a sweep, to hand in",
     "runs": "all runs, their state and their best metric",
     "show": "one run: its config, its metrics, its files",
     "rm": "remove runs with all their files",

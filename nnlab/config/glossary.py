@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,10 +24,15 @@ NAMES = re.compile(r"(\w+(?:, \w+)*)(?:  +(\S.*))?$")
 
 @dataclass(frozen=True)
 class Meaning:
-    """The meaning of a metric, and the place where it is computed, e.g. families/vae."""
+    """The meaning of a metric, and the place where it is computed, e.g. families/vae.
+
+    module, owner  the module, and in it the class or the function, whose docstring says so
+    """
 
     text: str
     place: str
+    module: str = field(default="", compare=False)
+    owner: str = field(default="", compare=False)
 
 
 @cache
@@ -45,9 +50,11 @@ def glossary() -> dict[str, list[Meaning]]:
         if tree is None:
             continue
         place = path.relative_to(base).parent if path.parts[-3] == "families" else path.relative_to(base).with_suffix("")
-        for names, text in (entry for doc in docstrings(tree) for entry in entries(doc)):
+        above = (nnlab.__name__,) if base == root else ()
+        module = ".".join((*above, *path.relative_to(base).with_suffix("").parts)).removesuffix(".__init__")
+        for owner, names, text in ((owner, *entry) for owner, doc in docstrings(tree) for entry in entries(doc)):
             for name in names:
-                meanings.setdefault(name, []).append(Meaning(text, place.as_posix()))
+                meanings.setdefault(name, []).append(Meaning(text, place.as_posix(), module, owner))
     return dict(sorted(meanings.items()))
 
 
@@ -64,11 +71,11 @@ def of_plugins() -> Iterator[tuple[Path, Path]]:
             yield Path(found.origin), Path(found.origin).parent
 
 
-def docstrings(tree: ast.Module) -> Iterator[str]:
-    """The docstrings of a module, its classes and its functions; empty texts where there are none."""
+def docstrings(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The docstrings of a module, its classes and its functions, each after its name; empty texts where there are none."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            yield ast.get_docstring(node) or ""
+            yield getattr(node, "name", ""), ast.get_docstring(node) or ""
 
 
 def entries(docstring: str) -> list[tuple[list[str], str]]:

@@ -138,8 +138,9 @@ class Judge:
                             numbers of examples only
         kernel_distance     squared maximum mean discrepancy of the features under a cubic kernel; with judge=inception the KID
                             (Bińkowski et al. 2018). Lower is better
-        precision           share of the samples that lie among the data in feature space (Kynkäänniemi et al. 2019)
-        recall              share of the data that lie among the samples in feature space
+        precision           share of the samples that lie among the data in feature space (Kynkäänniemi et al. 2019);
+                            higher is better
+        recall              share of the data that lie among the samples in feature space; higher is better
         mode_coverage       how many of the classes the samples hold: at least a tenth as often as the data do
         min_class_share   share of the samples that are of the class which they hold least of
         conditional_accuracy  share of the samples that the judge takes for the class that was asked for

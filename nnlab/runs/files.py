@@ -79,15 +79,27 @@ def appending(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "ab")
 
 
+def opened(path: Path) -> IO[bytes]:
+    """A file to read from. Raises OSError if it is a link, a pipe or a device."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
 def read(path: Path, most: int) -> bytes:
     """The content of a file of at most `most` bytes. Raises OSError if it is longer, a link, a pipe or a device."""
-    with os.fdopen(os.open(path, os.O_RDONLY | NO_FOLLOW | NO_WAIT | BINARY), "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        if facts.st_size > most:
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
             raise OSError(errno.EFBIG, f"longer than {most:,} bytes", str(path))
         return file.read()
+
+
+def beginning(path: Path, most: int) -> bytes:
+    """The first `most` bytes of a file. Raises OSError if it is a link, a pipe or a device."""
+    with opened(path) as file:
+        return file.read(most)
 
 
 def copy(source: Path, path: Path) -> None:

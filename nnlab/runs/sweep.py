@@ -22,6 +22,7 @@ from nnlab.runs.trust import trouble
 PLAIN = re.compile(r"[A-Za-z_][\w./@]*")  # a key without the signs by which Hydra adds and removes
 PLAN = "sweep.json"  # which jobs a sweep has, in the order of their numbers: also those that have not begun
 TABLES = ("sweep.csv", "sweep.md")
+REPORT = "report.html"  # of nnlab report, in a run's folder or in that of a sweep
 BESIDE = ("parameters", "seconds")  # what a table holds besides the test figures
 TEXTS = ("run", "overrides", "status", "reason")  # columns that are no numbers
 

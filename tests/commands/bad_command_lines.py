@@ -287,6 +287,20 @@ curves RUN RUN
 curves RUN -o x.bmp
 curves RUN -o /dev/null/x.png
 curves last~9
+report
+report zzz
+report RUN --foo
+report RUN RUN
+report RUN -o x.pdf
+report RUN -o x
+report RUN -o .
+report RUN -o /dev/null/x.html
+report RUN -o /dev/null
+report RUN --lang de
+report RUN --lang
+report RUN --title
+report last~9
+report /
 show last~99
 show 00000
 resume last~x

@@ -28,6 +28,7 @@ VERBS = {
     "decompress": ("c.npz", "-o", "out"),
     "curves": (),
     "compare": (),
+    "report": (),
     "rm": ("--yes",),
 }
 FILES = ("config.yaml", "status.json", "summary.json", "metrics.jsonl", "train.log", "EVENTS", "checkpoints/last.pt")

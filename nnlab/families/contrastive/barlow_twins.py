@@ -25,7 +25,7 @@ class BarlowTwins(ContrastiveModel):
     without negatives. Codes are f(x); the head g is not used after training.
 
     Figures:
-    loss        the loss above, of a batch; in an evaluation the groups are as large as in training; lower is better
+    loss        invariance + λ · redundancy of a batch; in an evaluation the groups are as large as in training; lower is better
     invariance  Σ_i (1 − C_ii)²; lower is better
     redundancy  Σ_{i ≠ j} C_ij², without λ; lower is better
 

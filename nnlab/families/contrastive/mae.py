@@ -35,7 +35,7 @@ class MAE(Model):
     Picture: `masked`, images, what the encoder sees of them, and the painted patches beside the seen ones.
 
     Figures:
-    loss  the loss above; lower is better
+    loss  mean squared error of the pixels of the hidden patches; lower is better
 
     patch, width, depth, heads, mlp_ratio  of the encoder, as of `transformer`
     mask_ratio     share of the patches that are hidden

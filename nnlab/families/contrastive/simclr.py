@@ -26,7 +26,7 @@ class SimCLR(ContrastiveModel):
     training. One product of 2N×2N gives all cosines. Codes are f(x); the head g is not used after training.
 
     Figures:
-    loss  the loss above, nats per example; lower is better
+    loss  NT-Xent, the cross-entropy of finding the partner, nats per example; lower is better
     contrastive_accuracy  share of the views whose partner is the nearest of all other views; higher is better
 
     body         f; its keys are model.body.KEY

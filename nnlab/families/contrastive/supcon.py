@@ -25,7 +25,8 @@ class SupCon(ContrastiveModel):
     of an example, nats; with every example in a class of its own it is that of `simclr`. Codes are f(x).
 
     Figures:
-    loss  the loss above, nats per example; in an evaluation the groups are as large as in training; lower is better
+    loss  the supervised contrastive loss, nats per example; in an evaluation the groups are as large as in training;
+          lower is better
 
     body         f; its keys are model.body.KEY
     temperature  τ

@@ -1,0 +1,105 @@
+"""What the pictures of a run show, by the picture's name, in each language of a report. No torch."""
+
+from __future__ import annotations
+
+CAPTIONS = {
+    name: {"en": english, "ru": russian}
+    for name, english, russian in (
+        ("reconstruction", "Inputs and what the model makes of them.", "Входы и то, что из них делает модель."),
+        ("sample", "New examples, drawn from the model.", "Новые примеры, порождённые моделью."),
+        ("sample_history", "The same samples while the model learns.", "Одни и те же образцы во время обучения."),
+        ("classes", "New examples of each class, one row per class.", "Новые примеры каждого класса, строка на класс."),
+        (
+            "traversal",
+            "One row per latent coordinate; along a row only this coordinate changes.",
+            "Строка на скрытую координату; вдоль строки меняется только она.",
+        ),
+        ("manifold", "The whole plane of a code of two coordinates.", "Вся плоскость кода из двух координат."),
+        (
+            "kl",
+            "The KL divergence of each coordinate of the code, the largest first.",
+            "Расхождение KL каждой координаты кода, начиная с наибольшего.",
+        ),
+        (
+            "interpolation",
+            "The way from one image to another through the latent space.",
+            "Путь от одного изображения к другому через скрытое пространство.",
+        ),
+        ("walk", "A walk through the latent space.", "Прогулка по скрытому пространству."),
+        ("variation", "New examples near an image.", "Новые примеры рядом с изображением."),
+        ("attribute", "Images to which an attribute was given.", "Изображения, которым придан признак."),
+        (
+            "confusion",
+            "True classes (rows) against the classes or clusters of the model (columns).",
+            "Истинные классы (строки) и классы или кластеры модели (столбцы).",
+        ),
+        ("reliability", "Accuracy against confidence.", "Доля верных ответов в зависимости от уверенности."),
+        ("decision_regions", "Which part of the plane goes to which class.", "Какая часть плоскости отнесена к какому классу."),
+        ("filters", "The weights of the units with the largest norms.", "Веса нейронов с наибольшими нормами."),
+        (
+            "attention",
+            "Where each block of the network looks.",
+            "Куда смотрит каждый блок сети.",
+        ),
+        ("attention_heads", "Where each head of each block looks.", "Куда смотрит каждая голова каждого блока."),
+        ("neighbours", "Examples and the others with the nearest codes.", "Примеры и другие примеры с ближайшими кодами."),
+        ("views", "Two augmented views of each example.", "Два аугментированных вида каждого примера."),
+        ("masked", "Images, what the model sees of them, and what it paints.", "Изображения, видимая часть и дорисованное."),
+        ("embedding", "The codes in the colours of their classes.", "Коды в цветах своих классов."),
+        ("embedding_pca", "The codes on their principal plane.", "Коды на плоскости главных компонент."),
+        ("embedding_tsne", "The codes by t-SNE.", "Коды по t-SNE."),
+        ("probe", "Accuracy of a linear classifier on the codes, by labels.", "Точность линейного классификатора по кодам."),
+        ("outliers", "The examples that are most unusual to the model.", "Самые необычные для модели примеры."),
+        (
+            "components",
+            "The components that the model found, as images or over the map.",
+            "Найденные компоненты в виде изображений или на карте.",
+        ),
+        (
+            "explained_variance",
+            "The share of the variance of each component, and the cumulative share.",
+            "Доля дисперсии каждой компоненты и накопленная доля.",
+        ),
+        ("scores", "The examples along the first two components.", "Примеры вдоль первых двух компонент."),
+        ("loadings", "The entries of each component.", "Элементы каждой компоненты."),
+        ("dictionary", "The atoms that contribute most.", "Атомы с наибольшим вкладом."),
+        ("decomposition", "Images as sums of atoms.", "Изображения как суммы атомов."),
+        ("codebook", "What each code of the codebook looks like.", "Как выглядит каждый код кодовой книги."),
+        ("prototypes", "The prototypes.", "Прототипы."),
+        ("means", "The means of the components, the largest weight first.", "Средние компонент, начиная с наибольшего веса."),
+        ("ellipses", "The components over the data, while they move.", "Компоненты поверх данных, пока они движутся."),
+        ("clusters", "The clusters of the data, while the centres move.", "Кластеры данных, пока центры движутся."),
+        ("cells", "The cell of each unit in the plane.", "Область каждого нейрона на плоскости."),
+        ("map", "The units of the map, each at its place.", "Нейроны карты, каждый на своём месте."),
+        (
+            "u_matrix",
+            "Distances between neighbouring units: high values separate clusters.",
+            "Расстояния между соседними нейронами: большие значения разделяют кластеры.",
+        ),
+        (
+            "hits",
+            "Each unit in the colour of its most frequent class.",
+            "Каждый нейрон в цвете самого частого у него класса.",
+        ),
+        ("unfolding", "The map unfolds over the data.", "Карта разворачивается на данных."),
+        ("gibbs", "Chains of Gibbs sampling, from the data's means.", "Цепи Гиббса, начатые со средних данных."),
+        ("chains", "The states of the persistent chains.", "Состояния постоянных цепей."),
+        (
+            "recall",
+            "Stored patterns, damaged, and recalled step by step.",
+            "Образы: сохранённые, испорченные, восстановленные.",
+        ),
+        ("recall_by_load", "Recall against the number of stored patterns.", "Восстановление и число сохранённых образов."),
+        ("recall_by_noise", "Recall against the share of damaged units.", "Восстановление и доля испорченных элементов."),
+        ("cycle_a", "Images of a, translated to b and back.", "Изображения a, переведённые в b и обратно."),
+        ("cycle_b", "Images of b, translated to a and back.", "Изображения b, переведённые в a и обратно."),
+        ("levels", "An image grows from a coarse level to the finest.", "Изображение от грубого уровня до самого тонкого."),
+        ("canvas", "The canvas after each step of painting.", "Холст после каждого шага рисования."),
+        ("captions", "New images of texts.", "Новые изображения по текстам."),
+        ("places", "The same object at different places.", "Один и тот же объект в разных местах."),
+        ("stages", "The images of both stages.", "Изображения обеих стадий."),
+        ("styles", "All classes in the same styles, one column per noise.", "Все классы в одних стилях, столбец на шум."),
+        ("comparison", "The model beside simpler ways.", "Модель рядом с более простыми способами."),
+    )
+}
+"""name → language → one sentence"""
