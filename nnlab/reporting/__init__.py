@@ -4,7 +4,6 @@ page.page            the page of one run, or of several side by side
 facts.read           what a page needs from a run folder
 charts.charts        learning curves as SVG, with their values for the page's script
 pictures.within      pictures that fit into a page
-meanings.meanings    what a run's metrics mean
 words.WORDS          the page's own words, by language
 markup.element       HTML in which every text is escaped
 """

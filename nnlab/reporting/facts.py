@@ -19,7 +19,6 @@ from nnlab.runs.text_formats import is_number
 
 NO_METRIC = frozenset({"step", "epoch", "split", "stage"})  # fields of a record of metrics.jsonl
 MEASURING = frozenset({"n", "samples", "checkpoint_step", "judge_pairs", "judge_examples", "critic_examples"})  # nor these
-NOT_COMPARED = frozenset({"outputs", "data.root", "tags", "note"})  # keys of a config that do not bear on the result
 PICTURES_AND_VALUES = re.compile("; images/|; then nnlab| Published: ")  # what a header says of them is no fact of a run
 LARGEST = 1e100  # a recorded value beyond it cannot be drawn
 Figures = dict[str, dict[str, float]]
@@ -173,27 +172,6 @@ def apart(known: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], list[str]
     names = list(dict.fromkeys(itertools.chain.from_iterable(known)))
     alike = {name: known[0][name] for name in names if len({facts.get(name) for facts in known}) == 1}
     return alike, [name for name in names if name not in alike]
-
-
-def differences(runs: Sequence[Run]) -> dict[str, list[str]]:
-    """The keys of the configs whose values are not the same in all runs: key → the value of each run, — where it has none."""
-    flat = [flattened(run.config) for run in runs]
-    keys = [key for key in dict.fromkeys(itertools.chain.from_iterable(flat)) if key not in NOT_COMPARED]
-    rows = {key: [of.get(key, "—") for of in flat] for key in keys}
-    return {key: values for key, values in rows.items() if len(set(values)) > 1}
-
-
-def flattened(node: Mapping[str, Any], place: str = "") -> dict[str, str]:
-    """The values of a config as texts, by their place in it. An earlier run is its folder."""
-    flat: dict[str, str] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping) and "fingerprint" in value:
-            flat[f"{place}{key}"] = str(value.get("run"))
-        elif isinstance(value, Mapping) and value:
-            flat |= flattened(value, f"{place}{key}.")
-        else:
-            flat[f"{place}{key}"] = str(value)
-    return flat
 
 
 def label(i: int, run: Run) -> str:

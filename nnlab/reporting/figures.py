@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nnlab.reporting.facts import Figures, Run, apart, differences, label, number
+from nnlab.config.meanings import direction, meanings
+from nnlab.reporting.facts import Figures, Run, apart, label, number
 from nnlab.reporting.markup import Markup, element, listed, section, table, text
-from nnlab.reporting.meanings import direction, meanings
 from nnlab.reporting.words import Words
+from nnlab.runs.comparison import differing_values, winners
 from nnlab.runs.sweep import comparable
 
 SIDE_BY_SIDE = 6  # runs that a table has as columns; more are its rows
@@ -105,15 +106,6 @@ def better(name: str, split: str, known: Mapping[str, str], runs: Sequence[Run])
     return direction(known.get(local(name), ""))
 
 
-def winners(values: Sequence[float | None], better: str | None) -> set[int]:
-    """The places of the best values; none if all are equal, or if it is not known which are better."""
-    given = [v for v in values if v is not None]
-    if not better or len(set(given)) < 2:
-        return set()
-    top = max(given) if better == "higher" else min(given)
-    return {i for i, v in enumerate(values) if v == top}
-
-
 def measured(runs: Sequence[Run], words: Words) -> Markup | None:
     """How the test figures were measured, if all runs did it in the same way."""
     ways = [run.measured() for run in runs if run.test]
@@ -126,7 +118,7 @@ def differing(runs: Sequence[Run], words: Words) -> Markup | None:
     """The keys of the configs whose values differ; the longer side of the table goes down the page."""
     if len(runs) == 1:
         return None
-    found = differences(runs)
+    found = differing_values([run.config for run in runs], missing="—")
     if not found:
         return section(words["differs"], element("p", words["alike"]))
     what = [label(i, run) for i, run in enumerate(runs)]

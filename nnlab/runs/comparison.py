@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnlab.config.constraints import is_none
-from nnlab.config.glossary import glossary
+from nnlab.config.meanings import direction, meanings
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import BESIDE, beside, by_what_differs, comparable, number
+from nnlab.runs.sweep import BESIDE, beside, by_what_differs, comparable, number, same_examples
 
-APART = ("outputs", "note", "tags", "judge", "data.root", "data._target_")  # of no effect on what a run learns
+CHOSEN = ("model", "data", "status")  # which stand first
+NO_EFFECT = frozenset({"outputs", "note", "tags", "data.root"})  # keys of a config that do not bear on what a run learns
 
 
 @dataclass(frozen=True)
@@ -22,27 +23,35 @@ class Comparison:
     runs     by what was typed for one and not for all
     differs  a cell of each run by the key of a config, or by what a run was made with; "" where a run has no such key
     figures  test figures, parameters and seconds, a value or None of each run
-    ranked   whether they are of one model and of the same examples
+    better   whether "lower" or "higher" values of a figure are better; None if neither, or if models mean different things
+    ranked   whether they are of one model and on the same examples
+    alike    whether they are on the same examples, so that their figures can be compared
     """
 
     runs: Mapping[str, RunFolder]
     differs: Mapping[str, Sequence[str]]
     figures: Mapping[str, Sequence[float | None]]
+    better: Mapping[str, str | None]
     ranked: bool
+    alike: bool
 
     @classmethod
     def of(cls, folders: Sequence[RunFolder]) -> Comparison:
         """The comparison of two runs or more. Raises BadInput for a folder that is no run."""
         statuses = [folder.read_status() for folder in folders]
-        values = [dict(said(folder, status)) for folder, status in zip(folders, statuses, strict=True)]
-        keys = dict.fromkeys(key for each in values for key in each)
-        cells = {key: [each.get(key, "") for each in values] for key in keys}
-        differs = {key: row for key, row in cells.items() if len(set(row)) > 1}
+        configs = [folder.read_config() for folder in folders]
+        made = [dict(facts(status)) for status in statuses]
+        rows = {key: [each.get(key, "") for each in made] for key in dict.fromkeys(key for each in made for key in each)}
+        apart = {key: row for key, row in rows.items() if len(set(row)) > 1}
+        chosen = {key: apart.pop(key) for key in CHOSEN if key in apart}
         measured = [{**folder.read_test_figures(), **beside(folder)} for folder in folders]
         names = dict.fromkeys(name for each in measured for name in each if name not in BESIDE)
         figures = {name: [each.get(name) for each in measured] for name in (*names, *BESIDE)}
-        ranked = comparable(list(zip(statuses, folders, strict=True)))
-        return cls(by_what_differs(list(folders)), differs, figures, ranked)
+        known = [meanings(target) for target in dict.fromkeys(str(config["model"].get("_target_")) for config in configs)]
+        better = {name: agreed([direction(of.get(name, "")) for of in known if name in of]) for name in names}
+        runs = list(zip(statuses, folders, strict=True))
+        differs = {**chosen, **differing_values(configs), **apart}
+        return cls(by_what_differs(list(folders)), differs, figures, better, comparable(runs), same_examples(runs))
 
     @property
     def folders(self) -> list[RunFolder]:
@@ -54,13 +63,11 @@ class Comparison:
         return list(string.ascii_uppercase[: len(self.runs)])
 
     def marked(self) -> dict[str, list[str]]:
-        """The figures as text; the best of those of which lower or higher is better has a *, unless all are equal."""
+        """The figures as text; the best values have a * if lower or higher ones are better and the runs can be compared."""
         text = {}
         for name, values in self.figures.items():
-            known = [value for value in values if value is not None]
-            best = {"lower": min, "higher": max}.get(direction(name))
-            at = best(known) if best and len(set(known)) > 1 else None
-            text[name] = ["" if v is None else number(v) + ("*" if v == at else "") for v in values]
+            best = winners(values, self.better.get(name)) if self.alike else set()
+            text[name] = ["" if value is None else number(value) + "*" * (i in best) for i, value in enumerate(values)]
         return text
 
     def rows(self) -> list[tuple[str, ...]]:
@@ -71,11 +78,10 @@ class Comparison:
         return [head, *zip(*columns, strict=True)]
 
 
-def said(folder: RunFolder, status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key and value of a run: what was chosen, the values of its config, and what it was made with."""
+def facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a run was made with, and what was chosen: names and values."""
     for key in ("model", "data", "status"):
         yield key, str(status.get(key, "?"))
-    yield from flat(folder.read_config())
     commit = status.get("git", {})
     yield "git commit", f"{commit.get('commit', '')}{'' if commit.get('clean', True) else ', changed'}"
     yield "on", str(status.get("device", ""))
@@ -84,22 +90,36 @@ def said(folder: RunFolder, status: Mapping[str, Any]) -> Iterator[tuple[str, st
         yield f"version of {name}", str(version)
 
 
-def flat(node: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, str]]:
-    """The values below a node of a config by their full keys, without the names of classes, of which the choices tell."""
+def differing_values(configs: Sequence[Mapping[str, Any]], missing: str = "") -> dict[str, list[str]]:
+    """The keys of configs whose values are not the same in all: the value of each run, `missing` where it has no such key."""
+    flat = [flattened(config) for config in configs]
+    keys = [key for key in dict.fromkeys(key for each in flat for key in each) if key not in NO_EFFECT]
+    rows = {key: [each.get(key, missing) for each in flat] for key in keys}
+    return {key: values for key, values in rows.items() if len(set(values)) > 1}
+
+
+def flattened(node: Mapping[str, Any], place: str = "") -> dict[str, str]:
+    """The values of a config as texts, by their place in it. An earlier run is its folder, and no class has its name here."""
+    flat: dict[str, str] = {}
     for key, value in node.items():
-        where = f"{place}{key}"
-        if where in APART or key == "_target_":
-            continue
-        if isinstance(value, Mapping) and "fingerprint" in value:  # an earlier run
-            yield where, str(value.get("run"))
-        elif isinstance(value, Mapping):
-            yield from flat(value, f"{where}.")
-        else:
-            yield where, "none" if is_none(value) else str(value)
+        if isinstance(value, Mapping) and "fingerprint" in value:
+            flat[f"{place}{key}"] = str(value.get("run"))
+        elif isinstance(value, Mapping) and value:
+            flat |= flattened(value, f"{place}{key}.")
+        elif key != "_target_":
+            flat[f"{place}{key}"] = "none" if is_none(value) else str(value)
+    return flat
 
 
-def direction(name: str) -> str | None:
-    """Whether "lower" or "higher" values of a figure are better, as its meaning says; None if neither, or if it depends."""
-    texts = [meaning.text for meaning in glossary().get(name, ())]
-    found = {way for way in ("lower", "higher") for text in texts if f"{way} is better" in text.lower()}
-    return found.pop() if len(found) == 1 else None
+def agreed(ways: Sequence[str | None]) -> str | None:
+    """What all say; None if they do not say the same."""
+    return ways[0] if len(set(ways)) == 1 else None
+
+
+def winners(values: Sequence[float | None], better: str | None) -> set[int]:
+    """The places of the best values; none if all are equal, or if it is not known whether "lower" or "higher" are better."""
+    given = [value for value in values if value is not None]
+    if not better or len(set(given)) < 2:
+        return set()
+    best = max(given) if better == "higher" else min(given)
+    return {i for i, value in enumerate(values) if value == best}

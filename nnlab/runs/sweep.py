@@ -145,9 +145,14 @@ def comparable(runs: list[tuple[dict, RunFolder]], ranking: Ranking | None = Non
     By the metric that each run monitors they can if they are of one model, too; by a chosen one also if they are not.
     """
     if ranking:
-        return len({(status.get("data"), *measured_on(folder)) for status, folder in runs}) <= 1
+        return same_examples(runs)
     having = [(status, folder) for status, folder in runs if status.get("best")]
     return len({(s.get("model"), s.get("data"), *s["best"], *measured_on(folder)) for s, folder in having}) <= 1
+
+
+def same_examples(runs: list[tuple[dict, RunFolder]]) -> bool:
+    """Whether runs are measured on the same examples, spoilt by the same noise."""
+    return len({(status.get("data"), *measured_on(folder)) for status, folder in runs}) <= 1
 
 
 def measured_on(folder: RunFolder) -> list[str]:

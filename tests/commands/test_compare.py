@@ -10,7 +10,7 @@ import pytest
 from conftest import QUIET, small
 
 from nnlab.plotting import gallery
-from nnlab.runs.comparison import Comparison, direction
+from nnlab.runs.comparison import Comparison
 from nnlab.runs.folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("blank_charts")
@@ -91,9 +91,10 @@ def test_a_run_that_has_no_figures_yet_is_a_column_of_blanks(nnlab, sweep: Path)
     assert "*" not in "".join(comparison.marked()["mse"])
 
 
-@pytest.mark.parametrize(("name", "better"), [("mse", "lower"), ("psnr", "higher"), ("kl", None), ("nothing", None)])
-def test_which_values_are_better_is_read_from_the_meaning(name: str, better: str | None) -> None:
-    assert direction(name) == better
+def test_of_other_examples_nothing_is_the_best(nnlab, sweep: Path) -> None:
+    words = [*WORDS, "optimizer.lr=1e-3", "data.limit=100", "hydra.run.dir=fewer"]
+    assert nnlab("train", *words)[0] == 0
+    assert "*" not in nnlab("compare", "sweep/0", "fewer", "--no-pictures")[1]
 
 
 def test_a_sweep_that_has_not_begun_is_told_so(nnlab, own_folder: Path) -> None:

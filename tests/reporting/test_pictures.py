@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from reports import film, png
 
-from nnlab.plotting.images import Animation
-from nnlab.plotting.images import png as written
+from nnlab.plotting.picture import Animation
+from nnlab.plotting.picture import png as written
 from nnlab.reporting import pictures
 from nnlab.reporting.charts import POINTS
 from nnlab.reporting.pictures import found, opened, within

@@ -6,7 +6,7 @@ import pytest
 from conftest import model_node
 
 from nnlab.config.glossary import glossary
-from nnlab.reporting.meanings import direction, meanings, reached
+from nnlab.config.meanings import direction, meanings, reached
 
 
 def test_a_metric_of_a_family_is_explained_by_that_family(model: str) -> None:
