@@ -22,7 +22,18 @@ FOOT = """nnlab list                  what each choice is
 nnlab train … --cfg job     the whole config as YAML
 nnlab train -cd FOLDER …    with your own configs
 nnlab train --hydra-help    Hydra's own options"""
-GROUPS = ("model", "model/body", "data", "noise", "augmentation", "optimizer", "optimizer/schedule", "trainer", "experiment")
+GROUPS = (
+    "model",
+    "model/body",
+    "data",
+    "noise",
+    "augmentation",
+    "optimizer",
+    "optimizer/schedule",
+    "trainer",
+    "recorder",
+    "experiment",
+)
 WIDEST, REASON_AT = 120, 34  # characters of a line, and where the reasons begin
 
 

@@ -34,6 +34,7 @@ LIST_VERB = {
     "optimizer": "optimizers",
     "optimizer/schedule": "schedules",
     "trainer": "trainers",
+    "recorder": "recorders",
     "experiment": "experiments",
 }
 
