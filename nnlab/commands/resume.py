@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nnlab.commands.arguments import add_checkpoint, add_data_changed, make_parser, parse_override
 from nnlab.commands.sweep_table import show
 from nnlab.config.search import options
-from nnlab.errors import BadInput, NnlabError, printable, shortened
+from nnlab.errors import BadInput, NnlabError, nearest, printable, shortened
 from nnlab.runs.folder import RunFolder, labels
 from nnlab.runs.sweep import planned, refuse_foreign
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nnlab.recording.console import Console
     from nnlab.training.trainer import Trainer
 
-CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags", "note")
+CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags", "note", "recorder")
 TRACKER = "recorder."  # keys that a stranger's run must not choose: to whom results are sent
 CADENCES = ("log", "evaluate", "show", "save", "keep")
 
@@ -154,16 +154,10 @@ def refuse_strange_tracker(config: dict, overrides: list[str]) -> None:
 
     A run folder from a stranger would otherwise say to whom results are sent.
     """
-    from nnlab.config import composition
-
     node, typed = config["recorder"], {word.partition("=")[0] for word in overrides}
-    if not node:
-        return
-    trackers = [
-        composition.to_dict(composition.compose_config([f"recorder={name}"]))["recorder"] for name in options("recorder")
-    ]
-    own = next((tracker for tracker in trackers if tracker.get("_target_") == node["_target_"]), {"_target_": node["_target_"]})
-    strange = [key for key, value in node.items() if own.get(key) != value and TRACKER + key not in typed]
+    own = next((tracker for tracker in trackers().values() if node and tracker.get("_target_") == node["_target_"]), {})
+    given = {key: value for key, value in node.items() if key != "_target_"}
+    strange = [key for key, value in given.items() if own.get(key) != value and TRACKER + key not in typed]
     if strange:
         raise BadInput(
             *(
@@ -171,6 +165,15 @@ def refuse_strange_tracker(config: dict, overrides: list[str]) -> None:
                 for key in strange
             )
         )
+
+
+def trackers() -> dict[str, dict]:
+    """The node of each choice of the group recorder, by its name."""
+    from nnlab.config import composition
+
+    return {
+        name: composition.to_dict(composition.compose_config([f"recorder={name}"]))["recorder"] for name in options("recorder")
+    }
 
 
 def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None:
@@ -229,14 +232,19 @@ def changed(config: dict, overrides: list[str]) -> dict:
     legal = [*CHANGEABLE, *(f"trainer.{cadence}_every" for cadence in CADENCES)]
     problems, keys = [], set()
     new = copy.deepcopy(config)
-    for line in overrides:
+    for line in sorted(overrides, key=lambda line: not line.startswith("recorder=")):  # a choice, and then its values
         key, value = parse_override(line, "trainer.epochs=40")
         keys.add(key)
+        if key == "recorder":
+            known = trackers()
+            new[key] = known.get(value, {})
+            problems += [] if value in known else [f"{shortened(line)}: no such recorder; {nearest(value, known)}"]
+            continue
         *path, last = key.split(".")
         node = new
         for part in path:
             node = node.get(part) if isinstance(node, dict) else None
-        if not any(key == name or key.startswith(name + ".") for name in (*legal, TRACKER.rstrip("."))):
+        if not any(key == name or key.startswith(name + ".") for name in legal):
             problems.append(f"{key}: cannot change in a run that has begun; these can: {', '.join(legal)}")
         elif not isinstance(node, dict) or last not in node or isinstance(node[last], dict):
             problems.append(f"{key}: unknown key")

@@ -48,11 +48,11 @@ class MLflow(Tracker):
     def start(self, facts: RunFacts, identity: str | None) -> str:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
-        logging.getLogger("mlflow").setLevel(logging.ERROR)  # it says each table that it makes
-        logging.getLogger("alembic").setLevel(logging.ERROR)
         from mlflow import MlflowClient  # takes seconds
         from mlflow.exceptions import MlflowException
 
+        for name in ("mlflow", "alembic"):  # which tell of each table that they make
+            logging.getLogger(name).setLevel(logging.ERROR)
         store = store_of(facts) if self.uri == "auto" else self.uri
         self.client, self.sent = MlflowClient(tracking_uri=store), {}
         try:

@@ -57,6 +57,7 @@ class Recorder:
             *([self.tracker] if self.tracker else []),
             self.events,
         ]  # a full disk fails the last alone
+        self.begun = False
         self._metrics = appending(folder.metrics)
         self._metrics.seek(0, os.SEEK_END)
         self._writer = BackgroundWriter()
@@ -71,10 +72,13 @@ class Recorder:
 
     def start(self, facts: RunFacts) -> None:
         """Tell TensorBoard and the tracker of the run, before anything is recorded."""
+        self.begun = True
         self.post(lambda: self._each(lambda tracker: tracker.start(facts, None)))
 
     def finish(self, status: str, best: dict[str, float], step: int) -> None:
-        """Tell them that the run has ended, and its best metric, by SPLIT/NAME, of the weights of a step."""
+        """Tell them, if they know of the run, how it has ended, and its best metric, by SPLIT/NAME, of a step's weights."""
+        if not self.begun:
+            return
         named = {f"best/{name}": value for name, value in best.items()}
         self.post(lambda: self._each(lambda tracker: (tracker.metrics(named, step), tracker.finish(status))))
 

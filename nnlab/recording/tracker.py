@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from nnlab.errors import BadInput, one_line, shortened
+from nnlab.errors import BadInput, one_line, printable
 from nnlab.recording.writer import BackgroundWriter
 from nnlab.runs.files import write_whole
 from nnlab.runs.text_formats import as_json, read_json
 
 IDENTITY = "tracker.json"  # of a run folder: which run of the tracker it is
 KNOWN = re.compile(r"[\w-]{1,64}")  # ids as the trackers give them; the file may come from a stranger
+LONGEST = 300  # characters of a tracker's reason
 PATIENCE = 10.0  # seconds after the end of a run, from which on a line tells that its tracker still works
 
 
@@ -119,7 +120,7 @@ class Detached(Tracker):
 
     def close(self) -> None:
         """Wait until the tracker has taken everything; a line tells what is waited for, if that takes long."""
-        patience = threading.Timer(PATIENCE, lambda: self.tell(f"{self.name} still takes the results …"))
+        patience = threading.Timer(PATIENCE, lambda: self.tell(f"waiting for {self.name}, which still takes the results …"))
         patience.daemon = True
         patience.start()
         try:
@@ -138,10 +139,9 @@ class Detached(Tracker):
             call()
         except BaseException as error:  # whatever a library of somebody else raises, also when it asks Python to exit
             self._failed = True
-            reason = shortened(one_line(error) or type(error).__name__)
-            self.tell(
-                f"{self.name} failed ({reason}); the run goes on without it, its own files and TensorBoard have everything"
-            )
+            reason = printable(one_line(error))[:LONGEST] or type(error).__name__
+            self.tell(f"{self.name} failed: {reason}")
+            self.tell(f"the run goes on without {self.name}; its folder and TensorBoard have everything")
 
 
 def known(path: Path, name: str) -> str | None:
