@@ -6,6 +6,8 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -15,7 +17,12 @@ import numpy as np
 from nnlab.config.constraints import NonEmpty
 from nnlab.errors import ArgumentError, BadInput, shortened
 from nnlab.recording.tracker import RunFacts, Tracker, require
-from nnlab.runs.files import own
+from nnlab.runs.files import appending, own
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 STORE, ARTIFACTS = "mlflow.db", "mlflow"  # in the outputs folder
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -54,7 +61,8 @@ class MLflow(Tracker):
         for name in ("mlflow", "alembic"):  # which tell of each table that they make
             logging.getLogger(name).setLevel(logging.ERROR)
         store = store_of(facts) if self.uri == "auto" else self.uri
-        self.client, self.sent = MlflowClient(tracking_uri=store), {}
+        with alone(file_of(store)):
+            self.client, self.sent = MlflowClient(tracking_uri=store), {}
         try:
             run = self.client.get_run(identity) if identity else None
         except MlflowException:  # another store, or it was deleted there
@@ -150,6 +158,18 @@ def store_of(facts: RunFacts) -> str:
 def file_of(uri: str) -> Path | None:
     """The file of a store; None if it is none."""
     return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
+
+
+@contextmanager
+def alone(store: Path | None) -> Iterator[None]:
+    """One process at a time, if a store is a file: two that make its tables at once, as jobs of a sweep, spoil them."""
+    if store is None or fcntl is None:
+        yield
+        return
+    with appending(store.with_name(f".{store.name}.lock")) as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def within(uri: str, folder: Path) -> bool:

@@ -6,6 +6,8 @@ import io
 import json
 import logging
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +210,24 @@ def test_a_server_that_is_gone_costs_the_run_nothing(nnlab, monkeypatch: pytest.
     (folder,) = find("outputs")
     assert folder.read_status()["status"] == "completed"
     assert "MLflow failed: " in folder.log.read_text()
+
+
+def test_two_jobs_do_not_make_the_tables_of_a_store_at_once(own_folder: Path) -> None:
+    order, inside = [], threading.Event()
+
+    def second() -> None:
+        inside.wait(10)
+        with module.alone(own_folder / module.STORE):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    other.start()
+    with module.alone(own_folder / module.STORE):
+        inside.set()
+        time.sleep(0.2)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
 
 
 # -- addresses ------------------------------------------------------------------------------------------------------------
