@@ -25,6 +25,7 @@ GROUPS = {
     "optimizers": "optimizer",
     "schedules": "optimizer/schedule",
     "trainers": "trainer",
+    "recorders": "recorder",
     "experiments": "experiment",
 }
 IN_TABLES = (
@@ -35,6 +36,7 @@ IN_TABLES = (
     "augmentation",
     "optimizers",
     "schedules",
+    "recorders",
     "experiments",
 )  # of --markdown, in order
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from nnlab.commands.arguments import add_checkpoint, add_data_changed, make_parser, parse_override
 from nnlab.commands.sweep_table import show
-from nnlab.errors import BadInput, NnlabError, printable
+from nnlab.config.search import options
+from nnlab.errors import BadInput, NnlabError, nearest, printable, shortened
 from nnlab.runs.folder import RunFolder, labels
 from nnlab.runs.sweep import planned, refuse_foreign
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from nnlab.recording.console import Console
     from nnlab.training.trainer import Trainer
 
-CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags", "note")
+CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags", "note", "recorder")
+TRACKER = "recorder."  # keys that a stranger's run must not choose: to whom results are sent
 CADENCES = ("log", "evaluate", "show", "save", "keep")
 
 
@@ -57,16 +59,18 @@ def main(argv: list[str]) -> int:
     from nnlab.data.spec import DataSpec
     from nnlab.experiment import checks
     from nnlab.experiment.loading import checked_config, usable
-    from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
+    from nnlab.experiment.run import build_experiment, build_tracker, readable_errors, run_experiment
     from nnlab.recording.console import Console
-    from nnlab.runs.find import resolve
+    from nnlab.runs.find import outputs, resolve
 
     folder = resolve(args.run)
     config = changed(checked_config(folder), args.overrides)
+    refuse_strange_tracker(config, args.overrides)
     refuse_running(folder, args.take_over)
     problems = checks.check(config)
     if problems:
         raise BadInput(*problems)
+    build_tracker(config)
     if args.checkpoint is None and not checkpoint.available(folder.checkpoints):
         return from_the_beginning(folder, config)
     state = checkpoint.load(folder.checkpoints, args.checkpoint or "last")
@@ -83,7 +87,7 @@ def main(argv: list[str]) -> int:
             step = state["progress"]["step"]
             console.line(f"from step {step} on different data than before: {'; '.join(experiment.differs)}")
             changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
-        run_experiment(experiment, folder, console, state, **labels(config), **changed_facts)
+        run_experiment(experiment, folder, console, state, outputs(), **labels(config), **changed_facts)
     return 0
 
 
@@ -94,8 +98,8 @@ def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
 
     if args.checkpoint:
         raise BadInput(f"--checkpoint: belongs to one run; resume a job of the sweep by its folder, such as {sweep / '0'}")
-    if any(word.startswith("data.root=") for word in args.overrides):  # which stands for that of the sweep's file
-        jobs = [[word for word in job if not word.startswith("data.root=")] for job in jobs]
+    again = {word.partition("=")[0] for word in args.overrides if word.startswith(("data.root=", TRACKER))}
+    jobs = [[word for word in job if word.partition("=")[0] not in again] for job in jobs]  # typed: instead of the sweep's file
     refuse_foreign(sweep, jobs)
     status, overrides = 0, args.overrides
     as_asked = [*["--data-changed"] * args.data_changed, *["--take-over"] * args.take_over]
@@ -127,10 +131,11 @@ def from_the_beginning(folder: RunFolder, config: dict) -> int:
 
     from nnlab.experiment.run import build_experiment, readable_errors, run_experiment
     from nnlab.recording.console import Console
+    from nnlab.runs.find import outputs
 
     with readable_errors(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         console.line(f"no checkpoint was saved, so the run starts again; {folder.path}")
-        run_experiment(build_experiment(config), folder, console, **labels(config))
+        run_experiment(build_experiment(config), folder, console, outputs=outputs(), **labels(config))
     return 0
 
 
@@ -143,6 +148,33 @@ def refuse_running(folder: RunFolder, take_over: bool) -> None:
     here = status.get("host") == socket.gethostname()
     remedy = "stop it first" if here else f"if it is gone: nnlab resume {folder.path} --take-over"
     raise BadInput(f"{folder.path}: still running, as {who}; {remedy}")
+
+
+def refuse_strange_tracker(config: dict, overrides: list[str]) -> None:
+    """Raise BadInput if a run's tracker has values that are neither nnlab's, the environment's nor typed now.
+
+    A run folder from a stranger would otherwise say to whom results are sent.
+    """
+    node, typed = config["recorder"], {word.partition("=")[0] for word in overrides}
+    own = next((tracker for tracker in trackers().values() if node and tracker.get("_target_") == node["_target_"]), {})
+    given = {key: value for key, value in node.items() if key != "_target_"}
+    strange = [key for key, value in given.items() if own.get(key) != value and TRACKER + key not in typed]
+    if strange:
+        raise BadInput(
+            *(
+                f"{TRACKER}{key}: the run folder says {shortened(node[key])}; if that is yours, add it: {TRACKER}{key}=…"
+                for key in strange
+            )
+        )
+
+
+def trackers() -> dict[str, dict]:
+    """The node of each choice of the group recorder, by its name."""
+    from nnlab.config import composition
+
+    return {
+        name: composition.to_dict(composition.compose_config([f"recorder={name}"]))["recorder"] for name in options("recorder")
+    }
 
 
 def refuse_ended(folder: RunFolder, state: dict, experiment: Experiment) -> None:
@@ -201,9 +233,14 @@ def changed(config: dict, overrides: list[str]) -> dict:
     legal = [*CHANGEABLE, *(f"trainer.{cadence}_every" for cadence in CADENCES)]
     problems, keys = [], set()
     new = copy.deepcopy(config)
-    for line in overrides:
+    for line in sorted(overrides, key=lambda line: not line.startswith("recorder=")):  # a choice, and then its values
         key, value = parse_override(line, "trainer.epochs=40")
         keys.add(key)
+        if key == "recorder":
+            known = trackers()
+            new[key] = known.get(value, {})
+            problems += [] if value in known else [f"{shortened(line)}: no such recorder; {nearest(value, known)}"]
+            continue
         *path, last = key.split(".")
         node = new
         for part in path:

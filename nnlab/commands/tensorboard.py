@@ -6,6 +6,10 @@ import errno
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from nnlab.commands.arguments import make_parser, port
 from nnlab.errors import BadInput, shortened
@@ -26,8 +30,24 @@ def main(argv: list[str]) -> int:
     if not folder.is_dir():
         raise BadInput(f"{folder}: no runs yet; train one: nnlab train model=vae data=digits")
     check_address(args.host, args.port)
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder)]
-    return subprocess.call([*command, "--host", args.host, "--port", str(args.port)])
+    with named(folder) as place:
+        command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(place)]
+        return subprocess.call([*command, "--host", args.host, "--port", str(args.port)])
+
+
+@contextmanager
+def named(folder: Path) -> Iterator[Path]:
+    """A folder for TensorBoard; a run alone is put into one by a link, since without a name it has no metrics among HParams."""
+    if not (folder / "status.json").is_file():
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="nnlab-") as place:
+        try:
+            (Path(place) / folder.resolve().name).symlink_to(folder.resolve(), target_is_directory=True)
+        except OSError:  # a file system without links
+            yield folder
+        else:
+            yield Path(place)
 
 
 def check_address(host: str, port: int) -> None:

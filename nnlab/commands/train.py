@@ -182,7 +182,7 @@ def check_before(typed: names.CommandLine, config_dir: str | None, quick: bool) 
             found = unresolved or checks.check(config, nodes)
             problems += [problem for problem in found if problem.partition(":")[0] not in typed.refused]
             if nodes is None and not problems:
-                problems += check_device(config) + check_task(config, typed.keys())
+                problems += check_device(config) + check_task(config, typed.keys()) + check_recorder(config)
     if problems:
         raise BadInput(*dict.fromkeys(problems))
 
@@ -204,6 +204,17 @@ def check_device(config: dict) -> list[str]:
 
     try:
         resolve(str(config["device"]))
+    except BadInput as error:
+        return list(error.problems)
+    return []
+
+
+def check_recorder(config: dict) -> list[str]:
+    """What is wrong with the tracker of a config: its package is not installed, or its address is none."""
+    from nnlab.experiment.run import build_tracker
+
+    try:
+        build_tracker(config)
     except BadInput as error:
         return list(error.problems)
     return []

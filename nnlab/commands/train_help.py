@@ -23,7 +23,18 @@ nnlab train … --cfg job     the whole config as YAML
 nnlab train -cd FOLDER …    with your own configs
 nnlab train --from RUN …    the config of an earlier run, but for the words that follow
 nnlab train --hydra-help    Hydra's own options"""
-GROUPS = ("model", "model/body", "data", "noise", "augmentation", "optimizer", "optimizer/schedule", "trainer", "experiment")
+GROUPS = (
+    "model",
+    "model/body",
+    "data",
+    "noise",
+    "augmentation",
+    "optimizer",
+    "optimizer/schedule",
+    "trainer",
+    "recorder",
+    "experiment",
+)
 WIDEST, REASON_AT = 120, 34  # characters of a line, and where the reasons begin
 
 

@@ -16,10 +16,11 @@ KINDS = {  # of a config's own nodes: the class that theirs subclass, and what t
     "trainer": ("nnlab.training.options:Options", "nnlab.training.options.Options"),
     "optimizer": ("torch.optim:Optimizer", "torch.optim.Optimizer"),
     "optimizer.schedule": ("nnlab.nn.schedules:Schedule", "nnlab.nn.schedules.Schedule"),
+    "recorder": ("nnlab.recording.tracker:Tracker", "nnlab.recording.tracker.Tracker"),
     "judge": ("nnlab.checkpoints.reference:RunReference", ""),
 }
 SPECIFIED = ("model", "noise", "augmentation")  # built from the data's spec, which their constructors take first
-MAY_BE_EMPTY = ("optimizer", "optimizer.schedule")  # for models without an optimizer
+MAY_BE_EMPTY = ("optimizer", "optimizer.schedule", "recorder")  # for models without an optimizer; for TensorBoard alone
 
 
 def role(place: str) -> str:

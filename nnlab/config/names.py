@@ -34,6 +34,7 @@ LIST_VERB = {
     "optimizer": "optimizers",
     "optimizer/schedule": "schedules",
     "trainer": "trainers",
+    "recorder": "recorders",
     "experiment": "experiments",
 }
 
@@ -209,7 +210,8 @@ def check_key(override: Override, config: DictConfig) -> str | None:
     for part in key.split("."):
         legal = [str(name) for name in node if name not in HIDDEN] if isinstance(node, DictConfig) else []
         if not legal:
-            return f"{shortened(key)}: '{'.'.join(place)}' holds no keys"
+            choose = f"; choose with {'/'.join(place)}=NAME" if options("/".join(place), OwnConfigsFirst.folder) else ""
+            return f"{shortened(key)}: '{'.'.join(place)}' holds no keys{choose}"
         if part not in list(node) or part == "hydra":  # `in node` itself is false of a value that is still ???
             new = renamed.key(key, legal)
             return f"{key}: is called {new} now" if new else f"{shortened(key)}: unknown key; {hint(part, legal, config)}"

@@ -32,6 +32,7 @@ NODES = {
     "augmentation": "none",
     "optimizer": "adam",
     "trainer": "gradient",
+    "recorder": "tensorboard",
 }
 
 

@@ -152,7 +152,7 @@ def usable(folder: RunFolder) -> Iterator[None]:
         raise BadInput(f"{folder.path}: no run can be made of its config.yaml and its checkpoint ({reason})") from error
 
 
-WITHOUT = {"augmentation": {"_target_": "nnlab.data.augmentation.none.NoAugmentation"}, "judge": "none"}
+WITHOUT = {"augmentation": {"_target_": "nnlab.data.augmentation.none.NoAugmentation"}, "judge": "none", "recorder": {}}
 
 
 def checked_config(folder: RunFolder) -> dict:

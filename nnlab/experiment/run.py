@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nnlab.checkpoints.checkpoint import save_judge
 from nnlab.config.build import build, target
+from nnlab.config.constraints import is_none
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.dataset import Dataset
 from nnlab.data.extra import open_data
@@ -19,7 +21,7 @@ from nnlab.data.identity import as_trained
 from nnlab.data.noise.base import Noise
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Data
-from nnlab.errors import BadInput, Interrupted, RunFailed, explain, file_error, out_of_memory
+from nnlab.errors import BadInput, Interrupted, RunFailed, explain, file_error, out_of_memory, printable
 from nnlab.evaluators.build import build_judge
 from nnlab.experiment.checks import check_length, check_pretraining
 from nnlab.experiment.parts import check_parts, seen_through
@@ -29,9 +31,11 @@ from nnlab.nn.world import ALONE, World, tensors_of
 from nnlab.plotting.picture import save
 from nnlab.recording.console import Console
 from nnlab.recording.recorder import Recorder
+from nnlab.recording.tracker import RunFacts, Tracker
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.process import code_facts, process_facts, versions
+from nnlab.runs.sweep import name_of
 from nnlab.runs.table import figures, seconds
 from nnlab.training import device as devices
 from nnlab.training import randomness
@@ -165,15 +169,27 @@ def settled(config: Mapping, options: Options) -> dict:
 
 
 def run_experiment(
-    experiment: Experiment, folder: RunFolder, console: Console, state: dict | None = None, **metadata
+    experiment: Experiment,
+    folder: RunFolder,
+    console: Console,
+    state: dict | None = None,
+    outputs: Path | None = None,
+    **metadata,
 ) -> float | None:
     """Train to the end, from a checkpoint's state if given, and leave the run folder complete.
 
-    facts  for status.json: what was chosen, tags
+    outputs   the folder of all runs; None is that of the config
+    metadata  for status.json: what was chosen, tags
     Returns the best value of the monitored figure. Raises RunFailed (Diverged, a full disk, …) or Interrupted.
     """
     e = experiment
-    with readable_errors(folder), folder.locked(), closing(Recorder(folder)) as recorder, SignalHandler() as stop:
+    tracker = build_tracker(e.config)
+    with (
+        readable_errors(folder),
+        folder.locked(),
+        closing(Recorder(folder, tracker, console.line)) as recorder,
+        SignalHandler() as stop,
+    ):
         write_config(folder, e.config)  # under the lock: of two runs into one folder it is the one that trains
         folder.write_status(
             "running",
@@ -190,19 +206,19 @@ def run_experiment(
         loop = Loop(e.trainer, e.options, folder, recorder, console, stop)
         with record_failure(folder, loop, e):
             if state is None:
-                recorder.text("config", f"```yaml\n{folder.config.read_text(encoding='utf-8')}\n```")
+                recorder.start(run_facts(loop, e, outputs))
                 with console.waiting("reading off the data what the model begins with"):
                     e.initialize()
                 if e.trainer.judge and (weights := e.trainer.judge.state()):
                     save_judge(weights, folder.checkpoints)
             else:
                 loop.resume(state)
+                recorder.start(run_facts(loop, e, outputs))
             status = loop.run()
             if status == "completed":
                 values = loop.finish()
                 console.line(f"test  {figures(values)}")
-                parameters = hyper_parameters(e.config, folder.read_status().get("choices", {}))
-                recorder.hparams(parameters, loop.progress.figures, step=loop.progress.step)
+            end_records(loop, status)
             recorder.drain()
             folder.write_summary(loop.summary(e.parameters, status))
             folder.write_status(status, **loop.status())
@@ -256,30 +272,72 @@ def record_failure(folder: RunFolder, loop: Loop, experiment: Experiment) -> Ite
             loop.recorder.drain()
         if isinstance(error, KeyboardInterrupt):  # the second Ctrl-C: nothing since the last checkpoint is saved
             status = "interrupted"
+        with suppress(Exception):
+            end_records(loop, status)
+            loop.recorder.drain()
         with suppress(OSError, ValueError, BadInput):  # on a full disk the reason is told on the console alone
             folder.write_status(status, **loop.status(), reason=str(error) or type(error).__name__)
             folder.write_summary(loop.summary(experiment.parameters, status))
         raise
 
 
+def end_records(loop: Loop, status: str) -> None:
+    """Tell TensorBoard and the tracker how the run has ended, and its best metric."""
+    loop.recorder.finish(status, loop.status().get("best", {}), loop.progress.best_step)
+
+
+def build_tracker(config: Mapping) -> Tracker | None:
+    """The tracker of a config, not yet begun; None if TensorBoard is enough. Raises BadInput for one that cannot be used."""
+    node = config.get("recorder")
+    return build(node, Tracker, place="recorder") if node else None
+
+
+def run_facts(loop: Loop, experiment: Experiment, outputs: Path | None) -> RunFacts:
+    """What TensorBoard and the tracker are told of a run."""
+    folder, trainer, config = loop.folder, experiment.trainer, experiment.config
+    status = folder.read_status()
+    about = {key: status[key] for key in ("model", "data", "command", "host", "device") if key in status}
+    about |= {"commit": str(status["git"].get("commit", ""))} if status.get("git") else {}
+    name, sweep = name_of(folder.path, outputs or Path(config["outputs"]))
+    return RunFacts(
+        folder=folder.path,
+        outputs=outputs or Path(config["outputs"]),
+        name=printable(name),
+        sweep=printable(sweep),
+        config="\n".join(map(printable, folder.config.read_text(encoding="utf-8").split("\n"))),
+        parameters=hyper_parameters(config, status.get("choices", {})),
+        about={**{key: printable(text) for key, text in about.items() if text}, "folder": printable(folder.path)},
+        tags=tuple(map(printable, status.get("tags", []))),
+        note=printable(status.get("note", "")),
+        scheduled=frozenset(trainer.rates(loop.step)),
+        judged=trainer.judge.lower | trainer.judge.higher if trainer.judge else frozenset(),
+        recorded=tuple(loop.progress.figures),
+    )
+
+
 def hyper_parameters(config: Mapping, choices: Mapping[str, str]) -> dict[str, float | str | bool]:
-    """What TensorBoard's HParams compares runs by: the choices, and the values that bear on the result."""
-    flat: dict[str, float | str | bool] = dict(choices)
+    """What runs are compared by: the choices, and the values that bear on the result, under flat names.
+
+    A value that is none is left out: beside the numbers of other runs it would make a column of texts.
+    """
+    flat: dict[str, float | str | bool] = {group: name for group, name in choices.items() if group not in NON_RESULT_KEYS}
 
     def walk(node: Mapping, place: str) -> None:
         for key, value in node.items():
             if isinstance(value, Mapping) and "fingerprint" in value:  # an earlier run
                 flat[place + key] = value["run"]
-            elif isinstance(value, Mapping) and "_target_" in value:
+            elif key in NON_RESULT_KEYS or key.endswith("_every") or is_none(value):
+                continue
+            elif isinstance(value, Mapping):
                 walk(value, f"{place}{key}.")
-            elif key not in NON_RESULT_KEYS and not key.endswith("_every"):
+            else:
                 flat[place + key] = value if isinstance(value, bool | int | float | str) else str(value)
 
     walk(config, "")
     return flat
 
 
-NON_RESULT_KEYS = ("_target_", "root", "outputs", "device", "tags")
+NON_RESULT_KEYS = ("_target_", "root", "outputs", "device", "tags", "note", "recorder")
 
 
 def write_config(folder: RunFolder, config: Mapping) -> None:

@@ -12,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from nnlab.recording.layout import arranged, pattern
+from nnlab.recording.tracker import RunFacts, Tracker
 from nnlab.runs.files import appending
 
+ENDED = {"completed": "STATUS_SUCCESS", "failed": "STATUS_FAILURE", "diverged": "STATUS_FAILURE"}  # a run that goes on has none
 
-class EventFile:
+
+class EventFile(Tracker):
     """events.out.tfevents… of a run folder; opened for appending, made if absent."""
 
     def __init__(self, folder: Path) -> None:
@@ -31,6 +35,8 @@ class EventFile:
         self._writer = RecordWriter(self._file)
         if self._file.tell() == 0:
             self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+        self._facts = RunFacts(folder, folder)
+        self._tags: dict[str, None] = {}  # in the order of their first values
 
     def _write(self, event) -> None:
         self._writer.write(event.SerializeToString())
@@ -38,14 +44,34 @@ class EventFile:
     def _add(self, summary, step: int) -> None:
         self._write(self._event(wall_time=time.time(), step=step, summary=summary))
 
-    def scalars(self, values: dict[str, float], step: int) -> None:
-        """Write values at a step, each under its name."""
+    def start(self, facts: RunFacts, identity: str | None = None) -> None:
+        """Write the config, and the hyper-parameters for the table of runs.
+
+        TensorBoard makes the columns of the table from those of all runs, if none of them brings a list of columns, as the
+        `hparams` of torch does: then it shows the columns of that one alone.
+        """
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
+
+        self._facts, self._tags = facts, dict.fromkeys(facts.recorded)
+        if not facts.recorded:
+            self.text("config", f"```yaml\n{facts.config}\n```", 0)
+        begun = SessionStartInfo(start_time_secs=time.time())
+        for name, value in facts.parameters.items():
+            kind = "bool" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
+            setattr(begun.hparams[name], f"{kind}_value", value)
+        self._hparams("_hparams_/session_start_info", HParamsPluginData(session_start_info=begun))
+
+    def metrics(self, values: dict[str, float], step: int) -> None:
+        """Write values at a step, each under its name; and a new layout of the charts, if there are new names."""
         from torch.utils.tensorboard.summary import scalar
 
         for name, value in values.items():
             self._add(scalar(name, value), step)
+        if not self._tags.keys() >= values.keys():
+            self._tags |= dict.fromkeys(values)
+            self._layout()
 
-    def image(self, name: str, picture: np.ndarray, png: bytes, step: int) -> None:
+    def picture(self, name: str, picture: np.ndarray, png: bytes, step: int) -> None:
         """Write a picture (H, W, C) at a step; `png` is the same picture, encoded."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
@@ -59,12 +85,39 @@ class EventFile:
 
         self._add(summary(name, text), step)
 
-    def hparams(self, parameters: dict[str, float | str | bool], figures: dict[str, float], step: int) -> None:
-        """The hyper-parameters with the final figures, in this file and not in a folder of their own."""
-        from torch.utils.tensorboard.summary import hparams
+    def finish(self, status: str) -> None:
+        """Write how the run has ended, for the table of runs; nothing if it is to go on."""
+        from tensorboard.plugins.hparams import api_pb2
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo
 
-        for summary in hparams(parameters, figures):
-            self._add(summary, step)
+        if status in ENDED:
+            ended = SessionEndInfo(status=getattr(api_pb2, ENDED[status]), end_time_secs=time.time())
+            self._hparams("_hparams_/session_end_info", HParamsPluginData(session_end_info=ended))
+
+    def _hparams(self, tag: str, data) -> None:
+        """A value whose metadata are all that the plug-in reads."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.hparams.metadata import NULL_TENSOR, create_summary_metadata
+
+        value = Summary.Value(tag=tag, metadata=create_summary_metadata(data), tensor=NULL_TENSOR)
+        self._add(Summary(value=[value]), 0)
+
+    def _layout(self) -> None:
+        """Which curves stand together on the page of custom scalars; TensorBoard takes the last layout of a file."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.tensor_pb2 import TensorProto
+        from tensorboard.plugins.custom_scalar import layout_pb2, metadata
+
+        layout = layout_pb2.Layout()
+        for category, charts in arranged(self._tags, self._facts.scheduled, self._facts.judged).items():
+            shown = [
+                layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=[pattern(of)]))
+                for title, of in charts.items()
+            ]
+            layout.category.add(title=category, chart=shown)
+        tensor = TensorProto(dtype="DT_STRING", string_val=[layout.SerializeToString()])
+        described = {"metadata": metadata.create_summary_metadata(), "tensor": tensor}
+        self._add(Summary(value=[Summary.Value(tag=metadata.CONFIG_SUMMARY_TAG, **described)]), 0)
 
     def flush(self) -> None:
         """Pass written data to the operating system."""

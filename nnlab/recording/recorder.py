@@ -1,10 +1,11 @@
-"""Where the results of a run go: metrics.jsonl, TensorBoard and images/, under the same names everywhere."""
+"""Where the results of a run go: metrics.jsonl, images/, TensorBoard and a tracker, under the same names everywhere."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from nnlab.errors import printable
 from nnlab.plotting.picture import headed, png, save
 from nnlab.recording.events import EventFile
+from nnlab.recording.tracker import Detached, RunFacts, Tracker
 from nnlab.recording.writer import BackgroundWriter
 from nnlab.runs.files import appending, own
 from nnlab.runs.folder import RunFolder, picture_facts
@@ -41,12 +43,21 @@ def whole_lines(path: Path, length: int) -> int:
 class Recorder:
     """Appends to the files of a run folder, in a thread and in order.
 
-    `lengths` and `cut` let a resumed run go on where its checkpoint was.
+    `file_offsets` and `truncate_to` let a resumed run go on where its checkpoint was.
+
+    tracker  takes the same results, in a thread of its own
+    tell     shows a line to the user, if the tracker fails
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, tracker: Tracker | None = None, tell: Callable[[str], None] = print) -> None:
         self.folder = folder
         self.events = EventFile(folder.path)
+        self.tracker = Detached(tracker, type(tracker).__name__, tell) if tracker else None
+        self.trackers: list[Tracker] = [
+            *([self.tracker] if self.tracker else []),
+            self.events,
+        ]  # a full disk fails the last alone
+        self.begun = False
         self._metrics = appending(folder.metrics)
         self._metrics.seek(0, os.SEEK_END)
         self._writer = BackgroundWriter()
@@ -59,8 +70,25 @@ class Recorder:
         """Wait until everything is written. Raises the error of a failed job."""
         self._writer.drain()
 
+    def start(self, facts: RunFacts) -> None:
+        """Tell TensorBoard and the tracker of the run, before anything is recorded."""
+        self.begun = True
+        self.post(lambda: self._each(lambda tracker: tracker.start(facts, None)))
+
+    def finish(self, status: str, best: dict[str, float], step: int) -> None:
+        """Tell them, if they know of the run, how it has ended, and its best metric, by SPLIT/NAME, of a step's weights."""
+        if not self.begun:
+            return
+        named = {f"best/{name}": value for name, value in best.items()}
+        self.post(lambda: self._each(lambda tracker: (tracker.metrics(named, step), tracker.finish(status))))
+
+    def _each(self, call: Callable[[Tracker], object]) -> None:
+        for tracker in self.trackers:
+            call(tracker)
+        self.events.flush()
+
     def metrics(self, split: str, values: dict[str, float], *, stage: str = "", step: int, epoch: float, **metadata) -> None:
-        """Write a line of metrics.jsonl, and a scalar `split/name` in TensorBoard for each value."""
+        """Write a line of metrics.jsonl, and each value as `split/name` into TensorBoard and the tracker."""
         own = {"stage": stage} if stage else {}
         record = {"step": step, "epoch": round(epoch, 4), "split": split, **own, **metadata, **values}
         line = (json.dumps(record, allow_nan=False) + "\n").encode()
@@ -69,11 +97,10 @@ class Recorder:
     def _write_metrics(self, line: bytes, scalars: dict[str, float], step: int) -> None:
         self._metrics.write(line)
         self._metrics.flush()
-        self.events.scalars(scalars, step)
-        self.events.flush()
+        self._each(lambda tracker: tracker.metrics(scalars, step))
 
     def pictures(self, named: dict[str, np.ndarray], *, step: int, epoch: float, titles: bool = True) -> None:
-        """Into TensorBoard, and as images/NAME.png the newest; under a title, unless told otherwise.
+        """Into TensorBoard and the tracker, and as images/NAME.png the newest; under a title, unless told otherwise.
 
         step, epoch  of the weights that the pictures are of
         """
@@ -84,19 +111,13 @@ class Recorder:
         title = self.folder.title()
         shown = headed(picture, title, f"epoch {epoch:.4g}" if epoch else "") if titles else picture
         save(shown, own(self.folder.images) / f"{name}.png", metadata=picture_facts(self.folder, title, step))
-        self.events.image(name, shown, png(shown), step)  # which does not depend on where the run is
-        self.events.flush()
+        content = png(shown)  # which does not depend on where the run is
+        self._each(lambda tracker: tracker.picture(name, shown, content, step))
 
     def text(self, name: str, text: str, *, step: int = 0) -> None:
-        """A text for TensorBoard, made harmless line by line."""
+        """A remark for TensorBoard and the tracker, made harmless line by line."""
         harmless = "\n".join(map(printable, text.split("\n")))
-        self.post(lambda: self.events.text(name, harmless, step))
-        self.post(self.events.flush)
-
-    def hparams(self, parameters: dict, figures: dict[str, float], *, step: int) -> None:
-        """The hyper-parameters and the final figures, for TensorBoard's table of runs."""
-        self.post(lambda: self.events.hparams(parameters, figures, step))
-        self.post(self.events.flush)
+        self.post(lambda: self._each(lambda tracker: tracker.text(name, harmless, step)))
 
     def file_offsets(self) -> dict[str, int]:
         """Of the files, in bytes, with all that was asked for before: in a job, before that job."""
@@ -116,8 +137,9 @@ class Recorder:
 
     def close(self) -> None:
         """Write all that was asked for, and close the files, even if the writing failed."""
-        try:
-            self._writer.close()
-        finally:
-            self._metrics.close()
-            self.events.close()
+        with ExitStack() as stack:  # the last one first, and each even if one before it fails
+            if self.tracker:
+                stack.callback(self.tracker.close)
+            stack.callback(self.events.close)
+            stack.callback(self._metrics.close)
+            stack.callback(self._writer.close)

@@ -14,7 +14,7 @@ from nnlab.runs.folder import RunFolder
 from nnlab.runs.trust import refuse
 
 DEPTH = 5  # outputs/sweeps/<stamp>/<job>, outputs/<model>/<data>/<stamp>, and a folder or two of the user's own
-
+TRACKERS = ("mlflow", "wandb")  # folders of an outputs folder that hold what trackers keep, and no runs
 
 LAST = re.compile(r"last(?:~(\d{1,6}))?")
 ID = re.compile(r"[0-9a-f]{3,6}")  # of which a few digits are enough where no other begins so
@@ -38,8 +38,9 @@ def find(root: str | Path, depth: int = DEPTH) -> Iterator[RunFolder]:
         yield RunFolder(Path(root))
     elif depth:
         links = depth == DEPTH and Path(root) == outputs()
+        skipped = TRACKERS if depth == DEPTH else ()
         for entry in entries:
-            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=links):
+            if not entry.name.startswith(".") and entry.name not in skipped and entry.is_dir(follow_symlinks=links):
                 yield from find(entry.path, depth - 1)
 
 

@@ -75,6 +75,7 @@ class RunFolder:
     judge.pt        The weights of the judge, if there is one. Written once.
     images/         The newest picture of each kind, as .png; an animation is a .png, too. Written every trainer.show_every.
     events.out.tfevents…    The same metrics and pictures over time, for TensorBoard.
+    tracker.json    Which run of MLflow or of Weights & Biases it is, if there is one. Written once.
     train.log       The lines of the console, each with its time.
     .hydra/         Hydra's copy of the config and of the overrides.
     .lock           An empty file. A process that trains here locks it.

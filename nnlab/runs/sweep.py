@@ -95,9 +95,11 @@ def key_of(word: str) -> str:
 def refuse_foreign(path: Path, jobs: list[list[str]]) -> None:
     """Raise BadInput if jobs, which a stranger may have written, hold more than plain KEY=VALUE of nnlab's own keys.
 
-    Nor may they say where data lie: data are downloaded there, and a judge is kept there.
+    Nor may they say where data lie: data are downloaded there, and a judge is kept there; nor to whom results are sent.
     """
     for word in (word for job in jobs for word in job):
+        if key_of(word).startswith("recorder."):
+            raise BadInput(f"{printable(path / PLAN)}: '{shortened(word)}': if that is yours, add {key_of(word)}=…")
         if key_of(word) == "data.root":
             raise BadInput(
                 f"{printable(path / PLAN)}: '{shortened(word)}': say yourself where the data lie: add data.root=FOLDER"
@@ -127,6 +129,24 @@ def ranked_by(path: Path) -> Ranking | None:
     plan = read_json(path / PLAN)
     metric, higher = (plan.get(key) if isinstance(plan, dict) else None for key in ("metric", "higher_is_better"))
     return Ranking(metric, higher) if isinstance(metric, str) and isinstance(higher, bool) else None
+
+
+def name_of(run: Path, outputs: Path) -> tuple[str, str]:
+    """A run's name among others, and its sweep: empty if it is no job of one.
+
+    The name of a job is its number and what was typed for it and not for all; that of another run its folder, below `outputs`.
+    """
+    jobs, number = planned(run.parent), run.name
+    if not jobs or not number.isdigit() or int(number) >= len(jobs):
+        return below(run, outputs), ""
+    common = set.intersection(*map(set, jobs))
+    return " ".join([number, *(word for word in jobs[int(number)] if word not in common)]), below(run.parent, outputs)
+
+
+def below(path: Path, outputs: Path) -> str:
+    """A folder as it is called inside another; its last two parts if it is not inside."""
+    path, outputs = path.absolute(), outputs.absolute()
+    return path.relative_to(outputs).as_posix() if path.is_relative_to(outputs) else "/".join(path.parts[-2:])
 
 
 def members(path: Path) -> list[tuple[dict, RunFolder]]:

@@ -57,6 +57,19 @@ seed=1,2
 -m seed=range(1,1e9)
 -m model=ae,pca trainer.epochs=1
 -m model=zzz
+recorder=foo
+recorder=none
+recorder.uri=x
+recorder=mlflow recorder.uri=mlruns
+recorder=mlflow recorder.uri=file:///tmp/mlruns
+recorder=mlflow recorder.uri=https://
+recorder=mlflow recorder.uri=sqlite://
+recorder=mlflow recorder.uri=https://me:secret@mlflow.example.org
+recorder=mlflow recorder.uri=http://[
+recorder=mlflow recorder.experiment=
+recorder=mlflow recorder.mode=offline
+recorder=wandb recorder.mode=sometimes
+recorder=wandb recorder.project=
 epochs=2
 lr=0.1
 batch_size=64
@@ -362,6 +375,9 @@ resume RUN =3
 resume RUN trainer.epochs=1 trainer.steps=2
 resume RUN device=tpu
 resume RUN tags=3
+resume RUN recorder=foo
+resume RUN recorder.uri=x
+resume RUN recorder=mlflow recorder.uri=mlruns
 zzz
 trian model=vae
 --zzz

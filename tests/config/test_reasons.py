@@ -45,7 +45,7 @@ def test_the_later_of_two_files_says_it() -> None:
     assert (
         found.beside["trainer.batch_size"] == "examples per update: the mean over them lowers the noise of the sampled gradient"
     )
-    chosen = {"data": "digits", "optimizer": "sgd_linear", "trainer": "contrastive", "model": "rbm"}
+    chosen = {"data": "digits", "optimizer": "sgd_linear", "trainer": "contrastive", "recorder": "tensorboard", "model": "rbm"}
     assert {group: path.stem for group, path in found.chosen.items()} == chosen
 
 

@@ -14,6 +14,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from nnlab.plotting.picture import png
 from nnlab.recording.events import EventFile
+from nnlab.recording.tracker import RunFacts
 
 
 def events(path: Path) -> list[Event]:
@@ -27,7 +28,7 @@ def scalars(path: Path) -> dict[str, list[tuple[int, float]]]:
 
 def write(file: EventFile, steps: range) -> None:
     for step in steps:
-        file.scalars({"train/loss": step / 3, "train/kl": -float(step)}, step)
+        file.metrics({"train/loss": step / 3, "train/kl": -float(step)}, step)
 
 
 def expected(steps: range) -> dict[str, list[tuple[int, float]]]:
@@ -96,7 +97,7 @@ def test_cutting_beyond_the_end_adds_nothing(tmp_path):
 def test_an_image_comes_back_pixel_by_pixel(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     file = EventFile(tmp_path)
-    file.image("sample", picture, png(picture), step=4)
+    file.picture("sample", picture, png(picture), step=4)
     file.close()
     (image,) = EventAccumulator(str(file.path)).Reload().Images("sample")
     assert (image.step, image.height, image.width) == (4, 7, 9)
@@ -106,7 +107,8 @@ def test_an_image_comes_back_pixel_by_pixel(tmp_path):
 def test_texts_and_hyper_parameters_stand_in_the_same_file(tmp_path):
     file = EventFile(tmp_path)
     file.text("config", "model: vae")
-    file.hparams({"optimizer.lr": 0.001, "model": "vae", "clip": True}, {"test/loss": 1.5}, step=9)
+    file.start(RunFacts(tmp_path, tmp_path, parameters={"optimizer.lr": 0.001, "model": "vae", "clip": True}))
+    file.finish("completed")
     file.close()
     tags = {value.tag for event in events(file.path) for value in event.summary.value}
     assert any(tag.startswith("config") for tag in tags)
