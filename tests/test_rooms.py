@@ -26,6 +26,7 @@ ORDER = [  # a room imports only rooms that stand before it
     "plotting",
     "recording",
     "checkpoints",
+    "export",
     "evaluators",
     "training",
     "families",

@@ -74,6 +74,7 @@ class RunFolder:
     codes.npz, projector/, projector_config.pbtxt    `nnlab embed`: codes, and the files of TensorBoard's projector
     outliers.csv    `nnlab outliers`: one row per example with its score, sorted
     probe.json      `nnlab probe`: all metrics
+    export/         `nnlab export`: model.safetensors, config.yaml, PART.onnx, and export.json, which explains them
     images/*.json   `nnlab perturb`, `attribute` and others: the metrics of the picture with the same name
     """
 
