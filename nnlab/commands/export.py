@@ -67,7 +67,9 @@ def main(argv: list[str]) -> int:
             write_whole(made / "export.json", as_json({**record, "missing": missing}))
     except OSError as error:
         raise BadInput(explain(error, folder)) from error
-    tell(record, missing, run.model)
+    tell(record, missing)
+    if not (args.part or parts or missing):
+        print(f"{type(run.model).__name__} has no encoder, decoder, generator, classifier or translator: its weights are all")
     print(printable(as_typed(folder)))
     return 1 if record["faults"] else 0
 
@@ -126,13 +128,11 @@ def write(run: LoadedRun, parts: list[ModelPart], folder: Path, with_weights: bo
     return record
 
 
-def tell(record: dict[str, Any], missing: dict[str, str], model: Model) -> None:
+def tell(record: dict[str, Any], missing: dict[str, str]) -> None:
     """Print what was written: of each part its inputs and outputs and its difference from torch; and what was not."""
     if record["weights"]:
         about = record["weights"]
         print(f"{about['file']}  {about['tensors']} tensors, {about['bytes']:,} bytes, with config.yaml")
-        if not record["parts"] and not record["faults"]:
-            print(f"{type(model).__name__} has no part that stands alone, so these are all")
     for part in record["parts"].values():
         print(f"{part['file']}  {part['bytes']:,} bytes; differs from torch by {part['difference']:.1e}")
         for arrow, values in (("→", part["inputs"]), ("←", part["outputs"])):

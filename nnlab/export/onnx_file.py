@@ -79,25 +79,26 @@ def reason(error: BaseException) -> str:
 
 
 def exported(model: Model, part: ModelPart) -> Any:
-    """The ONNX program of a part, an `ONNXProgram` of torch.
+    """The ONNX program of a part, an `ONNXProgram` of torch, with a batch axis N."""
+    batch = (tuple({0: "N"} for _ in part.inputs),)
+    names = {"input_names": [value.name for value, _ in part.inputs], "output_names": [part.output.name]}
+    return torch.onnx.export(traced(model, part), dynamo=True, dynamic_shapes=batch, verbose=False, **names)
 
-    Traced as it runs; where that fixes the size of the batch, by way of the bytecode, which takes longer.
+
+def traced(model: Model, part: ModelPart) -> torch.export.ExportedProgram:
+    """The graph of a part, for any number of examples.
+
+    Traced as it runs; where that fixes the number of examples, by way of the bytecode, which takes longer.
     """
     inputs = part.examples(TRACED, seed=0)
     part.function(*inputs)  # what a model computes once, and keeps, becomes constants
-    free = (tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs),)
-    module = Standalone(model, part)
+    module, free = Standalone(model, part), (tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs),)
     try:
-        graph = torch.export.export(module, inputs, dynamic_shapes=free, strict=False)
+        return torch.export.export(module, inputs, dynamic_shapes=free, strict=False)
     except Exception as error:
         if out_of_memory(error):
             raise
-        graph = torch.export.export(module, inputs, dynamic_shapes=free, strict=True)
-    names = [value.name for value, _ in part.inputs]
-    batch = (tuple({0: "N"} for _ in inputs),)
-    return torch.onnx.export(
-        graph, dynamo=True, input_names=names, output_names=[part.output.name], dynamic_shapes=batch, verbose=False
-    )
+        return torch.export.export(module, inputs, dynamic_shapes=free, strict=True)
 
 
 def annotate(program: Any, part: ModelPart, facts: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:

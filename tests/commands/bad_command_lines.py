@@ -263,6 +263,21 @@ show a b
 show RUN --confg
 show nowhere
 show RUN zzz
+export
+export RUN a
+export RUN -o
+export RUN -o x.onnx
+export RUN -o x.safetensors
+export RUN -o /dev/null/x
+export RUN --part
+export RUN --part zzz
+export RUN --part generator
+export RUN --part encoder --part clasifier
+export RUN --parts encoder
+export RUN --checkpoint nope
+export RUN --checkpoint ../last
+export nowhere
+export last~9
 curves
 curves zzz
 curves RUN --foo
