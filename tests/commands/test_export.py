@@ -74,11 +74,6 @@ def run_onnx(path: Path, x: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(session.run(None, {session.get_inputs()[0].name: x.numpy()})[0])
 
 
-def test_one_part_alone(nnlab, run: Path) -> None:
-    export(nnlab, "--part", "encoder", "-o", "out")
-    assert {path.name for path in Path("out").iterdir()} == {"encoder.onnx", "export.json"}
-
-
 def test_a_part_that_is_not_there_is_told_with_those_that_are(nnlab, run: Path) -> None:
     status, _, error = nnlab("export", "last", "--part", "classifier", "--part", "generator", "-o", "out")
     assert status == 2
@@ -107,6 +102,11 @@ def converted(monkeypatch: pytest.MonkeyPatch) -> None:
         return onnx_file.Converted(b"some", 0.0, {"inputs": {}, "outputs": {}})
 
     monkeypatch.setattr(onnx_file, "convert", convert)
+
+
+def test_one_part_alone(nnlab, run: Path, converted: None) -> None:
+    export(nnlab, "--part", "encoder", "-o", "out")
+    assert {path.name for path in Path("out").iterdir()} == {"encoder.onnx", "export.json"}
 
 
 def test_a_part_that_differs_from_torch_is_not_kept(nnlab, run: Path, converted: None) -> None:
