@@ -187,6 +187,24 @@ def test_a_loaded_run_gives_what_was_trained(whole: RunFolder) -> None:
     assert not loaded.training
 
 
+def test_an_exported_model_computes_the_same_bits(model: str, whole: RunFolder, nnlab) -> None:
+    status, out, error = nnlab("export", str(whole.path), "--part", "weights", "--checkpoint", "last", "-o", "out")
+    assert (status, out.splitlines()[-1]) == (0, "out"), error
+    assert {path.name for path in Path("out").iterdir()} == {"model.safetensors", "config.yaml", "export.json"}
+    loaded, expected = package.load("out", device="cpu"), package.load(whole.path, checkpoint="last", device="cpu")
+    assert same_bits(dict(loaded.state_dict()), dict(expected.state_dict()))
+    assert not loaded.training
+
+    def output(net) -> torch.Tensor:
+        with torch.inference_mode():
+            if can(net, Samples):
+                return net.sample(3, torch.Generator().manual_seed(0))
+            x = torch.rand((3, *net.spec.input.shape), generator=torch.Generator().manual_seed(0))
+            return net.vary(x, torch.ones(3, net.latent_dim)) if can(net, Varies) else net(x)
+
+    assert torch.equal(output(loaded), output(expected))
+
+
 def test_capabilities_keep_shapes_and_ranges(model: str) -> None:
     experiment = built(*small(model))
     experiment.initialize()  # as a run does: the outputs then begin near the data

@@ -27,6 +27,7 @@ ORDER = [  # a room imports only rooms that stand before it
     "recording",
     "reporting",
     "checkpoints",
+    "export",
     "evaluators",
     "training",
     "families",

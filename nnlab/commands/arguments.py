@@ -8,7 +8,7 @@ import math
 import os
 import textwrap
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -182,6 +182,19 @@ def check_place(path: Path) -> Path:
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise BadInput(f"-o {printable(path)}: cannot write into {printable(parent)}; choose another folder")
     return path
+
+
+def check_folder(path: Path, files: Iterable[str], what: str) -> None:
+    """Raise BadInput unless that is the name of a folder to be made, or an empty one. So no file is ever overwritten.
+
+    files  endings that nobody gives a folder; `what` is written into it, such as "images are"
+    """
+    if path.suffix.lower() in files:
+        raise BadInput(f"-o {printable(path)}: {what} written into a folder; give a name without {path.suffix}")
+    if not os.path.lexists(path):
+        check_place(path)
+    elif not path.is_dir() or any(path.iterdir()):
+        raise BadInput(f"-o {printable(path)}: exists already; give the name of a new folder")
 
 
 def write_picture(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nnlab.commands.arguments import PICTURES, add_model, check_place, make_parser, seed
+from nnlab.commands.arguments import PICTURES, add_model, check_folder, make_parser, seed
 from nnlab.errors import BadInput, explain, printable, shortened
-from nnlab.runs.files import creating
+from nnlab.runs.files import all_or_none, creating
 from nnlab.runs.find import as_typed
 
 if TYPE_CHECKING:
@@ -47,7 +43,7 @@ def arguments(argv: list[str]) -> Namespace:
 def main(argv: list[str]) -> int:
     """Translate image files into a folder of PNG, and say how many. Returns the exit status."""
     args = arguments(argv)
-    check_output(args.output)
+    check_folder(args.output, FILES, "images are")
 
     import torch
     from PIL import Image
@@ -71,16 +67,6 @@ def main(argv: list[str]) -> int:
     source = " or ".join(name for name in run.model.directions() if name != to) or "input"
     print(f"{len(files):,} image{'s' * (len(files) > 1)}, {source} → {to}: {printable(as_typed(args.output))}")
     return 0
-
-
-def check_output(path: Path) -> None:
-    """Raise BadInput unless that is the name of a folder to be made, or an empty one. So no file is ever overwritten."""
-    if path.suffix.lower() in FILES:
-        raise BadInput(f"-o {printable(path)}: images are written into a folder; give a name without {path.suffix}")
-    if not os.path.lexists(path):
-        check_place(path)
-    elif not path.is_dir() or any(path.iterdir()):
-        raise BadInput(f"-o {printable(path)}: exists already; give the name of a new folder")
 
 
 def direction(model: Translates, typed: str | None) -> str:
@@ -160,15 +146,3 @@ def translated(run: LoadedRun, file: Path, to: str, seed: int) -> np.ndarray:
         raise BadInput(*(f"{printable(file)}: {problem}" for problem in error.problems)) from error
     pixels = to_pixels(output[0], made)
     return pixels[..., 0] if made.shape[0] == 1 else pixels
-
-
-@contextmanager
-def all_or_none(folder: Path) -> Iterator[Path]:
-    """A folder to write into, whose files become those of `folder` at the end; if anything fails, none is left."""
-    place = folder.absolute()
-    near = next(parent for parent in (place, *place.parents) if parent.exists())  # where moving a file copies nothing
-    with tempfile.TemporaryDirectory(dir=near, prefix=".translate-") as made:
-        yield Path(made)
-        folder.mkdir(parents=True, exist_ok=True)
-        for each in sorted(Path(made).iterdir()):
-            os.replace(each, folder / each.name)

@@ -22,6 +22,7 @@ VERBS = {
     "outliers": "the examples that are most unusual to the model",
     "retrieve": "the images whose codes are nearest to an image's code",
     "probe": "the accuracy of a linear classifier on the codes, from few labels",
+    "export": "the model as files for other programs: safetensors and ONNX",
     "curves": "a picture of the learning curves of one run or several",
     "compare": "runs side by side: what differs in their configs, their metrics and their pictures",
     "report": "one HTML page of a run, of several or of a sweep, to hand in",

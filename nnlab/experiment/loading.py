@@ -24,6 +24,7 @@ from nnlab.errors import BadInput, one_line, shortened
 from nnlab.experiment import checks
 from nnlab.experiment.judging import with_judge
 from nnlab.experiment.run import Experiment, build_experiment
+from nnlab.export import weights
 from nnlab.model import Model
 from nnlab.recording.console import Console
 from nnlab.runs.find import resolve
@@ -133,6 +134,8 @@ def open_run(
     Raises BadInput if the folder is no run, its config names a class outside nnlab, or the checkpoint cannot be read.
     """
     folder = resolve(str(run))
+    if (folder.path / weights.FILE).is_file():
+        raise BadInput(f"{folder.path}: an exported model, not a run; give the run's folder, or in Python use nnlab.load")
     config = checked_config(folder)
     names = checkpoint.available(folder.checkpoints)
     name = checkpoint_name or ("best" if "best" in names else "last")
@@ -176,7 +179,7 @@ def checked_config(folder: RunFolder) -> dict:
 def load(run: str | Path, checkpoint: str | None = None, device: str = "auto") -> Model:
     """The trained model of a run, on a device, in evaluation mode, with all it can do: sample, encode, decode, …
 
-    run         a run folder, or "last"
+    run         a run folder, "last", or a folder of `nnlab export`
     checkpoint  "best", "last", "step-000500"; by default the best, or the last where there is no validation split
 
         model = nnlab.load("outputs/vae/fashion_mnist/…")
@@ -185,4 +188,15 @@ def load(run: str | Path, checkpoint: str | None = None, device: str = "auto") -
 
     Raises nnlab.errors.BadInput, whose message names what is wrong.
     """
+    if (Path(run) / weights.FILE).is_file():
+        if checkpoint is not None:
+            raise BadInput(f"checkpoint: {run} is an exported model, which has one; leave it out")
+        return exported(Path(run), device).model
     return open_run(run, checkpoint, device).model
+
+
+def exported(folder: Path, device: str = "auto") -> LoadedRun:
+    """A folder of `nnlab export`, with its weights as the state. Raises BadInput if it is not whole."""
+    found = resolve(str(folder))
+    config, state = checked_config(found), weights.read(folder / weights.FILE)
+    return LoadedRun(found, config, state["checkpoint"], state, devices.resolve(device))

@@ -134,7 +134,7 @@ class PatchTransformer(nn.Module):
         """The patches, and before them the class token if there is one."""
         if self.token is None:
             return tokens
-        return torch.cat([self.token.to(tokens.dtype).expand(len(tokens), 1, -1), tokens], 1)
+        return torch.cat([self.token.to(tokens.dtype).expand(tokens.shape[0], 1, -1), tokens], 1)
 
     def pooled(self, x: Tensor) -> Tensor:
         """(N, width) of what `encode_tokens` returned."""

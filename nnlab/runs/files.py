@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -134,3 +135,15 @@ def clear(folder: Path, at_once: bool = False) -> None:
                 age = time.time() - entry.stat(follow_symlinks=False).st_mtime
                 if at_once or age > ABANDONED:
                     os.unlink(entry.path)
+
+
+@contextmanager
+def all_or_none(folder: Path) -> Iterator[Path]:
+    """A folder to write into, whose files become those of `folder` at the end; if anything fails, none is left."""
+    place = folder.absolute()
+    near = next(parent for parent in (place, *place.parents) if parent.exists())  # where moving a file copies nothing
+    with tempfile.TemporaryDirectory(dir=near, prefix=".nnlab-") as made:
+        yield Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in sorted(Path(made).iterdir()):
+            os.replace(each, folder / each.name)

@@ -86,6 +86,7 @@ class RunFolder:
     outliers.csv    `nnlab outliers`: one row per example with its score, sorted
     probe.json      `nnlab probe`: all metrics
     report.html     `nnlab report`: the run as a page to hand in
+    export/         `nnlab export`: model.safetensors, config.yaml, PART.onnx, and export.json, which explains them
     images/*.json   `nnlab perturb`, `attribute` and others: the metrics of the picture with the same name
     """
 

@@ -293,6 +293,21 @@ compare zzz RUN
 compare RUN last~9
 compare RUN --foo
 compare RUN -o
+export
+export RUN a
+export RUN -o
+export RUN -o x.onnx
+export RUN -o x.safetensors
+export RUN -o /dev/null/x
+export RUN --part
+export RUN --part zzz
+export RUN --part generator
+export RUN --part encoder --part clasifier
+export RUN --parts encoder
+export RUN --checkpoint nope
+export RUN --checkpoint ../last
+export nowhere
+export last~9
 curves
 curves zzz
 curves RUN --foo

@@ -26,6 +26,7 @@ VERBS = {
     "attribute": ("--plus", "1", "--minus", "2"),
     "compress": ("-o", "out.npz"),
     "decompress": ("c.npz", "-o", "out"),
+    "export": (),
     "curves": (),
     "compare": (),
     "report": (),

@@ -115,7 +115,8 @@ class GMM(Mixture):
     def factors(self) -> tuple[Tensor, Tensor, Made]:
         """L⁻¹ and log |Σ| in float64, and the factors of points in the type of the E-step; computed once per pass."""
         state = (self.offsets._version, self.covariances._version, self.offsets.device)
-        if self._factors is None or self._factors[0] != state:
+        constant = self._factors is not None and torch.compiler.is_compiling()  # an exported graph holds them, not their making
+        if not constant and (self._factors is None or self._factors[0] != state):
             factor, log_det = self.form.factor(self.covariances, self.width)
             far = self.form.whitened(self.offsets, factor).square().max()
             dtype = torch.float64 if far > self.form.digits else self.dtype

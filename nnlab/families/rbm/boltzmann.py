@@ -76,7 +76,7 @@ class Boltzmann(Pairwise):
 
     def mean_field(self, v: Tensor) -> Tensor:
         """m (N, H), for each v (N, D)."""
-        m = v.new_full((len(v), self.hidden), 0.5)
+        m = v.new_full((v.shape[0], self.hidden), 0.5)
         for _ in range(SETTLING):
             m = torch.lerp(m, self.hidden_field(v, m).sigmoid(), 0.5)
         return m

@@ -56,7 +56,7 @@ class CVAE(Variational):
     def log_joint_bound(self, x: Tensor) -> Tensor:
         """log p(y) + ELBO(x, y) of every class, (N, classes), nats."""
         every = torch.arange(len(self.shares), device=x.device)
-        bounds = [-self.negative_elbo(x, label.expand(len(x))) for label in every]
+        bounds = [-self.negative_elbo(x, label.expand(x.shape[0])) for label in every]
         return torch.stack(bounds, 1) + self.shares.log()
 
     def encode(self, x: Tensor) -> Tensor:
