@@ -38,7 +38,7 @@ RUN = {  # what a run folder becomes in a config
 }
 MADE = {"ae", "vae", "conv_vae", "cvae", "conv_ae", "stacked_ae", "sparse_ae", "unet", "pca", "cnn", "cgan", "dcgan", "fcnn"}
 MADE |= {"transfer", "sweeps", "rbm", "pix2pix", "cyclegan", "srgan", "bagan", "dagan", "gawwn", "stackgan"}
-MADE |= {"transformer", "distillation", "simclr", "triplet"}
+MADE |= {"transformer", "distillation", "simclr", "triplet", "comparisons", "searches"}
 SMALLER = {  # overrides of models that would take long even for sixty images
     "model=pix2pix": ["model.channels=[4,8]", "model.width=4"],
     "model=cyclegan": ["model.channels=[4,8]", "model.blocks=1", "model.width=4"],

@@ -83,7 +83,6 @@ ALLOWED = {  # each either reads, or writes into a file that nnlab.runs.files ha
     ("commands/rm.py", "rmtree"): "a run, whose files were walked and hold no link",
     ("cli.py", "os.open"): "the null device",
     ("commands/sample.py", "savez"): "into `replacing`",
-    ("commands/translate.py", "os.replace"): "files that this process has made, into a new folder",
     ("commands/job.py", "unlink"): "what Hydra has just written for a run that never began",
     ("commands/tensorboard.py", "symlink_to"): "in a temporary folder of its own",
     ("experiment/judging.py", "os.replace"): "a folder that this process has made, to its place",
