@@ -9,9 +9,11 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
@@ -28,6 +30,7 @@ from nnlab.runs.folder import RunFolder, labels
 
 if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
+    from nnlab.training.loop import Watch
 
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
@@ -194,14 +197,19 @@ def plain_run(args: Namespace) -> bool:
     return not any(asked) and not any(line.lstrip("+~").startswith("hydra") for line in args.overrides)
 
 
-def run_alone(overrides: list[str]) -> None:
-    """One run, of the config that was composed when it was checked: Hydra would compose it twice more."""
+def run_alone(overrides: list[str], folder: Path | None = None, watch: Watch | None = None) -> None:
+    """One run, of the config that was composed when it was checked: Hydra would compose it twice more.
+
+    folder  where the run lies; by default where the config says
+    """
     from hydra.core.global_hydra import GlobalHydra
 
     with composition.hydra(job="train"):
         engine, config = GlobalHydra.instance().hydra, composition.run_config(overrides)
+        if folder:
+            OmegaConf.update(config, "hydra.run.dir", str(folder))
         engine.compose_config = lambda **_: config
-        engine.run("train", job, overrides)
+        engine.run("train", partial(job, watch=watch), overrides)
 
 
 def hydra_main(argv: list[str], multirun: bool) -> int:
@@ -239,7 +247,7 @@ def under_hydra(run: Callable[[], None], multirun: bool) -> int:
     return 0
 
 
-def job(config) -> float | None:
+def job(config, watch: Watch | None = None) -> float | None:
     """One run, in the folder that Hydra has made. Returns the best value of the monitored figure, to a sweeper."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
@@ -250,7 +258,7 @@ def job(config) -> float | None:
     choices = {group: name for group, name in hydra.runtime.choices.items() if not group.startswith("hydra/") and name}
     try:
         command = f"nnlab train {shlex.join(hydra.overrides.task)}"
-        return run(composition.to_dict(config), folder, choices, command, hydra.job.num if sweep else None)
+        return run(composition.to_dict(config), folder, choices, command, hydra.job.num if sweep else None, watch)
     except NnlabError as error:
         if not sweep:
             failures.append(error)
@@ -262,12 +270,20 @@ def job(config) -> float | None:
         raise
 
 
-def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None) -> float | None:
+def run(
+    config: dict,
+    folder: RunFolder,
+    choices: dict[str, str],
+    command: str,
+    number: int | None = None,
+    watch: Watch | None = None,
+) -> float | None:
     """Train one run from its config in an empty folder. Returns the best value of the monitored figure.
 
     choices  which config was chosen of each group
     command  what was typed, for status.json
     number   of the job, in a sweep
+    watch    is told of each evaluation, and may prune the run
 
     Raises BadInput if the folder is not empty. A run that cannot be built leaves no trace.
     """
@@ -310,7 +326,7 @@ def run(config: dict, folder: RunFolder, choices: dict[str, str], command: str, 
         named = data.spec.name if choices["data"] in OWN else choices["data"]
         metadata = {"choices": choices, "model": choices["model"], "data": named, **labels(config), "command": command}
         with console.noting(NnlabError):
-            return run_experiment(experiment, folder, console, **metadata)
+            return run_experiment(experiment, folder, console, watch=watch, **metadata)
 
 
 def discard(folder: RunFolder, outputs: Path) -> None:

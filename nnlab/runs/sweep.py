@@ -55,22 +55,24 @@ def key_of(word: str) -> str:
     return word.partition("=")[0]
 
 
-def refuse_foreign(path: Path, jobs: list[list[str]]) -> None:
+def refuse_foreign(path: Path, jobs: list[list[str]], plan: str = PLAN) -> None:
     """Raise BadInput if jobs, which a stranger may have written, hold more than plain KEY=VALUE of nnlab's own keys.
 
     Nor may they say where data lie: data are downloaded there, and a judge is kept there.
+
+    plan  the file of the folder that holds them
     """
     for word in (word for job in jobs for word in job):
         if key_of(word) == "data.root":
             raise BadInput(
-                f"{printable(path / PLAN)}: '{shortened(word)}': say yourself where the data lie: add data.root=FOLDER"
+                f"{printable(path / plan)}: '{shortened(word)}': say yourself where the data lie: add data.root=FOLDER"
             )
         if (
             "=" not in word
             or not PLAIN.fullmatch(key_of(word))
             or key_of(word).split(".")[0].split("/")[0] in ("hydra", "outputs")
         ):
-            raise BadInput(f"{printable(path / PLAN)}: '{shortened(word)}' is no plain KEY=VALUE; train the sweep again")
+            raise BadInput(f"{printable(path / plan)}: '{shortened(word)}' is no plain KEY=VALUE; train the sweep again")
     for number in range(len(jobs)):
         if (path / str(number)).is_symlink():
             raise BadInput(f"{printable(path / str(number))}: is a link; nnlab writes into none")
@@ -110,9 +112,14 @@ def measured_on(folder: RunFolder) -> list[str]:
 def keep(path: Path, table: list[tuple[str, ...]]) -> None:
     """The table as sweep.csv, and as sweep.md for a report."""
     write_csv(path / TABLES[0], table)
+    write_whole(path / TABLES[1], as_markdown(table))
+
+
+def as_markdown(table: list[tuple[str, ...]]) -> str:
+    """A table as Markdown."""
     head, *rows = [[printable(cell).replace("|", "\\|").replace("<", "&lt;") for cell in line] for line in table]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    write_whole(path / TABLES[1], "".join(f"| {' | '.join(line)} |\n" for line in lines))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def typed(folder: RunFolder) -> list[str]:
