@@ -19,7 +19,7 @@ from nnlab.commands.arguments import make_parser, positive
 from nnlab.commands.parsing import Parser
 from nnlab.config import composition, search, spaces
 from nnlab.config.spaces import Numbers, Search
-from nnlab.errors import BadInput, Interrupted, NnlabError, explain, file_error, printable
+from nnlab.errors import BadInput, Interrupted, NnlabError, explain, file_error, printable, shortened
 from nnlab.recording.patience import after_a_while
 from nnlab.runs.files import own
 from nnlab.runs.find import as_typed
@@ -131,7 +131,7 @@ def typed_words(args: Namespace, before: Plan | None) -> list[str]:
     others = [word for word in args.overrides if key_of(word) not in LOCAL]
     stored = [word for word in before.words if key_of(word) not in map(key_of, mine)]
     if others and sorted(others) != sorted(word for word in before.words if key_of(word) not in LOCAL):
-        raise BadInput(f"{begun} {printable(shlex.join(before.words))}; give the same words or none, or choose another folder")
+        raise BadInput(f"{begun} {shortened(shlex.join(before.words))}; give the same words or none, or choose another folder")
     if not others:
         refuse_foreign_words(args.output, stored)
     return [*stored, *mine]

@@ -29,6 +29,7 @@ from nnlab.runs.text_formats import as_json
 from nnlab.training.loop import Watch
 
 NAME = "nnlab"  # of the only study in the journal
+WARM_UP = 10  # percent of a run after which it may be pruned
 TREES = 64  # of the forest that estimates importances
 SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, constant_liar=True),
@@ -37,8 +38,8 @@ SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "qmc": lambda seed: optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_asynchronous_seeding=False),
 }
 PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
-    "median": optuna.pruners.MedianPruner,
-    "hyperband": optuna.pruners.HyperbandPruner,
+    "median": lambda: optuna.pruners.MedianPruner(n_warmup_steps=WARM_UP),
+    "hyperband": lambda: optuna.pruners.HyperbandPruner(min_resource=WARM_UP, max_resource=100),
     "none": optuna.pruners.NopPruner,
 }
 
@@ -125,11 +126,12 @@ class Study:
         name, trial = self.plan.metrics[0].name, claimed.trial
         known = set(self.trials[claimed.number].intermediate_values)  # of a run that was resumed
 
-        def report(number: int, values: Mapping[str, float]) -> bool:
+        def report(percent: int, values: Mapping[str, float]) -> bool:
             if name not in values:
                 return False
-            if number not in known:
-                trial.report(values[name], number)
+            if percent not in known:
+                trial.report(values[name], percent)
+                known.add(percent)
             return trial.should_prune()
 
         return report

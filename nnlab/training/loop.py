@@ -26,9 +26,9 @@ from nnlab.training.report import TerminalReport
 from nnlab.training.trainer import Stage, Trainer
 
 Watch = Callable[[int, dict[str, float]], bool]
-"""Called after each evaluation of the last stage with its number, from 1, and the validation metrics; True prunes the run.
+"""Called after each evaluation of the last stage with how much of it is done, in whole percent, and the validation metrics.
 
-The number is the same in each run with the same cadence, and after the run was resumed. Of a run of one process.
+True prunes the run: it ends, since it is not worth its time. For runs of one process.
 """
 
 
@@ -47,7 +47,7 @@ class Loop:
     """Runs a trainer's updates and writes the results into the run folder.
 
     stop   returns whether to interrupt the run; called between two updates
-    watch  returns whether to prune the run: to end it, since it is not worth its time
+    watch  is told of each evaluation, and may prune the run
     """
 
     def __init__(
@@ -254,7 +254,7 @@ class Loop:
         self.check_finite("validation", values)
         self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.metadata)
         if self.watch and not self.stage.name:
-            self.pruned = self.watch(-(-self.step // self.every.evaluate), values)
+            self.pruned = self.watch(100 * self.step // self.stage.steps, values)
         monitor, p = self.trainer.monitor, self.progress
         if monitor is None:
             return False
