@@ -146,7 +146,7 @@ def refuse_hydra(line: str) -> None:
 def space_of(line: str, parser: OverridesParser) -> Space | None:
     """The space that a word gives its key; None for one value. Raises BadInput for a space that holds none, or one alone."""
     key, _, text = line.partition("=")
-    called = re.match(r"(\w+)\(.*,.*\)$", text.strip())
+    called = re.match(r"(\w+)\([^()]*,[^()]*\)$", text.strip())
     if called and called[1] in OTHER_WORDS:
         instead = f"{OTHER_WORDS[called[1]]}{text.strip()[len(called[1]) :]}"
         more = "; where the key takes whole numbers, it gives whole ones" if instead.startswith("interval") else ""
