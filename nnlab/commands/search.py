@@ -222,7 +222,7 @@ def trained(study: Study, claimed: Claimed, folder: RunFolder, args: Namespace) 
         mine = [word for word in args.overrides if key_of(word) in LOCAL]
         resume.resume(resume.arguments([str(folder.path), *mine, *["--take-over"] * args.take_over]), watch)
         return
-    train.discard(folder, study.folder)  # killed before it began: Hydra's files alone are there
+    train.discard(folder, study.folder)  # if it was killed before it began
     words = [*study.fixed, *claimed.chosen]
     train.under_hydra(lambda: train.run_alone(words, folder.path, watch), multirun=False)
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
 OWN = ("image_folder", "npz", "csv")  # a user's own files, which are called by their own name
+BEFORE_STATUS = (".hydra/*.yaml", ".lock", "train.log", "config.yaml", "metrics.jsonl", "events.out.tfevents.*", ".*.tmp")
 trained: list[RunFolder] = []  # of this process, for `nnlab.train`
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
 
@@ -330,8 +331,9 @@ def run(
 
 
 def discard(folder: RunFolder, outputs: Path) -> None:
-    """Remove what Hydra wrote for a run that never began, and the folders that are empty then; nothing else."""
-    for path in (folder.path / ".hydra").glob("*.yaml"):
+    """Remove what was written for a run that never began, and the folders that are empty then; nothing else."""
+    written = [path for pattern in BEFORE_STATUS for path in folder.path.glob(pattern)]
+    for path in written if not os.path.lexists(folder.status) else ():
         path.unlink()
     outputs, path = outputs.absolute(), folder.path.absolute()
     parents = [parent for parent in path.parents if parent == outputs or outputs in parent.parents]

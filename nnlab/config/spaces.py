@@ -122,7 +122,7 @@ def check(typed: list[str], config_dir: str | None = None) -> Search:
                 continue
             (spaces if space else fixed).append(space or line)
     checked = names.check(words, config_dir, sweep=True)
-    problems += two_spaces(spaces) + other_measures(spaces)
+    problems += given_twice(spaces, fixed) + other_measures(spaces)
     checked.problems[:0] = problems
     checked.refused |= refused
     if not checked.problems and not spaces:
@@ -212,10 +212,11 @@ def one_value(line: str, instead: str) -> BadInput:
     return BadInput(f"{shortened(line)}: one value is no search; write {shortened(instead)}, or give more")
 
 
-def two_spaces(spaces: list[Space]) -> list[str]:
-    """Problems of keys that have two spaces."""
-    keys = [space.key for space in spaces]
-    return [f"{key}: has values to try twice; give one of them" for key in dict.fromkeys(keys) if keys.count(key) > 1]
+def given_twice(spaces: list[Space], fixed: list[str]) -> list[str]:
+    """Problems of keys that have two spaces, or a space and a value."""
+    searched = [space.key for space in spaces]
+    keys = [*searched, *(line.partition("=")[0] for line in fixed)]
+    return [f"{key}: has values to try, and is given twice; give one of them" for key in {*searched} if keys.count(key) > 1]
 
 
 def other_measures(spaces: list[Space]) -> list[str]:

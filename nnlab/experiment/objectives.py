@@ -46,9 +46,7 @@ def monitored(configs: Sequence[Mapping]) -> Objective:
     monitor = trainer_of(target(configs[0]["model"]["_target_"], "model")).monitor
     if monitor is None:
         trainer, recorded = evaluated(configs[0])
-        if not recorded:
-            raise BadInput("search: this model records no metric of the validation split; judge=auto adds some")
-        able = sorted(name if direction(name, trainer) is not None else f"{name}:lower" for name in recorded)
+        able = sorted(name if direction(name, trainer) is not None else f"{name}:lower or :higher" for name in recorded)
         raise BadInput(f"--metric: missing; no metric chooses the weights of this model, so name one: {', '.join(able)}")
     return Objective(monitor.name, monitor.higher_is_better)
 

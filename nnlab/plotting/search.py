@@ -9,7 +9,7 @@ import numpy as np
 
 from nnlab.plotting.axes import FAINT, INK, PALETTE, blank, panels
 
-FAR = 3.0  # a value that is further from the best than this many times the middle half is drawn at the margin
+FAR = 4.0  # a value this many times as far from the best as the median is drawn at the margin
 MOST = 4  # keys side by side
 LONGEST = 24  # letters of a key beside its bar
 
@@ -35,10 +35,9 @@ class Trials:
         """The lowest and the highest value that are drawn where they are; far ones would press the others together."""
         known = self.value[np.isfinite(self.value)]
         low, high = known.min(), known.max()
-        first, third = np.quantile(known, (0.25, 0.75))
-        if third > first:
-            reach = FAR * (third - first)
-            low, high = (max(low, first - reach), high) if self.higher else (low, min(high, third + reach))
+        reach = FAR * abs(np.median(known) - (high if self.higher else low))
+        if reach > 0:
+            low, high = (max(low, high - reach), high) if self.higher else (low, min(high, low + reach))
         return float(low), float(high)
 
 

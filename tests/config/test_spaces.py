@@ -59,6 +59,7 @@ def test_a_word_gives_its_key_a_space(word: str, space: Numbers | Values) -> Non
         ("hydra.sweep.dir=x", "-o FOLDER says where it lies"),
         ("optimizer.lrr=log(1e-4,1)", "optimizer.lrr: unknown key; did you mean 'lr'?"),
         ("optimizer=adam,sgdd", "optimizer=sgdd: no such optimizer; did you mean 'sgd'?"),
+        ("model=ae,vae", "model: has values to try, and is given twice"),
         ("noise=gaussian,hole", "noise: trials that are measured on other examples cannot be compared"),
         ("seed=3", "search: no key has values to try"),
     ],
