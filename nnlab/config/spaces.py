@@ -33,6 +33,7 @@ OTHER_WORDS = {  # of other libraries, or of Python: what is written instead
 }
 LOG = re.compile(r"(?<==)\s*log\((.*)\)\s*$")
 MEASURE = ("data", "noise", "judge")  # nodes that say what a trial is measured on
+PLACES = ("outputs", "device", "tags", "note")  # keys that bear on no result
 LEARNING = ("data.train_size",)  # keys of these that say only what it learns from
 
 
@@ -122,7 +123,7 @@ def check(typed: list[str], config_dir: str | None = None) -> Search:
                 continue
             (spaces if space else fixed).append(space or line)
     checked = names.check(words, config_dir, sweep=True)
-    problems += given_twice(spaces, fixed) + other_measures(spaces)
+    problems += given_twice(spaces, fixed) + same_in_all(spaces)
     checked.problems[:0] = problems
     checked.refused |= refused
     if not checked.problems and not spaces:
@@ -219,13 +220,16 @@ def given_twice(spaces: list[Space], fixed: list[str]) -> list[str]:
     return [f"{key}: has values to try, and is given twice; give one of them" for key in {*searched} if keys.count(key) > 1]
 
 
-def other_measures(spaces: list[Space]) -> list[str]:
-    """Problems of keys that say what a trial is measured on: trials on other examples cannot be compared."""
-    return [
-        f"{space.key}: trials that are measured on other examples cannot be compared; search in each by itself"
-        for space in spaces
-        if space.key.lstrip("+").split(".")[0].split("@")[0] in MEASURE and space.key not in LEARNING
-    ]
+def same_in_all(spaces: list[Space]) -> list[str]:
+    """Problems of keys that no search has values to try of: trials on other examples cannot be compared."""
+    problems = []
+    for key in (space.key for space in spaces):
+        node = re.split(r"[.@/]", key.lstrip("+"))[0]
+        if node in MEASURE and key not in LEARNING:
+            problems.append(f"{key}: trials that are measured on other examples cannot be compared; search in each by itself")
+        if node in PLACES:
+            problems.append(f"{key}: is the same in all trials; give it one value")
+    return problems
 
 
 def whole(space: Space, checked: names.CommandLine, config_dir: str | None) -> Space:

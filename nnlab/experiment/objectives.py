@@ -29,10 +29,13 @@ def objectives(configs: Sequence[Mapping], asked: Sequence[str]) -> list[Objecti
             raise BadInput("trainer.evaluate_every=never: a search compares trials on the validation split; evaluate on it")
     if not asked:
         return [monitored(configs)]
-    found = {}
+    found: dict[str, Objective] = {}
     for config in configs:
         trainer, recorded = evaluated(config)
         found |= {name: objective(name, trainer, recorded) for name in asked}
+    names = [metric.name for metric in found.values()]
+    if len({*names}) < len(asked):
+        raise BadInput(f"--metric: {', '.join(names)}: the same metric twice; give it once")
     return list(found.values())
 
 

@@ -29,7 +29,8 @@ from nnlab.runs.text_formats import as_json
 from nnlab.training.loop import Watch
 
 NAME = "nnlab"  # of the only study in the journal
-WARM_UP = 10  # percent of a run after which it may be pruned
+WARM_UP = 25  # percent of a run before which its metric says little of its end
+SHORTEST = 11  # percent of a run that hyperband's hardest bracket gives each trial; a third of the next
 TREES = 64  # of the forest that estimates importances
 SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, constant_liar=True),
@@ -39,7 +40,7 @@ SAMPLERS: dict[str, Callable[[int], optuna.samplers.BaseSampler]] = {
 }
 PRUNERS: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
     "median": lambda: optuna.pruners.MedianPruner(n_warmup_steps=WARM_UP),
-    "hyperband": lambda: optuna.pruners.HyperbandPruner(min_resource=WARM_UP, max_resource=100),
+    "hyperband": lambda: optuna.pruners.HyperbandPruner(min_resource=SHORTEST, max_resource=100),
     "none": optuna.pruners.NopPruner,
 }
 

@@ -100,7 +100,7 @@ def values(keys: Mapping[str, Sequence[float | str]], log: Sequence[str], trials
     with panels([(key, trials.metric if i == 0 else "") for i, key in enumerate(kept)]) as made:
         for axes, (key, tried) in zip(made.axes, kept.items(), strict=True):
             if any(isinstance(value, str) for value in tried):
-                names = sorted({str(value) for value in tried})
+                names = sorted({str(value) for value in tried}, key=in_order)
                 axes.set_xticks(range(len(names)), names, rotation=20 if max(map(len, names)) > 6 else 0)
                 axes.set_xlim(-0.5, len(names) - 0.5)
                 place = np.array([names.index(str(value)) for value in tried], float)
@@ -117,6 +117,14 @@ def values(keys: Mapping[str, Sequence[float | str]], log: Sequence[str], trials
                     named = "pruned" if label == "pruned" else "complete, the darker the later"
                     axes.scatter(place[chosen], shown[chosen], s=60, linewidths=1.1, label=named, **style)
     return made.pixels
+
+
+def in_order(text: str) -> tuple[float, str]:
+    """A key that sorts numbers by their size, and other texts by their letters after them."""
+    try:
+        return (float(text), text)
+    except ValueError:
+        return (np.inf, text)
 
 
 def front(points: np.ndarray, numbers: Sequence[int], on: np.ndarray, metrics: tuple[str, str]) -> np.ndarray:
