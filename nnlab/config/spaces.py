@@ -123,7 +123,7 @@ def check(typed: list[str], config_dir: str | None = None) -> Search:
                 continue
             (spaces if space else fixed).append(space or line)
     checked = names.check(words, config_dir, sweep=True)
-    problems += given_twice(spaces, fixed) + same_in_all(spaces)
+    problems += given_twice(spaces, fixed, {override.key_or_group for override in checked.groups}) + same_in_all(spaces)
     checked.problems[:0] = problems
     checked.refused |= refused
     if not checked.problems and not spaces:
@@ -213,9 +213,9 @@ def one_value(line: str, instead: str) -> BadInput:
     return BadInput(f"{shortened(line)}: one value is no search; write {shortened(instead)}, or give more")
 
 
-def given_twice(spaces: list[Space], fixed: list[str]) -> list[str]:
-    """Problems of keys that have two spaces, or a space and a value."""
-    searched = [space.key for space in spaces]
+def given_twice(spaces: list[Space], fixed: list[str], groups: set[str]) -> list[str]:
+    """Problems of keys that have two spaces, or a space and a value; of groups `names` tells it."""
+    searched = [space.key for space in spaces if space.key not in groups]
     keys = [*searched, *(line.partition("=")[0] for line in fixed)]
     return [f"{key}: has values to try, and is given twice; give one of them" for key in {*searched} if keys.count(key) > 1]
 

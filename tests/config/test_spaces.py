@@ -59,7 +59,7 @@ def test_a_word_gives_its_key_a_space(word: str, space: Numbers | Values) -> Non
         ("hydra.sweep.dir=x", "-o FOLDER says where it lies"),
         ("optimizer.lrr=log(1e-4,1)", "optimizer.lrr: unknown key; did you mean 'lr'?"),
         ("optimizer=adam,sgdd", "optimizer=sgdd: no such optimizer; did you mean 'sgd'?"),
-        ("model=ae,vae", "model: has values to try, and is given twice"),
+        ("model=ae,vae", "model: given twice (model=vae, model=ae,vae)"),
         ("noise=gaussian,hole", "noise: trials that are measured on other examples cannot be compared"),
         ("seed=3", "search: no key has values to try"),
     ],
@@ -73,6 +73,11 @@ def test_a_bad_space_is_answered(word: str, problem: str) -> None:
 def test_several_problems_are_told_at_once() -> None:
     words = ["optimizer.lr=log(0,1)", "model.latent_dim=int(2,3)", "modle=vae", "trainer.epochs=interval(3,1)"]
     assert len(typed(*words).names.problems) == 4
+
+
+@pytest.mark.parametrize("other", ["seed=3", "seed=interval(1,9)"])
+def test_a_key_is_given_once(other: str) -> None:
+    assert typed("seed=1,2", other).names.problems == ["seed: has values to try, and is given twice; give one of them"]
 
 
 def test_a_value_is_rounded_but_stays_in_its_space() -> None:
