@@ -27,6 +27,7 @@ from nnlab.errors import BadInput, NnlabError, explain, printable
 from nnlab.nn.launch import rank, world_size
 from nnlab.recording.patience import after_a_while
 from nnlab.runs.folder import RunFolder, labels
+from nnlab.runs.trust import refuse
 
 if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
@@ -331,7 +332,12 @@ def run(
 
 
 def discard(folder: RunFolder, outputs: Path) -> None:
-    """Remove what was written for a run that never began, and the folders that are empty then; nothing else."""
+    """Remove what was written for a run that never began, and the folders that are empty then; nothing else.
+
+    Raises BadInput if a link lies there, which may lead to other files.
+    """
+    if folder.path.is_dir():
+        refuse(folder.path)
     written = [path for pattern in BEFORE_STATUS for path in folder.path.glob(pattern)]
     for path in written if not os.path.lexists(folder.status) else ():
         path.unlink()
