@@ -178,7 +178,7 @@ def run(path: Path, plan: Plan, found: Search, seed: int, args: Namespace) -> in
             failed += not made(study, claimed, args)
             gc.collect()  # the networks of a trial, before those of the next
     finally:
-        search_report.show(path, study)
+        search_report.show(path, study, args.config_dir)
     return 1 if failed else 0
 
 
@@ -192,14 +192,17 @@ def made(study: Study, claimed: Claimed, args: Namespace) -> bool:
 
     Raises what is no fault of its values: an interruption, or a file system that fails. Then another start goes on with it.
     """
-    folder, metrics = RunFolder(study.folder / str(claimed.number)), study.plan.metrics
+    folder = RunFolder(study.folder / str(claimed.number))
     try:
         if folder.read_status().get("status") not in FINAL:
             print(f"\ntrial {claimed.number} of {study.plan.trials}: {printable(' '.join(claimed.chosen))}", flush=True)
             trained(study, claimed, folder, args)
     except NnlabError as error:
         if isinstance(error, Interrupted) or (error.__cause__ and file_error(error.__cause__)):
-            study.release(claimed)
+            if folder.read_status().get("status") in FINAL:  # the last trial that this process makes
+                ended(study, claimed, folder)
+            else:
+                study.release(claimed)
             raise
         for problem in str(error).splitlines():
             print(f"nnlab: trial {claimed.number} ({' '.join(claimed.chosen)}): {printable(problem)}", file=sys.stderr)
@@ -208,9 +211,15 @@ def made(study: Study, claimed: Claimed, args: Namespace) -> bool:
     except BaseException:
         study.release(claimed)
         raise
-    values = measured(folder, metrics)
+    return ended(study, claimed, folder)
+
+
+def ended(study: Study, claimed: Claimed, folder: RunFolder) -> bool:
+    """Tell the study how a run ended, with its metrics. Returns whether it has them."""
+    values = measured(folder, study.plan.metrics)
     if not values:
-        print(f"nnlab: trial {claimed.number}: recorded no {metrics[0].place}", file=sys.stderr)
+        places = ", ".join(metric.place for metric in study.plan.metrics)
+        print(f"nnlab: trial {claimed.number}: did not record {printable(places)}", file=sys.stderr)
     study.tell(claimed, folder.read_status()["status"] if values else "failed", values)
     return bool(values)
 
@@ -240,7 +249,8 @@ def as_it_stands(found: Search, config_dir: str | None) -> dict[str, Any]:
         value = choices[key] if key in choices else OmegaConf.select(config, key)
         if isinstance(space, Numbers):
             inside = isinstance(value, int | float) and not isinstance(value, bool) and space.low <= value <= space.high
-            inside = inside and (not space.step or abs((value - space.low) / space.step % 1) < 1e-9)
+            steps = (value - space.low) / space.step if inside and space.step else 0.0
+            inside = inside and abs(steps - round(steps)) < 1e-9
             value = value if inside else None
         else:
             value = next((text for text in space.values if text == str(value).replace(", ", ",")), None)

@@ -47,8 +47,10 @@ def printable_lines(text: str) -> str:
     return "".join(f"  {printable(line)}\n" for line in text.splitlines())
 
 
-def show(path: Path, study: Study | None = None) -> None:
+def show(path: Path, study: Study | None = None, config_dir: str | None = None) -> None:
     """Print the table of a search and the command of its best trial; with its study, also write and draw them.
+
+    config_dir  the folder of the user's own configs, if some are used
 
     Raises RunFailed where that cannot be written.
     """
@@ -59,7 +61,7 @@ def show(path: Path, study: Study | None = None) -> None:
     for best in front(found, plan.metrics)[-FEW:]:
         values = "  ".join(f"{m.place} {value:.5g}" for m, value in zip(plan.metrics, best.values, strict=True))
         print(f"{'best' if len(plan.metrics) == 1 else 'on the front'}: trial {best.number}, {printable(values)}")
-        print(f"  nnlab train {printable(shlex.join(typed(best.folder)))}")
+        print(f"  nnlab train {printable(shlex.join([*(['-cd', config_dir] if config_dir else []), *typed(best.folder)]))}")
     if study is None:
         return
     try:
@@ -71,9 +73,10 @@ def show(path: Path, study: Study | None = None) -> None:
         raise RunFailed(explain(error, path)) from error
     if drawn:
         print(f"pictures: {printable(as_typed(path))}/images ({', '.join(drawn)})")
-    if running := study.running:
-        made = f"trial{'s' * (len(running) > 1)} {', '.join(map(str, running))} of {plan.trials}"
-        print(f"not complete: {made}; another process makes them, or: nnlab search -o {printable(as_typed(path))}")
+    if study.made < plan.trials:
+        others = [f"another process makes trial {number}" for number in study.running]
+        after = others or [f"go on with: nnlab search -o {printable(as_typed(path))}"]
+        print("; ".join([f"{study.made} of {plan.trials} trials are made", *after]))
 
 
 def pictures(study: Study, found: list[Result]) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from nnlab.config.build import target
 from nnlab.errors import BadInput, nearest, shortened
 from nnlab.experiment.judging import with_judge
 from nnlab.experiment.run import build_experiment
+from nnlab.model import Samples, can
 from nnlab.recording.console import Console
 from nnlab.runs.search import Objective
 from nnlab.training.trainer import Trainer, trainer_of
@@ -49,8 +50,11 @@ def monitored(configs: Sequence[Mapping]) -> Objective:
     monitor = trainer_of(target(configs[0]["model"]["_target_"], "model")).monitor
     if monitor is None:
         trainer, recorded = evaluated(configs[0])
-        able = sorted(name if direction(name, trainer) is not None else f"{name}:lower or :higher" for name in recorded)
-        raise BadInput(f"--metric: missing; no metric chooses the weights of this model, so name one: {', '.join(able)}")
+        known = sorted(name for name in recorded if direction(name, trainer) is not None)
+        others = ", ".join(sorted(recorded - {*known}))
+        able = [*known, *([f"or, with :lower or :higher behind it, {others}"] if others else [])]
+        hint = "; judge=auto adds frechet_distance" if trainer.judge is None and can(trainer.model, Samples) else ""
+        raise BadInput(f"--metric: missing; no metric chooses the weights of this model, so name one: {', '.join(able)}{hint}")
     return Objective(monitor.name, monitor.higher_is_better)
 
 

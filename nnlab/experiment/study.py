@@ -85,9 +85,14 @@ class Study:
         return self.study.get_trials(deepcopy=False)
 
     @property
+    def made(self) -> int:
+        """How many trials have ended."""
+        return sum(trial.state.is_finished() for trial in self.trials)
+
+    @property
     def running(self) -> list[int]:
-        """The numbers of the trials that some process makes now, or made when it was killed."""
-        return [trial.number for trial in self.trials if trial.state == TrialState.RUNNING]
+        """The numbers of the trials that some process makes now."""
+        return [trial.number for trial in self.trials if trial.state == TrialState.RUNNING and not abandoned(trial, False)]
 
     def claim(self, first: Mapping[str, float | str], take_over: bool = False) -> Claimed | None:
         """Take the first trial whose process is gone, else the next; None if all are taken.

@@ -197,7 +197,7 @@ def test_a_full_disk_stops_the_search_and_costs_no_trial(nnlab, monkeypatch: pyt
     status, out, error = nnlab(*SEARCH, "--trials", "3")
     assert (status, len(calls)) == (1, 2), error
     assert "the disk is full" in error
-    assert "not complete: trial 1 of 3" in out
+    assert "1 of 3 trials are made; go on with: nnlab search -o found" in out
     monkeypatch.setattr(run, "write_config", write)
     assert nnlab("search", "-o", "found")[0] == 0
     assert statuses() == ["completed"] * 3
@@ -249,7 +249,7 @@ def test_a_preview_shows_the_space_and_leaves_nothing(nnlab, own_folder: Path) -
         ([*AE, *SPACE, "data.validation=0"], "data.validation=0: a search compares trials on the validation split"),
         ([*AE[1:], "trainer.evaluate_every=never", *SPACE], "trainer.evaluate_every=never: a search compares"),
         (["model=vae", "data=digits", SPACE[0], "--metric", "kl"], "which direction is better? write kl:lower or kl:higher"),
-        (["model=gan", "data=digits", "optimizer.lr=1e-3,1e-4"], "so name one: fake_accuracy:lower or :higher, "),
+        (["model=gan", "data=digits", "optimizer.lr=1e-3,1e-4"], "judge=auto adds frechet_distance"),
         (["model=ae,vae", "data=digits"], "the losses of different models cannot be compared, so name a metric"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_trial_whose_process_is_gone_is_made_with_the_same_values() -> None:
     assert (again.number, again.chosen) == (1, killed.chosen)
     assert after.claim({}).number == 2
     assert after.claim({}) is None, "the first is made by a process that lives"
-    assert after.running == [0, 1, 2]
+    assert (after.running, after.made) == ([0, 1, 2], 0)
     first.release(mine)
     assert after.claim({}).number == 0
 
