@@ -13,7 +13,8 @@ from nnlab.plotting import gallery
 from nnlab.runs.comparison import Comparison
 from nnlab.runs.find import as_typed, outputs, resolve
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import members, planned, write_tables
+from nnlab.runs.search import begun
+from nnlab.runs.sweep import write_tables
 from nnlab.runs.table import aligned, worst_first
 
 SIDE_BY_SIDE = 6  # runs as columns of a table; of more each is a row
@@ -56,14 +57,9 @@ def arguments(argv: list[str]) -> Namespace:
 
 
 def runs_of(run: str) -> list[RunFolder]:
-    """The jobs of a sweep that have begun, or the run itself. Raises BadInput if it is neither."""
-    path = Path(run)
-    if planned(path) is None:
-        return [resolve(run)]
-    found = [folder for _, folder in members(path)]
-    if not found:
-        raise BadInput(f"{printable(run)}: no job of this sweep has begun; nnlab resume {printable(run)}")
-    return found
+    """The runs of a sweep or of a search that have begun, or the run itself. Raises BadInput if it is none of these."""
+    found = begun(Path(run))
+    return [resolve(run)] if found is None else found
 
 
 def page(comparison: Comparison) -> str:

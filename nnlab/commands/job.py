@@ -9,21 +9,30 @@ import shlex
 import sys
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nnlab.config import composition
 from nnlab.errors import BadInput, NnlabError, one_line, printable
 from nnlab.runs.folder import RunFolder, labels
 from nnlab.runs.sweep import SweepFolder, measure, ranked_by
 from nnlab.runs.table import figures, seconds
+from nnlab.runs.trust import refuse
+
+if TYPE_CHECKING:
+    from nnlab.training.loop import Watch
 
 OWN = ("image_folder", "npz", "csv")  # a user's own files, which are called by their own name
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"  # one job after another, in this process
+BEFORE_STATUS = (".hydra/*.yaml", ".lock", "train.log", "config.yaml", "metrics.jsonl", "events.out.tfevents.*", ".*.tmp")
 trained: list[RunFolder] = []  # of this process, for `nnlab.train`
 failures: list[NnlabError] = []  # of a single run: Hydra would print its own lines around an exception
 
 
-def job(config) -> float | None:
-    """One run, in the folder that Hydra has made. Returns to a sweeper the value of what ranks the jobs."""
+def job(config, watch: Watch | None = None) -> float | None:
+    """One run, in the folder that Hydra has made. Returns to a sweeper the value of what ranks the jobs.
+
+    watch  is told of each evaluation of a single run, and may prune it
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -34,7 +43,7 @@ def job(config) -> float | None:
     command = f"nnlab train {shlex.join(hydra.overrides.task)}"
     if not sweep:
         try:
-            return run(composition.to_dict(config), folder, choices, command)
+            return run(composition.to_dict(config), folder, choices, command, watch=watch)
         except NnlabError as error:
             failures.append(error)
             return None
@@ -88,7 +97,13 @@ def clean_up() -> None:
 
 
 def run(
-    config: dict, folder: RunFolder, choices: dict[str, str], command: str, number: int | None = None, quiet: bool = False
+    config: dict,
+    folder: RunFolder,
+    choices: dict[str, str],
+    command: str,
+    number: int | None = None,
+    quiet: bool = False,
+    watch: Watch | None = None,
 ) -> float | None:
     """Train one run from its config in an empty folder. Returns the best value of the monitored figure.
 
@@ -96,6 +111,7 @@ def run(
     command  what was typed, for status.json
     number   of the job, in a sweep
     quiet    whether the lines go into train.log alone, since other jobs run beside this one
+    watch    is told of each evaluation, and may prune the run
 
     Raises BadInput if the folder is not empty. A run that cannot be built leaves no trace.
     """
@@ -138,12 +154,18 @@ def run(
         named = data.spec.name if choices["data"] in OWN else choices["data"]
         metadata = {"choices": choices, "model": choices["model"], "data": named, **labels(config), "command": command}
         with console.noting(NnlabError):
-            return run_experiment(experiment, folder, console, **metadata)
+            return run_experiment(experiment, folder, console, watch=watch, **metadata)
 
 
 def discard(folder: RunFolder, outputs: Path) -> None:
-    """Remove what Hydra wrote for a run that never began, and the folders that are empty then; nothing else."""
-    for path in (folder.path / ".hydra").glob("*.yaml"):
+    """Remove what was written for a run that never began, and the folders that are empty then; nothing else.
+
+    Raises BadInput if a link lies there, which may lead to other files.
+    """
+    if folder.path.is_dir():
+        refuse(folder.path)
+    written = [path for pattern in BEFORE_STATUS for path in folder.path.glob(pattern)]
+    for path in written if not os.path.lexists(folder.status) else ():
         path.unlink()
     outputs, path = outputs.absolute(), folder.path.absolute()
     parents = [parent for parent in path.parents if parent == outputs or outputs in parent.parents]

@@ -11,7 +11,8 @@ from nnlab.errors import BadInput, explain, printable, shortened
 from nnlab.runs.files import beginning, write_whole
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import REPORT, by_what_differs, members, planned
+from nnlab.runs.search import begun, is_search
+from nnlab.runs.sweep import REPORT, by_what_differs, planned
 
 ENDINGS = (".html", ".htm")
 LANGUAGES = ("en", "ru")
@@ -77,19 +78,16 @@ def choose(words: list[str]) -> Chosen:
 
     chosen = Chosen([], [], [])
     for word in words:
-        jobs = planned(Path(word))
-        if jobs is None:
+        found = begun(Path(word))
+        if found is None:
             folder = resolve(word)
             if not folder.config.is_file():
                 raise BadInput(f"{printable(word)}: neither a run (it has no config.yaml) nor a sweep; nnlab runs lists them")
             chosen.folders.append(folder)
             continue
-        begun = [folder for _, folder in members(Path(word))]
-        if not begun:
-            raise BadInput(f"{printable(word)}: no job of this sweep has begun; go on with: nnlab resume {shortened(word)}")
-        chosen.folders.extend(begun)
-        names = {folder.path.name for folder in begun}
-        chosen.waiting.extend(" ".join(job) for i, job in enumerate(jobs) if str(i) not in names)
+        chosen.folders.extend(found)
+        names = {folder.path.name for folder in found}
+        chosen.waiting.extend(" ".join(job) for i, job in enumerate(planned(Path(word)) or ()) if str(i) not in names)
         if command := command_of(Path(word)):
             chosen.commands.append(command)
     once = {folder.path.resolve(): folder for folder in chosen.folders}
@@ -98,7 +96,7 @@ def choose(words: list[str]) -> Chosen:
 
 def own_place(word: str, chosen: Chosen) -> Path:
     """Where the report of a single run or sweep lies."""
-    folder = Path(word) if planned(Path(word)) is not None else chosen.folders[0].path
+    folder = Path(word) if planned(Path(word)) is not None or is_search(Path(word)) else chosen.folders[0].path
     return check_place(folder / REPORT)
 
 

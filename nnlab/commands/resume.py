@@ -14,11 +14,13 @@ from nnlab.commands.sweep_table import show
 from nnlab.config.search import options
 from nnlab.errors import BadInput, NnlabError, nearest, printable, shortened
 from nnlab.runs.folder import RunFolder, labels
+from nnlab.runs.search import is_search
 from nnlab.runs.sweep import planned, refuse_foreign
 
 if TYPE_CHECKING:
     from nnlab.experiment.run import Experiment
     from nnlab.recording.console import Console
+    from nnlab.training.loop import Watch
     from nnlab.training.trainer import Trainer
 
 CHANGEABLE = ("trainer.epochs", "trainer.steps", "trainer.early_stopping", "device", "data.root", "tags", "note", "recorder")
@@ -48,11 +50,18 @@ def main(argv: list[str]) -> int:
     """Go on with an interrupted run, or with the jobs of a sweep that are left. Returns the exit status."""
     args = arguments(argv)
 
+    if is_search(Path(args.run)):
+        raise BadInput(f"{printable(args.run)}: is a search, which goes on with: nnlab search -o {printable(args.run)}")
     if (jobs := planned(Path(args.run))) is not None:
         return the_rest(Path(args.run), jobs, args)
     if args.config_dir:
         raise BadInput(f"-cd: not used for a run, whose config.yaml is complete; leave it out: nnlab resume {args.run}")
+    resume(args)
+    return 0
 
+
+def resume(args: Namespace, watch: Watch | None = None) -> None:
+    """Go on with a run, as the parsed words say; `watch` is told of each evaluation, and may prune the run."""
     from contextlib import closing
 
     from nnlab.checkpoints import checkpoint
@@ -72,7 +81,8 @@ def main(argv: list[str]) -> int:
         raise BadInput(*problems)
     build_tracker(config)
     if args.checkpoint is None and not checkpoint.available(folder.checkpoints):
-        return from_the_beginning(folder, config)
+        from_the_beginning(folder, config, watch)
+        return
     state = checkpoint.load(folder.checkpoints, args.checkpoint or "last")
     with usable(folder):
         experiment = build_experiment(config, DataSpec.from_state(state["spec"]), args.data_changed)
@@ -87,8 +97,7 @@ def main(argv: list[str]) -> int:
             step = state["progress"]["step"]
             console.line(f"from step {step} on different data than before: {'; '.join(experiment.differs)}")
             changed_facts = {"data_changed": {"step": step, "differs": experiment.differs}}
-        run_experiment(experiment, folder, console, state, outputs(), **labels(config), **changed_facts)
-    return 0
+        run_experiment(experiment, folder, console, state, outputs(), watch, **labels(config), **changed_facts)
 
 
 def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
@@ -125,7 +134,7 @@ def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
     return status
 
 
-def from_the_beginning(folder: RunFolder, config: dict) -> int:
+def from_the_beginning(folder: RunFolder, config: dict, watch: Watch | None = None) -> None:
     """Train a run that was killed before it saved a checkpoint."""
     from contextlib import closing
 
@@ -135,8 +144,7 @@ def from_the_beginning(folder: RunFolder, config: dict) -> int:
 
     with readable_errors(folder), closing(Console(folder.log)) as console, console.noting(NnlabError):
         console.line(f"no checkpoint was saved, so the run starts again; {folder.path}")
-        run_experiment(build_experiment(config), folder, console, outputs=outputs(), **labels(config))
-    return 0
+        run_experiment(build_experiment(config), folder, console, outputs=outputs(), watch=watch, **labels(config))
 
 
 def refuse_running(folder: RunFolder, take_over: bool) -> None:

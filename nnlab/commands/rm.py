@@ -9,11 +9,12 @@ from pathlib import Path
 
 from nnlab.commands.arguments import make_parser
 from nnlab.errors import BadInput, RunFailed, explain, printable
+from nnlab.runs import search
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.sweep import PLAN, REPORT, TABLES, members, planned
 
-OWN = (PLAN, *TABLES, REPORT, "images", "multirun.yaml", ".submitit")  # of a sweep, beside its jobs
+OWN = (PLAN, *TABLES, REPORT, "images", "multirun.yaml", ".submitit", *search.FILES)  # of a sweep or a search, beside its jobs
 
 
 def main(argv: list[str]) -> int:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from nnlab.commands import sweep_table
+from nnlab.commands import search_report, sweep_table
 from nnlab.commands.arguments import make_parser
 from nnlab.errors import printable
 from nnlab.runs.find import as_typed, resolve
+from nnlab.runs.search import is_search
 from nnlab.runs.sweep import planned
 
 
 def main(argv: list[str]) -> int:
     """Print the contents of a run folder: state, metrics, files and config; or a sweep's table. Returns the exit status."""
-    about = "One run: its state, config, metrics and files; or a sweep: its table."
+    about = "One run: its state, config, metrics and files; or a sweep or a search: its table."
     parser = make_parser("show", about, "show last", "show last --config")
     parser.add_argument("--config", action="store_true", help="only the config, as YAML")
     args = parser.parse_args(argv)
 
+    if is_search(Path(args.run)):
+        search_report.show(Path(args.run))
+        return 0
     if planned(Path(args.run)) is not None:
         sweep_table.show(Path(args.run))
         return 0

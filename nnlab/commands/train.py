@@ -8,9 +8,11 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import nnlab
@@ -29,6 +31,7 @@ from nnlab.runs.sweep import Ranking, SweepFolder, jobs_of
 
 if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
+    from nnlab.training.loop import Watch
 
 INFO = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
 FLAGS = {"help": "-h", "run": "-r", "multirun": "-m", "shell-completion": "-sc", "resolve": "", "hydra-help": ""}
@@ -236,14 +239,19 @@ def plain_run(args: Namespace) -> bool:
     return not any(asked) and not any(line.lstrip("+~").startswith("hydra") for line in args.overrides)
 
 
-def run_alone(overrides: list[str]) -> None:
-    """One run, of the config that was composed when it was checked: Hydra would compose it twice more."""
+def run_alone(overrides: list[str], folder: Path | None = None, watch: Watch | None = None) -> None:
+    """One run, of the config that was composed when it was checked: Hydra would compose it twice more.
+
+    folder  where the run lies; by default where the config says
+    """
     from hydra.core.global_hydra import GlobalHydra
 
     with composition.hydra(job="train"):
         engine, config = GlobalHydra.instance().hydra, composition.run_config(overrides)
+        if folder:
+            OmegaConf.update(config, "hydra.run.dir", str(folder))
         engine.compose_config = lambda **_: config
-        engine.run("train", job, overrides)
+        engine.run("train", partial(job, watch=watch), overrides)
 
 
 def hydra_main(argv: list[str], multirun: bool) -> int:

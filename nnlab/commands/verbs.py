@@ -5,6 +5,7 @@ from __future__ import annotations
 VERBS = {
     "train": "train a model: nnlab train model=vae data=fashion_mnist",
     "batch-size": "the largest batch size that fits into a GPU's memory, by trial",
+    "search": "values of keys that make a metric better: many runs, by Optuna",
     "resume": "go on with a run that was stopped, or train it longer",
     "evaluate": "the metrics of a run on a split",
     "sample": "a picture of new examples",
@@ -34,4 +35,4 @@ VERBS = {
     "tensorboard": "open TensorBoard on all runs, or on one",
 }
 
-TELLING = ("train", "resume", "batch-size", "rm", "tensorboard")  # verbs that say themselves what they do, or ask
+TELLING = ("train", "search", "resume", "batch-size", "rm", "tensorboard")  # verbs that say themselves what they do, or ask

@@ -2,6 +2,7 @@
 
 names.check                 the names in a command line, without torch
 composition.compose_config  the config that Hydra composes of checked overrides
+spaces.check                which values a search tries of which keys
 values.check                the values of a composed config, by the signatures of the classes that it names
 build.build                 an object from a node
 constraints.AtLeast         ranges, as annotations of constructor parameters

@@ -42,7 +42,7 @@ from nnlab.training import randomness
 from nnlab.training.diagnosis import Diverged
 from nnlab.training.follower import Follower
 from nnlab.training.interruption import SignalHandler
-from nnlab.training.loop import Loop
+from nnlab.training.loop import Loop, Watch
 from nnlab.training.options import AUTOMATIC, Options
 from nnlab.training.trainer import Trainer, TrainerContext, trainer_of
 
@@ -174,12 +174,15 @@ def run_experiment(
     console: Console,
     state: dict | None = None,
     outputs: Path | None = None,
+    watch: Watch | None = None,
     **metadata,
 ) -> float | None:
     """Train to the end, from a checkpoint's state if given, and leave the run folder complete.
 
     outputs   the folder of all runs; None is that of the config
+    watch     is told of each evaluation, and may prune the run, which then has neither test metrics nor last pictures
     metadata  for status.json: what was chosen, tags
+
     Returns the best value of the monitored figure. Raises RunFailed (Diverged, a full disk, …) or Interrupted.
     """
     e = experiment
@@ -203,7 +206,7 @@ def run_experiment(
             versions={**versions(), "torch": torch.__version__},  # which says the CUDA build, too
             parameters=e.parameters,
         )
-        loop = Loop(e.trainer, e.options, folder, recorder, console, stop)
+        loop = Loop(e.trainer, e.options, folder, recorder, console, stop, watch)
         with record_failure(folder, loop, e):
             if state is None:
                 recorder.start(run_facts(loop, e, outputs))
@@ -225,6 +228,9 @@ def run_experiment(
             draw_curves(folder, e.options.titles)
     if status == "interrupted":
         raise Interrupted(f"interrupted at step {loop.progress.step} and saved; go on with: nnlab resume {folder.path}")
+    if status == "pruned":
+        console.line(f"pruned at step {loop.progress.step} of {e.trainer.total_steps}: {folder.path}")
+        return loop.progress.best
     console.line(f"done in {seconds(loop.progress.seconds)}: {folder.path}")
     pictures = f"pictures: {folder.images}    " if folder.images.exists() else ""
     console.line(f"{pictures}curves: nnlab tensorboard {folder.path}")

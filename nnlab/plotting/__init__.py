@@ -10,4 +10,5 @@ regions.regions_plot  which part of a plane a model gives to which class
 tables.table_pictures  pictures of a table's model
 curves.curves       learning curves
 gallery.side_by_side   pictures of several runs
+search.history      the trials of a search
 """

@@ -5,4 +5,5 @@ find.resolve       a run by its path, or `last`
 find.find          all runs below a folder
 files.write_whole  the only way to write a file
 sweep.compared     the jobs of a sweep in a table
+search.table       the trials of a search in a table
 """

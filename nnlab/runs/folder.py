@@ -41,7 +41,7 @@ KINDS = {  # of fields of status.json
     "tags": list,
 }
 AMOUNTS = ("began", "seconds", "epoch", "step", "time", "parameters", "threads")
-STATES = ("running", "completed", "interrupted", "diverged", "failed")
+STATES = ("running", "completed", "interrupted", "pruned", "diverged", "failed")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class RunFolder:
 
     config.yaml     The whole config as YAML, without interpolations. Written once, at the start.
     status.json     The state of the run, one JSON object. Written at the start, with each checkpoint and at the end.
-                    status        running, completed, interrupted, diverged or failed; `reason` for the last two
+                    status        running, completed, interrupted, pruned (by a search), diverged or failed; `reason` for
+                                  the last two
                     model, data, choices, tags, note, command    what was chosen, and the command line
                     process, host, device, precision, threads, versions, parameters    where it runs, and with what
                     git           commit, clean: of the folder where the command was given, if it is in a repository

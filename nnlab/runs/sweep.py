@@ -92,24 +92,26 @@ def key_of(word: str) -> str:
     return word.partition("=")[0]
 
 
-def refuse_foreign(path: Path, jobs: list[list[str]]) -> None:
+def refuse_foreign(path: Path, jobs: list[list[str]], plan: str = PLAN) -> None:
     """Raise BadInput if jobs, which a stranger may have written, hold more than plain KEY=VALUE of nnlab's own keys.
 
     Nor may they say where data lie: data are downloaded there, and a judge is kept there; nor to whom results are sent.
+
+    plan  the file of the folder that holds them
     """
     for word in (word for job in jobs for word in job):
         if key_of(word).startswith("recorder."):
-            raise BadInput(f"{printable(path / PLAN)}: '{shortened(word)}': if that is yours, add {key_of(word)}=…")
+            raise BadInput(f"{printable(path / plan)}: '{shortened(word)}': if that is yours, add {key_of(word)}=…")
         if key_of(word) == "data.root":
             raise BadInput(
-                f"{printable(path / PLAN)}: '{shortened(word)}': say yourself where the data lie: add data.root=FOLDER"
+                f"{printable(path / plan)}: '{shortened(word)}': say yourself where the data lie: add data.root=FOLDER"
             )
         if (
             "=" not in word
             or not PLAIN.fullmatch(key_of(word))
             or key_of(word).split(".")[0].split("/")[0] in ("hydra", "outputs")
         ):
-            raise BadInput(f"{printable(path / PLAN)}: '{shortened(word)}' is no plain KEY=VALUE; train the sweep again")
+            raise BadInput(f"{printable(path / plan)}: '{shortened(word)}' is no plain KEY=VALUE; train the sweep again")
     for number in range(len(jobs)):
         if (path / str(number)).is_symlink():
             raise BadInput(f"{printable(path / str(number))}: is a link; nnlab writes into none")

@@ -25,6 +25,12 @@ from nnlab.training.options import Cadences, Options
 from nnlab.training.report import TerminalReport
 from nnlab.training.trainer import Stage, Trainer
 
+Watch = Callable[[int, dict[str, float]], bool]
+"""Called after each evaluation of the last stage with how much of it is done, in whole percent, and the validation metrics.
+
+True prunes the run: it ends, since it is not worth its time. For runs of one process.
+"""
+
 
 @dataclass(frozen=True)
 class PendingRecord:
@@ -40,7 +46,8 @@ class PendingRecord:
 class Loop:
     """Runs a trainer's updates and writes the results into the run folder.
 
-    stop  returns whether to interrupt the run; called between two updates
+    stop   returns whether to interrupt the run; called between two updates
+    watch  is told of each evaluation, and may prune the run
     """
 
     def __init__(
@@ -51,10 +58,12 @@ class Loop:
         recorder: Recorder,
         console: Console,
         stop: Callable[[], bool],
+        watch: Watch | None = None,
     ) -> None:
         self.trainer, self.options = trainer, options
         self.folder, self.recorder, self.console = folder, recorder, console
-        self.stop, self.world = stop, trainer.world
+        self.stop, self.watch, self.world = stop, watch, trainer.world
+        self.pruned = False
         self.progress = Progress()
         self.spec = trainer.model.spec.state()
         self.checkpoints = CheckpointManager(folder, recorder) if folder else recorder
@@ -99,7 +108,7 @@ class Loop:
         self.checkpoints.delete_after(p.step, self.stage.name, p.best_step)
 
     def run(self) -> str:
-        """Train to the end. Returns the status: completed or interrupted. Raises Diverged."""
+        """Train to the end. Returns the status: completed, pruned or interrupted. Raises Diverged."""
         self._since = time.perf_counter()
         if self.progress.step == 0:
             self.save()
@@ -112,10 +121,11 @@ class Loop:
                 n = self.every.next(self.step, self.stage.steps) - self.step
                 if self.advance(n) == n:
                     self.events()
-                if self.world.agree(self.stop()) and not self.finished():
+                ending = "pruned" if self.pruned else "interrupted" if self.world.agree(self.stop()) else None
+                if ending and not self.finished():
                     self.save()
                     self.recorder.drain()
-                    return "interrupted"
+                    return ending
         finally:
             self.report.end()
         self.recorder.drain()
@@ -243,6 +253,8 @@ class Loop:
             values = self.trainer.evaluate("validation", full=False)
         self.check_finite("validation", values)
         self.record("validation", values, n=len(self.trainer.data.validation), **self.trainer.metadata)
+        if self.watch and not self.stage.name:
+            self.pruned = self.watch(100 * self.step // self.stage.steps, values)
         monitor, p = self.trainer.monitor, self.progress
         if monitor is None:
             return False

@@ -271,6 +271,52 @@ evaluate RUN --samples 1
 evaluate RUN --samples x
 evaluate RUN --judge
 evaluate RUN --zzz
+search
+search model=vae
+search model=vae optimizer.lr=log(0,1)
+search model=vae optimizer.lr=log(1e-4,1e-2
+search model=vae optimizer.lr=log(1e-2,1e-4)
+search model=vae optimizer.lr=log(x,y)
+search model=vae optimizer.lr=log()
+search model=vae optimizer.lr=log(1,2,3)
+search model=vae optimizer.lrr=log(1e-4,1e-2)
+search model=vae model.latent_dim=int(3,1)
+search model=vae model.latent_dim=interval(3,3)
+search model=vae model.latent_dim=interval(0,3)
+search model=vae model.latent_dim=interval(0.5,3)
+search model=vae model.latent_dim=interval(1,1e400)
+search model=vae model.latent_dim=glob(x)
+search model=vae model.activation=choice()
+search model=vae model.activation=choice(relu)
+search model=vae model.activation=relu,zzz
+search model=zzz,vae
+search model=vae,ae
+search data=digits,moons
+search vae
+search hydra.run.dir=x seed=1,2
+search hydra/launcher=joblib seed=1,2
+search search.seed=1,2
+search outputs=a,b
+search seed=1,2 --trials 0
+search seed=1,2 --trials x
+search seed=1,2 --metric
+search seed=1,2 --metric zzz
+search seed=1,2 --metric test/loss
+search seed=1,2 --metric validation/
+search seed=1,2 --sampler zzz
+search seed=1,2 --pruner zzz
+search seed=1,2 --metric loss --metric kl:lower --pruner median
+search seed=1,2 --metric loss --metric loss
+search seed=1,2 -o RUN
+search seed=1,2 -o /dev/null
+search seed=1,2 -o /dev/null/x
+search seed=1,2 -cd nowhere
+search seed=1,2 -m
+search seed=1,2 --multirun
+search seed=1,2 --pruners median
+search seed=1,2 data.validation=0
+search seed=1,2 trainer.evaluate_every=never
+search -o nowhere
 resume
 resume RUN --model vae
 resume RUN --epochs 3

@@ -100,4 +100,4 @@ def test_of_other_examples_nothing_is_the_best(nnlab, sweep: Path) -> None:
 def test_a_sweep_that_has_not_begun_is_told_so(nnlab, own_folder: Path) -> None:
     Path("sweep").mkdir()
     Path("sweep/sweep.json").write_text('{"jobs": [["model=ae"]]}')
-    assert "no job of this sweep has begun" in nnlab("compare", "sweep")[2]
+    assert "none of its runs has begun" in nnlab("compare", "sweep")[2]

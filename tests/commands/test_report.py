@@ -290,7 +290,7 @@ def test_what_is_neither_a_run_nor_a_sweep(nnlab, own_folder: Path) -> None:
     assert (status, "neither a run (it has no config.yaml) nor a sweep" in error) == (2, True)
     Path("folder/sweep.json").write_text('{"jobs": [["model=vae"]]}')
     status, _, error = nnlab("report", "folder")
-    assert (status, "no job of this sweep has begun" in error) == (2, True)
+    assert (status, "none of its runs has begun" in error) == (2, True)
     made("run").config.write_text("model: [")
     status, _, error = nnlab("report", "run", "-o", "a.html")
     assert (status, error.count("\n"), "run/config.yaml" in error) == (2, 1, True)

@@ -146,6 +146,17 @@ def test_a_job_that_is_a_link_is_not_written_into(nnlab) -> None:
     assert not list(Path("outside").iterdir())
 
 
+def test_a_link_in_a_job_that_never_began_leads_to_no_loss(nnlab) -> None:
+    for name in ("sweep/0", "outside"):
+        Path(name).mkdir(parents=True)
+    Path("outside/mine.yaml").write_text("years: of work")
+    Path("sweep/sweep.json").write_text(json.dumps({"jobs": [["model=pca"]]}))
+    Path("sweep/0/.hydra").symlink_to("../../outside")
+    status, _, error = nnlab("resume", "sweep")
+    assert (status, "a link" in error) == (2, True), error
+    assert Path("outside/mine.yaml").exists()
+
+
 def test_runs_on_other_examples_are_not_ranked(nnlab) -> None:
     for words, ranked in (
         (["data.limit=60,80"], False),
