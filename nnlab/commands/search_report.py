@@ -11,7 +11,7 @@ import numpy as np
 from nnlab.config import composition
 from nnlab.config.spaces import Numbers, Search
 from nnlab.errors import RunFailed, explain, printable
-from nnlab.plotting import images
+from nnlab.plotting.picture import save
 from nnlab.runs.files import own
 from nnlab.runs.find import as_typed
 from nnlab.runs.search import Plan, Result, chosen, front, keep_table, read_plan, results, table
@@ -68,7 +68,7 @@ def show(path: Path, study: Study | None = None, config_dir: str | None = None) 
         keep_table(path, lines)
         drawn = pictures(study, found)
         for name, picture in drawn.items():
-            images.save(picture, own(path / "images") / f"{name}.png")
+            save(picture, own(path / "images") / f"{name}.png")
     except OSError as error:
         raise RunFailed(explain(error, path)) from error
     if drawn:
