@@ -92,7 +92,8 @@ def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def untitled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures without their titles, where pixels are compared; titles have tests of their own."""
-    monkeypatch.setattr("nnlab.plotting.images.headed", lambda picture, *title: picture)
+    for module in ("plotting.picture", "recording.recorder"):
+        monkeypatch.setattr(f"nnlab.{module}.headed", lambda picture, *title: picture)
 
 
 @pytest.fixture
