@@ -14,8 +14,8 @@ from nnlab.runs.comparison import Comparison
 from nnlab.runs.find import as_typed, outputs, resolve
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.search import begun
-from nnlab.runs.sweep import write_tables
-from nnlab.runs.table import aligned, worst_first
+from nnlab.runs.sweep import ranked_by, worst_to_best, write_tables
+from nnlab.runs.table import aligned
 
 SIDE_BY_SIDE = 6  # runs as columns of a table; of more each is a row
 PICTURES = ("samples", "reconstruction", "reconstructions", "translation", "stages")  # the first that several runs have
@@ -24,10 +24,10 @@ PICTURES = ("samples", "reconstruction", "reconstructions", "translation", "stag
 def main(argv: list[str]) -> int:
     """Print a comparison of runs, and write it with its pictures into a folder. Returns the exit status."""
     args = arguments(argv)
-    folders = list(dict.fromkeys(folder for run in args.run for folder in runs_of(run)))
+    folders = list({folder.path.resolve(): folder for run in args.run for folder in runs_of(run)}.values())
     if len(folders) < 2:
         raise BadInput("compare: two runs at least, or a sweep; one run: nnlab show RUN")
-    comparison = Comparison.of(folders)
+    comparison = Comparison.of(folders, ranked_by(Path(args.run[0])) if len(args.run) == 1 else None)
     print(page(comparison))
     into = args.output or outputs() / "comparisons" / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}"
     try:
@@ -81,7 +81,9 @@ def pictures(comparison: Comparison, into: Path) -> list[str]:
     """
     runs, said = comparison.runs, []
     if len(runs) > gallery.MOST:
-        ranked = sorted(runs.items(), key=lambda run: worst_first(run[1].read_status()), reverse=True)
+        ranked = sorted(
+            runs.items(), key=lambda run: worst_to_best(run[1].read_status(), run[1], comparison.ranking), reverse=True
+        )
         runs = dict((ranked if comparison.ranked else list(runs.items()))[: gallery.MOST])
         which = "the best" if comparison.ranked else "the first"
         said.append(f"in the pictures are {which} {gallery.MOST} of {len(comparison.runs)} runs")

@@ -28,9 +28,9 @@ def arguments(argv: list[str]) -> Namespace:
         "export",
         "The model as files for other programs, in a new folder: all weights as safetensors with the config beside them, and "
         "each part that it has (encoder, decoder, generator, classifier, translator) as ONNX. Each ONNX file is run in "
-        "onnxruntime and compared with torch; it is kept if the two differ by at most 1e-4 of the scale of the output: the "
-        "range of the data, 1 for probabilities, else the largest value, or 1 if that is more. export.json says what goes in "
-        "and what comes out. In Python, nnlab.load(FOLDER) gives the model again.",
+        "onnxruntime and compared with torch. It is kept if they differ by at most 1e-4. Of images 1 is the range of their "
+        "values; of codes it is the largest value, or 1 if that is more. export.json says what goes in and what comes out. "
+        "In Python, nnlab.load(FOLDER) gives the model again.",
         "export last",
         "export last -o my_vae --checkpoint best",
         "export last --part encoder -o encoder",

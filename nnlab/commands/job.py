@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from nnlab.config import composition
 from nnlab.errors import BadInput, NnlabError, one_line, printable
 from nnlab.runs.folder import RunFolder, labels
-from nnlab.runs.sweep import SweepFolder, measure, ranked_by
+from nnlab.runs.sweep import measure, ranked_by
+from nnlab.runs.sweep import refuse as refuse_job
 from nnlab.runs.table import figures, seconds
 from nnlab.runs.trust import refuse
 
@@ -56,7 +57,7 @@ def job(config, watch: Watch | None = None) -> float | None:
     try:
         run(config, folder, choices, command, number, quiet=launched)
     except NnlabError as error:
-        tell_failure(number, words, error)
+        tell_failure(folder, number, words, error)
         if error.status == 130:  # Ctrl-C is meant for the whole sweep
             raise KeyboardInterrupt from error
         raise
@@ -69,11 +70,13 @@ def job(config, watch: Watch | None = None) -> float | None:
     return next(iter(values.values()), None)
 
 
-def tell_failure(number: int, words: str, error: NnlabError) -> None:
-    """Say at once why a job of a sweep has failed; the table says it again."""
+def tell_failure(folder: RunFolder, number: int, words: str, error: NnlabError) -> None:
+    """Say at once why a job of a sweep has failed, and write it down if it left no run; the table says it again."""
     for problem in str(error).splitlines():
         print(f"nnlab: job {number} ({printable(words)}): {printable(problem)}", file=sys.stderr, flush=True)
-    SweepFolder.refused[number] = one_line(error)
+    if not folder.status.is_file():
+        with suppress(OSError):
+            refuse_job(folder.path.parent, number, one_line(error))
     if "SUBMITIT_FOLDER" in os.environ:  # Hydra keeps the failure to itself, and SLURM would take the job for completed
         atexit.register(lambda: os._exit(error.status))
 

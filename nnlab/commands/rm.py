@@ -12,7 +12,7 @@ from nnlab.errors import BadInput, RunFailed, explain, printable
 from nnlab.runs import search
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import PLAN, REPORT, TABLES, members, planned
+from nnlab.runs.sweep import PLAN, REFUSED, REPORT, TABLES, members, planned
 
 OWN = (PLAN, *TABLES, REPORT, "images", "multirun.yaml", ".submitit", *search.FILES)  # of a sweep or a search, beside its jobs
 
@@ -61,7 +61,8 @@ def runs_of(path: Path) -> list[RunFolder]:
 def refuse_others(sweep: Path) -> None:
     """Raise BadInput if the folder of a sweep holds what no sweep makes."""
     for path in sorted(sweep.iterdir()):
-        if path.name not in OWN and not (path.name.isdigit() and path.is_dir()):
+        left = path.name.startswith(".") and path.suffix == ".tmp"  # by a kill
+        if path.name not in OWN and path.suffix != REFUSED and not left and not (path.name.isdigit() and path.is_dir()):
             raise BadInput(f"{printable(path)}: is not part of a sweep; move it, or remove the jobs one by one")
 
 

@@ -25,14 +25,16 @@ from nnlab.recording.patience import after_a_while
 from nnlab.runs.files import own
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.search import Plan, is_search, measured, read_plan, refuse_foreign_words, write_plan
+from nnlab.runs.objective import measured
+from nnlab.runs.search import Plan, is_search, read_plan, refuse_foreign_words, refuse_links, write_plan
+from nnlab.runs.sweep import key_of
 
 if TYPE_CHECKING:
     from nnlab.experiment.study import Claimed, Study
 
 TRIALS = 20
 SAMPLERS, PRUNERS = ("tpe", "random", "gp", "qmc"), ("median", "hyperband", "none")
-LOCAL = ("device", "data.root")  # keys of which each process of a search may have its own value
+LOCAL = ("device", "data.root")
 FINAL = ("completed", "pruned")  # states of a run that ends a trial
 EPILOG = """
 values to try:
@@ -98,7 +100,7 @@ def arguments() -> Parser:
         action="append",
         metavar="NAME",
         help="what to make better, such as validation/mse; by default what chooses the weights of the model. Given several "
-        "times: the trials of which no other is better in all",
+        "times, a trial is among the best if no other is better in one of the metrics and as good in the rest",
     )
     parser.add_argument("--sampler", choices=SAMPLERS, help="how values are drawn: tpe (by default), random, gp or qmc")
     parser.add_argument("--pruner", choices=PRUNERS, help="which trials end early: median (by default), hyperband or none")
@@ -111,7 +113,7 @@ def arguments() -> Parser:
 
 def empty(path: Path) -> bool:
     """Whether a folder holds nothing but what another process of the same search needs to begin."""
-    return all(entry.name.startswith("claim") for entry in path.iterdir())
+    return all(entry.name.startswith(("claim", ".")) for entry in path.iterdir())
 
 
 def typed_words(args: Namespace, before: Plan | None) -> list[str]:
@@ -128,19 +130,20 @@ def typed_words(args: Namespace, before: Plan | None) -> list[str]:
     names = [metric.place for metric in before.metrics]
     if args.metric and [f"validation/{name.partition(':')[0].removeprefix('validation/')}" for name in args.metric] != names:
         raise BadInput(f"{begun} --metric {printable(' --metric '.join(names))}; leave --metric out, or choose another folder")
-    mine = [word for word in args.overrides if key_of(word) in LOCAL]
-    others = [word for word in args.overrides if key_of(word) not in LOCAL]
+    mine = [word for word in args.overrides if local(word)]
+    others = [word for word in args.overrides if not local(word) and key_of(word) != "outputs"]
     stored = [word for word in before.words if key_of(word) not in map(key_of, mine)]
-    if others and sorted(others) != sorted(word for word in before.words if key_of(word) not in LOCAL):
+    if others and sorted(others) != sorted(word for word in before.words if not local(word)):
         raise BadInput(f"{begun} {shortened(shlex.join(before.words))}; give the same words or none, or choose another folder")
+    refuse_links(args.output)
     if not others:
         refuse_foreign_words(args.output, stored)
     return [*stored, *mine]
 
 
-def key_of(word: str) -> str:
-    """The key of KEY=VALUE."""
-    return word.partition("=")[0]
+def local(word: str) -> bool:
+    """Whether each process of a search may have its own value of a key: where it trains, and to whom results are sent."""
+    return key_of(word) in LOCAL or key_of(word).split(".")[0] == "recorder"
 
 
 def planned(args: Namespace, found: Search) -> Plan:
@@ -185,7 +188,8 @@ def run(path: Path, plan: Plan, found: Search, seed: int, args: Namespace) -> in
 
 def same(one: Plan, other: Plan) -> bool:
     """Whether two plans are the same search, which may grow."""
-    return replace(one, trials=1, words=sorted(one.words)) == replace(other, trials=1, words=sorted(other.words))
+    shared = [replace(plan, trials=1, words=sorted(word for word in plan.words if not local(word))) for plan in (one, other)]
+    return shared[0] == shared[1]
 
 
 def made(study: Study, claimed: Claimed, args: Namespace) -> bool:
@@ -229,7 +233,7 @@ def trained(study: Study, claimed: Claimed, folder: RunFolder, args: Namespace) 
     """Train the run of a trial, from its checkpoint if it has one."""
     watch = study.watch(claimed)
     if folder.status.is_file():
-        mine = [word for word in args.overrides if key_of(word) in LOCAL]
+        mine = [word for word in args.overrides if local(word)]
         resume.resume(resume.arguments([str(folder.path), *mine, *["--take-over"] * args.take_over]), watch)
         return
     discard(folder, study.folder)  # if it was killed before it began

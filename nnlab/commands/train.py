@@ -24,10 +24,11 @@ from nnlab.commands.train_help import page
 from nnlab.commands.verbs import VERBS
 from nnlab.config import composition, names, search
 from nnlab.config.sentences import sentence
-from nnlab.errors import BadInput, NnlabError, explain, printable
+from nnlab.errors import BadInput, Interrupted, NnlabError, RunFailed, explain, printable
 from nnlab.nn.launch import rank, world_size
 from nnlab.recording.patience import after_a_while
-from nnlab.runs.sweep import Ranking, SweepFolder, jobs_of
+from nnlab.runs.objective import Objective
+from nnlab.runs.sweep import SweepFolder, jobs_of
 
 if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
@@ -97,7 +98,7 @@ def train(*overrides: str) -> LoadedRun:
     return open_run(trained[-1].path)
 
 
-def check_typed(args: Namespace, metric: str) -> Ranking | None:
+def check_typed(args: Namespace, metric: str) -> Objective | None:
     """Raise BadInput with every problem of a command line; before torch is imported, say what was asked for.
 
     Returns what ranks the jobs of a sweep.
@@ -283,9 +284,9 @@ def under_hydra(run: Callable[[], None], multirun: bool) -> int:
         if multirun:
             sweep_table.show()
     if failures:
-        if multirun:
-            return failures[0].status
-        raise failures[0]
+        if not multirun:
+            raise failures[0]
+        return next((error.status for error in failures if isinstance(error, Interrupted)), RunFailed.status)
     return 0
 
 

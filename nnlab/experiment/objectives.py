@@ -1,4 +1,4 @@
-"""What a search makes better: metrics that the model records on the validation split, each with its better direction."""
+"""What compares runs: metrics that the models record on the validation split, each with its better direction."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from nnlab.experiment.judging import with_judge
 from nnlab.experiment.run import build_experiment
 from nnlab.model import Samples, can
 from nnlab.recording.console import Console
-from nnlab.runs.search import Objective
+from nnlab.runs.objective import Objective
 from nnlab.training.trainer import Trainer, trainer_of
 
 DIRECTIONS = {"lower": False, "higher": True}  # what a user writes behind a metric that has no direction of its own
 
 
-def objectives(configs: Sequence[Mapping], asked: Sequence[str]) -> list[Objective]:
+def objectives(configs: Sequence[Mapping], asked: Sequence[str], place: str = "--metric ") -> list[Objective]:
     """The metrics that were asked for, by their names, with the directions that they have; by default the model's monitor.
 
-    configs  a checked config of each model that is searched
+    configs  a checked config of each model that is compared
+    place    what stands before the name of a metric where the user typed it
 
     Raises BadInput for a metric that one of them does not record, or one without a direction, naming those that there are.
     """
     for config in configs:
         if config["data"].get("validation") == 0:
-            raise BadInput("data.validation=0: a search compares trials on the validation split; leave some examples for it")
+            raise BadInput("data.validation=0: runs are compared on the validation split; leave some examples for it")
         if config["trainer"].get("evaluate_every") == "never":
-            raise BadInput("trainer.evaluate_every=never: a search compares trials on the validation split; evaluate on it")
+            raise BadInput("trainer.evaluate_every=never: runs are compared on the validation split; evaluate on it")
     if not asked:
         return [monitored(configs)]
     found: dict[str, Objective] = {}
     for config in configs:
         trainer, recorded = evaluated(config)
-        found |= {name: objective(name, trainer, recorded) for name in asked}
+        found |= {name: objective(name, trainer, recorded, place) for name in asked}
     names = [metric.name for metric in found.values()]
     if len({*names}) < len(asked):
         raise BadInput(f"--metric: {', '.join(names)}: the same metric twice; give it once")
@@ -69,21 +70,21 @@ def evaluated(config: Mapping) -> tuple[Trainer, set[str]]:
         return trainer, set(trainer.evaluate("validation", full=False))
 
 
-def objective(asked: str, trainer: Trainer, recorded: set[str]) -> Objective:
+def objective(asked: str, trainer: Trainer, recorded: set[str], before: str = "--metric ") -> Objective:
     """A metric by what was typed: validation/NAME, NAME, or one of them with :lower or :higher behind it."""
     place, _, typed = asked.partition(":")
     split, _, name = place.rpartition("/")
     if typed and typed not in DIRECTIONS:
-        raise BadInput(f"--metric {shortened(asked)}: behind the colon stands lower or higher, whichever is better")
+        raise BadInput(f"{before}{shortened(asked)}: behind the colon stands lower or higher, whichever is better")
     if split not in ("", "validation"):
-        raise BadInput(f"--metric {shortened(asked)}: a search looks at the validation split alone; write validation/{name}")
+        raise BadInput(f"{before}{shortened(asked)}: runs are compared on the validation split alone; write validation/{name}")
     if name not in recorded:
-        raise BadInput(f"--metric {shortened(asked)}: the model records no such validation metric; {nearest(name, recorded)}")
+        raise BadInput(f"{before}{shortened(asked)}: the model records no such validation metric; {nearest(name, recorded)}")
     own = direction(name, trainer)
     if own is None and not typed:
-        raise BadInput(f"--metric {place}: which direction is better? write {place}:lower or {place}:higher")
+        raise BadInput(f"{before}{place}: which direction is better? write {place}:lower or {place}:higher")
     if own is not None and typed and DIRECTIONS[typed] != own:
-        raise BadInput(f"--metric {asked}: {'higher' if own else 'lower'} is better; leave out :{typed}")
+        raise BadInput(f"{before}{asked}: {'higher' if own else 'lower'} is better; leave out :{typed}")
     return Objective(name, DIRECTIONS[typed] if own is None else own)
 
 

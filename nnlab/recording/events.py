@@ -16,7 +16,10 @@ from nnlab.recording.layout import arranged, pattern
 from nnlab.recording.tracker import RunFacts, Tracker
 from nnlab.runs.files import appending
 
-ENDED = {"completed": "STATUS_SUCCESS", "failed": "STATUS_FAILURE", "diverged": "STATUS_FAILURE"}  # a run that goes on has none
+ENDED = {  # a run that goes on has none
+    **dict.fromkeys(("completed", "pruned"), "STATUS_SUCCESS"),
+    **dict.fromkeys(("failed", "diverged"), "STATUS_FAILURE"),
+}
 
 
 class EventFile(Tracker):

@@ -28,7 +28,7 @@ STORE, ARTIFACTS = "mlflow.db", "mlflow"  # in the outputs folder
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 MOST_AT_ONCE, LONGEST = 100, 6000  # parameters of one request, and characters of one, as the stores take them
-ENDED = {"completed": "FINISHED", "interrupted": "KILLED", "diverged": "FAILED", "failed": "FAILED"}
+ENDED = {"completed": "FINISHED", "interrupted": "KILLED", "pruned": "KILLED", "diverged": "FAILED", "failed": "FAILED"}
 QUIET = {  # unless the user has set them: a server that is gone is told within a minute, and nothing is sent elsewhere
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -150,8 +150,12 @@ def check(uri: str) -> str:
 
 
 def store_of(facts: RunFacts) -> str:
-    """The address of the file in the outputs folder; of the nearest one above the run, if the folders were moved."""
-    above = [folder / STORE for folder in facts.folder.absolute().parents if (folder / STORE).is_file()]
+    """The address of the file in the outputs folder; of the nearest one above the run, if the folders were moved.
+
+    A file without the folder of pictures beside it is another program's.
+    """
+    own_folders = [folder for folder in facts.folder.absolute().parents if (folder / ARTIFACTS).is_dir()]
+    above = [folder / STORE for folder in own_folders if (folder / STORE).is_file()]
     return f"sqlite:///{next(iter(above), own(facts.outputs).absolute() / STORE)}"
 
 

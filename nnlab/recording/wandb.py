@@ -74,7 +74,7 @@ class WandB(Tracker):
         self.run.log({name: text, "step": step})
 
     def finish(self, status: str) -> None:
-        self.run.finish(exit_code=0 if status in ("completed", "interrupted") else 1)
+        self.run.finish(exit_code=0 if status in ("completed", "interrupted", "pruned") else 1)
 
 
 def logged_in() -> bool:

@@ -14,6 +14,8 @@ from nnlab.config import search
 from nnlab.reporting.words import Words
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.objective import Objective
+from nnlab.runs.sweep import ranked_by
 from nnlab.runs.table import recipe
 from nnlab.runs.text_formats import is_number
 
@@ -31,6 +33,7 @@ class Run:
     name     what tells it apart from the others
     records  of metrics.jsonl, with their numbers alone, but for split and stage
     test     the record of the test split, also with how it was measured; {} if there is none
+    ranking  the metric that its sweep is ranked by, if one was chosen
     """
 
     name: str
@@ -40,6 +43,7 @@ class Run:
     summary: dict[str, Any]
     records: list[dict[str, Any]]
     test: dict[str, Any]
+    ranking: Objective | None = None
 
     @property
     def complete(self) -> bool:
@@ -87,12 +91,14 @@ class Run:
 
 
 def read(name: str, folder: RunFolder) -> Run:
-    """A run from its folder. Raises BadInput if it is none."""
+    """A run from its folder, and from that of its sweep if it is a job. Raises BadInput if it is none."""
     config = folder.read_config()
     records = folder.read_metrics()
     tests = [record for record in records if record.get("split") == "test"]
     test = {key: value for key, value in tests[-1].items() if isinstance(value, str) or is_number(value)} if tests else {}
-    return Run(name, folder, config, folder.read_status(), folder.read_summary(), sound(records), test)
+    return Run(
+        name, folder, config, folder.read_status(), folder.read_summary(), sound(records), test, ranked_by(folder.path.parent)
+    )
 
 
 def sound(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

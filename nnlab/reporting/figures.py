@@ -16,7 +16,8 @@ SIDE_BY_SIDE = 6  # runs that a table has as columns; more are its rows
 
 def ranked(runs: Sequence[Run]) -> bool:
     """Whether the figures of runs can be compared: one model, one dataset, the same examples."""
-    return comparable([(run.status, run.folder) for run in runs])
+    rankings = {run.ranking for run in runs}
+    return comparable([(run.status, run.folder) for run in runs], rankings.pop() if len(rankings) == 1 else None)
 
 
 def figures(runs: Sequence[Run], words: Words) -> Markup:

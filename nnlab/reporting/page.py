@@ -21,7 +21,9 @@ from nnlab.reporting.figures import differing, figures, ranked
 from nnlab.reporting.markup import Markup, data, element, joined, listed, section, table, verbatim
 from nnlab.reporting.words import Words
 from nnlab.runs.find import as_typed
-from nnlab.runs.table import figure, worst_first
+from nnlab.runs.sweep import measure, worst_to_best
+from nnlab.runs.table import figure
+from nnlab.runs.table import figures as told
 from nnlab.runs.text_formats import read_yaml
 
 MARK = "nnlab report"  # by which a page is known as one of nnlab's
@@ -107,7 +109,7 @@ def trouble(runs: Sequence[Run], words: Words) -> Markup | None:
     """A box with the runs that did not come to their end, each with its reason."""
     lines = []
     for i, run in enumerate(runs):
-        if not run.complete:
+        if not run.complete and run.status.get("status") != "pruned":  # which is how a search ends some
             state, reason = words.state(run.status.get("status", "?")), run.status.get("reason")
             said = f"{state}: {reason}" if reason and run.status.get("status") != "completed" else state
             lines.append(element("li", said if len(runs) == 1 else f"{label(i, run)} — {said}"))
@@ -125,11 +127,12 @@ def trouble(runs: Sequence[Run], words: Words) -> Markup | None:
 
 def best(runs: Sequence[Run], words: Words) -> Markup | None:
     """Which run is the best, where they can be ranked."""
-    done = [(i, run) for i, run in enumerate(runs) if run.complete and run.status.get("best")]
+    measures = [measure(run.status, run.folder, run.ranking) for run in runs]
+    done = [(i, run) for i, run in enumerate(runs) if run.complete and measures[i]]
     if len(done) < 2 or not ranked(runs):
         return None
-    i, run = max(done, key=lambda pair: worst_first(pair[1].status)[:2])
-    return element("p", f"{words['best_run']}: ", element("b", label(i, run)), f" ({figure(run.status)})")
+    i, run = max(done, key=lambda pair: worst_to_best(pair[1].status, pair[1].folder, pair[1].ranking)[:2])
+    return element("p", f"{words['best_run']}: ", element("b", label(i, run)), f" ({told(measures[i])})")
 
 
 def curves(runs: Sequence[Run], words: Words) -> Markup:

@@ -15,7 +15,7 @@ from PIL import Image
 from nnlab.runs.files import read
 from nnlab.runs.text_formats import numbers, read_json
 
-ROOM = 6 * 2**20  # bytes of all pictures of a page; as text they take a third more
+ROOM = 5 * 2**20  # bytes of all pictures of a page; as text they take a third more
 LARGEST = 32 * 2**20  # bytes of a file, beyond which it is not read
 PIXELS = 40_000_000  # of a picture, beyond which it is not decoded
 RUNS, EACH = 24, 40  # runs with pictures, and pictures of a run, at the most

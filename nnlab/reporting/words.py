@@ -82,6 +82,7 @@ WORDS = {
         "running": "running",
         "killed": "killed",
         "interrupted": "interrupted",
+        "pruned": "pruned",
         "diverged": "diverged",
         "failed": "failed",
         "?": "unknown",
@@ -163,6 +164,7 @@ WORDS = {
         "running": "идёт",
         "killed": "убит",
         "interrupted": "прерван",
+        "pruned": "прекращён",
         "diverged": "разошёлся",
         "failed": "завершился ошибкой",
         "?": "неизвестно",
@@ -198,4 +200,4 @@ class Words:
         return f"{value:,.0f}".replace(",", "," if self.language == "en" else " ")
 
 
-STATES = frozenset({"completed", "running", "killed", "interrupted", "diverged", "failed", "?"})
+STATES = frozenset({"completed", "running", "killed", "interrupted", "pruned", "diverged", "failed", "?"})

@@ -13,7 +13,7 @@ from nnlab.runs.find import resolve
 from nnlab.runs.sweep import PLAIN, key_of
 from nnlab.runs.table import shelled
 
-NOT_TAKEN = ("hydra", "outputs", "note", "data.root")  # where a run and its data lie, and what the run was for
+NOT_TAKEN = ("hydra", "outputs", "note", "data.root", "recorder")  # where it lies, what for, and to whom results are sent
 CHOSEN_BY_MODEL = ("trainer", "optimizer")
 BARE = re.compile(r"(?!(?:true|false|null|inf|nan|on|off|yes|no)$)[A-Za-z_][\w./-]*", re.IGNORECASE)
 
@@ -23,7 +23,8 @@ def words_from(run: str, own: Sequence[str], config_dir: str | None = None) -> l
 
     These are the words that were typed for the earlier run, and each value of its config.yaml that they do not give today: a
     default may have changed, or the run was trained longer. One's own choice of a group, such as model=ae, replaces all that
-    was said of that group. The note stays with the earlier run, and where data lie is always of today.
+    was said of that group. The note stays with the earlier run. Where data lie, and
+    to whom results are sent, is always said today: a stranger may have written the earlier run.
 
     Raises BadInput if status.json does not say what was typed, or says something that is no plain KEY=VALUE.
     """

@@ -10,10 +10,11 @@ from typing import Any
 from nnlab.config.constraints import is_none
 from nnlab.config.meanings import direction, meanings
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.objective import Objective
 from nnlab.runs.sweep import BESIDE, beside, by_what_differs, comparable, number, same_examples
 
 CHOSEN = ("model", "data", "status")  # which stand first
-NO_EFFECT = frozenset({"outputs", "note", "tags", "data.root"})  # keys of a config that do not bear on what a run learns
+NO_EFFECT = ("outputs", "note", "tags", "data.root", "device", "recorder")  # keys that do not bear on what a run learns
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Comparison:
     better   whether "lower" or "higher" values of a figure are better; None if neither, or if models mean different things
     ranked   whether they are of one model and on the same examples
     alike    whether they are on the same examples, so that their figures can be compared
+    ranking  the metric that their sweep is ranked by, if one was chosen
     """
 
     runs: Mapping[str, RunFolder]
@@ -34,10 +36,11 @@ class Comparison:
     better: Mapping[str, str | None]
     ranked: bool
     alike: bool
+    ranking: Objective | None = None
 
     @classmethod
-    def of(cls, folders: Sequence[RunFolder]) -> Comparison:
-        """The comparison of two runs or more. Raises BadInput for a folder that is no run."""
+    def of(cls, folders: Sequence[RunFolder], ranking: Objective | None = None) -> Comparison:
+        """The comparison of two runs or more, which a sweep may rank. Raises BadInput for a folder that is no run."""
         statuses = [folder.read_status() for folder in folders]
         configs = [folder.read_config() for folder in folders]
         made = [dict(facts(status)) for status in statuses]
@@ -51,7 +54,9 @@ class Comparison:
         better = {name: agreed([direction(of.get(name, "")) for of in known if name in of]) for name in names}
         runs = list(zip(statuses, folders, strict=True))
         differs = {**chosen, **differing_values(configs), **apart}
-        return cls(by_what_differs(list(folders)), differs, figures, better, comparable(runs), same_examples(runs))
+        return cls(
+            by_what_differs(list(folders)), differs, figures, better, comparable(runs, ranking), same_examples(runs), ranking
+        )
 
     @property
     def folders(self) -> list[RunFolder]:
@@ -93,7 +98,7 @@ def facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def differing_values(configs: Sequence[Mapping[str, Any]], missing: str = "") -> dict[str, list[str]]:
     """The keys of configs whose values are not the same in all: the value of each run, `missing` where it has no such key."""
     flat = [flattened(config) for config in configs]
-    keys = [key for key in dict.fromkeys(key for each in flat for key in each) if key not in NO_EFFECT]
+    keys = [key for key in dict.fromkeys(key for each in flat for key in each) if not key.startswith(NO_EFFECT)]
     rows = {key: [each.get(key, missing) for each in flat] for key in keys}
     return {key: values for key, values in rows.items() if len(set(values)) > 1}
 

@@ -18,31 +18,15 @@ from typing import Any
 from nnlab.errors import BadInput, printable
 from nnlab.runs.files import write_whole
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.objective import Objective, measured
 from nnlab.runs.sweep import members, planned, refuse_foreign, typed, write_tables
-from nnlab.runs.text_formats import as_json, is_number, read_json
+from nnlab.runs.text_formats import as_json, read_json
 
 SEARCH, JOURNAL = "search.json", "journal.log"
 TABLES = ("trials.csv", "trials.md")
 LOCKS = ("claim.lock", f"{JOURNAL}.lock")  # while a process writes; a kill leaves one
 FILES = (SEARCH, JOURNAL, *TABLES, *LOCKS)  # beside those of a sweep
 MOST = 100_000  # trials
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A metric of the validation split that a search makes better."""
-
-    name: str
-    higher_is_better: bool = False
-
-    @property
-    def place(self) -> str:
-        """Its name in a run's records."""
-        return f"validation/{self.name}"
-
-    def worse_first(self, value: float) -> float:
-        """A key that sorts values from the worst to the best."""
-        return value if self.higher_is_better else -value
 
 
 @dataclass(frozen=True)
@@ -125,22 +109,15 @@ def write_plan(path: Path, plan: Plan) -> None:
 
 
 def refuse_foreign_words(path: Path, words: list[str]) -> None:
-    """Raise BadInput if the words of a plan hold more than plain KEY=VALUE, or a link lies where a trial is to lie."""
+    """Raise BadInput if the words of a plan hold more than plain KEY=VALUE."""
     refuse_foreign(path, [words], SEARCH)
+
+
+def refuse_links(path: Path) -> None:
+    """Raise BadInput if a link lies where a trial is to lie, or the study."""
     for entry in path.iterdir():
         if entry.is_symlink():
             raise BadInput(f"{printable(entry)}: is a link; nnlab writes into none")
-
-
-def measured(folder: RunFolder, metrics: Sequence[Objective]) -> list[float]:
-    """The validation metrics of the weights that a run keeps: the best of its monitor, else the last. [] if it has not all."""
-    records = [r for r in folder.read_metrics() if r.get("split") == "validation" and not r.get("stage")]
-    if not records:
-        return []
-    best = folder.read_summary().get("best_step")
-    kept = next((r for r in records if r.get("step") == best), records[-1])
-    values = [kept.get(metric.name) for metric in metrics]
-    return [float(value) for value in values] if all(map(is_number, values)) else []
 
 
 def results(path: Path, plan: Plan) -> list[Result]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from nnlab.errors import BadInput, printable, shortened
 from nnlab.runs.csv_file import write_csv
-from nnlab.runs.files import write_whole
+from nnlab.runs.files import read, write_whole
 from nnlab.runs.find import as_typed, find
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.objective import Objective, measured
+from nnlab.runs.table import worst_first
 from nnlab.runs.text_formats import as_json, read_json, read_yaml
 from nnlab.runs.trust import trouble
 
@@ -23,43 +24,27 @@ PLAIN = re.compile(r"[A-Za-z_][\w./@]*")  # a key without the signs by which Hyd
 PLAN = "sweep.json"  # which jobs a sweep has, in the order of their numbers: also those that have not begun
 TABLES = ("sweep.csv", "sweep.md")
 REPORT = "report.html"  # of nnlab report, in a run's folder or in that of a sweep
+REFUSED = ".refused"  # the end of the name of a file with the reason why a job could not be built
 BESIDE = ("parameters", "seconds")  # what a table holds besides the test figures
 TEXTS = ("run", "overrides", "status", "reason")  # columns that are no numbers
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """The metric that ranks the jobs of a sweep, such as validation/loss, if one was chosen."""
-
-    metric: str
-    higher_is_better: bool
-
-    def value(self, folder: RunFolder) -> float | None:
-        """The best recorded value of a run; the last one if the summary does not have the best. None if there is neither."""
-        summary = folder.read_summary()
-        return summary.get("best", {}).get(self.metric, summary.get("final", {}).get(self.metric))
-
-
 class SweepFolder(Callback):
-    """Hydra calls it when a sweep begins; remembers where the sweep is, and writes down its jobs and what ranks them.
-
-    refused  why a job left no folder, by its number
-    """
+    """Hydra calls it when a sweep begins; remembers where the sweep is, and writes down its jobs and what ranks them."""
 
     path: Path | None = None
-    ranking: Ranking | None = None
-    refused: ClassVar[dict[int, str]] = {}
+    ranking: Objective | None = None
 
     @classmethod
     def forget(cls) -> None:
         """Forget the sweep before, of the same process."""
-        cls.path, cls.ranking, cls.refused = None, None, {}
+        cls.path, cls.ranking = None, None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the sweep's folder, and write its jobs into sweep.json, each as the words that were typed for it."""
         SweepFolder.path = Path(config.hydra.sweep.dir)
         SweepFolder.path.mkdir(parents=True, exist_ok=True)
-        ranked = {"metric": self.ranking.metric, "higher_is_better": self.ranking.higher_is_better} if self.ranking else {}
+        ranked = {"metric": self.ranking.place, "higher_is_better": self.ranking.higher_is_better} if self.ranking else {}
         write_whole(SweepFolder.path / PLAN, as_json({"jobs": jobs_of(list(config.hydra.overrides.task)), **ranked}))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
@@ -84,7 +69,7 @@ def jobs_of(words: Sequence[str]) -> list[list[str]]:
 
 def elsewhere(word: str) -> bool:
     """Whether a word of a job says where it lies, which a sweep that goes on knows by itself."""
-    return key_of(word).split(".")[0] in ("hydra", "outputs")
+    return key_of(word).split(".")[0].split("/")[0] in ("hydra", "outputs")
 
 
 def key_of(word: str) -> str:
@@ -126,11 +111,13 @@ def planned(path: Path) -> list[list[str]] | None:
     return jobs
 
 
-def ranked_by(path: Path) -> Ranking | None:
+def ranked_by(path: Path) -> Objective | None:
     """The metric that was chosen to rank the jobs of a sweep; None if none was."""
     plan = read_json(path / PLAN)
     metric, higher = (plan.get(key) if isinstance(plan, dict) else None for key in ("metric", "higher_is_better"))
-    return Ranking(metric, higher) if isinstance(metric, str) and isinstance(higher, bool) else None
+    if not isinstance(metric, str) or not isinstance(higher, bool):
+        return None
+    return Objective(metric.removeprefix("validation/"), higher)
 
 
 def name_of(run: Path, outputs: Path) -> tuple[str, str]:
@@ -161,7 +148,7 @@ def members(path: Path) -> list[tuple[dict, RunFolder]]:
     return sorted(runs, key=lambda run: (len(run[1].path.name), run[1].path.name))
 
 
-def comparable(runs: list[tuple[dict, RunFolder]], ranking: Ranking | None = None) -> bool:
+def comparable(runs: list[tuple[dict, RunFolder]], ranking: Objective | None = None) -> bool:
     """Whether runs can be ranked: by one metric, on the same examples, spoilt by the same noise.
 
     By the metric that each run monitors they can if they are of one model, too; by a chosen one also if they are not.
@@ -209,8 +196,8 @@ def whole_table(path: Path) -> list[tuple[str, ...]]:
         row = {"job": str(i), "overrides": " ".join(word for word in job if word not in common)}
         if str(i) in begun:
             row |= told(*begun[str(i)], ranking)
-        elif i in SweepFolder.refused:
-            row |= {"status": "failed", "reason": SweepFolder.refused[i]}
+        elif reason := refusal(path, i):
+            row |= {"status": "failed", "reason": reason}
         else:
             row |= {"status": "not begun"}
         rows.append(row)
@@ -220,7 +207,7 @@ def whole_table(path: Path) -> list[tuple[str, ...]]:
     return [tuple(names), *(tuple(row.get(name, "") for name in names) for row in rows)]
 
 
-def told(status: dict, folder: RunFolder, ranking: Ranking | None) -> dict[str, str]:
+def told(status: dict, folder: RunFolder, ranking: Objective | None) -> dict[str, str]:
     """The cells of a job that has begun: status, metric, test metrics, parameters and seconds; the reason if it failed."""
     tested = {f"test/{name}": value for name, value in folder.read_test_figures().items()}
     numbers = {**measure(status, folder, ranking), **tested, **beside(folder)}
@@ -228,12 +215,33 @@ def told(status: dict, folder: RunFolder, ranking: Ranking | None) -> dict[str, 
     return {"status": status.get("status", "?"), **{name: number(value) for name, value in numbers.items()}, **reason}
 
 
-def measure(status: dict, folder: RunFolder, ranking: Ranking | None) -> dict[str, float]:
+def measure(status: dict, folder: RunFolder, ranking: Objective | None) -> dict[str, float]:
     """The metric of a run that ranks it: the chosen one, or the best of the one that it monitors; {} if it has none."""
     if ranking is None:
         return dict(status.get("best") or {})
-    value = ranking.value(folder)
-    return {} if value is None else {ranking.metric: value}
+    values = measured(folder, [ranking])
+    return {ranking.place: values[0]} if values else {}
+
+
+def worst_to_best(status: dict, folder: RunFolder, ranking: Objective | None) -> tuple[bool, float, float]:
+    """A key that sorts the jobs of a sweep; those without the metric come first."""
+    if ranking is None:
+        return worst_first(status)
+    values = measured(folder, [ranking])
+    return (bool(values), ranking.worse_first(values[0]) if values else 0.0, status.get("began", 0.0))
+
+
+def refuse(path: Path, i: int, reason: str) -> None:
+    """Write down why job i of a sweep could not be built, which left no folder of a run."""
+    write_whole(path / f"{i}{REFUSED}", reason)
+
+
+def refusal(path: Path, i: int) -> str:
+    """Why job i of a sweep could not be built; "" if it could, or was not tried."""
+    try:
+        return read(path / f"{i}{REFUSED}", 10_000).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def typed(folder: RunFolder) -> list[str]:

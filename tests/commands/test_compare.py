@@ -76,6 +76,13 @@ def copied(sweep: Path) -> str:
     return str(shutil.copytree(sweep / "0", "copy"))
 
 
+def test_a_run_by_two_paths_is_one(nnlab, sweep: Path) -> None:
+    status, out, error = nnlab("compare", "sweep", str((sweep / "0").absolute()), "--no-pictures")
+    assert status == 0, error
+    assert out.splitlines()[0].startswith("A ")
+    assert not any(line.startswith("C ") for line in out.splitlines())
+
+
 def test_without_a_folder_it_makes_a_new_one_each_time(nnlab, sweep: Path) -> None:
     for _ in range(2):
         assert nnlab("compare", "sweep", "--no-pictures")[0] == 0

@@ -11,8 +11,9 @@ import pytest
 from nnlab.config.spaces import Numbers, Space, Values
 from nnlab.errors import BadInput
 from nnlab.experiment.study import Claimed, Study
+from nnlab.runs.objective import Objective
 from nnlab.runs.process import process_facts
-from nnlab.runs.search import JOURNAL, Objective, Plan
+from nnlab.runs.search import JOURNAL, Plan
 
 SPACES: list[Space] = [
     Numbers("optimizer.lr", 1e-4, 1e-1, log=True),

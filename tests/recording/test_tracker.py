@@ -13,10 +13,10 @@ import pytest
 from conftest import QUIET, same_bits, small, train, weights
 
 from nnlab.errors import BadInput
-from nnlab.recording import tracker
+from nnlab.recording import events, mlflow, tracker
 from nnlab.recording.recorder import Recorder
 from nnlab.recording.tracker import Detached, RunFacts, Tracker, installed, known, require
-from nnlab.runs.folder import RunFolder
+from nnlab.runs.folder import STATES, RunFolder
 from nnlab.runs.sweep import PLAN, name_of
 
 WORDS = [*small("vae"), "data.limit=60", "trainer.epochs=2", *QUIET]
@@ -228,3 +228,10 @@ def test_a_job_is_called_by_its_number_and_what_tells_it_apart(tmp_path: Path) -
     assert name_of(sweep / "2", tmp_path) == ("sweeps/a/2", "")
     assert name_of(tmp_path / "vae" / "digits" / "now", tmp_path) == ("vae/digits/now", "")
     assert name_of(Path("/elsewhere/runs/now"), tmp_path) == ("runs/now", "")
+
+
+def test_every_end_of_a_run_has_a_word_in_each_tracker() -> None:
+    """A run that `nnlab search` prunes has ended, too; an interrupted one may go on, which TensorBoard shows as no end."""
+    ends = set(STATES) - {"running"}
+    assert mlflow.ENDED.keys() == ends
+    assert events.ENDED.keys() == ends - {"interrupted"}

@@ -83,6 +83,15 @@ def test_what_a_stranger_typed_is_no_more_than_key_and_value(nnlab, first: RunFo
     assert (code, "--from first: " in error) == (2, True), error
 
 
+def test_a_stranger_does_not_say_to_whom_results_are_sent(nnlab, first: RunFolder) -> None:
+    status = json.loads(first.status.read_text())
+    said = f"{status['command']} recorder=mlflow recorder.uri=https://elsewhere"
+    first.status.write_text(json.dumps({**status, "command": said}))
+    first.config.write_text(first.config.read_text().replace("recorder: null", "recorder:\n  uri: https://elsewhere"))
+    second = again(nnlab)
+    assert "elsewhere" not in second.config.read_text() + second.status.read_text()
+
+
 def test_where_data_lie_is_todays(nnlab, first: RunFolder) -> None:
     first.config.write_text(first.config.read_text().replace("  root: ", "  root: /elsewhere/"))
     assert "elsewhere" not in again(nnlab).read_config()["data"]["root"]

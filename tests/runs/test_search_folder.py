@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.search import Objective, Plan, front, measured, results, table
+from nnlab.runs.objective import Objective, measured
+from nnlab.runs.search import Plan, front, results, table
 
 LOSS, PSNR = Objective("loss"), Objective("psnr", higher_is_better=True)
 

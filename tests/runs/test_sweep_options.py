@@ -15,12 +15,13 @@ from conftest import QUIET, same_bits, small, weights
 
 from nnlab.commands import job
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.sweep import Ranking, ranked_by
+from nnlab.runs.objective import Objective
+from nnlab.runs.sweep import ranked_by
 
 pytestmark = pytest.mark.usefixtures("blank_charts")
 
 WORDS = [*small("ae"), "trainer.steps=3", *QUIET]
-DIVERGES = "optimizer.lr=1e-3,1e30,1e-4"
+DIVERGES = "optimizer.lr=1e-3,1e30"
 
 
 def rows() -> list[dict]:
@@ -42,12 +43,19 @@ def test_a_pattern_names_its_jobs(nnlab) -> None:
     assert "0  model=linear_ae" in nnlab("train", "-m", "model=glob(l*_ae)", "--dry-run")[1]
 
 
+def of_kept_weights(folder: RunFolder) -> float:
+    """The validation psnr at the step of the test figures."""
+    records = folder.read_metrics()
+    step = next(record["checkpoint_step"] for record in records if record["split"] == "test")
+    return next(r["psnr"] for r in records if (r["split"], r["step"]) == ("validation", step))
+
+
 def test_a_chosen_metric_ranks_also_different_models(nnlab) -> None:
     words = ["model=pca,kmeans", "data.limit=200", QUIET[0], "hydra.sweep.dir=sweep", "sweep.metric=validation/psnr"]
     status, out, error = nnlab("train", "-m", *words)
     assert status == 0, error
-    assert ranked_by(Path("sweep")) == Ranking("validation/psnr", higher_is_better=True)
-    found = {i: RunFolder(Path(f"sweep/{i}")).read_summary()["best"]["validation/psnr"] for i in range(2)}
+    assert ranked_by(Path("sweep")) == Objective("psnr", higher_is_better=True)
+    found = {i: of_kept_weights(RunFolder(Path(f"sweep/{i}"))) for i in range(2)}
     assert [float(row["validation/psnr"]) for row in rows()] == pytest.approx([found[0], found[1]], rel=1e-4)
     best = max(found, key=found.get)
     assert f"best: sweep/{best} " in out
@@ -57,10 +65,11 @@ def test_a_chosen_metric_ranks_also_different_models(nnlab) -> None:
 @pytest.mark.parametrize(
     ("metric", "words", "said"),
     [
-        ("validation/mze", ["model=ae"], "did you mean 'validation/mse'"),
-        ("mse", ["model=ae"], "did you mean 'validation/mse'"),
-        ("validation/inertia", ["model=kmeans,pca"], "validation/inertia is not recorded"),
-        ("train/loss", ["model=ae"], "train/loss is not recorded"),
+        ("validation/mze", ["model=ae"], "sweep.metric=validation/mze: the model records no such validation metric; did you"),
+        ("validation/inertia", ["model=kmeans,pca"], "the model records no such validation metric"),
+        ("test/mse", ["model=ae"], "runs are compared on the validation split alone; write validation/mse"),
+        ("validation/mse", ["model=ae", "data.validation=0"], "leave some examples for it"),
+        ("kl", ["model=vae"], "which direction is better? write kl:lower or kl:higher"),
     ],
 )
 def test_a_metric_that_a_run_does_not_record_is_refused_before_the_first_job(
@@ -74,10 +83,10 @@ def test_a_metric_that_a_run_does_not_record_is_refused_before_the_first_job(
 def test_a_job_that_fails_is_told_with_its_reason_and_the_others_go_on(nnlab) -> None:
     status, out, error = nnlab("train", "-m", *WORDS, DIVERGES, "hydra.sweep.dir=sweep")
     assert status == 1
-    assert [row["status"] for row in rows()] == ["completed", "diverged", "completed"]
+    assert [row["status"] for row in rows()] == ["completed", "diverged"]
     assert "train/loss is not finite" in rows()[1]["reason"]
     assert "job 1 (" in error
-    assert "job 1 diverged: train/loss is not finite" in out
+    assert "job 1 failed: train/loss is not finite" in out
     assert rows()[1]["test/mse"] == ""
 
 
@@ -92,14 +101,30 @@ def test_a_job_that_cannot_be_built_is_a_failed_job_of_the_table(nnlab) -> None:
         *QUIET,
         "hydra.sweep.dir=sweep",
     )
-    assert status == 2
-    assert [row["status"] for row in rows()] == ["completed", "failed"], out
-    assert rows()[1]["reason"]
+    assert status == 1
+    for _ in range(2):  # and when it is shown later
+        assert [row["status"] for row in rows()] == ["completed", "failed"], out
+        assert "need images" in rows()[1]["reason"]
+        assert "job 1 failed: model: convolutions need images" in out
+        out = nnlab("show", "sweep")[1]
+    assert nnlab("rm", "sweep", "--yes")[0] == 0
+
+
+def test_a_full_disk_does_not_hide_what_became_of_the_jobs(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nnlab.runs.sweep.write_tables", full)
+    monkeypatch.setattr("hydra._internal.callbacks.Callbacks.on_job_end", lambda *arguments, **more: None)
+    status, out, _ = nnlab("train", "-m", *WORDS, "optimizer.lr=1e-3,1e30", "hydra.sweep.dir=sweep")
+    assert status == 1
+    assert "the table and the pictures are not written: " in out
+    assert "job 1 failed: train/loss is not finite" in out
 
 
 def test_jobs_side_by_side_give_the_same_bits(nnlab) -> None:
     """In processes of joblib, which take one job after another."""
-    words = [*WORDS, DIVERGES, "sweep.metric=validation/mse"]
+    words = [*WORDS, DIVERGES, "seed=0,1", "sweep.metric=validation/mse"]
     for folder, launcher in (("sweep", []), ("joblib", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"])):
         done = subprocess.run(
             [sys.executable, "-m", "nnlab", "train", "-m", *words, *launcher, f"hydra.sweep.dir={folder}"],
@@ -109,22 +134,22 @@ def test_jobs_side_by_side_give_the_same_bits(nnlab) -> None:
             check=False,
         )
         assert done.returncode == 1, done.stderr
-    for i in (0, 2):
+    for i in (0, 1):
         one, other = (RunFolder(Path(folder, str(i))) for folder in ("sweep", "joblib"))
         assert same_bits(weights(one), weights(other))
         assert one.read_test_figures() == other.read_test_figures()
         assert other.read_status()["threads"] == 1
-    assert "job 2 is done in 0:00: validation/mse " in done.stdout
-    assert "nnlab: job 1 (" in done.stderr
-    assert RunFolder(Path("joblib/1")).read_status()["status"] == "diverged"
+    assert "job 0 is done in 0:00: validation/mse " in done.stdout
+    assert "nnlab: job 2 (" in done.stderr
+    assert RunFolder(Path("joblib/2")).read_status()["status"] == "diverged"
 
 
 def test_a_job_that_failed_is_failed_for_slurm(nnlab) -> None:
     """Hydra returns the error of a job as its result, and submitit takes that for success."""
     status, out, _ = nnlab("train", "-m", *WORDS, DIVERGES, "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep")
     assert status == 1
-    assert [row["status"] for row in rows()] == ["completed", "diverged", "completed"], out
-    assert "job 1 diverged: " in out
+    assert [row["status"] for row in rows()] == ["completed", "diverged"], out
+    assert "job 1 failed: " in out
     codes = {}
     for folder in (path for path in Path("sweep/.submitit").iterdir() if path.name.isdigit()):
         with open(next(folder.glob("*_result.pkl")), "rb") as file:
