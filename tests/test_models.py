@@ -35,9 +35,10 @@ def short(model: str, *overrides: str) -> list[str]:
 
 
 def events(folder: RunFolder) -> list[tuple[int, str]]:
-    """Steps and contents of the event file, without the wall time."""
+    """Steps and contents of the event file, without the time of day."""
     (path,) = folder.path.glob("events.out.tfevents.*")
-    return [(event.step, str(value)) for event in EventFileLoader(str(path)).Load() for value in event.summary.value]
+    values = [(event.step, value) for event in EventFileLoader(str(path)).Load() for value in event.summary.value]
+    return [(step, value.tag if value.tag.startswith("_hparams_/session") else str(value)) for step, value in values]
 
 
 WHOLE = ("noise=masking", "trainer.show_every=1 epoch", "trainer.evaluate_every=7 steps")

@@ -36,7 +36,8 @@ class EventFile(Tracker):
         self._file = appending(self.path)
         self._file.seek(0, os.SEEK_END)
         self._writer = RecordWriter(self._file)
-        if self._file.tell() == 0:
+        self._begun = self._file.tell() > 0
+        if not self._begun:
             self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
         self._facts = RunFacts(folder, folder)
         self._tags: dict[str, None] = {}  # in the order of their first values
@@ -56,8 +57,9 @@ class EventFile(Tracker):
         from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
 
         self._facts, self._tags = facts, dict.fromkeys(facts.recorded)
-        if not facts.recorded:
-            self.text("config", f"```yaml\n{facts.config}\n```", 0)
+        if self._begun:  # a run that goes on: TensorBoard reads its first beginning
+            return
+        self.text("config", f"```yaml\n{facts.config}\n```", 0)
         begun = SessionStartInfo(start_time_secs=time.time())
         for name, value in facts.parameters.items():
             kind = "bool" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"

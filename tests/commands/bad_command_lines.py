@@ -12,7 +12,7 @@ TRAIN = """
 -m model=ae sweep.metric=
 model=ae sweep.metric=validation/loss
 -m model=ae sweep.metric=validation/lossy
--m model=ae sweep.metric=loss
+-m model=ae sweep.metric=train/loss
 model=ae hydra/launcher=joblib
 -m model=ae hydra/launcher=joblib,basic
 -m model=ae hydra/launcher=zzz

@@ -25,10 +25,10 @@ def watched(self, step, n, stop):
     print(json.dumps(said), file=out)
     raise KeyboardInterrupt
 
-def build(node, *arguments):
+def build(node, *arguments, **more):
     from nnlab.training.gradient import GradientTrainer
     GradientTrainer.train = watched
-    return run(node, *arguments)
+    return run(node, *arguments, **more)
 
 sys.meta_path.insert(0, Watch())
 run, job.run = job.run, build
