@@ -229,7 +229,7 @@ def test_hydra_pages_and_completion(nnlab, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("COMP_POINT", str(len(line)))
     assert {"model=conv_ae", "model=conv_vae"} == set(nnlab("-sc", "query=bash")[1].split())
     monkeypatch.setenv("COMP_LINE", "nnlab re")
-    assert nnlab("-sc", "query=bash")[1].split() == ["resume", "reconstruct", "retrieve"]
+    assert nnlab("-sc", "query=bash")[1].split() == ["resume", "reconstruct", "retrieve", "report"]
     assert not Path("outputs").exists()
 
 
