@@ -84,7 +84,7 @@ def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monke
         assert nnlab("train", "trainer.epochs=2", "data.limit=60", f"seed={seed}")[0] == 0
     for command in COMMANDS:
         verb, *rest = shlex.split(command)[1:]
-        if verb == "train":
+        if verb in ("train", "search"):
             gradient = [] if "model=pca" in rest else ["trainer.epochs=1", "trainer.precision=float32"]
             rest = ["data.limit=60", *gradient, *rest, *(key for word in rest for key in SMALLER.get(word, []))]
         if verb == "runs":  # from here on, of runs with pictures

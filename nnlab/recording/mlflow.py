@@ -152,10 +152,10 @@ def check(uri: str) -> str:
 def store_of(facts: RunFacts) -> str:
     """The address of the file in the outputs folder; of the nearest one above the run, if the folders were moved.
 
-    A file without the folder of pictures beside it is another program's.
+    A file without nnlab's lock beside it is another program's.
     """
-    own_folders = [folder for folder in facts.folder.absolute().parents if (folder / ARTIFACTS).is_dir()]
-    above = [folder / STORE for folder in own_folders if (folder / STORE).is_file()]
+    stores = [folder / STORE for folder in facts.folder.absolute().parents]
+    above = [store for store in stores if store.is_file() and lock_of(store).exists()]
     return f"sqlite:///{next(iter(above), own(facts.outputs).absolute() / STORE)}"
 
 
@@ -164,13 +164,18 @@ def file_of(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
 
 
+def lock_of(store: Path) -> Path:
+    """The file that a process locks while it opens a store."""
+    return store.with_name(f".{store.name}.lock")
+
+
 @contextmanager
 def alone(store: Path | None) -> Iterator[None]:
     """One process at a time, if a store is a file: two that make its tables at once, as jobs of a sweep, spoil them."""
     if store is None or fcntl is None:
         yield
         return
-    with appending(store.with_name(f".{store.name}.lock")) as file:
+    with appending(lock_of(store)) as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
