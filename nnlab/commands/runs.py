@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nnlab.commands.arguments import make_parser
 from nnlab.errors import BadInput, nearest, printable, shortened
-from nnlab.runs.find import find, outputs
+from nnlab.runs.find import found, outputs
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.table import HEAD, USUAL, aligned, fitted, metadata, row, worst_first
 from nnlab.runs.text_formats import as_json
@@ -61,9 +61,9 @@ def main(argv: list[str]) -> int:
 
 def chosen(root: Path, args: Namespace) -> Runs:
     """The runs under a folder that match a pattern, if there are any, and every filter. Says which are left out, and why."""
-    found = []
-    for folder in find(root):
-        if problem := trouble(folder.path, deep=False):
+    kept = []
+    for folder, entries in found(root):
+        if problem := trouble(folder.path, entries):
             print(f"nnlab: left out: {problem}", file=sys.stderr)
             continue
         status = folder.read_status()
@@ -73,8 +73,8 @@ def chosen(root: Path, args: Namespace) -> Runs:
         wanted = [([getattr(args, name)], names[name]) for name in FILTERS if getattr(args, name)]
         wanted += [(args.pattern, anything)] if args.pattern else []
         if all(any(fnmatch.fnmatch(text, one) for one in patterns for text in texts) for patterns, texts in wanted):
-            found.append((status, folder))
-    return found
+            kept.append((status, folder))
+    return kept
 
 
 def figures(runs: Runs, name: str) -> dict[Path, float]:

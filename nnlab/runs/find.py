@@ -25,8 +25,13 @@ def outputs() -> Path:
     return Path(os.environ.get("NNLAB_OUTPUTS", "outputs"))
 
 
-def find(root: str | Path, depth: int = DEPTH) -> Iterator[RunFolder]:
-    """Every run under a folder; the inside of a run is not searched.
+def find(root: str | Path) -> Iterator[RunFolder]:
+    """Every run under a folder; the inside of a run is not searched."""
+    return (folder for folder, _ in found(root))
+
+
+def found(root: str | Path, depth: int = DEPTH) -> Iterator[tuple[RunFolder, list[os.DirEntry]]]:
+    """The same, each with what lies in its folder: of thousands of runs, looking twice takes time.
 
     A link to a folder is followed where the user has put it, directly under his own `outputs`, and nowhere else.
     """
@@ -35,13 +40,13 @@ def find(root: str | Path, depth: int = DEPTH) -> Iterator[RunFolder]:
     except OSError:
         return
     if any(entry.name == "status.json" for entry in entries):
-        yield RunFolder(Path(root))
+        yield RunFolder(Path(root)), entries
     elif depth:
         links = depth == DEPTH and Path(root) == outputs()
         skipped = TRACKERS if depth == DEPTH else ()
         for entry in entries:
             if not entry.name.startswith(".") and entry.name not in skipped and entry.is_dir(follow_symlinks=links):
-                yield from find(entry.path, depth - 1)
+                yield from found(entry.path, depth - 1)
 
 
 def resolve(run: str, root: Path | None = None, before: float = math.inf) -> RunFolder:

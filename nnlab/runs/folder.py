@@ -40,7 +40,7 @@ KINDS = {  # of fields of status.json
     **dict.fromkeys(("process", "best", "choices", "versions", "git"), dict),
     "tags": list,
 }
-AMOUNTS = ("began", "seconds", "epoch", "step", "time", "parameters", "threads")
+AMOUNTS = frozenset({"began", "seconds", "epoch", "step", "time", "parameters", "threads"})
 STATES = ("running", "completed", "interrupted", "pruned", "diverged", "failed")
 
 
@@ -252,11 +252,14 @@ def well_formed(status: Any, finite: bool = False) -> dict[str, Any]:
     """
     if not isinstance(status, dict):
         return {}
-    kept = {key: value for key, value in status.items() if isinstance(value, KINDS.get(key, object))}
-    kept = {key: value for key, value in kept.items() if (is_number(value) if key in AMOUNTS else finite or is_json(value))}
+    kept: dict[str, Any] = {}
+    for key, value in status.items():
+        if key in AMOUNTS:
+            right = is_number(value) and 0 <= value < (1e11 if key == "began" else 1e15)
+        else:
+            right = isinstance(value, KINDS.get(key, object)) and (finite or is_json(value))
+        if right:
+            kept[key] = value
     kept["best"] = numbers(kept.get("best"))
-    kept["tags"] = [tag for tag in kept.get("tags", []) if isinstance(tag, str)]
-    for key in AMOUNTS:
-        if not 0 <= kept.get(key, 0) < 1e15 or (key == "began" and kept.get(key, 0) >= 1e11):
-            del kept[key]
+    kept["tags"] = [tag for tag in kept.get("tags", ()) if isinstance(tag, str)]
     return kept
