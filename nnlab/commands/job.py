@@ -66,7 +66,8 @@ def job(config, watch: Watch | None = None) -> float | None:
             clean_up()
     values = measure(folder.read_status(), folder, ranked_by(folder.path.parent))
     if launched:
-        print(f"job {number} is done in {seconds(folder.read_status().get('seconds', 0))}: {figures(values)}", flush=True)
+        done = f"job {number} is done in {seconds(folder.read_status().get('seconds', 0))}"
+        print(": ".join(filter(None, (done, figures(values)))), flush=True)  # of some models nothing ranks the jobs
     return next(iter(values.values()), None)
 
 

@@ -23,8 +23,8 @@ def words_from(run: str, own: Sequence[str], config_dir: str | None = None) -> l
 
     These are the words that were typed for the earlier run, and each value of its config.yaml that they do not give today: a
     default may have changed, or the run was trained longer. One's own choice of a group, such as model=ae, replaces all that
-    was said of that group. The note stays with the earlier run. Where data lie, and
-    to whom results are sent, is always said today: a stranger may have written the earlier run.
+    was said of that group. The note stays with the earlier run. Where data lie, and to whom results are sent, is always said
+    today: a stranger may have written the earlier run.
 
     Raises BadInput if status.json does not say what was typed, or says something that is no plain KEY=VALUE.
     """
