@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nnlab.commands.arguments import check_place, make_parser
 from nnlab.errors import BadInput, explain, printable, shortened
+from nnlab.runs.command import command_of
 from nnlab.runs.files import beginning, write_whole
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
@@ -23,7 +24,7 @@ BEGINNING = 2000  # bytes of a file that say whether it is a report
 class Chosen:
     """What RUN|SWEEP named.
 
-    commands  of the sweeps
+    commands  of the sweeps and the searches
     waiting   jobs of the sweeps that have not begun, each as it was typed
     """
 
@@ -74,8 +75,6 @@ def main(argv: list[str]) -> int:
 
 def choose(words: list[str]) -> Chosen:
     """The runs of the words, each once. Raises BadInput if a word is neither a run nor a sweep, or a sweep has not begun."""
-    from nnlab.reporting.page import command_of
-
     chosen = Chosen([], [], [])
     for word in words:
         found = begun(Path(word))

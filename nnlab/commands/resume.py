@@ -14,8 +14,9 @@ from nnlab.commands.sweep_table import show
 from nnlab.config.search import options
 from nnlab.errors import BadInput, NnlabError, nearest, printable, shortened
 from nnlab.runs.folder import RunFolder, labels
+from nnlab.runs.lock import locked
 from nnlab.runs.search import is_search
-from nnlab.runs.sweep import planned, refuse_foreign
+from nnlab.runs.sweep import members, planned, refuse_foreign
 
 if TYPE_CHECKING:
     from nnlab.experiment.run import Experiment
@@ -110,26 +111,32 @@ def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
     again = {word.partition("=")[0] for word in args.overrides if word.startswith(("data.root=", TRACKER))}
     jobs = [[word for word in job if word.partition("=")[0] not in again] for job in jobs]  # typed: instead of the sweep's file
     refuse_foreign(sweep, jobs)
-    status, overrides = 0, args.overrides
+    members(sweep)  # refuses links before anything is written
     as_asked = [*["--data-changed"] * args.data_changed, *["--take-over"] * args.take_over]
     configs = ["-cd", args.config_dir] if args.config_dir else []
-    for number, job in enumerate(jobs):
-        folder = RunFolder(sweep / str(number))
-        if folder.read_status().get("status") == "completed":
-            continue
-        print(f"job {number} of {len(jobs)}: {printable(' '.join(job))}", flush=True)
-        try:
-            if folder.status.is_file():
-                main([str(folder.path), *overrides, *as_asked])
-            else:
-                discard(folder, sweep)  # killed before it began: Hydra's files alone are there
-                train.main([*configs, *job, *overrides, f"hydra.run.dir={folder.path}"])
-        except NnlabError as error:  # Ctrl-C is meant for the whole
-            if error.status == 130:
-                raise
-            for problem in str(error).splitlines():
-                print(f"nnlab: job {number}: {problem}", file=sys.stderr)
-            status = max(status, error.status)
+
+    def go_on(folder: RunFolder, job: list[str]) -> None:
+        if folder.status.is_file():
+            main([str(folder.path), *args.overrides, *as_asked])
+        else:
+            discard(folder, sweep)  # killed before it began: Hydra's files alone are there
+            train.main([*configs, *job, *args.overrides, f"hydra.run.dir={folder.path}"])
+
+    status = 0
+    with locked(sweep):
+        for number, job in enumerate(jobs):
+            folder = RunFolder(sweep / str(number))
+            if folder.read_status().get("status") == "completed":
+                continue
+            print(f"job {number} of {len(jobs)}: {printable(' '.join(job))}", flush=True)
+            try:
+                go_on(folder, job)
+            except NnlabError as error:
+                if error.status == 130:  # Ctrl-C is meant for the whole
+                    raise
+                for problem in str(error).splitlines():
+                    print(f"nnlab: job {number}: {problem}", file=sys.stderr)
+                status = max(status, error.status)
     show(sweep)
     return status
 

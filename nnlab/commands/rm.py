@@ -12,9 +12,19 @@ from nnlab.errors import BadInput, RunFailed, explain, printable
 from nnlab.runs import search
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.lock import LOCK, locked
 from nnlab.runs.sweep import PLAN, REFUSED, REPORT, TABLES, members, planned
 
-OWN = (PLAN, *TABLES, REPORT, "images", "multirun.yaml", ".submitit", *search.FILES)  # of a sweep or a search, beside its jobs
+OWN = (
+    PLAN,
+    *TABLES,
+    REPORT,
+    "images",
+    "multirun.yaml",
+    ".submitit",
+    LOCK,
+    *search.FILES,
+)  # of a sweep or a search, beside its jobs
 
 
 def main(argv: list[str]) -> int:
@@ -40,6 +50,8 @@ def main(argv: list[str]) -> int:
     for path in folders:
         try:
             with ExitStack() as held:
+                if is_sweep(path):
+                    held.enter_context(locked(path))  # a sweep that trains, also between two of its jobs
                 for folder in runs_of(path):
                     held.enter_context(folder.locked())  # a run that trains keeps its folder
                 shutil.rmtree(path)

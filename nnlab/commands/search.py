@@ -25,6 +25,7 @@ from nnlab.recording.patience import after_a_while
 from nnlab.runs.files import own
 from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.lock import locked
 from nnlab.runs.objective import measured
 from nnlab.runs.search import Plan, is_search, read_plan, refuse_foreign_words, refuse_links, write_plan
 from nnlab.runs.sweep import key_of
@@ -165,24 +166,25 @@ def planned(args: Namespace, found: Search) -> Plan:
 
 def run(path: Path, plan: Plan, found: Search, seed: int, args: Namespace) -> int:
     """Make the trials that are missing. Returns 1 if one of this process failed, else 0."""
-    from nnlab.experiment.study import Study, locked
+    from nnlab.experiment.study import Study, one_at_a_time
 
     try:
-        with locked(own(path) / "journal"):
+        with one_at_a_time(own(path) / "journal"):
             if is_search(path) and not same(read_plan(path), plan):  # another process began in this moment
                 raise BadInput(f"-o {printable(path)}: another search has just begun there; choose another folder")
             write_plan(path, plan)
     except OSError as error:
         raise BadInput(explain(error, path)) from error
-    study = Study(path, plan, [word for word in found.fixed if key_of(word) != "outputs"], found.spaces, seed)
-    print(f"{len(study.trials)} of {plan.trials} trials are there; {printable(as_typed(path))}", flush=True)
-    first, failed = as_it_stands(found, args.config_dir), 0
-    try:
-        while claimed := study.claim(first, args.take_over):
-            failed += not made(study, claimed, args)
-            gc.collect()  # the networks of a trial, before those of the next
-    finally:
-        search_report.show(path, study, args.config_dir)
+    with locked(path, shared=True):
+        study = Study(path, plan, [word for word in found.fixed if key_of(word) != "outputs"], found.spaces, seed)
+        print(f"{len(study.trials)} of {plan.trials} trials are there; {printable(as_typed(path))}", flush=True)
+        first, failed = as_it_stands(found, args.config_dir), 0
+        try:
+            while claimed := study.claim(first, args.take_over):
+                failed += not made(study, claimed, args)
+                gc.collect()  # the networks of a trial, before those of the next
+        finally:
+            search_report.show(path, study, args.config_dir)
     return 1 if failed else 0
 
 

@@ -130,7 +130,7 @@ def preview(args: Namespace) -> str:
     count = f"{len(jobs)} job{'s, each' * (len(jobs) > 1)} in a folder of its own" if args.multirun else "one run"
     width = len(str(len(jobs) - 1))
     lines = [f"{number:>{width}}  {printable(' '.join(job))}" for number, job in enumerate(jobs)]
-    return "\n".join([f"{count}:", *lines, "nothing was trained (--dry-run)"])
+    return "\n".join([f"{count}:", *lines, "no job was trained (--dry-run)"])
 
 
 def sweep_of(typed: names.CommandLine, config_dir: str | None) -> str | None:
@@ -283,6 +283,7 @@ def under_hydra(run: Callable[[], None], multirun: bool) -> int:
     finally:
         if multirun:
             sweep_table.show()
+            SweepFolder.lock.close()
     if failures:
         if not multirun:
             raise failures[0]

@@ -70,7 +70,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         directions = ["maximize" if metric.higher_is_better else "minimize" for metric in plan.metrics]
         pruner = PRUNERS[plan.pruner]()
-        with readable(self.path), silent(), locked(self.path):  # one process makes the study
+        with readable(self.path), silent(), one_at_a_time(self.path):  # one process makes the study
             mend(self.path)
             storage = optuna.storages.JournalStorage(
                 JournalFileBackend(str(self.path), lock_obj=JournalFileOpenLock(str(self.path)))
@@ -100,7 +100,7 @@ class Study:
         first      the values of the searched keys in trial 0; {} if they are drawn as those of the others
         take_over  also a trial of a process on another machine, of which one cannot see whether it is gone
         """
-        with readable(self.path), silent(), locked(self.path):
+        with readable(self.path), silent(), one_at_a_time(self.path):
             trials = self.trials
             if first and not trials:
                 self.study.enqueue_trial(dict(first))
@@ -192,7 +192,7 @@ def abandoned(trial: FrozenTrial, take_over: bool) -> bool:
 
 
 @contextmanager
-def locked(journal: Path) -> Iterator[None]:
+def one_at_a_time(journal: Path) -> Iterator[None]:
     """Only one process at a time, also on a network file system; a lock that a kill has left is removed after 30 seconds."""
     lock = JournalFileOpenLock(str(journal.with_name("claim")))
     lock.acquire()

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import shlex
 import time
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 
 from nnlab.reporting import charts, pictures
 from nnlab.reporting.facts import Run, apart, described, facts, label, number
@@ -21,10 +19,10 @@ from nnlab.reporting.figures import differing, figures, ranked
 from nnlab.reporting.markup import Markup, data, element, joined, listed, section, table, verbatim
 from nnlab.reporting.words import Words
 from nnlab.runs.find import as_typed
+from nnlab.runs.shell import retyped
 from nnlab.runs.sweep import measure, worst_to_best
 from nnlab.runs.table import figure
 from nnlab.runs.table import figures as told
-from nnlab.runs.text_formats import read_yaml
 
 MARK = "nnlab report"  # by which a page is known as one of nnlab's
 IN_TABLE = ("status", "best")  # facts that the table of runs always has
@@ -227,7 +225,7 @@ def configs(runs: Sequence[Run], words: Words) -> Markup:
 
 def reproduction(runs: Sequence[Run], words: Words, commands: Sequence[str]) -> Markup:
     """The commands, the commit of the code, the versions and the data."""
-    given = [typed(run.status["command"]) for run in runs if isinstance(run.status.get("command"), str)]
+    given = [retyped(run.status["command"]) for run in runs if isinstance(run.status.get("command"), str)]
     alone = folded(words["commands"], verbatim("\n".join(given)))
     first = [verbatim("\n".join(commands)), alone] if commands else [verbatim("\n".join(given))]
     known = described(runs[0], apart([facts(run, words) for run in runs])[0])
@@ -237,27 +235,3 @@ def reproduction(runs: Sequence[Run], words: Words, commands: Sequence[str]) -> 
         listed({words[key]: known[key] for key in ("commit", "versions", "data") if key in known}),
         element("p", words["same_bits"]),
     )
-
-
-def command_of(sweep: Path) -> str | None:
-    """The command of a sweep, from what Hydra wrote down; None if it did not."""
-    try:
-        config, _ = read_yaml(sweep / "multirun.yaml")
-        words = config["hydra"]["overrides"]["task"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return " ".join(map(quoted, ["nnlab", "train", "-m", *words])) if isinstance(words, list) and words else None
-
-
-def typed(command: str) -> str:
-    """A command line as a person would type it; as it is if a shell could not read it."""
-    try:
-        return " ".join(map(quoted, shlex.split(command)))
-    except ValueError:
-        return command
-
-
-def quoted(word: object) -> str:
-    """A word for a shell: "note='a b'" rather than 'note='"'"'a b'"'"''."""
-    word = str(word)
-    return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else shlex.quote(word)

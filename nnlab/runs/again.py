@@ -10,8 +10,8 @@ from nnlab.config import composition
 from nnlab.config.constraints import is_none
 from nnlab.errors import BadInput, printable, shortened
 from nnlab.runs.find import resolve
+from nnlab.runs.shell import shelled
 from nnlab.runs.sweep import PLAIN, key_of
-from nnlab.runs.table import shelled
 
 NOT_TAKEN = ("hydra", "outputs", "note", "data.root", "recorder")  # where it lies, what for, and to whom results are sent
 CHOSEN_BY_MODEL = ("trainer", "optimizer")

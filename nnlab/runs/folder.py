@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import re
 import time
@@ -15,7 +14,8 @@ from typing import Any
 from nnlab.config import renamed
 from nnlab.config.constraints import is_none
 from nnlab.errors import BadInput, printable
-from nnlab.runs.files import appending, clear, read, write_whole
+from nnlab.runs.files import clear, read, write_whole
+from nnlab.runs.lock import locked
 from nnlab.runs.process import is_alive
 from nnlab.runs.text_formats import (
     LONGEST_CONFIG,
@@ -28,11 +28,6 @@ from nnlab.runs.text_formats import (
     read_json,
     read_yaml,
 )
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 LONGEST_METRICS = 2**32  # bytes
 KINDS = {  # of fields of status.json
@@ -146,15 +141,7 @@ class RunFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Lock the folder during training: two processes cannot train in it. Raises BadInput if another one does."""
-        with appending(self.path / ".lock") as file:
-            if fcntl:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):  # a file system without locks
-                        yield
-                        return
-                    raise BadInput(f"{self.path}: another process is training here; wait for it, or stop it first") from error
+        with locked(self.path):
             clear(self.checkpoints, at_once=True)  # only the holder of the lock writes there
             clear(self.images)
             clear(self.path)

@@ -21,6 +21,11 @@ class Objective:
         """Its name in a run's records."""
         return f"validation/{self.name}"
 
+    @property
+    def typed(self) -> str:
+        """As a user types it, with its direction."""
+        return f"{self.place}:{'higher' if self.higher_is_better else 'lower'}"
+
     def worse_first(self, value: float) -> float:
         """A key that sorts values from the worst to the best."""
         return value if self.higher_is_better else -value

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from nnlab.errors import BadInput, printable, shortened
@@ -15,6 +17,7 @@ from nnlab.runs.csv_file import write_csv
 from nnlab.runs.files import read, write_whole
 from nnlab.runs.find import as_typed, find
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.lock import locked
 from nnlab.runs.objective import Objective, measured
 from nnlab.runs.table import worst_first
 from nnlab.runs.text_formats import as_json, read_json, read_yaml
@@ -30,26 +33,29 @@ TEXTS = ("run", "overrides", "status", "reason")  # columns that are no numbers
 
 
 class SweepFolder(Callback):
-    """Hydra calls it when a sweep begins; remembers where the sweep is, and writes down its jobs and what ranks them."""
+    """Hydra calls it when a sweep begins; locks its folder, remembers it, and writes down the jobs and what ranks them."""
 
     path: Path | None = None
     ranking: Objective | None = None
+    lock = ExitStack()
 
     @classmethod
     def forget(cls) -> None:
         """Forget the sweep before, of the same process."""
         cls.path, cls.ranking = None, None
+        cls.lock.close()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Remember the sweep's folder, and write its jobs into sweep.json, each as the words that were typed for it."""
         SweepFolder.path = Path(config.hydra.sweep.dir)
         SweepFolder.path.mkdir(parents=True, exist_ok=True)
+        SweepFolder.lock.enter_context(locked(SweepFolder.path))
         ranked = {"metric": self.ranking.place, "higher_is_better": self.ranking.higher_is_better} if self.ranking else {}
         write_whole(SweepFolder.path / PLAN, as_json({"jobs": jobs_of(list(config.hydra.overrides.task)), **ranked}))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Rewrite the table of the jobs that are done, so that an interrupted sweep has one."""
-        if SweepFolder.path:  # in a process of a launcher there is none; the first one writes the table
+        if SweepFolder.path and config.hydra.mode == RunMode.MULTIRUN:  # the processes of a launcher have none: the first writes
             keep(SweepFolder.path)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +9,10 @@ from typing import Any
 from nnlab.errors import printable
 from nnlab.runs.find import short_id
 from nnlab.runs.folder import RunFolder
+from nnlab.runs.shell import shelled
 
 HEAD = ("id", "model", "data", "recipe", "tags", "status", "epoch", "time", "best metric", "began", "what differs")
 USUAL, LEAST = 100, 12  # letters of a line where there is no terminal, and of what differs at the least
-WORD = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"[^"\\]*")+""")
-QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 
 def aligned(lines: list[tuple[str, ...]]) -> str:
@@ -75,13 +72,6 @@ def differs(status: dict) -> list[str]:
     return [
         word for word in words if not word.startswith(("model=", "data=", "tags=", "experiment=", "hydra.", "outputs=", "-"))
     ]
-
-
-def shelled(command: str) -> list[str]:
-    """The words of a command line, as `shlex.split`, which reads one letter after another. Raises ValueError as it does."""
-    if WORD.sub("", command).strip():  # a backslash, or a quote without its partner
-        return shlex.split(command)
-    return [QUOTED.sub(lambda part: part[1] or part[2] or "", word) for word in WORD.findall(command)]
 
 
 def metadata(status: dict, folder: RunFolder) -> dict[str, Any]:

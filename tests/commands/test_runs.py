@@ -13,7 +13,7 @@ from conftest import QUIET, small
 
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.process import code_facts
-from nnlab.runs.table import shelled
+from nnlab.runs.shell import shelled
 
 RUNS = (  # model, data, status, tags, note, best loss, test figure, seconds
     ("vae", "mnist", "completed", ["lab3"], "", 3.0, 20.0, 5),

@@ -15,7 +15,7 @@ import pytest
 from conftest import QUIET, same_bits, weights
 from forked import Command, ended
 
-from nnlab.experiment.study import locked
+from nnlab.experiment.study import one_at_a_time
 from nnlab.plotting import search as charts
 from nnlab.runs.folder import RunFolder
 
@@ -309,7 +309,7 @@ def test_without_optuna_the_command_that_installs_it_is_told(nnlab, monkeypatch:
 
 
 def test_a_lock_is_held_by_one(own_folder: Path) -> None:
-    with locked(own_folder / "journal.log"):
+    with one_at_a_time(own_folder / "journal.log"):
         assert (own_folder / "claim.lock").exists()
     assert not list(own_folder.iterdir())
 

@@ -11,6 +11,7 @@ import pytest
 from conftest import QUIET, same_bits, small, weights
 
 import nnlab as package
+from nnlab.commands import resume, rm
 from nnlab.errors import BadInput
 from nnlab.runs.find import find, resolve, short_id
 from nnlab.runs.folder import RunFolder
@@ -229,6 +230,25 @@ def test_a_sweep_is_removed_whole_but_not_what_is_no_part_of_it(nnlab) -> None:
     status, _, error = nnlab("rm", "sweep", "--yes")
     assert status == 0, error
     assert not Path("sweep").exists()
+
+
+def test_a_sweep_that_trains_is_neither_removed_nor_resumed_also_between_two_jobs(
+    nnlab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def between(path: Path) -> None:
+        for verb, *more in ((rm, "--yes"), (resume,)):
+            with pytest.raises(BadInput, match="another process is training here"):
+                verb.main([str(path), *more])
+        seen.append(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nnlab.runs.sweep.keep", between)
+        assert nnlab("train", "-m", *SWEEP)[0] == 0
+    assert len(seen) == 4
+    assert nnlab("resume", "sweep")[0] == 0
+    assert nnlab("rm", "sweep", "--yes")[0] == 0
 
 
 def test_pictures_that_some_jobs_have_are_laid_side_by_side(nnlab) -> None:

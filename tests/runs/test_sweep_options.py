@@ -33,7 +33,7 @@ def test_a_preview_lists_the_jobs_in_the_order_of_their_numbers_and_writes_nothi
     status, out, error = nnlab("train", "-m", "model=ae,pca", "seed=1,2", "--dry-run")
     assert status == 0, error
     jobs = [f"{i}  model={model} seed={seed}" for i, (model, seed) in enumerate((m, s) for m in ("ae", "pca") for s in (1, 2))]
-    assert out.splitlines()[-6:] == ["4 jobs, each in a folder of its own:", *jobs, "nothing was trained (--dry-run)"]
+    assert out.splitlines()[-6:] == ["4 jobs, each in a folder of its own:", *jobs, "no job was trained (--dry-run)"]
     assert "one run:\n0  model=pca" in nnlab("train", "model=pca", "--dry-run")[1]
     assert nnlab("train", "model=pca", "seed=x", "--dry-run")[0] == 2
     assert not list(own_folder.iterdir())
