@@ -55,7 +55,7 @@ class SweepFolder(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Rewrite the table of the jobs that are done, so that an interrupted sweep has one."""
-        if SweepFolder.path and config.hydra.mode == RunMode.MULTIRUN:  # the processes of a launcher have none: the first writes
+        if SweepFolder.path and config.hydra.mode == RunMode.MULTIRUN:  # a launcher's processes have no path
             keep(SweepFolder.path)
 
 

@@ -12,6 +12,7 @@ from conftest import QUIET, same_bits, small, weights
 
 import nnlab as package
 from nnlab.commands import resume, rm
+from nnlab.commands.train import run_alone, under_hydra
 from nnlab.errors import BadInput
 from nnlab.runs.find import find, resolve, short_id
 from nnlab.runs.folder import RunFolder
@@ -229,6 +230,14 @@ def test_a_sweep_is_removed_whole_but_not_what_is_no_part_of_it(nnlab) -> None:
     RunFolder(Path("sweep/3")).write_status("completed")
     status, _, error = nnlab("rm", "sweep", "--yes")
     assert status == 0, error
+    assert not Path("sweep").exists()
+
+
+def test_a_run_after_a_sweep_of_the_same_process_leaves_its_table_alone(nnlab, own_folder: Path) -> None:
+    assert nnlab("train", "-m", *SWEEP)[0] == 0
+    shutil.rmtree("sweep")
+    under_hydra(lambda: run_alone([*small("ae"), "trainer.steps=1", *QUIET], own_folder / "run"), multirun=False)
+    assert RunFolder(own_folder / "run").read_status()["status"] == "completed"
     assert not Path("sweep").exists()
 
 
