@@ -16,6 +16,7 @@ from nnlab.model import Model
 ROOT = Path(__file__).parent.parent / "nnlab"
 ORDER = [  # a room imports only rooms that stand before it
     "errors",
+    "extras",
     "config",
     "nn",
     "runs",
@@ -38,6 +39,7 @@ ORDER = [  # a room imports only rooms that stand before it
 WITHOUT_TORCH = [
     "cli",
     "errors",
+    "extras",
     "runs",
     "commands.verbs",
     "config.names",
@@ -90,7 +92,7 @@ ROOMS = {room(name) for name in MODULES} - {"nnlab", "__main__"}
 
 def test_every_room_has_its_place() -> None:
     assert set(ORDER) == ROOMS
-    assert {path.stem for path in ROOT.glob("*.py")} == {"__init__", "__main__", "cli", "errors"}
+    assert {path.stem for path in ROOT.glob("*.py")} == {"__init__", "__main__", "cli", "errors", "extras"}
 
 
 def test_a_room_imports_only_rooms_before_it() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnlab.commands.arguments import add_checkpoint, check_folder, make_parser
 from nnlab.errors import BadInput, RunFailed, explain, printable, shortened
-from nnlab.export import extra
+from nnlab.extras import require
 from nnlab.runs.files import all_or_none, write_whole
 from nnlab.runs.find import as_typed
 from nnlab.runs.text_formats import as_json
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILES = (".onnx", ".safetensors", ".json", ".pt", ".pth", ".zip")  # endings of what is no folder
 WEIGHTS = "weights"
+ONNX = ("onnx", "onnxscript", "onnxruntime")
 
 
 def arguments(argv: list[str]) -> Namespace:
@@ -51,7 +52,7 @@ def main(argv: list[str]) -> int:
     args = arguments(argv)
     if args.output:
         check_folder(args.output, FILES, "several files are")
-    extra.require(*extra.WEIGHTS, *([] if args.part and set(args.part) == {WEIGHTS} else extra.ONNX))
+    require("export", "export", "safetensors", *([] if args.part and set(args.part) == {WEIGHTS} else ONNX))
 
     from nnlab.experiment.loading import open_run
 

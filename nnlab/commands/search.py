@@ -10,7 +10,6 @@ import time
 from argparse import Namespace
 from dataclasses import replace
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from nnlab.commands.parsing import Parser
 from nnlab.config import composition, search, spaces
 from nnlab.config.spaces import Numbers, Search
 from nnlab.errors import BadInput, Interrupted, NnlabError, explain, file_error, printable, shortened
+from nnlab.extras import require
 from nnlab.recording.patience import after_a_while
 from nnlab.runs.files import own
 from nnlab.runs.find import as_typed
@@ -54,8 +54,7 @@ processes may share a folder, also at once: start the same command in each.
 def main(argv: list[str]) -> int:
     """Make the trials of a search that are missing, and say which is the best. Returns the exit status."""
     args = arguments().parse_intermixed_args(argv)
-    if not find_spec("optuna"):
-        raise BadInput("search: needs Optuna; pip install 'nnlab[search]'")
+    require("search", "search", "optuna")
     os.environ["NNLAB_COMMAND_BEGAN"] = str(time.time())
     if args.config_dir:
         search.check_folder(args.config_dir)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 
 from nnlab.config import composition, names
 from nnlab.errors import BadInput, shortened
+from nnlab.extras import require
 from nnlab.runs.objective import Objective
 from nnlab.runs.sweep import key_of
 
@@ -43,10 +43,8 @@ def check_launcher(words: Sequence[str], multirun: bool) -> None:
         raise BadInput(f"hydra/launcher: several launchers ({shortened(', '.join(launchers))}); give one of them")
     name = launchers[0]
     if name in EXTRAS:
-        try:
-            importlib.import_module(f"hydra_plugins.hydra_{EXTRAS[name]}_launcher")
-        except ImportError as error:
-            raise BadInput(f"hydra/launcher={name}: is not installed; pip install 'nnlab[{EXTRAS[name]}]'") from error
+        extra = EXTRAS[name]
+        require(f"hydra/launcher={name}", extra, f"hydra_plugins.hydra_{extra}_launcher")
 
 
 def ranking(metric: str, typed: names.CommandLine, config_dir: str | None) -> Objective | None:

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from nnlab.checkpoints.checkpoint import save_judge
 from nnlab.config.build import build, target
 from nnlab.config.constraints import is_none
+from nnlab.config.flat import bears, flat
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.dataset import Dataset
 from nnlab.data.extra import open_data
@@ -326,24 +327,11 @@ def hyper_parameters(config: Mapping, choices: Mapping[str, str]) -> dict[str, f
 
     A value that is none is left out: beside the numbers of other runs it would make a column of texts.
     """
-    flat: dict[str, float | str | bool] = {group: name for group, name in choices.items() if group not in NON_RESULT_KEYS}
-
-    def walk(node: Mapping, place: str) -> None:
-        for key, value in node.items():
-            if isinstance(value, Mapping) and "fingerprint" in value:  # an earlier run
-                flat[place + key] = value["run"]
-            elif key in NON_RESULT_KEYS or key.endswith("_every") or is_none(value):
-                continue
-            elif isinstance(value, Mapping):
-                walk(value, f"{place}{key}.")
-            else:
-                flat[place + key] = value if isinstance(value, bool | int | float | str) else str(value)
-
-    walk(config, "")
-    return flat
-
-
-NON_RESULT_KEYS = ("_target_", "root", "outputs", "device", "tags", "note", "recorder")
+    found: dict[str, float | str | bool] = {group: name for group, name in choices.items() if bears(group)}
+    for place, value in flat(config).items():
+        if bears(place) and not place.endswith("_every") and not is_none(value) and value != {}:
+            found[place] = value if isinstance(value, bool | int | float | str) else str(value)
+    return found
 
 
 def write_config(folder: RunFolder, config: Mapping) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput, one_line, printable
-from nnlab.export.extra import WEIGHTS, require
+from nnlab.extras import require
 from nnlab.runs.files import write_whole
 
 FILE = "model.safetensors"
@@ -40,7 +40,7 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises BadInput if the file is damaged, or not of nnlab.
     """
-    require(*WEIGHTS)
+    require(path.name, "export", "safetensors")
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -16,7 +16,8 @@ import numpy as np
 
 from nnlab.config.constraints import NonEmpty
 from nnlab.errors import ArgumentError, BadInput, shortened
-from nnlab.recording.tracker import RunFacts, Tracker, require
+from nnlab.extras import require
+from nnlab.recording.tracker import RunFacts, Tracker
 from nnlab.runs.files import appending, own
 
 try:
@@ -50,7 +51,7 @@ class MLflow(Tracker):
     def __init__(self, *, uri: Annotated[str, NonEmpty()] = "auto", experiment: Annotated[str, NonEmpty()] = "auto") -> None:
         self.uri, self.experiment = uri, experiment
         scheme = check(uri)
-        require("mlflow", "mlflow", *(["sqlalchemy", "alembic"] if scheme in DATABASES else []))
+        require("recorder=mlflow", "mlflow", "mlflow", *(["sqlalchemy", "alembic"] if scheme in DATABASES else []))
 
     def start(self, facts: RunFacts, identity: str | None) -> str:
         for name, value in QUIET.items():

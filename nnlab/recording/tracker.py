@@ -5,7 +5,6 @@ A tracker of one's own is a subclass of `Tracker` and a YAML in configs/recorder
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import threading
 from abc import ABC, abstractmethod
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnlab.errors import BadInput, one_line, printable
+from nnlab.errors import one_line, printable
 from nnlab.recording.writer import BackgroundWriter
 from nnlab.runs.files import write_whole
 from nnlab.runs.text_formats import as_json, read_json
@@ -149,16 +148,3 @@ def known(path: Path, name: str) -> str | None:
     stored = read_json(path)
     identity = stored.get(name) if isinstance(stored, dict) else None
     return identity if isinstance(identity, str) and KNOWN.fullmatch(identity) else None
-
-
-def require(extra: str, *modules: str) -> None:
-    """Raise BadInput if a module is not installed: it comes with an extra of nnlab."""
-    missing = [module for module in modules if not installed(module)]
-    if missing:
-        raise BadInput(f"recorder={extra}: the package {missing[0]} is not installed; pip install 'nnlab[{extra}]'")
-
-
-def installed(module: str) -> bool:
-    """Whether a package is installed. A folder of that name in the current folder is none: W&B and MLflow make such folders."""
-    spec = importlib.util.find_spec(module)
-    return spec is not None and spec.origin is not None

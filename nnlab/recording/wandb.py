@@ -12,7 +12,8 @@ import numpy as np
 
 from nnlab.config.constraints import NonEmpty
 from nnlab.errors import BadInput
-from nnlab.recording.tracker import RunFacts, Tracker, require
+from nnlab.extras import require
+from nnlab.recording.tracker import RunFacts, Tracker
 from nnlab.runs.files import own
 
 SERVER = "https://api.wandb.ai"
@@ -34,7 +35,7 @@ class WandB(Tracker):
         entity: Annotated[str, NonEmpty()] | None = None,
     ) -> None:
         self.mode, self.project, self.entity = mode, project, entity
-        require("wandb", "wandb")
+        require("recorder=wandb", "wandb", "wandb")
         if mode == "online" and not logged_in():
             raise BadInput("recorder.mode=online: nobody is logged in; run wandb login, set WANDB_API_KEY, or use mode offline")
 

@@ -16,7 +16,7 @@ from nnlab.runs.find import as_typed
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.objective import Objective
 from nnlab.runs.sweep import ranked_by
-from nnlab.runs.table import recipe
+from nnlab.runs.table import number, recipe, seconds
 from nnlab.runs.text_formats import is_number
 
 NO_METRIC = frozenset({"step", "epoch", "split", "stage"})  # fields of a record of metrics.jsonl
@@ -126,7 +126,7 @@ def facts(run: Run, words: Words) -> dict[str, str]:
         "tags": ", ".join(tags),
         "note": s.get("note"),
         "began": moment(s["began"]) if "began" in s else None,
-        "time": duration(s["seconds"]) if "seconds" in s else None,
+        "time": seconds(s["seconds"]) if "seconds" in s else None,
         "epochs": f"{s['epoch']:.4g} ({words['steps']}: {words.number(s.get('step', 0))})" if "epoch" in s else None,
         "device": ", ".join(str(fact) for fact in place if fact),
         "parameters": words.number(s["parameters"]) if "parameters" in s else None,
@@ -159,18 +159,6 @@ def commit(git: Mapping[str, Any], words: Words) -> str | None:
 def moment(seconds: float) -> str:
     """A time as year, month, day, hour and minute."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-def duration(seconds: float) -> str:
-    """Hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
-
-
-def number(value: object) -> str:
-    """A value with five significant digits."""
-    return f"{value:.5g}" if is_number(value) and isinstance(value, float) else str(value)
 
 
 def apart(known: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], list[str]]:

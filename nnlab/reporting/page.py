@@ -14,14 +14,14 @@ from importlib.metadata import version
 from importlib.resources import files
 
 from nnlab.reporting import charts, pictures
-from nnlab.reporting.facts import Run, apart, described, facts, label, number
+from nnlab.reporting.facts import Run, apart, described, facts, label
 from nnlab.reporting.figures import differing, figures, ranked
 from nnlab.reporting.markup import Markup, data, element, joined, listed, section, table, verbatim
 from nnlab.reporting.words import Words
 from nnlab.runs.find import as_typed
 from nnlab.runs.shell import retyped
 from nnlab.runs.sweep import measure, worst_to_best
-from nnlab.runs.table import figure
+from nnlab.runs.table import figure, number
 from nnlab.runs.table import figures as told
 
 MARK = "nnlab report"  # by which a page is known as one of nnlab's

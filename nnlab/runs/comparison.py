@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nnlab.config.constraints import is_none
+from nnlab.config.flat import bears, flat
 from nnlab.config.meanings import direction, meanings
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.objective import Objective
 from nnlab.runs.sweep import BESIDE, beside, by_what_differs, comparable, number, same_examples
 
 CHOSEN = ("model", "data", "status")  # which stand first
-NO_EFFECT = ("outputs", "note", "tags", "data.root", "device", "recorder")  # keys that do not bear on what a run learns
 
 
 @dataclass(frozen=True)
@@ -97,23 +97,14 @@ def facts(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def differing_values(configs: Sequence[Mapping[str, Any]], missing: str = "") -> dict[str, list[str]]:
     """The keys of configs whose values are not the same in all: the value of each run, `missing` where it has no such key."""
-    flat = [flattened(config) for config in configs]
-    keys = [key for key in dict.fromkeys(key for each in flat for key in each) if not key.startswith(NO_EFFECT)]
-    rows = {key: [each.get(key, missing) for each in flat] for key in keys}
+    found = [{place: text(value) for place, value in flat(config).items() if bears(place)} for config in configs]
+    rows = {place: [each.get(place, missing) for each in found] for place in dict.fromkeys(p for each in found for p in each)}
     return {key: values for key, values in rows.items() if len(set(values)) > 1}
 
 
-def flattened(node: Mapping[str, Any], place: str = "") -> dict[str, str]:
-    """The values of a config as texts, by their place in it. An earlier run is its folder, and no class has its name here."""
-    flat: dict[str, str] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping) and "fingerprint" in value:
-            flat[f"{place}{key}"] = str(value.get("run"))
-        elif isinstance(value, Mapping) and value:
-            flat |= flattened(value, f"{place}{key}.")
-        elif key != "_target_":
-            flat[f"{place}{key}"] = "none" if is_none(value) else str(value)
-    return flat
+def text(value: object) -> str:
+    """A value of a config as a cell of a table."""
+    return "none" if is_none(value) else str(value)
 
 
 def agreed(ways: Sequence[str | None]) -> str | None:

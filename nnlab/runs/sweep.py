@@ -19,7 +19,7 @@ from nnlab.runs.find import as_typed, find
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.lock import locked
 from nnlab.runs.objective import Objective, measured
-from nnlab.runs.table import worst_first
+from nnlab.runs.table import number, worst_first
 from nnlab.runs.text_formats import as_json, read_json, read_yaml
 from nnlab.runs.trust import trouble
 
@@ -103,9 +103,9 @@ def refuse_foreign(path: Path, jobs: list[list[str]], plan: str = PLAN) -> None:
             or key_of(word).split(".")[0].split("/")[0] in ("hydra", "outputs")
         ):
             raise BadInput(f"{printable(path / plan)}: '{shortened(word)}' is no plain KEY=VALUE; train the sweep again")
-    for number in range(len(jobs)):
-        if (path / str(number)).is_symlink():
-            raise BadInput(f"{printable(path / str(number))}: is a link; nnlab writes into none")
+    for i in range(len(jobs)):
+        if (path / str(i)).is_symlink():
+            raise BadInput(f"{printable(path / str(i))}: is a link; nnlab writes into none")
 
 
 def planned(path: Path) -> list[list[str]] | None:
@@ -285,11 +285,6 @@ def compared(jobs: dict[str, RunFolder]) -> list[tuple[str, ...]]:
     shown = [*keys, *BESIDE]
     lines = [(name, *(number(of[key]) if key in of else "" for key in shown)) for name, of in figures_of.items()]
     return [("test", *shown), *lines]
-
-
-def number(value: float) -> str:
-    """A number of a table: a count as it is, another with five significant digits."""
-    return str(value) if isinstance(value, int) else f"{value:.5g}"
 
 
 def beside(folder: RunFolder) -> dict[str, float]:

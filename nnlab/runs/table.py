@@ -110,6 +110,11 @@ def figures(values: Mapping[str, float], named: bool = True) -> str:
     return "  ".join(f"{name} {value:.5g}" if named else f"{value:.5g}" for name, value in values.items())
 
 
+def number(value: object) -> str:
+    """A number with five significant digits, a count or a text as it is."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
 def seconds(value: float) -> str:
     """90 → 1:30."""
     minutes, rest = divmod(round(value), 60)

@@ -138,10 +138,10 @@ def test_a_full_disk_leaves_nothing(nnlab, run: Path, converted: None, monkeypat
 
 @pytest.mark.parametrize(("asked", "missing"), [([], "onnx, onnxscript, onnxruntime"), (["--part", "weights"], "")])
 def test_without_the_extra_the_command_that_installs_it_is_told(nnlab, run: Path, monkeypatch, asked, missing: str) -> None:
-    monkeypatch.setattr("nnlab.export.extra.find_spec", lambda name: None if name.startswith("onnx") else True)
+    monkeypatch.setattr("nnlab.extras.installed", lambda module: not module.startswith("onnx"))
     status, _, error = nnlab("export", "last", *asked, "-o", "out")
     if missing:
-        assert (status, error) == (2, f"nnlab: export: needs {missing}; install with: pip install 'nnlab[export]'\n")
+        assert (status, error) == (2, f"nnlab: export: {missing} are not installed; pip install 'nnlab[export]'\n")
         assert not Path("out").exists()
     else:
         assert status == 0, "safetensors is enough for the weights"

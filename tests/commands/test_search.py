@@ -304,7 +304,7 @@ def test_a_search_is_removed_whole(nnlab, whole: dict) -> None:
 
 
 def test_without_optuna_the_command_that_installs_it_is_told(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnlab.commands.search.find_spec", lambda name: None)
+    monkeypatch.setattr("nnlab.extras.installed", lambda module: False)
     assert "pip install 'nnlab[search]'" in nnlab(*SEARCH)[2]
 
 

@@ -13,9 +13,10 @@ import pytest
 from conftest import QUIET, same_bits, small, train, weights
 
 from nnlab.errors import BadInput
+from nnlab.extras import installed, require
 from nnlab.recording import events, mlflow, tracker
 from nnlab.recording.recorder import Recorder
-from nnlab.recording.tracker import Detached, RunFacts, Tracker, installed, known, require
+from nnlab.recording.tracker import Detached, RunFacts, Tracker, known
 from nnlab.runs.folder import STATES, RunFolder
 from nnlab.runs.sweep import PLAN, name_of
 
@@ -201,9 +202,9 @@ def test_the_identity_is_written_through_no_link(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_answered_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch, nnlab) -> None:
     with pytest.raises(BadInput, match=r"pip install 'nnlab\[mlflow\]'"):
-        require("mlflow", "json", "no_such_package")
-    require("mlflow", "json")
-    monkeypatch.setattr(tracker, "installed", lambda module: False)
+        require("recorder=mlflow", "mlflow", "json", "no_such_package")
+    require("recorder=mlflow", "mlflow", "json")
+    monkeypatch.setattr("nnlab.extras.installed", lambda module: False)
     for name in ("mlflow", "wandb"):
         status, _, error = nnlab("train", f"recorder={name}")
         assert status == 2
