@@ -79,7 +79,8 @@ def datasets(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_commands_of_the_readme_do_what_it_says(nnlab, datasets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(COMMANDS) > 15
     monkeypatch.setattr(subprocess, "call", lambda command: 0)  # TensorBoard would stay
-    monkeypatch.setattr(judging, "LEAST_STEPS", 5)
+    for steps in ("LEAST_STEPS", "LEAST_AUGMENTED"):
+        monkeypatch.setattr(judging, steps, 5)
     for seed in (0, 1):  # runs that the first commands look at
         assert nnlab("train", "trainer.epochs=2", "data.limit=60", f"seed={seed}")[0] == 0
     for command in COMMANDS:
