@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import shlex
 import sys
@@ -11,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnlab.commands import worker
 from nnlab.config import composition
 from nnlab.errors import BadInput, NnlabError, one_line, printable
 from nnlab.runs.folder import RunFolder, labels
@@ -53,7 +53,8 @@ def job(config, watch: Watch | None = None) -> float | None:
     config = composition.to_dict(config)
     if launched:
         print(f"job {number} begins: {printable(words)}", flush=True)
-        config["device"] = one_of_the_devices(str(config["device"]), number)
+        config["device"] = worker.device_of(str(config["device"]), number)
+        worker.follow_parent()
     try:
         run(config, folder, choices, command, number, quiet=launched)
     except NnlabError as error:
@@ -63,7 +64,8 @@ def job(config, watch: Watch | None = None) -> float | None:
         raise
     finally:
         if launched:
-            clean_up()
+            trained.clear()
+            worker.clean_up()
     values = measure(folder.read_status(), folder, ranked_by(folder.path.parent))
     if launched:
         done = f"job {number} is done in {seconds(folder.read_status().get('seconds', 0))}"
@@ -80,24 +82,6 @@ def tell_failure(folder: RunFolder, number: int, words: str, error: NnlabError) 
             refuse_job(folder.path.parent, number, one_line(error))
     if "SUBMITIT_FOLDER" in os.environ:  # Hydra keeps the failure to itself, and SLURM would take the job for completed
         atexit.register(lambda: os._exit(error.status))
-
-
-def one_of_the_devices(device: str, number: int) -> str:
-    """The device of a job that runs beside others: where there are several GPUs, they are dealt out in turn."""
-    import torch
-
-    count = torch.cuda.device_count()
-    in_turn = device in ("auto", "cuda") and count > 1 and "SLURM_JOB_ID" not in os.environ  # SLURM deals them out itself
-    return f"cuda:{number % count}" if in_turn else device
-
-
-def clean_up() -> None:
-    """Give back the memory of a job: the next one may be trained in the same process."""
-    import torch
-
-    trained.clear()
-    gc.collect()
-    torch.cuda.empty_cache()
 
 
 def run(

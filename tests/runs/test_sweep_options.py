@@ -7,13 +7,14 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import QUIET, same_bits, small, weights
 
-from nnlab.commands import job
+from nnlab.commands import worker
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.objective import Objective
 from nnlab.runs.sweep import ranked_by
@@ -161,17 +162,48 @@ def test_a_job_that_failed_is_failed_for_slurm(nnlab) -> None:
 
 def test_gpus_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [job.one_of_the_devices("auto", i) for i in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
-    assert job.one_of_the_devices("cpu", 1) == "cpu"
-    assert job.one_of_the_devices("cuda:0", 1) == "cuda:0"
+    assert [worker.device_of("auto", i) for i in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert worker.device_of("cpu", 1) == "cpu"
+    assert worker.device_of("cuda:0", 1) == "cuda:0"
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    assert job.one_of_the_devices("auto", 1) == "auto"
+    assert worker.device_of("auto", 1) == "auto"
     monkeypatch.delenv("SLURM_JOB_ID")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert job.one_of_the_devices("auto", 1) == "auto"
+    assert worker.device_of("auto", 1) == "auto"
 
 
 def test_a_launcher_that_is_not_installed_names_its_extra(nnlab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hydra_plugins.hydra_joblib_launcher", None)
     status, _, error = nnlab("train", "-m", "model=ae", "hydra/launcher=joblib")
     assert (status, "pip install 'nnlab[joblib]'" in error) == (2, True), error
+
+
+ORPHAN = """
+import multiprocessing, time
+from nnlab.commands.worker import follow_parent
+
+def work():
+    follow_parent()
+    print("at work", flush=True)
+    time.sleep(100)
+
+child = multiprocessing.get_context("fork").Process(target=work, name="{name}")
+child.start()
+child.join()
+"""
+
+
+def test_the_processes_of_joblib_end_with_a_sweep_that_was_killed() -> None:
+    command = [sys.executable, "-c", ORPHAN.format(name="LokyProcess-1")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sweep:
+        assert sweep.stdout.readline() == "at work\n"
+        sweep.kill()
+        began = time.monotonic()
+        assert sweep.stdout.read() == "", "both processes have ended"
+    assert time.monotonic() - began < 50
+
+
+def test_a_sweep_that_joblib_trains_in_its_own_process_does_not_end_with_its_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "following", [])
+    worker.follow_parent()
+    assert worker.following == []
