@@ -1,7 +1,8 @@
 """Sweeps: short jobs side by side against one after another, a sweep that is killed and resumed, and lists of many runs.
 
-"Side by side" is `hydra/launcher=joblib`, a process for each core; the ratio is that of the whole commands. "Equal" counts the
-jobs whose test figures are the same bits. The killed sweep gets `kill -9` at random moments and is then resumed to its end;
+"Side by side" is `hydra/launcher=joblib`, a process for each core, with one thread each; the ratio is that of the whole commands.
+One after another, a job has a thread for each core, unless "one thread" is said. "Equal" counts the jobs whose test figures are
+the same bits as those side by side. The killed sweep gets `kill -9` at random moments and is then resumed to its end;
 "equal" are its jobs that were trained once and have the figures of a sweep that nobody stopped.
 """
 
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measure import NNLAB, ROOT, call, in_turn, table, target, timed
@@ -20,7 +22,12 @@ from benchmarks.startup import write_runs
 from nnlab.runs.folder import RunFolder
 
 SHORT = ["model=vae", "data=digits", "trainer.epochs=20", "trainer.show_every=never"]
-SIDE_BY_SIDE = ["hydra/launcher=joblib"]
+BESIDE = "side by side"
+KINDS = {  # what is typed besides, and for how many threads
+    "one after another": ([], None),
+    "one after another, one thread": ([], "1"),
+    BESIDE: (["hydra/launcher=joblib"], None),
+}
 JOBS, KILLED_JOBS, KILLS = 16, 6, 10
 LISTED, COMPARED = 10_000, 50
 
@@ -29,30 +36,26 @@ def run(rounds: int) -> str:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         timings = in_turn(
-            {kind: timed(lambda kind=kind, more=more: sweep(root / kind, JOBS, *more)) for kind, more in KINDS.items()}, rounds
+            {kind: timed(lambda kind=kind, how=how: sweep(root / kind, JOBS, *how)) for kind, how in KINDS.items()}, rounds
         )
-        one, other = (figures(root / kind, JOBS) for kind in KINDS)
-        after, beside = (timings[kind].seconds for kind in KINDS)
-        equal = sum(a == b for a, b in zip(one, other, strict=True))
+        seconds = {kind: timings[kind].seconds for kind in KINDS}
+        found = {kind: figures(root / kind, JOBS) for kind in KINDS}
         kept, kills = killed(root / "killed"), figures(root / "unbroken", KILLED_JOBS)
         listed = many(root, rounds)
     rows = [
-        (f"{JOBS} jobs, one after another", f"{after:.1f}", ""),
-        (f"{JOBS} jobs, side by side", f"{beside:.1f}", f"{equal} of {JOBS}"),
-        (
-            f"{KILLED_JOBS} jobs, killed {KILLS} times",
-            "",
-            f"{sum(a == b for a, b in zip(kept, kills, strict=True))} of {KILLED_JOBS}",
-        ),
+        *((f"{JOBS} jobs, {kind}", f"{seconds[kind]:.1f}", equal(found[kind], found[BESIDE])) for kind in KINDS),
+        (f"{KILLED_JOBS} jobs, killed {KILLS} times", "", equal(kept, kills)),
         *((name, f"{seconds:.2f}", "") for name, seconds in listed.items()),
     ]
     limits = dict(zip(listed, (1.0, 3.0), strict=True))
-    lines = [target("side by side / one after another", beside / after, 0.6)]
+    lines = [target(f"{BESIDE} / {kind}", seconds[BESIDE] / seconds[kind], 0.6) for kind in KINDS if kind != BESIDE]
     lines += [target(f"{name}, seconds", seconds, limits[name]) for name, seconds in listed.items()]
     return "\n".join([table(("", "seconds", "equal"), rows), "", *lines])
 
 
-KINDS = {"one after another": (), "side by side": SIDE_BY_SIDE}
+def equal(some: list[dict], others: list[dict]) -> str:
+    """How many jobs have the same figures."""
+    return f"{sum(a == b for a, b in zip(some, others, strict=True))} of {len(some)}"
 
 
 def words(folder: Path, jobs: int) -> list[str]:
@@ -60,10 +63,10 @@ def words(folder: Path, jobs: int) -> list[str]:
     return [*NNLAB, "train", "-m", *SHORT, f"seed=range({jobs})", f"hydra.sweep.dir={folder}"]
 
 
-def sweep(folder: Path, jobs: int, *more: str) -> None:
+def sweep(folder: Path, jobs: int, more: Sequence[str] = (), threads: str | None = None) -> None:
     """A sweep from its beginning."""
     shutil.rmtree(folder, ignore_errors=True)
-    call([*words(folder, jobs), *more])
+    call([*words(folder, jobs), *more], **({"OMP_NUM_THREADS": threads} if threads else {}))
 
 
 def figures(folder: Path, jobs: int) -> list[dict]:
