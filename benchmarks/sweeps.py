@@ -1,6 +1,6 @@
 """Sweeps: short jobs side by side against one after another, a sweep that is killed and resumed, and lists of many runs.
 
-"Side by side" is `hydra/launcher=joblib`, a process for each core, with one thread each; the ratio is that of the whole commands.
+"Side by side" is `hydra/launcher=joblib`, a process for each core, with one thread each; the ratio is that of whole commands.
 One after another, a job has a thread for each core, unless "one thread" is said. "Equal" counts the jobs whose test figures are
 the same bits as those side by side. The killed sweep gets `kill -9` at random moments and is then resumed to its end;
 "equal" are its jobs that were trained once and have the figures of a sweep that nobody stopped.
