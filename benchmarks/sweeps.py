@@ -1,9 +1,9 @@
 """Sweeps: short jobs side by side against one after another, a sweep that is killed and resumed, and lists of many runs.
 
 "Side by side" is `hydra/launcher=joblib`, a process for each core, with one thread each; the ratio is that of whole commands.
-One after another, a job has a thread for each core, unless "one thread" is said. "Equal" counts the jobs whose test figures are
-the same bits as those side by side. The killed sweep gets `kill -9` at random moments and is then resumed to its end;
-"equal" are its jobs that were trained once and have the figures of a sweep that nobody stopped.
+One after another, a job has a thread for each core, unless "with one thread" is said. "Equal" counts the jobs whose test
+figures are the same bits as those side by side. The killed sweep gets `kill -9` at random moments and is then resumed to its
+end; "equal" are its jobs that were trained once and have the figures of a sweep that nobody stopped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHORT = ["model=vae", "data=digits", "trainer.epochs=20", "trainer.show_every=ne
 BESIDE = "side by side"
 KINDS = {  # what is typed besides, and for how many threads
     "one after another": ([], None),
-    "one after another, one thread": ([], "1"),
+    "one after another with one thread": ([], "1"),
     BESIDE: (["hydra/launcher=joblib"], None),
 }
 PAGE = "report.html"
