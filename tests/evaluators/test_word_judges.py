@@ -177,6 +177,7 @@ SMALL += ["model.hidden=8", "trainer.precision=float32"]
 def test_each_part_that_captions_say_gets_a_judge_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "LEAST_STEPS", 30)
     monkeypatch.setattr(judging, "EPOCHS", 1)
+    monkeypatch.setattr(judging, "EPOCHS_OF_SCENES", 1)
     monkeypatch.setenv("NNLAB_DATA", ".")
     config = config_of(*DATA, *SMALL, "judge=auto", "data.limit=200", "device=cpu")
     made = judging.with_judge(config, Console(quiet=True))
