@@ -16,6 +16,7 @@ model=ae sweep.metric=validation/loss
 model=ae hydra/launcher=joblib
 -m model=ae hydra/launcher=joblib,basic
 -m model=ae hydra/launcher=zzz
+-m model=ae seed=0,1 hydra.sweep.dir=a,b
 --from
 --from nowhere model=ae
 --multirunn
