@@ -14,7 +14,7 @@ from nnlab.commands.sweep_table import show
 from nnlab.config.search import options
 from nnlab.errors import BadInput, NnlabError, nearest, printable, shortened
 from nnlab.runs.folder import RunFolder, labels
-from nnlab.runs.lock import locked
+from nnlab.runs.lock import locked, sharing
 from nnlab.runs.search import is_search
 from nnlab.runs.sweep import members, planned, refuse_foreign
 
@@ -102,7 +102,10 @@ def resume(args: Namespace, watch: Watch | None = None) -> None:
 
 
 def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
-    """Go on with the jobs of a sweep that were stopped, and train those that never began. Returns the worst status."""
+    """Go on with the jobs of a sweep that were stopped, and train those that never began. Returns the worst status.
+
+    Several processes may do so at the same time: each takes the next job that no other one has.
+    """
     from nnlab.commands import train
     from nnlab.commands.job import discard
 
@@ -123,10 +126,10 @@ def the_rest(sweep: Path, jobs: list[list[str]], args: Namespace) -> int:
             train.main([*configs, *job, *args.overrides, f"hydra.run.dir={folder.path}"])
 
     status = 0
-    with locked(sweep):
+    with locked(sweep, shared=True), sharing(sweep) as take:
         for number, job in enumerate(jobs):
             folder = RunFolder(sweep / str(number))
-            if folder.read_status().get("status") == "completed":
+            if not take(number) or folder.read_status().get("status") == "completed":
                 continue
             print(f"job {number} of {len(jobs)}: {printable(' '.join(job))}", flush=True)
             try:

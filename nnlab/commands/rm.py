@@ -12,19 +12,11 @@ from nnlab.errors import BadInput, RunFailed, explain, printable
 from nnlab.runs import search
 from nnlab.runs.find import as_typed, resolve
 from nnlab.runs.folder import RunFolder
-from nnlab.runs.lock import LOCK, locked
+from nnlab.runs.lock import JOBS, LOCK, locked
 from nnlab.runs.sweep import PLAN, REFUSED, REPORT, TABLES, members, planned
 
-OWN = (
-    PLAN,
-    *TABLES,
-    REPORT,
-    "images",
-    "multirun.yaml",
-    ".submitit",
-    LOCK,
-    *search.FILES,
-)  # of a sweep or a search, beside its jobs
+OF_SWEEP = (PLAN, *TABLES, REPORT, "images", "multirun.yaml", ".submitit", LOCK, JOBS)  # beside its jobs
+OWN = (*OF_SWEEP, *search.FILES)
 
 
 def main(argv: list[str]) -> int:

@@ -1,9 +1,9 @@
-"""Who may write into a folder: one process, or several of the same search. No torch."""
+"""Who may write into a folder: one process, or several that share a search or the rest of a sweep. No torch."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-LOCK = ".lock"
+LOCK, JOBS = ".lock", ".jobs"
+TAKEN = (errno.EWOULDBLOCK, errno.EACCES)  # by another process; other errors are of a file system without locks
 
 
 @contextmanager
@@ -29,6 +30,25 @@ def locked(path: Path, shared: bool = False) -> Iterator[None]:
             try:
                 fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             except OSError as error:
-                if error.errno in (errno.EWOULDBLOCK, errno.EACCES):  # else a file system without locks
+                if error.errno in TAKEN:
                     raise BadInput(f"{path}: another process is training here; wait for it, or stop it first") from error
         yield
+
+
+@contextmanager
+def sharing(sweep: Path) -> Iterator[Callable[[int], bool]]:
+    """A function that takes a job of a sweep by its number: whether this process has it now, and no other one.
+
+    Each job is a byte of a file, which a process locks until it is done with the sweep. Raises OSError.
+    """
+    with appending(sweep / JOBS) as file:
+
+        def take(number: int) -> bool:
+            try:
+                if fcntl:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+            except OSError as error:
+                return error.errno not in TAKEN
+            return True
+
+        yield take

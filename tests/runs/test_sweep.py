@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -231,6 +233,33 @@ def test_a_sweep_is_removed_whole_but_not_what_is_no_part_of_it(nnlab) -> None:
     status, _, error = nnlab("rm", "sweep", "--yes")
     assert status == 0, error
     assert not Path("sweep").exists()
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from nnlab.runs.lock import locked, sharing
+
+with locked(Path("sweep"), shared=True), sharing(Path("sweep")) as take:
+    print(take(1), take(2), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_several_processes_share_the_rest_of_a_sweep(nnlab, own_folder: Path) -> None:
+    assert nnlab("train", "-m", *SWEEP)[0] == 0
+    for i in range(4):
+        shutil.rmtree(f"sweep/{i}")
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "True True\n"
+        status, out, error = nnlab("resume", "sweep")
+        assert status == 0, error
+        assert [line.split(":")[0] for line in out.splitlines() if line.startswith("job ")][:2] == ["job 0 of 4", "job 3 of 4"]
+        assert [path.is_dir() for path in (Path(f"sweep/{i}") for i in range(4))] == [True, False, False, True]
+        assert "another process is training here" in nnlab("rm", "sweep", "--yes")[2]
+        other.communicate("")
+    assert nnlab("resume", "sweep")[0] == 0
+    assert {row["status"] for row in rows()} == {"completed"}
 
 
 def test_a_run_after_a_sweep_of_the_same_process_leaves_its_table_alone(nnlab, own_folder: Path) -> None:
