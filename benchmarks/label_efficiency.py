@@ -1,11 +1,11 @@
-"""What do images without labels help, when labels are few? Every encoder of nnlab on Fashion-MNIST, by `nnlab probe`.
+"""What do images without labels help, when labels are few? Encoders of all kinds on Fashion-MNIST, by `nnlab probe`.
 
 A multinomial logistic regression on codes of the encoder, which does not change: accuracy on the test images in per cent, means
-± standard deviations of 5 draws of the labelled images, the same for all. In brackets the length of a code: 64 where a model
-leaves the choice. All encoders have learned from the 55,000 training images without labels, but for `triplet`, which has seen
-every label: it is the limit, not a rival. "At random" is the network of `simclr` after a single update. Picture:
-docs/label_efficiency.png. The last two rows are of MNIST, where stacked autoencoders, fine-tuned from 100 labels, reach 79.7 %
-(`stacked_few_labels`). Runs that are there already are not trained again.
+± standard deviations of 5 draws of the labelled images, the same for all. In brackets the length of a code. All encoders have
+learned from the 55,000 training images without labels, but for `triplet`, which has seen every label: it is the limit, not a
+rival. "At random" is the network of `simclr` after a single update. Picture: docs/label_efficiency.png. The last three rows are
+of MNIST, where stacked autoencoders, fine-tuned from 100 labels, reach 79.7 % (`stacked_few_labels`). Runs that are there
+already are not trained again.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from argparse import Namespace
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from nnlab.families.ae.pca import PCA
     from nnlab.metrics.probe import Encoder, Result
 
-MOST_SEEDS = 1000
+SEEDS, MOST_SEEDS = 5, 1000
 USUAL = (10, 100, 1000)  # the default numbers of labels, as far as there are enough
 CODES = "codes of "  # with which the name of a row begins
 WIDEST = 4096  # up to this width PCA uses all examples; for wider inputs it uses this many examples
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", nargs="+", metavar="RUN", help="run folders, or 'last'")
     parser.add_argument("--labels", type=counts, metavar="N,…", help="numbers of labelled examples; by default 10,100,1000,all")
     parser.add_argument(
-        "--seeds", type=within(Between(1, MOST_SEEDS)), default=5, help="draws of the labelled examples; by default 5"
+        "--seeds", type=within(Between(1, MOST_SEEDS)), help=f"draws of the labelled examples; by default {SEEDS}"
     )
     parser.add_argument(
         "--fine-tune",
@@ -65,6 +66,8 @@ def main(argv: list[str]) -> int:
     add_model(parser)
     add_data_changed(parser)
     args = parser.parse_args(argv)
+    if args.labels == [None] and args.seeds is not None:
+        raise BadInput("--seeds: nothing is drawn where all examples are labelled; leave it out, or give --labels 100,all")
     if len(args.run) > 1 and args.output is None:
         raise BadInput("probe: for several runs give a file for the picture: -o labels.png")
 
@@ -77,7 +80,7 @@ def main(argv: list[str]) -> int:
     runs = [load_capable(Namespace(**{**vars(args), "run": each}), "probe", Encodes) for each in args.run]
     run, data = runs[0], runs[0].data
     refuse_other_data(runs)
-    plan = planned(data, args.labels, args.seeds)
+    plan = planned(data, args.labels, args.seeds or SEEDS)
     check_memory(data, int(plan.wanted.sum()))
     learners = learning(runs) if args.fine_tune else []
     results: dict[str, dict[int, Result]] = {}
@@ -95,14 +98,27 @@ def main(argv: list[str]) -> int:
 
 def refuse_other_data(runs: list[LoadedRun]) -> None:
     """Raise BadInput unless all runs have the same examples in the same splits. No data but the first run's are opened."""
-    first = runs[0]
+    first, folders = runs[0], [run.folder.path.resolve() for run in runs]
     for run in runs[1:]:
+        if folders.count(run.folder.path.resolve()) > 1:
+            raise BadInput(f"probe: {as_typed(run.folder.path)} is given twice; give each run once")
         mine, other = first.model.spec, run.model.spec
+        if seen_values(first) != seen_values(run):
+            raise BadInput(
+                f"probe: {as_typed(run.folder.path)} sees its examples as other values than {as_typed(first.folder.path)}; "
+                "compare runs of the same data.binarize and data.standardize"
+            )
         if (mine.digest, mine.splits, mine.shape) != (other.digest, other.splits, other.shape):
             raise BadInput(
                 f"probe: {as_typed(run.folder.path)} has other examples, or others in its splits, than "
                 f"{as_typed(first.folder.path)}; compare runs of the same data, data.seed, data.limit and data.validation"
             )
+
+
+def seen_values(run: LoadedRun) -> tuple:
+    """What decides how the bytes of an example become the values that a run's model sees."""
+    spec = run.model.spec
+    return spec.low, spec.high, spec.mean, spec.std, run.config["data"].get("binarize", "none")
 
 
 def names_of(runs: list[LoadedRun]) -> list[str]:
@@ -113,6 +129,11 @@ def names_of(runs: list[LoadedRun]) -> list[str]:
     short = len({run.folder.path.name for run in runs}) == len(runs)
     folders = [run.folder.path.name if short else as_typed(run.folder.path) for run in runs]
     return [f"{name}, {own}" if names.count(name) > 1 else name for name, own in zip(names, folders, strict=True)]
+
+
+def short(name: str, names: Iterable[str]) -> str:
+    """A row's name without "codes of", unless another row is called so: the codes of a PCA beside PCA."""
+    return name if name.removeprefix(CODES) in names else name.removeprefix(CODES)
 
 
 def counts(text: str) -> list[int | None]:
@@ -202,7 +223,7 @@ def components(data: Data, width: int) -> PCA:
     from nnlab.families.ae.pca import PCA
 
     split, device = data.train, data.train.device
-    rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST - 1)
+    rows = split.rows if data.spec.features <= WIDEST else split.spread(WIDEST)
     pca = PCA(data.spec, latent_dim=min(width, data.spec.features, len(rows))).to(device)
     pca.init_from_data(split)
     pca.fit(BatchBuilder(split).sequential(torch.Generator(device).manual_seed(0), rows))
@@ -319,5 +340,5 @@ def report(runs: list[LoadedRun], plan: Plan, results: dict[str, dict[int, Resul
     except OSError as error:
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
-    found = {name.removeprefix(CODES): [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
+    found = {short(name, results): [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
     write_picture(probe_chart(found, data.spec.name), args, run, "probe")

@@ -20,6 +20,12 @@ def seen_through(noise: Noise, spec: DataSpec) -> DataSpec:
     return replace(spec, parts={**spec.parts, "corrupted": noise.output})
 
 
+def check_views(model: type[Model], spec: DataSpec) -> None:
+    """Raise BadInput for a model of several views of an example, which images alone have."""
+    if model.views > 1 and spec.kind != "image":
+        raise BadInput(f"model: {model.__name__} learns from augmented images, but {spec.name} is a table; use another model")
+
+
 def check_parts(model: type[Model], spec: DataSpec, noise: Noise, augmentation: Augmentation) -> None:
     """Raise BadInput if the data lack a part that a model needs, or if its input has a shape that it cannot take."""
     if model.views > 1 and augmentation.identity:

@@ -25,7 +25,7 @@ from nnlab.data.split import Data
 from nnlab.errors import BadInput, Interrupted, RunFailed, explain, file_error, out_of_memory, printable
 from nnlab.evaluators.build import build_judge
 from nnlab.experiment.checks import check_length, check_pretraining
-from nnlab.experiment.parts import check_parts, seen_through
+from nnlab.experiment.parts import check_parts, check_views, seen_through
 from nnlab.model import Model
 from nnlab.nn.batch_norm import SHARED, share_batches
 from nnlab.nn.world import ALONE, World, tensors_of
@@ -108,6 +108,7 @@ def assemble(
     judge = build_judge(config["judge"], data.spec, config["data"], device)
     randomness.seed_everything(config["seed"])  # after the judge, which is no part of the model
     noise = build(config["noise"], Noise, data.spec, place="noise")
+    check_views(target(config["model"]["_target_"], "model"), data.spec)
     augmentation = build(config["augmentation"], Augmentation, data.spec, place="augmentation")
     spec = seen_through(noise, data.spec)
     check_parts(target(config["model"]["_target_"], "model"), spec, noise, augmentation)

@@ -36,21 +36,37 @@ Encoder = Callable[[Tensor], Tensor]  # (N, *shape) → (N, d)
 
 
 @dataclass
-class Features:
-    """The features of a split by an encoder.
+class Scaling:
+    """How features become inputs of the classifier.
 
-    values  (m, d) float32 of the wanted examples
-    mean    (d,) over the whole split
-    scale   root of the mean of the d variances over the whole split, the same unit as the values
+    mean   (d,) over a split
+    scale  root of the mean of the d variances over it, the same unit as the features
     """
 
-    values: np.ndarray
     mean: np.ndarray
     scale: float
 
-    def scaled(self, values: np.ndarray) -> np.ndarray:
-        """(n, d) features of this encoder as inputs of the classifier; features that never vary become zeros."""
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """(n, d) features as inputs of the classifier; features that never vary become zeros."""
         return ((values - self.mean) / (self.scale or 1.0)).astype(np.float32)
+
+
+def scaling_of(values: np.ndarray) -> Scaling:
+    """By features (n, d) alone, where not all of a split are known."""
+    wide = values.astype(np.float64)
+    return Scaling(wide.mean(0).astype(np.float32), float(np.sqrt(wide.var(0).mean())))
+
+
+@dataclass
+class Features:
+    """The features of a split by an encoder.
+
+    values   (m, d) float32 of the wanted examples
+    scaling  by all examples of the split
+    """
+
+    values: np.ndarray
+    scaling: Scaling
 
 
 def draw(labels: Tensor, n: int, generator: torch.Generator) -> Tensor:
@@ -93,7 +109,7 @@ def features(encoders: dict[str, Encoder], feed: BatchBuilder, wanted: Tensor, s
     moments = {name: total / n for name, total in sums.items()}
     variance = {name: (second - first**2).clip(0).mean() for name, (first, second) in moments.items()}
     return {
-        name: Features(np.concatenate(kept[name]), moments[name][0].astype(np.float32), float(np.sqrt(variance[name])))
+        name: Features(np.concatenate(kept[name]), Scaling(moments[name][0].astype(np.float32), float(np.sqrt(variance[name]))))
         for name in encoders
     }
 
@@ -152,7 +168,7 @@ def results_of(
 
     labels (m,) of the training features, test (M, d) not yet scaled, truth (M,)
     """
-    inputs, seen = train.scaled(train.values), train.scaled(test)
+    inputs, seen = train.scaling(train.values), train.scaling(test)
     results = {}
     for n, drawn in draws.items():
         fits = [accuracy(inputs[places], labels[places], seen, truth) for places in drawn]

@@ -11,6 +11,7 @@ from nnlab.nn.float64 import to_float64
 NEIGHBOURS = 20  # of the k-nearest-neighbour classifier
 SHARPNESS = 0.07  # of the weights of its votes (Wu et al. 2018)
 RANKS = (1, 5)  # k of recall@k
+POINT = 1e-5  # codes that differ by less than this share of their length are one point: the rest is rounding in float32
 CHUNK = 1024  # queries whose distances to all others are in memory together
 
 
@@ -94,11 +95,11 @@ def alignment(first: Tensor, second: Tensor) -> float:
 def effective_rank(codes: Tensor) -> float:
     """exp(−Σ p_i log p_i) with p the singular values of centred codes (N, d), as shares of their sum (Roy & Vetterli 2007).
 
-    d: all directions are used alike; 1: codes on a line; 0: all codes are the same.
+    d: all directions are used alike; 1: codes on a line; 0: all codes are one point, up to rounding.
     """
     codes = to_float64(codes)
     values = torch.linalg.svdvals(codes - codes.mean(0))
-    if values.sum() <= 0:
+    if values[0] <= POINT * codes.norm():
         return 0.0
     p = values / values.sum()
     return torch.special.entr(p).sum().exp().item()

@@ -12,6 +12,7 @@ from conftest import only_run, small
 
 from nnlab.families.ae.pca import PCA
 from nnlab.metrics import probe
+from nnlab.plotting import label_efficiency
 
 LINE = re.compile(r"^(.*?\(\d+\)) +(.*)$", re.MULTILINE)
 
@@ -162,6 +163,33 @@ def test_runs_of_other_data_are_not_compared(nnlab, train_once) -> None:
     status, _, error = nnlab("probe", "one", "one")
     assert status == 2
     assert "probe: for several runs give a file for the picture: -o labels.png" in error
+    status, _, error = nnlab("probe", "one", "./one", "-o", "both.png")
+    assert (status, "one is given twice; give each run once" in error) == (2, True), error
+
+
+def test_runs_that_see_the_same_examples_as_other_values_are_not_compared(nnlab, train_once) -> None:
+    train_once(*small("pca"), "trainer.show_every=never", "hydra.run.dir=gray")
+    train_once(*small("pca"), "data.binarize=threshold", "trainer.show_every=never", "hydra.run.dir=bits")
+    status, _, error = nnlab("probe", "gray", "bits", "-o", "both.png")
+    assert (status, "probe: bits sees its examples as other values than gray" in error) == (2, True), error
+
+
+def test_a_number_of_draws_without_anything_to_draw_is_refused(nnlab, trained) -> None:
+    trained()
+    status, _, error = nnlab("probe", "last", "--labels", "all", "--seeds", "3")
+    assert (status, "--seeds: nothing is drawn where all examples are labelled" in error) == (2, True), error
+
+
+def test_each_row_of_the_table_is_a_curve_of_the_chart(nnlab, trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    chart = label_efficiency.probe_chart
+    monkeypatch.setattr(label_efficiency, "probe_chart", lambda found, name: (drawn.append(found), chart(found, name))[1])
+    trained("model.latent_dim=16")
+    assert nnlab("probe", "last", "--labels", "10,all", "--seeds", "2")[0] == 0
+    (found,) = drawn
+    assert list(found) == ["codes of PCA (16)", "raw pixels (64)", "PCA (16)"]
+    for of, told in zip(found.values(), figures()["encoders"].values(), strict=True):
+        assert [(n, mean) for n, mean, _ in of] == [(each["labels"], each["accuracy"]) for each in told.values()]
 
 
 def test_fine_tuning_trains_a_copy_of_the_encoder_with_the_same_labels(nnlab, trained) -> None:

@@ -52,6 +52,39 @@ def test_an_evaluation_has_random_groups_as_large_as_a_batch() -> None:
     assert sum(map(len, seen)) == len(split)
 
 
+def test_an_evaluation_of_triplets_has_groups_of_a_class_and_leaves_out_who_has_no_relative() -> None:
+    own = trainer("triplet", "trainer.batch_size=40")
+    split = own.data.test
+    label = split.labels(split.rows)
+    lonely = torch.tensor([(label[: i + 1] == c).sum() == 1 for i, c in enumerate(label)]) & (label == 3)
+    split.rows = split.rows[(label != 3) | lonely]  # one 3 alone
+    seen = []
+    loss_terms = own.loss_terms
+    own.loss_terms = lambda part, generator: (seen.append(part.label), loss_terms(part, generator))[1]
+    found = own.evaluate("test")
+    assert sum(map(len, seen)) == len(split) - 1
+    assert all((group.bincount()[group] > 1).all() for group in seen), "each has another of its class in its group"
+    assert all(0.5 * 40 < len(group) < 1.5 * 40 for group in seen)
+    assert found["positive_distance"] > 0
+    assert found["loss"] > 0.05, "not thinned out by zeros"
+
+
+def test_the_training_split_is_not_classified_by_itself() -> None:
+    found = trainer("simclr").evaluate("train")
+    assert not {"knn_accuracy", "probe_accuracy"} & found.keys()
+
+
+def test_views_are_encoded_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnlab.data.feed.eval_batch_size", lambda split: 7)
+    own, seen = trainer("simclr"), []
+    encode = own.model.encode
+    own.model.encode = lambda x: (seen.append(len(x)), encode(x))[1]
+    with torch.no_grad():
+        first, second = own.codes_of_views(own.data.test, torch.Generator().manual_seed(0))
+    assert len(first) == len(second) == len(own.data.test)
+    assert max(seen) == 7
+
+
 def test_the_figures_of_codes_are_of_examples_that_are_not_augmented() -> None:
     own = trainer("simclr", "trainer.probe_labels=100")
     found = own.evaluate("test")
@@ -107,6 +140,24 @@ def test_neighbours_are_the_nearest_others_and_queries_are_of_all_classes() -> N
     assert shown[1:] == cosine[first].argsort(descending=True)[:7].tolist()
 
 
+def test_the_embedding_is_not_rounded_to_bfloat16() -> None:
+    model = trainer("triplet").model.eval()
+    x = torch.rand(20, *model.spec.shape)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        features, embedding = model.body(x).float(), model.encode(x)
+    with torch.no_grad():
+        assert torch.equal(embedding, model.head(features))
+
+
+def test_neighbours_of_triplets_are_near_as_the_model_says() -> None:
+    assert trainer("triplet").model.compared_by == "euclidean"
+    assert trainer("triplet", "model.distance=cosine").model.compared_by == "cosine"
+    spec = DataSpec("own", "image", (1, 2, 2))
+    x, codes = torch.arange(3).view(3, 1, 1, 1).expand(3, 1, 2, 2) / 2, torch.tensor([[1.0, 0.0], [9.0, 0.1], [1.0, 1.0]])
+    by = {kind: neighbours_picture(x, codes, None, spec, kind) for kind in ("cosine", "euclidean")}
+    assert not np.array_equal(by["cosine"], by["euclidean"]), "1 is the nearest by the angle, 2 by the distance"
+
+
 def test_collapse_is_said_once_and_only_after_a_while() -> None:
     own = trainer("triplet", "model.margin=0.4")
     point = {"loss": 0.401, "positive_distance": 1e-3, "negative_distance": 1e-3}
@@ -126,6 +177,15 @@ def test_collapse_is_said_once_and_only_after_a_while() -> None:
     for _ in range(5):
         fine.check_health({"loss": log(2), "positive_distance": 1.0, "negative_distance": 1.5})
     assert fine.notices == []
+
+
+def test_a_set_smaller_than_a_batch_collapses_to_the_loss_of_its_own_size() -> None:
+    own = trainer("simclr", "data.limit=100", "trainer.batch_size=256")
+    n = own.sampler.images_per_epoch
+    assert n < 256
+    for _ in range(3):
+        own.check_health({"loss": log(2 * n - 1)})
+    assert len(own.notices) == 1
 
 
 def test_a_batch_of_triplets_has_groups_of_a_class() -> None:
@@ -172,12 +232,32 @@ def test_pictures_are_codes_neighbours_and_views(model: str) -> None:
         (["model=triplet", "model.examples_per_class=1"], "model.examples_per_class: expected"),
         (["model=simclr", "trainer.batch_size=1"], "trainer.batch_size: 1 example has no other to compare with"),
         (["model=simclr", "noise=gaussian"], "noise"),
+        (["model=simclr", "trainer.probe_labels=1"], "trainer.probe_labels: a classifier needs two labelled examples"),
+        (["model=triplet", "data.validation=1", "trainer.batch_size=8"], "no class has two validation examples"),
+        (
+            ["model=triplet", "data.classes=[0,1]", "data.train_size=8", "model.examples_per_class=6", "trainer.batch_size=12"],
+            "",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(nnlab, typed: list[str], said: str) -> None:
     status, _, error = nnlab("train", *DATA, *typed)
     assert status == 2
     assert said in error
+
+
+def test_a_table_has_no_views(nnlab) -> None:
+    status, _, error = nnlab("train", "model=simclr", "data=iris")
+    assert (status, "model: SimCLR learns from augmented images, but Iris is a table" in error) == (2, True)
+
+
+def test_triplets_need_two_classes_with_enough_examples() -> None:
+    labels = np.array([0] * 40 + [1] * 3 + [2] * 3)
+    x = np.random.default_rng(0).integers(0, 256, (46, 8, 8), dtype=np.uint8)
+    np.savez("own.npz", x_train=x, y_train=labels, x_test=x, y_test=labels)
+    own = ["data=npz", "data.root=.", "data.file=own.npz", "data.validation=0", "device=cpu", "trainer.batch_size=16"]
+    with pytest.raises(BadInput, match="a triplet is of two classes, but only one has 8 training examples"):
+        built("model=triplet", "model.examples_per_class=8", *own)
 
 
 def test_data_without_labels_have_no_triplets() -> None:

@@ -21,6 +21,14 @@ def cosine(a: Tensor, b: Tensor) -> float:
     return (a @ b / (a.norm() * b.norm())).item()
 
 
+def test_distances_do_not_depend_on_where_the_embeddings_are() -> None:
+    near = embeddings(0, 8, 16)
+    near[1] = near[0]
+    expected = torch.cdist(near.double(), near.double()).float()
+    far = distances(near + 100, "euclidean")
+    assert torch.allclose(far, expected, atol=5e-3)
+
+
 def test_nt_xent_is_that_of_a_double_loop() -> None:
     first, second, tau = embeddings(0), embeddings(1), 0.3
     loss, right = nt_xent(first, second, tau)

@@ -104,13 +104,13 @@ Values = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def groups(asked: Asked) -> Iterator[tuple[Batch, torch.Generator]]:
-    """Random groups of a split, about as large as a batch of 64."""
+    """Random groups of a split, about as large as a batch of 64; of a model that learns from classes, those of its trainer."""
     own = asked.trainer.data.split(asked.split)
     mixed = own.rows[torch.randperm(len(own), generator=torch.Generator().manual_seed(0))]
-    count = max(1, round(len(own) / 64))
+    parts = mixed.tensor_split(max(1, round(len(own) / 64)))
     with fork_rng(asked.trainer) as generator:
-        for rows in np.array_split(mixed.numpy(), count):
-            yield asked.trainer.builder(own).batch(torch.from_numpy(rows), generator), generator
+        for rows in asked.trainer.groups(own) if asked.model.classes_repeat else parts:
+            yield asked.trainer.builder(own).batch(rows, generator), generator
 
 
 def of_split(values: Values) -> Callable[[Asked], float]:
@@ -203,10 +203,12 @@ def alignment(asked: Asked) -> float:
     """The views are drawn after those of the loss."""
     *_, (_, generator) = groups(asked)
     own, model = asked.trainer.data.split(asked.split), asked.model.eval()
+    found = []
     with torch.no_grad():
-        batch = asked.trainer.builder(own).batch(own.rows, generator)
-        first, second = (unit(f64(model.encode(view))) for view in (batch.target, batch["view_2"]))
-    return float(((first - second) ** 2).sum(1).mean())
+        for batch in asked.trainer.builder(own).sequential(generator):
+            first, second = (unit(f64(model.encode(view))) for view in (batch.target, batch["view_2"]))
+            found.append(((first - second) ** 2).sum(1))
+    return float(np.concatenate(found).mean())
 
 
 def knn_accuracy(asked: Asked) -> float:
@@ -222,7 +224,7 @@ def knn_accuracy(asked: Asked) -> float:
 
 def probe_accuracy(asked: Asked) -> float:
     (codes, label), (train, known) = coded(asked, asked.split), coded(asked, "train")
-    scale = np.sqrt(train.var(0, ddof=1).mean())
+    scale = np.sqrt(train.var(0).mean())
     fit = LogisticRegression(tol=1e-3, max_iter=1000).fit(((train - train.mean(0)) / scale).astype(np.float32), known)
     return float(fit.score(((codes - train.mean(0)) / scale).astype(np.float32), label))
 

@@ -9,7 +9,7 @@ import torch
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
-from nnlab.metrics.probe import Features, accuracy, draw, features, results_of
+from nnlab.metrics.probe import Features, accuracy, draw, features, results_of, scaling_of
 
 
 def drawn(labels: torch.Tensor, n: int, seed: int = 0) -> torch.Tensor:
@@ -50,7 +50,7 @@ def test_features_are_scaled_by_the_whole_split_whatever_is_kept() -> None:
     wanted[[7, 2500]] = True
     found = features({"raw": lambda batch: batch}, feed(x), wanted)["raw"]
     assert np.array_equal(found.values, x[wanted].numpy())
-    scaled = found.scaled(x.numpy())
+    scaled = found.scaling(x.numpy())
     assert np.abs(scaled.mean(0)).max() < 1e-4
     assert scaled.var(0).mean() == pytest.approx(1, rel=1e-4)
     assert scaled[:, 1].std() == pytest.approx(3 * scaled[:, 0].std(), rel=0.1), "one factor for all"
@@ -95,7 +95,7 @@ def test_the_unit_of_the_features_does_not_matter() -> None:
     draws = {40: [np.arange(40)]}
 
     def right(unit: float) -> float:
-        own = Features(unit * x, unit * x.mean(0), unit * float(x.var(0).mean() ** 0.5))
+        own = Features(unit * x, scaling_of(unit * x))
         return results_of(own, labels, unit * test, truth, draws)[40].mean
 
     assert right(1000.0) == pytest.approx(right(1.0), abs=0.005)

@@ -71,6 +71,9 @@ def test_the_effective_rank_counts_directions() -> None:
     assert effective_rank(square) == pytest.approx(4)
     assert effective_rank(torch.outer(torch.arange(5.0), torch.ones(3))) == pytest.approx(1, abs=1e-5)
     assert effective_rank(torch.ones(5, 3)) == 0
+    noise = 1e-7 * codes(100, 8)
+    assert effective_rank(3 + noise) == 0, "one point, up to rounding"
+    assert effective_rank(noise) == pytest.approx(8, abs=0.3), "the unit of the codes does not matter"
     values = np.linalg.svd(codes(9).numpy() - codes(9).numpy().mean(0), compute_uv=False)
     p = values / values.sum()
     assert effective_rank(codes(9)) == pytest.approx(np.exp(-(p * np.log(p)).sum()), rel=1e-5)

@@ -64,7 +64,9 @@ class Colour(Augmentation):
         super().__init__(spec)
         need_images(spec, "colours are")
         if not spec.bounded:
-            raise BadInput(f"augmentation: {spec.name} has no brightness, since its values have no bounds; leave it out")
+            raise BadInput(
+                f"augmentation: {spec.name} has no brightness, since its values have no bounds; leave it out, or use crop"
+            )
         coloured = (saturation * probability, hue * probability, gray) if spec.shape[0] == 3 else ()
         if not any((brightness * probability, contrast * probability, *coloured)):
             raise BadInput(f"augmentation: its settings change nothing of the images of {spec.name}; leave it out")

@@ -34,6 +34,7 @@ class Distillation(Classifier):
     sees what the student sees.
 
     Figures:
+    loss       in training as above; on the other splits −log q₁(label|x) alone, as of any classifier; nats per example
     soft_loss  T² KL(p ‖ q), nats per example; recorded in training
     hard_loss  −log q₁(label|x), nats per example; recorded in training
     teacher_accuracy   share of the examples that the teacher classifies right

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.contrastive.losses import Distance
 from nnlab.model import Model
 from nnlab.nn.bodies import Body, undecayed
 
@@ -30,6 +31,8 @@ class ContrastiveModel(Model):
     views: ClassVar[int] = 2
     compares: ClassVar[bool] = True
     """Whether its loss compares the examples of a batch with each other."""
+    compared_by: Distance = "cosine"
+    """How near codes are."""
 
     def __init__(self, spec: DataSpec, body: Body, head_hidden: int, head_dim: int) -> None:
         super().__init__(spec)

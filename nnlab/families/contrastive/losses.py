@@ -34,7 +34,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> tuple[Tensor, 
 class NTXent(torch.autograd.Function):
     """ℓ_i = log Σ_{k ≠ i} exp(s_ik) − s_{i p(i)},  s = z z′/τ, of unit vectors z (2N, d), whose partners are N places further.
 
-    ∂ℓ/∂z_i = Σ_k (g_i P_ik + g_k P_ki) z_k / τ − (g_i + g_p) z_p / τ,   P_ik = softmax_{k ≠ i} s_ik, g the gradient of ℓ
+    ∂(Σ_k g_k ℓ_k)/∂z_i = Σ_k (g_i P_ik + g_k P_ki) z_k / τ − (g_i + g_p) z_p / τ,   P_ik = softmax_{k ≠ i} s_ik
 
     The (2N)² products become P in their own memory; what autograd would keep and make of them is three times as large.
     """
@@ -88,11 +88,11 @@ def supervised_contrast(views: Tensor, label: Tensor, temperature: float) -> Ten
 def redundancy(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """The loss of the Barlow twins (Zbontar et al. 2021, equation 1), of two views.
 
-    Σ_i (1 − C_ii)² + λ Σ_{i ≠ j} C_ij²,   C the correlations of the coordinates of both views over a batch, (d, d)
+    Σ_i (1 − C_ii)²  and  Σ_{i ≠ j} C_ij²,   C the correlations of the coordinates of both views over a batch, (d, d)
 
     first, second  (N, d)
 
-    Returns both sums, without λ on the second.
+    Returns both sums; the loss is the first plus λ times the second.
     """
     a, b = (standardised(view.float()) for view in (first, second))
     correlation = exact_product(a.mT, b.mT) / len(a)
@@ -113,6 +113,7 @@ def distances(z: Tensor, kind: Distance) -> Tensor:
         unit = functional.normalize(z.float(), dim=1)
         return 1 - exact_product(unit, unit)
     z = z.float()
+    z = z - z.mean(0).detach()  # the squares below lose digits where all embeddings are far from 0
     square = z.square().sum(1)
     return (square[:, None] + square - 2 * exact_product(z, z)).clamp(min=LEAST).sqrt()
 

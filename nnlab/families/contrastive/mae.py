@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from nnlab.config.constraints import AtLeast, Between
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import ArgumentError
+from nnlab.families.contrastive.losses import Distance
 from nnlab.model import Model
 from nnlab.nn.bodies import undecayed
 from nnlab.nn.mlp import Width
@@ -45,6 +46,7 @@ class MAE(Model):
 
     trainer = "nnlab.families.contrastive.trainer:EncoderTrainer"
     compares: ClassVar[bool] = False
+    compared_by: ClassVar[Distance] = "cosine"
 
     def __init__(
         self,

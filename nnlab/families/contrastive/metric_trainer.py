@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
-from nnlab.families.contrastive.trainer import EncoderTrainer
-from nnlab.metrics.representation import retrieval
+from nnlab.families.contrastive.trainer import CODED, EncoderTrainer
+from nnlab.metrics.representation import counts_of, retrieval
 from nnlab.training.trainer import Monitor, TrainerContext
 
 
@@ -29,6 +33,25 @@ class MetricTrainer(EncoderTrainer):
         each = self.model.examples_per_class
         if self.batch_size < 2 * each:
             raise BadInput(f"trainer.batch_size: {self.batch_size} examples are all of one class; give at least {2 * each}")
+        if len(self.sampler.groups) < 2:
+            raise BadInput(f"model: a triplet is of two classes, but only one has {each} training examples")
+        own = self.data.validation
+        if len(own) and int(counts_of(own.labels(own.spread(CODED))).max()) < 2:
+            raise BadInput(
+                "data.validation: recall_at_1 chooses the weights, but no class has two validation examples; "
+                "give a larger share, or 0"
+            )
+
+    def groups(self, own: Split) -> Sequence[Tensor]:
+        """The rows of a split in batches as those of training: of groups of about K examples of a class."""
+        each, draw = self.model.examples_per_class, torch.Generator().manual_seed(0)
+        label, rows = own.labels(own.rows).cpu(), own.rows.cpu()
+        classes = [of for of in (rows[label == c] for c in label.unique()) if len(of) > 1]
+        mixed = [of[torch.randperm(len(of), generator=draw)] for of in classes]
+        parts = [part for of in mixed for part in of.tensor_split(max(1, len(of) // each))]
+        order = torch.randperm(len(parts), generator=draw)
+        count = min(len(parts), max(1, round(sum(map(len, parts)) / self.batch_size)))
+        return [torch.cat([parts[i] for i in some]).to(own.rows.device) for some in order.tensor_split(count or 1) if len(some)]
 
     def retrieved(self, codes: Tensor, label: Tensor) -> dict[str, float]:
         return retrieval(codes, label)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.families.contrastive.losses import Distance, distances
 from nnlab.plotting.images import sheet, to_pixels
 
 QUERIES, NEAREST, VIEWED = 10, 8, 10
 
 
-def neighbours_picture(x: Tensor, codes: Tensor, label: Tensor | None, spec: DataSpec) -> np.ndarray:
-    """A row per query: the example (N, *shape) and the others with the nearest codes (N, d), by the cosine.
+def neighbours_picture(
+    x: Tensor, codes: Tensor, label: Tensor | None, spec: DataSpec, distance: Distance = "cosine"
+) -> np.ndarray:
+    """A row per query: the example (N, *shape) and the others with the nearest codes (N, d), by a distance.
 
     The queries are of as many classes as there are.
     """
     order = torch.arange(len(x)) if label is None else one_of_each(label.cpu())
     queries = order[:QUERIES].to(x.device)
-    unit = normalize(codes, dim=1)
-    cosine = unit[queries] @ unit.mT
-    cosine[torch.arange(len(queries), device=x.device), queries] = -torch.inf
+    apart = distances(codes, distance).fill_diagonal_(torch.inf)[queries]
     count = min(NEAREST, len(x) - 1)
-    nearest = cosine.topk(count, dim=1).indices
+    nearest = apart.topk(count, dim=1, largest=False).indices
     tiles = to_pixels(x[torch.cat([queries[:, None], nearest], 1)], spec)
     titles = None if label is None else [spec.classes[c] for c in label[queries].tolist()]
     return sheet(tiles, titles, ["query", *map(str, range(1, count + 1))])

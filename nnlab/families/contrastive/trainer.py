@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,9 +32,10 @@ class EncoderTrainer(LossTrainer):
     Figures:
     knn_accuracy    share of the examples that the 20 nearest training codes tell right, by the cosine; higher is better
     probe_accuracy  accuracy of a logistic regression on the codes; higher is better. It and the neighbours are of
-                    trainer.probe_labels labelled training examples. There are none if a class is not among these
+                    trainer.probe_labels labelled training examples. There are none if a class is not among these, and none
+                    of the training split itself
     effective_rank  exp of the entropy of the singular values of the codes, as shares (Roy & Vetterli 2007): how many directions
-                    are used; near 1 the codes have collapsed
+                    are used; 1: the codes lie on a line, 0: all are one point
     uniformity      log E exp(−2 ‖z − z′‖²) of codes of length 1 (Wang & Isola 2020): 0 if all are one point, about −4 if they
                     are spread over a sphere; lower is better
     alignment       E ‖z − z′‖² of the codes, of length 1, of two views of an example (Wang & Isola 2020); lower is better
@@ -51,18 +54,24 @@ class EncoderTrainer(LossTrainer):
         super().__init__(context)
         if self.batch_size < 2 and self.model.compares:
             raise BadInput("trainer.batch_size: 1 example has no other to compare with; give more")
+        if self.settings.probe_labels == 1:
+            raise BadInput("trainer.probe_labels: a classifier needs two labelled examples; give more, or 0 for no classifier")
 
     def evaluate_split(self, split: str) -> dict[str, float]:
-        """The loss, in random groups about as large as in training, on which it depends; and the figures of the codes."""
+        """The loss, in groups about as large as in training, on which it depends; and the figures of the codes."""
         own, sums = self.data.split(split), {}
         with fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-            mixed = own.rows[torch.randperm(len(own), generator=torch.Generator().manual_seed(0)).to(own.rows.device)]
-            feed = self.builder(own)
-            for rows in mixed.tensor_split(max(1, round(len(own) / self.batch_size))):
+            feed, groups = self.builder(own), self.groups(own)
+            for rows in groups:
                 for name, values in self.loss_terms(feed.batch(rows, generator), generator).items():
                     sums[name] = sums.get(name, 0) + to_float64(values).sum()
-            means = {name: total.item() / len(own) for name, total in sums.items()}
+            means = {name: total.item() / sum(map(len, groups)) for name, total in sums.items()}
             return means | self.code_figures(split, generator)
+
+    def groups(self, own: Split) -> Sequence[Tensor]:
+        """The rows of a split in random groups about as large as a batch."""
+        mixed = own.rows[torch.randperm(len(own), generator=torch.Generator().manual_seed(0)).to(own.rows.device)]
+        return mixed.tensor_split(max(1, round(len(own) / self.batch_size)))
 
     def code_figures(self, split: str, generator: torch.Generator) -> dict[str, float]:
         """The figures of the codes of a split."""
@@ -73,12 +82,18 @@ class EncoderTrainer(LossTrainer):
             return {"effective_rank": float("nan")}
         figures = {"effective_rank": effective_rank(codes), "uniformity": uniformity(codes)} if len(codes) > 1 else {}
         if self.model.views > 1:
-            batch = self.builder(own).batch(own.spread(PAIRED), generator)
-            figures["alignment"] = alignment(*(self.model.encode(view) for view in (batch.target, batch["view_2"])))
+            figures["alignment"] = alignment(*self.codes_of_views(own, generator))
         if label is None:
             return figures
-        known = {} if split == "held_out" else self.classified(codes, label, generator)
+        known = {} if split in ("held_out", "train") else self.classified(codes, label, generator)
         return figures | known | self.retrieved(codes, label)
+
+    def codes_of_views(self, own: Split, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(n, d) float32 of two views of examples of a split."""
+        batches = self.builder(own).sequential(generator, own.spread(PAIRED))
+        pairs = [[self.model.encode(view) for view in (batch.target, batch["view_2"])] for batch in batches]
+        first, second = (torch.cat(codes).float() for codes in zip(*pairs, strict=True))
+        return first, second
 
     def retrieved(self, codes: Tensor, label: Tensor) -> dict[str, float]:
         """Figures of codes (N, d) as queries for each other, with their classes (N,). By default none."""
@@ -92,8 +107,8 @@ class EncoderTrainer(LossTrainer):
         if known is None or not torch.isin(label, known).all() or len(known.unique()) < 2:
             return {}
         own = self.codes(train, rows, generator)
-        scaled = probe.Features(np.empty(0), own.mean(0).cpu().numpy(), own.var(0).mean().sqrt().item())
-        fit = [scaled.scaled(own.cpu().numpy()), known.cpu().numpy(), scaled.scaled(codes.cpu().numpy()), label.cpu().numpy()]
+        scaling = probe.scaling_of(own.cpu().numpy())
+        fit = [scaling(own.cpu().numpy()), known.cpu().numpy(), scaling(codes.cpu().numpy()), label.cpu().numpy()]
         return {"knn_accuracy": knn_accuracy(codes, label, own, known), "probe_accuracy": probe.accuracy(*fit)[0]}
 
     def codes(self, split: Split, rows: Tensor, generator: torch.Generator) -> Tensor:
@@ -112,13 +127,13 @@ class EncoderTrainer(LossTrainer):
         numbers = None if label is None else label.cpu().numpy()
         pictures = {"codes": code_plot(codes.cpu().numpy(), numbers, spec.classes)}
         if spec.kind == "image":
-            pictures["neighbours"] = neighbours_picture(x, codes, label, spec)
+            pictures["neighbours"] = neighbours_picture(x, codes, label, spec, self.model.compared_by)
             if self.model.views > 1:
                 pictures["views"] = views_picture(view.few, spec)
         return pictures
 
     def check_health(self, means: dict[str, float]) -> None:
-        remedy = self.model.collapse(means, self.batch_size)
+        remedy = self.model.collapse(means, min(self.batch_size, self.sampler.images_per_epoch))
         self.collapsed = self.collapsed + 1 if remedy else 0
         if self.collapsed == LOOKS:
             self.notices.append(f"the loss stays at {means['loss']:.3g}: all embeddings have become one point. {remedy}")

@@ -36,10 +36,11 @@ class Triplet(Model):
     soft margin at log 2) means that all embeddings have become one point; a run says so.
 
     Figures:
-    loss  the mean over anchors, lower is better; with hard mining it hardly falls while the embedding gets better
-    active_triplets    share of the anchors whose loss is above 0; recorded in training
-    positive_distance  mean distance of an anchor to the others of its class in the batch; recorded in training
-    negative_distance  mean distance of an anchor to the other classes; recorded in training
+    loss  the mean over anchors, in groups as in training; examples without another of their class are left out. Lower is
+          better; with hard mining it hardly falls while the embedding gets better
+    active_triplets    share of the anchors whose loss is above 0; without a margin it is that of all that have a triplet
+    positive_distance  mean distance of an anchor to the others of its class in the batch
+    negative_distance  mean distance of an anchor to the other classes
 
     body        its keys are model.body.KEY; a linear layer of its features is the embedding
     latent_dim  length of the embedding
@@ -69,11 +70,14 @@ class Triplet(Model):
         self.body, width = body.build(spec.shape)
         self.head = nn.Linear(width, latent_dim)
         self.latent_dim, self.distance, self.mining, self.margin = latent_dim, distance, mining, margin
+        self.compared_by = distance
         self.examples_per_class = examples_per_class
 
     def encode(self, x: Tensor) -> Tensor:
         """e(x), (N, latent_dim); of length 1 if the distance is the cosine."""
-        e = self.head(self.body(self.check(x))).float()
+        features = self.body(self.check(x)).float()
+        with torch.autocast(x.device.type, enabled=False):  # a margin is small against the rounding of bfloat16
+            e = self.head(features)
         return functional.normalize(e, dim=1) if self.distance == "cosine" else e
 
     def loss(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:

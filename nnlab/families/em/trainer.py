@@ -13,7 +13,7 @@ from nnlab.families.classifier.deciding import Deciding
 from nnlab.families.em.gmm import GMM
 from nnlab.families.em.pictures import clusters_chart, ellipses_plot, means_picture, prototypes_picture
 from nnlab.metrics.clustering import SILHOUETTES, agreement, criteria, saved, silhouette
-from nnlab.metrics.probe import Features, accuracy
+from nnlab.metrics.probe import accuracy, scaling_of
 from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.nn.distances import euclidean
 from nnlab.plotting.animation import ModelHistory
@@ -216,10 +216,9 @@ class GenerativeClassifierTrainer(Deciding, PassTrainer):
         values, labels = train.values(rows).flatten(1).cpu().numpy(), train.labels(rows).cpu().numpy()
         if len(np.unique(labels)) < 2:
             return {}
-        scale = float(values.astype(np.float64).var(0).mean() ** 0.5)
-        given = Features(values, values.mean(0, dtype=np.float64).astype(np.float32), scale)
-        seen = given.scaled(test.values(test.rows).flatten(1).cpu().numpy())
-        right, _ = accuracy(given.scaled(values), labels, seen, test.labels(test.rows).cpu().numpy())
+        scaling = scaling_of(values)
+        seen = scaling(test.values(test.rows).flatten(1).cpu().numpy())
+        right, _ = accuracy(scaling(values), labels, seen, test.labels(test.rows).cpu().numpy())
         return {"logistic_accuracy": right}
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
