@@ -90,6 +90,10 @@ class Dataset(ABC):
         """The arrays as they are stored; `train` (n,) are the training rows. By default as loaded."""
         return arrays
 
+    def original(self, arrays: Arrays) -> Arrays:
+        """What the dataset is known by, of what it has loaded: without training examples that others were made into."""
+        return arrays
+
     def open(self, device: torch.device) -> Data:
         """The three splits on the device. Raises BadInput if the dataset is missing, damaged, or too large for the memory."""
         need, free = self.size(), free_memory(device)
@@ -113,7 +117,7 @@ class Dataset(ABC):
 
         arrays = self.prepare(selected.arrays, train)
         levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
-        marks = {"digest": digest(loaded), "splits": splits_digest(train, validation, test)}
+        marks = {"digest": digest(self.original(loaded)), "splits": splits_digest(train, validation, test)}
         spec = replace(self._spec(arrays, train), **marks, range=levels)
         check_rows(arrays, self.name)
         learned = sources(arrays, "train", device)
@@ -167,10 +171,15 @@ class Dataset(ABC):
     def _split_rows(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows for training and for validation, each in the order of the file."""
         order = rows[torch.randperm(len(rows), generator=generator)[: self.limit]]
-        validation = min(5000, len(order) // 10) if self.validation == "auto" else self.validation
-        if validation >= len(order):
-            raise BadInput(f"data.validation: {validation} of {len(order)} training examples leaves none to train on")
+        validation = self.validation_of(len(order))
         return order[validation:].sort().values, order[:validation].sort().values
+
+    def validation_of(self, n: int) -> int:
+        """How many of n training examples are for validation. Raises BadInput if none would be left."""
+        validation = min(5000, n // 10) if self.validation == "auto" else self.validation
+        if validation >= n:
+            raise BadInput(f"data.validation: {validation} of {n} training examples leaves none to train on")
+        return validation
 
     def _spec(self, arrays: Arrays, train: Tensor) -> DataSpec:
         x = arrays.x_train

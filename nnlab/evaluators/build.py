@@ -17,7 +17,7 @@ from nnlab.evaluators.judge import Judge
 from nnlab.evaluators.panel import PanelReferences
 from nnlab.model import Classifies, can
 
-SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed", "imbalance", "oversample", "extra")
+SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed", "imbalance", "oversample", "extra", "repeats")
 """Keys of a dataset that leave what it holds as it is: they say which of it is in a split."""
 
 

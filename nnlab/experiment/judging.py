@@ -107,7 +107,7 @@ def word_nodes(config: Mapping) -> dict[str, dict]:
 def trained_once(config: Mapping, console: Console, root: Path | None = None, place: str = "judge") -> RunFolder:
     """The run folder of a dataset's own judge, trained now if there is none yet; `place` is the key that asks for it."""
     whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
-    whole |= {"imbalance": "none", "oversample": False, "extra": "none"}
+    whole |= {"imbalance": "none", "oversample": False, "extra": "none"} | ({"repeats": 1} if "repeats" in whole else {})
     data = build(whole, Dataset, place="data").open(torch.device("cpu"))
     spec, extra = data.spec, augmentation(data)
     del data

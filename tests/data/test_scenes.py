@@ -186,6 +186,28 @@ def test_each_image_is_in_one_scene_at_most_and_splits_share_none(overrides: tup
         assert len(rows) > 0.95 * len(x), "few are left over"
 
 
+@pytest.mark.parametrize("overrides", [("data.objects=2", "data.size=40", "data.held_out=0.1"), ()])
+def test_images_are_in_several_scenes_of_training_and_in_none_of_both_splits(overrides: tuple[str, ...]) -> None:
+    once, thrice = composed(*overrides), composed(*overrides, "data.repeats=3", "data.validation=100")
+    before, after = once.load(), thrice.load()
+    n = len(before.x_train)
+    assert torch.equal(before.x_test, after.x_test)
+    assert torch.equal(before.x_train, after.x_train[:n])
+    again = after.x_train[n:]
+    assert abs(len(again) - 2 * n) < 0.03 * n, "some images are left over"
+    every = torch.cat([again, before.x_train]).flatten(1)
+    assert len(torch.unique(every, dim=0)) > 0.99 * len(every), "hardly a scene is there twice"
+    train, validation = (thrice.open(CPU).split(name).rows for name in ("train", "validation"))
+    assert len(validation) == 100
+    assert int(validation.max()) < n
+    seen, kept = ({*thrice.used[rows].flatten().tolist()} for rows in (train, validation))
+    assert not seen & kept
+    assert thrice.used.flatten().bincount().max() == 3
+    lost = (torch.isin(thrice.used, torch.tensor(sorted(kept)))).any(1).sum()
+    assert len(train) == len(thrice.used) - lost, "no other scene is left out"
+    assert thrice.open(CPU).spec.digest == once.open(CPU).spec.digest, "their judges are the same"
+
+
 def test_the_same_config_gives_the_same_bytes_whatever_the_seed_of_the_splits() -> None:
     one, two = (composed("data.limit=300", f"data.seed={seed}").open(CPU) for seed in (0, 1))
     assert one.spec.digest == two.spec.digest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,12 +63,21 @@ class Plan:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @classmethod
+    def joined(cls, plans: Sequence[Plan]) -> Plan:
+        """Several plans with scenes of the same images, one after the other."""
+        first = plans[0]
+        rows, box, colour = (torch.cat([getattr(plan, name) for plan in plans]) for name in ("rows", "box", "colour"))
+        labels = {name: torch.cat([plan.labels[name] for plan in plans]) for name in first.labels}
+        return cls(first.gray, first.crop, rows, box, colour, labels)
+
 
 class Scenes(Captioned):
     """Canvases with one, two or three objects, each an image of another dataset, cut out along its ink and resized.
 
-    An object is tinted by multiplying its gray levels. Each image of `of` is in one scene at most: training scenes are made of
-    its training images, test scenes of its test images. All is drawn once, by a fixed seed. Objects do not overlap.
+    An object is tinted by multiplying its gray levels. Training scenes are made of the training images of `of`, test scenes of
+    its test images; each image is in one scene at most, or in as many as `repeats` says. All is drawn once, by a fixed seed.
+    Objects do not overlap.
     Parts, with D objects and C classes of `of`:
 
     caption    five sentences about each scene, four without places; all are true
@@ -86,6 +95,8 @@ class Scenes(Captioned):
     places    grid: one object is at one of nine places. free: anywhere, and its size is any between both of `sizes`; then the
               captions say neither
     held_out  share of the ordered pairs (class_1, class_2) that are in the test alone, always the same, whatever `seed` is
+    repeats   scenes that each training image is in, with other images, colours, sizes and places each time. No image of a
+              validation scene is in a training scene, and the test scenes stay as they are
     label     the part that is the label of the scenes: class_1, …
     """
 
@@ -108,12 +119,14 @@ class Scenes(Captioned):
         sizes: Literal["auto"] | Annotated[list[Annotated[int, AtLeast(4)]], NonEmpty()] = "auto",
         places: Literal["grid", "free"] = "grid",
         held_out: Annotated[float, Between(0, 0.5)] = 0.0,
+        repeats: Annotated[int, AtLeast(1)] = 1,
         label: str = "class_1",
         **common,
     ) -> None:
         super().__init__(**common)
         self.source = built(of, "of", self.root, role="what scenes are made of", counts_in="scenes")
         self.side, self.objects, self.free, self.held_out, self.label = size, objects, places == "free", held_out, label
+        self.repeats = repeats
         self.colours = tuple(colours or ())
         self.sizes = self.chosen_sizes(sizes)
         if self.free and objects > 1:
@@ -180,6 +193,25 @@ class Scenes(Captioned):
         self.plans = []  # with the images that the scenes were made of
         return Arrays(images[0], train[self.label], images[1], test[self.label], self.names[self.label], others=others)
 
+    def original(self, arrays: Arrays) -> Arrays:
+        """Without the scenes in which an image is again: their judges are the same, and so is what they are."""
+        if self.repeats == 1:
+            return arrays
+        n = self.once
+        others = {name: replace(other, train=other.train[:n]) for name, other in arrays.others.items()}
+        return replace(arrays, x_train=arrays.x_train[:n], y_train=arrays.y_train[:n], others=others)
+
+    def _split_rows(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Rows for training and for validation, which share no image."""
+        if self.repeats == 1:
+            return super()._split_rows(rows, generator)
+        order = rows[torch.randperm(len(rows), generator=generator)[: self.limit]]
+        first = order[order < self.once]
+        validation = first[: self.validation_of(len(first))]
+        held = torch.zeros(int(self.used.max()) + 1, dtype=torch.bool)
+        held[self.used[validation].flatten()] = True
+        return order[~held[self.used[order]].any(1)].sort().values, validation.sort().values
+
     @property
     def channels(self) -> int:
         """3, or 1 of gray images."""
@@ -202,8 +234,12 @@ class Scenes(Captioned):
         self.plans = []
         for i, split in enumerate(("train", "test")):
             x, y = getattr(arrays, f"x_{split}"), getattr(arrays, f"y_{split}")
-            generator = torch.Generator().manual_seed(SCENE_SEED + i)
-            self.plans.append(self._planned(gray_levels(x, arrays.scale, self.source.name), y, held, split, generator))
+            gray, rounds = gray_levels(x, arrays.scale, self.source.name), self.repeats if split == "train" else 1
+            seeds = (SCENE_SEED + (i if number == 0 else number + 1) for number in range(rounds))
+            plans = [self._planned(gray, y, held, split, torch.Generator().manual_seed(seed)) for seed in seeds]
+            self.plans.append(Plan.joined(plans))
+            if split == "train":
+                self.once, self.used = len(plans[0]), self.plans[0].rows
         texts = [text for plan in self.plans for text in captions(plan.labels, self.names, self.objects)]
         self.captions, self.words = numbered(texts)
 
