@@ -15,9 +15,10 @@ from nnlab.config import names, values
 from nnlab.config.build import build
 from nnlab.config.composition import compose_config, to_dict
 from nnlab.data.dataset import Dataset
-from nnlab.data.datasets.scenes import INK, PALETTE, Scenes, drawn, grouped
+from nnlab.data.datasets.scenes import INK, PALETTE, Scenes
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.ink import bounds, keypoints, redrawn
+from nnlab.data.scene_plans import drawn, grouped
 from nnlab.data.sentences import FOUR, NINE, Object, article, relation, sentences, spoken
 from nnlab.data.spec import Part
 from nnlab.data.split import Arrays, Data
