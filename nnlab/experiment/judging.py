@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -23,6 +24,7 @@ from nnlab.data.dataset import Dataset
 from nnlab.data.datasets.domains import Domains
 from nnlab.data.datasets.image_folder import ImageFolder
 from nnlab.data.datasets.scenes import Scenes
+from nnlab.data.identity import labelled_by
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Data
 from nnlab.errors import BadInput, Interrupted, explain
@@ -52,8 +54,9 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     """
     if config["judge"] == "auto" and (sides := domain_nodes(config)):
         return {**config, "judge": DomainReferences.node(**judges_of(sides, config, console, root))}
-    if config["judge"] == "auto" and (parts := word_nodes(config)):
-        return {**config, "judge": WordReferences.node(judges=judges_of(parts, config, console, root))}
+    if config["judge"] == "auto" and (told := word_data(config)):
+        nodes = {name: {**config["data"], "label": name} for name in told}
+        return {**config, "judge": WordReferences.node(judges=judges_of(nodes, config, console, root, told))}
     keys = auto_classifiers(config)
     if config["judge"] != "auto" and not keys:
         return dict(config)
@@ -63,15 +66,29 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     return {**config, "judge": judge, "model": {**config["model"], **dict.fromkeys(keys, node)}}
 
 
-def judges_of(nodes: Mapping[str, Mapping], config: Mapping, console: Console, root: Path | None) -> dict[str, dict]:
-    """The node of a classifier for each of several datasets."""
-    return {name: classifier_node({**config, "data": node}, console, root) for name, node in nodes.items()}
+class Seen(NamedTuple):
+    """What a judge's training needs to know of a dataset: its spec, and more arguments of `nnlab train`."""
+
+    spec: DataSpec
+    extra: list[str]
 
 
-def classifier_node(config: Mapping, console: Console, root: Path | None = None, place: str = "judge") -> dict:
+def judges_of(
+    nodes: Mapping[str, Mapping], config: Mapping, console: Console, root: Path | None, seen: Mapping[str, Seen] | None = None
+) -> dict[str, dict]:
+    """The node of a classifier for each of several datasets, of which some are `seen` already."""
+    known = seen or {}
+    return {
+        name: classifier_node({**config, "data": node}, console, root, seen=known.get(name)) for name, node in nodes.items()
+    }
+
+
+def classifier_node(
+    config: Mapping, console: Console, root: Path | None = None, place: str = "judge", seen: Seen | None = None
+) -> dict:
     """The node of the classifier that nnlab trains for a config's dataset, once; `place` is the key that asks for it."""
     try:
-        folder = trained_once(config, console, root, place)
+        folder = trained_once(config, console, root, place, seen)
     except OSError as error:
         raise BadInput(f"{place}: {explain(error, Path(config['data']['root']))}") from error
     except Interrupted as error:
@@ -95,22 +112,34 @@ def domain_nodes(config: Mapping) -> dict[str, dict]:
     return {side: {**nodes[side], "root": data["root"]} for side, known in names.items() if len(known) > 1}
 
 
-def word_nodes(config: Mapping) -> dict[str, dict]:
-    """The dataset of each thing that the captions of scenes say, as its label, for a model that draws by text; else none."""
+def word_data(config: Mapping) -> dict[str, Seen]:
+    """The data of each thing that the captions of scenes say, as its label, for a model that draws by text; else none.
+
+    The scenes are drawn once for all of them: that takes longer than the rest.
+    """
     data = config["data"]
     if not can(target(config["model"]["_target_"], "model"), SamplesGiven) or target(data["_target_"], "data") is not Scenes:
         return {}
-    spec = build(data, Dataset, place="data").open(torch.device("cpu")).spec
-    return {name: {**data, "label": name} for name in told_parts(spec)}
+    whole = build(whole_of(data), Dataset, place="data").open(torch.device("cpu"))
+    return {name: Seen(labelled_by(whole, name), augmentation(whole)) for name in told_parts(whole.spec)}
 
 
-def trained_once(config: Mapping, console: Console, root: Path | None = None, place: str = "judge") -> RunFolder:
+def whole_of(node: Mapping) -> dict:
+    """The node of a dataset with all its examples, each once: so many runs have the same judge."""
+    whole = {**node, "validation": "auto", "limit": "none", "seed": 0}
+    return whole | {"imbalance": "none", "oversample": False, "extra": "none"} | ({"repeats": 1} if "repeats" in whole else {})
+
+
+def trained_once(
+    config: Mapping, console: Console, root: Path | None = None, place: str = "judge", seen: Seen | None = None
+) -> RunFolder:
     """The run folder of a dataset's own judge, trained now if there is none yet; `place` is the key that asks for it."""
-    whole = {**config["data"], "validation": "auto", "limit": "none", "seed": 0}
-    whole |= {"imbalance": "none", "oversample": False, "extra": "none"} | ({"repeats": 1} if "repeats" in whole else {})
-    data = build(whole, Dataset, place="data").open(torch.device("cpu"))
-    spec, extra = data.spec, augmentation(data)
-    del data
+    whole = whole_of(config["data"])
+    if seen is None:
+        data = build(whole, Dataset, place="data").open(torch.device("cpu"))
+        seen = Seen(data.spec, augmentation(data))
+        del data
+    spec, extra = seen
     if len(spec.classes) < 2:
         instead = "leave it out" if spec.kind == "table" else "give judge=inception, or leave it out"
         instead = instead if place == "judge" else f"give {place}=vgg19, or the run of a classifier of other images"

@@ -210,17 +210,20 @@ def test_each_part_that_captions_say_gets_a_judge_once(monkeypatch: pytest.Monke
 
 
 def test_a_model_without_words_has_the_judge_of_the_scenes_label() -> None:
-    assert judging.word_nodes(config_of(*DATA, "model=ae", "judge=auto")) == {}
-    assert list(judging.word_nodes(config_of(*DATA, *SMALL))) == ["class_1", "colour_1", "size_1", "place_1"]
-    two = judging.word_nodes(config_of(*DATA, *SMALL, "data.objects=2"))
+    assert judging.word_data(config_of(*DATA, "model=ae", "judge=auto")) == {}
+    assert list(judging.word_data(config_of(*DATA, *SMALL))) == ["class_1", "colour_1", "size_1", "place_1"]
+    two = judging.word_data(config_of(*DATA, *SMALL, "data.objects=2"))
     assert list(two) == [f"{what}_{i}" for i in (1, 2) for what in ("class", "colour", "size", "place")]
-    alike = judging.word_nodes(config_of(*DATA, *SMALL, "data.colours=none", "data.sizes=[8]"))
+    alike = judging.word_data(config_of(*DATA, *SMALL, "data.colours=none", "data.sizes=[8]"))
     assert list(alike) == ["class_1", "place_1"]
 
 
 def test_the_label_that_a_run_chose_does_not_change_its_judges() -> None:
-    of = [judging.word_nodes(config_of(*DATA, *SMALL, f"data.label={label}")) for label in ("class_1", "place_1")]
+    of = [judging.word_data(config_of(*DATA, *SMALL, f"data.label={label}")) for label in ("class_1", "place_1")]
     assert of[0] == of[1]
+    for name, seen in of[0].items():
+        own = build_experiment(config_of(*DATA, "model=ae", f"data.label={name}", "device=cpu")).data.spec
+        assert seen.spec == own, name
 
 
 def test_a_judge_of_other_images_or_of_other_words_is_refused(train_once) -> None:
