@@ -103,15 +103,15 @@ def refuse_other_data(runs: list[LoadedRun]) -> None:
         if folders.count(run.folder.path.resolve()) > 1:
             raise BadInput(f"probe: {as_typed(run.folder.path)} is given twice; give each run once")
         mine, other = first.model.spec, run.model.spec
-        if seen_values(first) != seen_values(run):
-            raise BadInput(
-                f"probe: {as_typed(run.folder.path)} sees its examples as other values than {as_typed(first.folder.path)}; "
-                "compare runs of the same data.binarize and data.standardize"
-            )
         if (mine.digest, mine.splits, mine.shape) != (other.digest, other.splits, other.shape):
             raise BadInput(
                 f"probe: {as_typed(run.folder.path)} has other examples, or others in its splits, than "
                 f"{as_typed(first.folder.path)}; compare runs of the same data, data.seed, data.limit and data.validation"
+            )
+        if seen_values(first) != seen_values(run):
+            raise BadInput(
+                f"probe: {as_typed(run.folder.path)} sees its examples as other values than {as_typed(first.folder.path)}; "
+                "compare runs of the same data.binarize and data.standardize"
             )
 
 

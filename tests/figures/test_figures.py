@@ -260,7 +260,8 @@ pytestmark = pytest.mark.xdist_group("figures")  # one process, so that the last
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluations in batches of which the last is smaller: a mean of means would show."""
     monkeypatch.setattr("nnlab.data.feed.eval_batch_size", lambda split: 37)
-    monkeypatch.setattr("nnlab.experiment.judging.LEAST_STEPS", 30)
+    for name, value in (("LEAST_STEPS", 30), ("EPOCHS", 1), ("EPOCHS_OF_SCENES", 1)):
+        monkeypatch.setattr(f"nnlab.experiment.judging.{name}", value)
 
 
 def recorded(name: str) -> RecordedRun:
