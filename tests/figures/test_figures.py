@@ -262,6 +262,8 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnlab.data.feed.eval_batch_size", lambda split: 37)
     for name, value in (("LEAST_STEPS", 30), ("EPOCHS", 1), ("EPOCHS_OF_SCENES", 1)):
         monkeypatch.setattr(f"nnlab.experiment.judging.{name}", value)
+    narrow = ["model=cnn", "model.channels=[8,16]", "model.hidden=24"]  # the root of a wide covariance takes seconds
+    monkeypatch.setattr("nnlab.experiment.judging.CONVOLUTIONAL", narrow)
 
 
 def recorded(name: str) -> RecordedRun:
