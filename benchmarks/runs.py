@@ -72,11 +72,7 @@ def bearing(config: dict) -> dict:
     """What of a config bears on the figures."""
     trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
     # a key that is absent, false, or 1 of repeats, is no other than one that an older run does not have
-    idle = {"root": config["data"]["root"], "repeats": 1}
-    data = {
-        key: value
-        for key, value in config["data"].items()
-        if not is_none(value) and value is not False and (key not in idle or idle[key] != value)
-    }
+    idle = {key for key, value in config["data"].items() if is_none(value) or value is False or (key, value) == ("repeats", 1)}
+    data = {key: value for key, value in config["data"].items() if key not in {"root", *idle}}
     parts = {part: config[part] for part in ("model", "noise", "augmentation", "optimizer", "seed")}
     return {**parts, "trainer": trainer, "data": data, "judged": config["judge"] != "none"}  # 10 and 10.0 are the same
