@@ -59,9 +59,11 @@ class Sampler:
 
     def rows(self, stage: int, step: int) -> Tensor:
         """The rows of this process in the batch of a step (from 0) of a stage."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        rows = self.order(stage, epoch)[self.part(position)]
-        return self.world.shard(rows)
+        return self.of_batch(self.order(stage, step // self.steps_per_epoch), step)
+
+    def of_batch(self, order: Tensor, step: int) -> Tensor:
+        """The rows of this process in the batch of a step, by an order (n,) of its epoch."""
+        return self.world.shard(order[self.part(step % self.steps_per_epoch)])
 
     def length(self, step: int) -> int:
         """The number of examples in the batch of a step, in all processes."""
@@ -69,7 +71,7 @@ class Sampler:
 
     def sequential(self, step: int) -> Tensor:
         """The rows of this process in the batch of a step, in the order of the file; a pass reads each row once."""
-        return self.world.shard(self.split.rows[self.part(step % self.steps_per_epoch)])
+        return self.of_batch(self.split.rows, step)
 
     def part(self, position: int) -> slice:
         """The places of a batch within an epoch."""

@@ -132,6 +132,15 @@ class Model(nn.Module):
     def init_stage(self, batches: Iterable[Batch]) -> None:
         """Initialize what a later stage trains, from the training data; called once, before its first update."""
 
+    @property
+    def near_batches(self) -> bool:
+        """Whether the batches of this stage are of examples that are near by `nearness`, from its second epoch on."""
+        return False
+
+    def nearness(self, batch: Batch) -> Tensor:
+        """(N, d): examples whose vectors are near come into the same batches, if `near_batches`."""
+        raise NotImplementedError
+
     def players(self) -> dict[str, list[nn.Module]]:
         """The modules that learn in this stage, those of each player; each has its optimizer. A single player has no name."""
         return {"": [self]}

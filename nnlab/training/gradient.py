@@ -10,6 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from nnlab.data.neighbours import near_order
+from nnlab.data.sampler import STAGE_STRIDE, hash_seed
 from nnlab.data.spec import Batch
 from nnlab.model import Turn
 from nnlab.nn.scheduled import Scheduled
@@ -84,11 +86,28 @@ class GradientTrainer(Trainer):
 
     def order(self, epoch: int) -> Tensor:
         """(n,) the rows in the order for an epoch of the stage."""
-        return self.sampler.order(self.stage, epoch)
+        return self.near_order(epoch) if epoch and self.model.near_batches else self.sampler.order(self.stage, epoch)
+
+    def near_order(self, epoch: int) -> Tensor:
+        """(n,) the same where the model wants near examples together: by its vectors as they are when the epoch begins.
+
+        The memory holds it, for a run that goes on in the middle of an epoch.
+        """
+        kept = self.memory.group("order")
+        if kept is None or int(kept["epoch"]) != epoch:
+            with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model), self.forward():
+                batches = self.builder(self.data.train).sequential(generator)
+                vectors = torch.cat([self.model.nearness(batch) for batch in batches]).float().cpu()
+            split = self.data.train
+            draw = torch.Generator().manual_seed(hash_seed(self.seed, epoch + self.stage * STAGE_STRIDE))
+            places = near_order(vectors, self.sampler.batch_size, draw)
+            kept = {"epoch": torch.tensor(epoch), "rows": split.rows[places.to(split.rows.device)]}
+            self.memory.set_group("order", kept)
+        return kept["rows"]
 
     def rows(self, step: int) -> Tensor:
         """The rows of the batch of an update of the stage."""
-        return self.sampler.rows(self.stage, step)
+        return self.sampler.of_batch(self.order(step // self.steps_per_epoch), step)
 
     def rates(self, step: int) -> dict[str, float]:
         """Each player's learning rate, and other scheduled numbers."""

@@ -411,3 +411,44 @@ def test_what_cannot_be_is_refused_before_the_first_stage(overrides: list[str], 
 def test_an_image_too_small_for_two_stages_is_refused_by_its_key() -> None:
     with pytest.raises((BadInput, ValueError), match="levels: an image of 3×3 is too small for two levels"):
         a_model((3, 3, 3), channels=[4])
+
+
+# -- batches of near texts ----------------------------------------------------------------------------------------
+
+
+def spread(trainer: StagedGameTrainer, epoch: int) -> float:
+    """The mean squared distance of the texts of a batch from their mean, over the batches of an epoch."""
+    vectors = torch.cat([trainer.model.nearness(b) for b in trainer.builder(trainer.data.train).sequential(seeded())])
+    places = {row: i for i, row in enumerate(trainer.data.train.rows.tolist())}
+    steps = range(epoch * trainer.steps_per_epoch, (epoch + 1) * trainer.steps_per_epoch)
+    own = [vectors[[places[row] for row in trainer.rows(step).tolist()]] for step in steps]
+    return float(torch.stack([(part - part.mean(0)).square().sum(1).mean() for part in own]).mean())
+
+
+def test_near_texts_share_batches_after_the_first_epoch_of_the_text_encoder() -> None:
+    near, any_ = game("model.near_texts=true"), game()
+    n = near.steps_per_epoch
+    assert all(near.rows(step).equal(any_.rows(step)) for step in range(n))
+    for trainer in (near, any_):
+        trainer.train(0, n, lambda: False)
+    rows = torch.cat([near.rows(step) for step in range(n, 2 * n)])
+    assert len(rows.unique()) == n * 16
+    assert spread(near, 1) < 0.8 * spread(any_, 1)
+    near.start_stage(1)
+    any_.start_stage(1)
+    assert all(near.rows(step).equal(any_.rows(step)) for step in range(2 * n))
+
+
+@pytest.mark.parametrize("stop", [0, 3])
+def test_a_run_goes_on_within_an_epoch_of_near_texts(stop: int) -> None:
+    """The order of an epoch is of the weights at its start, which the checkpoint does not have."""
+    keys = ("model.near_texts=true", "trainer.pretraining.epochs=3")
+    whole, first, second = (game(*keys) for _ in range(3))
+    n, end = whole.steps_per_epoch, 3 * whole.steps_per_epoch
+    at = n + stop
+    whole.train(0, end, lambda: False)
+    first.train(0, at, lambda: False)
+    second.restore(first.state())
+    second.train(at, end - at, lambda: False)
+    ours, theirs = second.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from nnlab.config.constraints import AtLeast
 from nnlab.data.spec import Batch, DataSpec
@@ -80,6 +81,8 @@ class StackGAN(GivenParts):
     channels    of the layers of ψ and of the last stage's D; each halves the image. Stage I has one less, G_1 in reverse
     blocks      residual blocks of G_2
     normalization, spectral_norm   of D, as in `dcgan`
+    near_texts  True: from its second epoch on, the text encoder learns from batches of texts that it finds near. In a batch of
+                any texts the colours alone may tell whose image it is, and nothing is learned from the rest of a text
 
     stage       number of the stage that learns: 0 the text encoder; in it samples are of networks that have not learned
     """
@@ -104,6 +107,7 @@ class StackGAN(GivenParts):
         blocks: Annotated[int, AtLeast(0)] = 2,
         normalization: Normalization = "none",
         spectral_norm: bool = False,
+        near_texts: bool = False,
     ) -> None:
         widths = chosen(channels, spec)
         sizes = pyramid.level_sizes(spec.shape, levels) if levels > 1 else spatial_sizes(spec.shape, 0)
@@ -127,7 +131,7 @@ class StackGAN(GivenParts):
             discriminators=nn.ModuleList(map(with_spectral_norm, discriminators) if spectral_norm else discriminators),
         )
         self.latent_dim, self.prior, self.kl, self.augments = latent_dim, prior, kl, augment_condition
-        self.normalization = normalization
+        self.normalization, self.near_texts = normalization, near_texts
         self.start_stage(levels)
 
     # -- stages ---------------------------------------------------------------------------------------------------
@@ -176,6 +180,14 @@ class StackGAN(GivenParts):
     @property
     def uses_batch_norm(self) -> bool:
         return self.normalization == "batch"
+
+    @property
+    def near_batches(self) -> bool:
+        return self.near_texts and not self.makes_examples
+
+    def nearness(self, batch: Batch) -> Tensor:
+        """The texts in the space of the joint embedding, (N, text_dim) of length 1."""
+        return functional.normalize(self.encoded(batch["caption"]), dim=1)
 
     def players(self) -> dict[str, list[nn.Module]]:
         return super().players() if self.makes_examples else {"": [self.embedding]}
