@@ -10,14 +10,13 @@ from nnlab.commands.arguments import make_parser
 from nnlab.commands.curves import draw
 from nnlab.errors import BadInput, explain, printable
 from nnlab.plotting import gallery
-from nnlab.runs.comparison import Comparison
+from nnlab.runs.comparison import SIDE_BY_SIDE, Comparison
 from nnlab.runs.find import as_typed, outputs, resolve
 from nnlab.runs.folder import RunFolder
 from nnlab.runs.search import begun
 from nnlab.runs.sweep import ranked_by, worst_to_best, write_tables
 from nnlab.runs.table import aligned
 
-SIDE_BY_SIDE = 6  # runs as columns of a table; of more each is a row
 PICTURES = ("samples", "reconstruction", "reconstructions", "translation", "stages")  # the first that several runs have
 
 

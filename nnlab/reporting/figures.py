@@ -8,11 +8,9 @@ from nnlab.config.meanings import direction, meanings
 from nnlab.reporting.facts import Figures, Run, apart, label
 from nnlab.reporting.markup import Markup, element, listed, section, table, text
 from nnlab.reporting.words import Words
-from nnlab.runs.comparison import differing_values, winners
+from nnlab.runs.comparison import SIDE_BY_SIDE, differing_values, winners
 from nnlab.runs.sweep import comparable
 from nnlab.runs.table import number
-
-SIDE_BY_SIDE = 6  # runs that a table has as columns; more are its rows
 
 
 def ranked(runs: Sequence[Run]) -> bool:

@@ -15,6 +15,7 @@ from nnlab.runs.objective import Objective
 from nnlab.runs.sweep import BESIDE, beside, by_what_differs, comparable, number, same_examples
 
 CHOSEN = ("model", "data", "status")  # which stand first
+SIDE_BY_SIDE = 6  # runs that a table has as columns; of more each is a row
 
 
 @dataclass(frozen=True)
