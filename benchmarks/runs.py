@@ -57,8 +57,9 @@ def made(group: str) -> str:
 def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     """Whether a run is of this config, wherever its data lie and however often one looked."""
     mine, other = to_dict(compose_config(list(chosen))), folder.read_config()
-    if mine["trainer"].get("epochs") == "auto":  # a number in a run's own config
-        mine["trainer"]["epochs"] = other.get("trainer", {}).get("epochs")
+    for own, earlier in pretrained(mine["trainer"], other.get("trainer", {})):
+        if own.get("epochs") == "auto":  # a number in a run's own config
+            own["epochs"] = earlier.get("epochs")
     for key, value in mine["model"].items():
         if value == "auto" and isinstance(other["model"].get(key), Mapping):  # the classifier that it has become
             mine["model"][key] = other["model"][key]
@@ -66,6 +67,12 @@ def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
         if isinstance(value, str) and isinstance(earlier, Mapping) and ROOT / value == ROOT / earlier.get("run", ""):
             mine["model"][key] = earlier  # the same run, by its folder
     return bearing(mine) == bearing(other)
+
+
+def pretrained(mine: dict, other: Mapping) -> list[tuple[dict, Mapping]]:
+    """Two `trainer` nodes, and their `pretraining` if both have it."""
+    both = isinstance(mine.get("pretraining"), dict) and isinstance(other.get("pretraining"), Mapping)
+    return [(mine, other), *([(mine["pretraining"], other["pretraining"])] if both else [])]
 
 
 def bearing(config: dict) -> dict:

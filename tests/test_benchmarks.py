@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import math
 from functools import partial
+from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from benchmarks import __main__ as program
-from benchmarks import energy_figures, few_labels, floor, hotspots, recording
+from benchmarks import energy_figures, few_labels, floor, hotspots, recording, runs
 from nnlab.config import composition, names
 from nnlab.metrics import partition
+from nnlab.runs.folder import RunFolder
 
 PEERS = ("vae", "game", "gradient", "gmm", "kmeans", "rbm", "encoders")
 SHORT = {"STEPS": 1, "PASSES": 1, "PRECISIONS": ["float32"], "UPDATES": 1, "WARM_UP": 1}
@@ -75,3 +78,17 @@ def test_their_command_lines_are_legal() -> None:
     assert len(lines) > 20
     for line in lines:
         assert names.check(list(line)).problems == [], line
+
+
+@pytest.mark.parametrize("model", ["ae", "dbn", "lapgan"])
+def test_a_run_is_known_by_its_config_although_auto_became_numbers(tmp_path: Path, model: str) -> None:
+    chosen = [f"model={model}", "data=digits"]
+    made = composition.to_dict(composition.compose_config(chosen))
+    made["trainer"]["epochs"] = 20
+    if "pretraining" in made["trainer"]:
+        made["trainer"]["pretraining"]["epochs"] = 10
+    folder = RunFolder(tmp_path)
+    OmegaConf.save(OmegaConf.create(made), folder.config)
+    assert runs.same(folder, chosen)
+    assert not runs.same(folder, [*chosen, "seed=1"])
+    assert not runs.same(folder, [*chosen, "trainer.epochs=19"])
