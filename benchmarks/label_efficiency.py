@@ -3,9 +3,9 @@
 A multinomial logistic regression on codes of the encoder, which does not change: accuracy on the test images in per cent, means
 ± standard deviations of 5 draws of the labelled images, the same for all. In brackets the length of a code. All encoders have
 learned from the 55,000 training images without labels, but for `triplet`, which has seen every label: it is the limit, not a
-rival. "At random" is the network of `simclr` after a single update. Picture: docs/label_efficiency.png. Below stand rows of
-MNIST, where stacked autoencoders, fine-tuned from 100 labels, reach 79.7 % (`stacked_few_labels`), and of 10,000 images of
-CIFAR-10 as JPEG files, by a small residual network. Runs that are there already are not trained again.
+rival. "At random" is the network of `simclr` after a single update. Below stand rows of MNIST, where stacked autoencoders,
+fine-tuned from 100 labels, reach 79.7 % (`stacked_few_labels`), and of 10,000 images of CIFAR-10 as JPEG files, by a small
+residual network. Picture: docs/images/label_efficiency.png. Runs that are there already are not trained again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RUNS = {
     "CIFAR-10, simclr at random": ["experiment=simclr_cifar10", "trainer.steps=1"],
 }
 OTHERS = ("MNIST", "CIFAR-10")
-PICTURE = ROOT / "docs" / "label_efficiency.png"
+PICTURE = ROOT / "docs" / "images" / "label_efficiency.png"
 
 
 def run(rounds: int) -> str:
