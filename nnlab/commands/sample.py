@@ -55,7 +55,7 @@ def arguments(argv: list[str]) -> Namespace:
         action="append",
         type=box,
         metavar="LEFT,TOP,WIDTH,HEIGHT",
-        help="in this box, in pixels, for a model that is given boxes; again: a box per text, or per object of a scene",
+        help="in this box, in pixels, for a model that is given boxes; again: a box per text",
     )
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
     parser.add_argument(
@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
     require(model, Samples, "sample")
     if args.text or args.box:
         if args.label is not None:
-            raise BadInput("--label: says what to draw, and so does --text; leave one out")
+            raise BadInput(f"--label: says what to draw, and so does {'--text' if args.text else '--box'}; leave one out")
         require(model, SamplesGiven, "sample --text" if args.text else "sample --box")
         check_picture(args.output)
         n, generator = args.n or FEW, torch.Generator(run.device).manual_seed(args.seed)

@@ -14,6 +14,10 @@ from nnlab.data.dataset import Dataset
 from nnlab.data.split import Arrays
 from nnlab.errors import BadInput
 
+WITHOUT_EFFECT = {  # keys of an inner dataset, as they are if they were not typed
+    **{"validation": "auto", "limit": None, "train_size": None},
+    **{"imbalance": None, "oversample": False, "extra": None},
+}
 KEY = re.compile(r"(?<![\w/.])data\.(?!root\b)(?=[a-z_])")  # the start of a key of a dataset, in a message
 
 
@@ -23,7 +27,7 @@ def built(node: Mapping, key: str, root: Path, *, role: str, counts_in: str) -> 
     role, counts_in  end the message about keys that have no effect in the node: on "a domain", since they count "in both"
     """
     inner = build({**node, "root": str(root)}, Dataset, place=f"data.{key}")
-    for name, absent in (("validation", "auto"), ("limit", None), ("train_size", None)):
+    for name, absent in WITHOUT_EFFECT.items():
         if getattr(inner, name) != absent:
             raise BadInput(f"data.{key}.{name}: has no effect on {role}; give data.{name}, which counts {counts_in}")
     return inner

@@ -42,8 +42,12 @@ class Sampler:
     def order(self, stage: int, epoch: int) -> Tensor:
         """(n,) the rows in the order of an epoch of a stage."""
         if self._order is None or self._order[:2] != (stage, epoch):
-            self._order = (stage, epoch, self.drawn(hash_seed(self.seed, epoch + stage * STAGE_STRIDE)))
+            self._order = (stage, epoch, self.drawn(self.seed_of(stage, epoch)))
         return self._order[2]
+
+    def seed_of(self, stage: int, epoch: int) -> int:
+        """The seed of the order of an epoch of a stage."""
+        return hash_seed(self.seed, epoch + stage * STAGE_STRIDE)
 
     def drawn(self, seed: int) -> Tensor:
         """(n,) the rows in a random order, by this seed; with unpaired parts (n, 1 + parts), a column for each.

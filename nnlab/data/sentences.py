@@ -12,8 +12,9 @@ NINE = ("top left", "top", "top right", "left", "middle", "right", "bottom left"
 FOUR = ("top left", "top right", "bottom left", "bottom right")
 PREPOSITIONS = {"left": "on the left", "right": "on the right", "middle": "in the middle"}  # the others are "at the …"
 SPELT = frozenset("aefhilmnorsx")  # letters whose names begin with a vowel
-LIKE_YOU = ("one", "once", "uni", "use", "usu", "eu", "ewe", "ut")  # beginnings that sound like "you" or "won"
-SILENT = ("hour", "hon", "heir")  # beginnings whose h is silent
+# beginnings that sound like "you" or "won"
+LIKE_YOU = ("one", "once", "unic", "unif", "unio", "unit", "univ", "use", "usu", "eu", "ewe", "uten", "util", "uto")
+SILENT = ("hour", "hones", "honor", "honou", "heir")  # beginnings whose h is silent
 
 
 class Object(NamedTuple):

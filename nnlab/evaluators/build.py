@@ -17,7 +17,7 @@ from nnlab.evaluators.judge import Judge
 from nnlab.evaluators.panel import PanelReferences
 from nnlab.model import Classifies, can
 
-SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "seed", "imbalance", "oversample", "extra", "repeats")
+SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "train_size", "seed", "imbalance", "oversample", "extra", "repeats")
 """Keys of a dataset that leave what it holds as it is: they say which of it is in a split."""
 
 
@@ -28,7 +28,7 @@ def identity(data: Mapping) -> dict:
 
 
 def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) -> Judge | None:
-    """The judge of a config's `judge`, without weights if it is an earlier run's (`Judge.fill`).
+    """The judge of a config's `judge`, without weights if it is an earlier run's (`Judge.load_weights`).
 
     Raises BadInput if that run's model tells no classes apart, or has learned from other data.
     """

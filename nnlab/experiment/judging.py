@@ -55,7 +55,7 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     if config["judge"] == "auto" and (sides := domain_nodes(config)):
         return {**config, "judge": DomainReferences.node(**judges_of(sides, config, console, root))}
     if config["judge"] == "auto" and (told := word_data(config)):
-        nodes = {name: {**config["data"], "label": name} for name in told}
+        nodes = {name: {**of_all_classes(config["data"]), "label": name} for name in told}
         return {**config, "judge": WordReferences.node(judges=judges_of(nodes, config, console, root, told))}
     keys = auto_classifiers(config)
     if config["judge"] != "auto" and not keys:
@@ -120,13 +120,18 @@ def word_data(config: Mapping) -> dict[str, Seen]:
     data = config["data"]
     if not can(target(config["model"]["_target_"], "model"), SamplesGiven) or target(data["_target_"], "data") is not Scenes:
         return {}
-    whole = build(whole_of(data), Dataset, place="data").open(torch.device("cpu"))
+    whole = build(whole_of(of_all_classes(data)), Dataset, place="data").open(torch.device("cpu"))
     return {name: Seen(labelled_by(whole, name), augmentation(whole)) for name in told_parts(whole.spec)}
+
+
+def of_all_classes(node: Mapping) -> dict:
+    """The node of a dataset with the examples of all its classes, which are values of its own label and of no other part."""
+    return {**node, **{key: "none" for key in ("classes", "test_classes") if key in node}}
 
 
 def whole_of(node: Mapping) -> dict:
     """The node of a dataset with all its examples, each once: so many runs have the same judge."""
-    whole = {**node, "validation": "auto", "limit": "none", "seed": 0}
+    whole = {**node, "validation": "auto", "limit": "none", "train_size": "none", "seed": 0}
     return whole | {"imbalance": "none", "oversample": False, "extra": "none"} | ({"repeats": 1} if "repeats" in whole else {})
 
 

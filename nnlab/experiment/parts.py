@@ -44,6 +44,10 @@ def check_parts(model: type[Model], spec: DataSpec, noise: Noise, augmentation: 
             f"augmentation: {type(augmentation).__name__} moves images, but not the part '{moved[0]}', where {model.__name__} "
             "learns that something is; leave it out"
         )
+    if augmentation.mirrors and "caption" in model.needs and any(part.startswith("place_") for part in spec.parts):
+        raise BadInput(
+            "augmentation.flip: mirrors images whose captions say what is on the left and what on the right; leave it out"
+        )
     if "input" in spec.parts and issubclass(model, PassModel):
         raise BadInput(f"model: {model.__name__} learns from single examples, but {spec.name} holds pairs; use another model")
     if spec.resizes and not model.resizes:

@@ -134,7 +134,10 @@ class Model(nn.Module):
 
     @property
     def near_batches(self) -> bool:
-        """Whether the batches of this stage are of examples that are near by `nearness`, from its second epoch on."""
+        """Whether the batches of this stage are of examples that are near by `nearness`, from its second epoch on.
+
+        It is for a trainer by gradient, and goes neither with `examples_per_class` nor with parts that are not paired.
+        """
         return False
 
     def nearness(self, batch: Batch) -> Tensor:

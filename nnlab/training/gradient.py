@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.neighbours import near_order
-from nnlab.data.sampler import STAGE_STRIDE, hash_seed
 from nnlab.data.spec import Batch
+from nnlab.errors import BadInput
 from nnlab.model import Turn
 from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import StageLength
@@ -61,6 +61,7 @@ class GradientTrainer(Trainer):
 
     def start_stage(self, stage: int) -> None:
         super().start_stage(stage)
+        self.refuse_near_batches()
         self.clock = StageLength(self.stages[stage].steps, self.steps_per_epoch)
         self.players = {
             name: OptimizerGroup(
@@ -88,6 +89,20 @@ class GradientTrainer(Trainer):
         """(n,) the rows in the order for an epoch of the stage."""
         return self.near_order(epoch) if epoch and self.model.near_batches else self.sampler.order(self.stage, epoch)
 
+    def refuse_near_batches(self) -> None:
+        """Raise BadInput where near examples cannot come into the same batches, or never would."""
+        if not self.model.near_batches:
+            return
+        name = type(self.model).__name__
+        if self.data.train.unpaired or self.model.examples_per_class:
+            other = "data whose parts are not paired" if self.data.train.unpaired else "batches by class"
+            raise BadInput(f"model: {name} wants near examples in its batches, which does not go with {other}")
+        if self.stages[self.stage].steps <= self.steps_per_epoch:
+            raise BadInput(
+                f"model: {name} has batches of near examples from the second epoch of a stage on, but this stage ends before; "
+                "give it more epochs, or leave the option out"
+            )
+
     def near_order(self, epoch: int) -> Tensor:
         """(n,) the same where the model wants near examples together: by its vectors as they are when the epoch begins.
 
@@ -98,10 +113,11 @@ class GradientTrainer(Trainer):
             with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model), self.forward():
                 batches = self.builder(self.data.train).sequential(generator)
                 vectors = torch.cat([self.model.nearness(batch) for batch in batches]).float().cpu()
-            split = self.data.train
-            draw = torch.Generator().manual_seed(hash_seed(self.seed, epoch + self.stage * STAGE_STRIDE))
-            places = near_order(vectors, self.sampler.batch_size, draw)
-            kept = {"epoch": torch.tensor(epoch), "rows": split.rows[places.to(split.rows.device)]}
+            draw = torch.Generator().manual_seed(self.sampler.seed_of(self.stage, epoch))
+            rows = self.data.train.rows
+            rows = rows[near_order(vectors, self.sampler.batch_size, draw).to(rows.device)]
+            self.world.broadcast([rows])  # a last bit of the vectors may differ between processes
+            kept = {"epoch": torch.tensor(epoch), "rows": rows}
             self.memory.set_group("order", kept)
         return kept["rows"]
 

@@ -22,7 +22,7 @@ from nnlab.data.split import Data, Split
 from nnlab.evaluators import judge
 from nnlab.evaluators.judge import Judge
 from nnlab.metrics.reconstruction import how_measured
-from nnlab.model import Model, Reconstructs, can
+from nnlab.model import Metric, Model, Reconstructs, can
 from nnlab.nn.world import ALONE, World
 from nnlab.training import randomness
 from nnlab.training.memory import Memory, saved_memory
@@ -102,6 +102,15 @@ class EstimatesLikelihood(Protocol):
         """Use this many samples per example from now on. Raises BadInput if the model has no likelihood."""
 
 
+def metrics_of_all_stages(model: Model) -> list[Metric]:
+    """The model's own metrics in each of its stages; it is left in the last."""
+    found: list[Metric] = []
+    for stage in range(len(model.stages())):
+        model.start_stage(stage)
+        found += model.metrics()
+    return found
+
+
 class Trainer(ABC):
     """The base of the trainers. The loop does the timing; a trainer does one step, the metrics, the pictures, and its state."""
 
@@ -143,7 +152,7 @@ class Trainer(ABC):
         self.memory = Memory()
         self.notices: list[str] = []  # messages that the user sees once
         self.epoch = 0.0  # step of the weights that `images` draws
-        own = self.model.metrics()
+        own = metrics_of_all_stages(self.model)
         directions = {name: direction for metric in own for name, direction in metric.directions.items()}
         self.lower |= {name for name, direction in directions.items() if direction == "lower"}
         self.higher |= {name for name, direction in directions.items() if direction == "higher"}

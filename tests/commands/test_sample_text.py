@@ -76,6 +76,7 @@ BAD = [
     (["--text", RED, "--label", "3"], "--label: says what to draw, and so does --text; leave one out"),
     (["--text", RED, "--box", "1,1,5,5"], "--box: StackGAN is given no boxes; models that are:"),
     (["--box", "1,1,5,5"], "--box: StackGAN is given no boxes"),
+    (["--box", "1,1,5,5", "--label", "3"], "--label: says what to draw, and so does --box; leave one out"),
     (["--text", RED, "-o", "asked.csv"], "-o asked.csv: pictures are written as .png"),
 ]
 

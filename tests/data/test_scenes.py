@@ -281,6 +281,9 @@ def test_sentences_are_english_and_true() -> None:
     assert [
         article(word) for word in ("one", "eight", "orange", "ankle boot", "t shirt", "x", "u", "unicorn", "hour", "use")
     ] == (["a", "an", "an", "an", "a", "an", "a", "a", "an", "a"])
+    assert [article(word) for word in ("honeycomb", "honest", "uninteresting", "union", "utter", "utensil")] == (
+        ["a", "an", "an", "a", "an", "a"]
+    )
     assert [spoken(name) for name in ("T-shirt/top", "3", "s12", "!")] == ["t shirt top", "three", "s one two", ""]
     told = {(a, b): relation(a, b) for a, b in [(FOUR[i], FOUR[j]) for i in range(4) for j in range(i + 1, 4)]}
     assert told == {
@@ -451,6 +454,9 @@ def test_a_model_that_needs_no_caption_learns_from_scenes() -> None:
         (["data.label=pair"], r"data\.label: these scenes have no pair; legal here: class_1, colour_1, place_1, size_1"),
         (["data.label=size_1", "data.sizes=[12]"], r"data\.label: these scenes have no size_1"),
         (["data.of.limit=9"], r"data\.of\.limit: has no effect on what scenes are made of; give data\.limit"),
+        (["data.of.oversample=true"], r"data\.of\.oversample: has no effect on what scenes are made of"),
+        (["data.of.imbalance={3:0.1}"], r"data\.of\.imbalance: has no effect on what scenes are made of"),
+        (["data.of.extra=more.npz"], r"data\.of\.extra: has no effect on what scenes are made of"),
         (["data.of.classes=[x]"], r"data\.of\.classes: Digits has no class 'x'"),
         (["data.of.binarize=dynamic"], r"data\.of\.binarize: dynamic cannot draw the bits"),
         (["data.size=100000"], r"scenes of Digits takes .* GiB"),

@@ -187,10 +187,10 @@ def test_each_part_that_captions_say_gets_a_judge_once(monkeypatch: pytest.Monke
     assert known["colour_1"]["spec"]["classes"] == ["red", "blue"]
     assert len(list(Path("judges").iterdir())) == 4
     assert judging.with_judge(config, Console(quiet=True)) == made
-    more = config_of(*DATA, *SMALL, "judge=auto", "data.repeats=3", "data.limit=200", "device=cpu")
-    again = judging.with_judge(more, Console(quiet=True))
-    assert again["judge"] == made["judge"], "those of each image once"
-    assert build_judge(again["judge"], build_experiment(again).data.spec, again["data"], torch.device("cpu"))
+    for chosen in ("data.repeats=3", "data.classes=[0,1]", "data.train_size=50"):
+        again = judging.with_judge(config_of(*DATA, *SMALL, "judge=auto", chosen, "device=cpu"), Console(quiet=True))
+        assert again["judge"] == made["judge"], f"those of all examples once, also with {chosen}"
+        assert build_judge(again["judge"], build_experiment(again).data.spec, again["data"], torch.device("cpu"))
     experiment = build_experiment(made)
     experiment.initialize()
     judge = experiment.trainer.judge

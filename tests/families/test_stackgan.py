@@ -400,6 +400,9 @@ def test_pictures_have_a_row_per_text_and_both_stages_side_by_side(monkeypatch: 
         (["trainer.objective=wasserstein"], "give trainer.discriminator.gradient_penalty=10, which adds"),
         (["trainer.pretraining.epochs=[1,1,1]"], "3 numbers for 2 stages"),
         (["model.levels=1", "trainer.pretraining.epochs=[1,1]"], "2 numbers for 1 stages"),
+        (["model.near_texts=true"], "from the second epoch of a stage on, but this stage ends before"),
+        (["augmentation=affine", "augmentation.flip=true"], "augmentation.flip: mirrors images whose captions say what is on"),
+        (["augmentation=[crop,cutout]", "augmentation.crop.flip=true"], "augmentation.flip: mirrors images whose captions"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_first_stage(overrides: list[str], said: str) -> None:
@@ -426,7 +429,8 @@ def spread(trainer: StagedGameTrainer, epoch: int) -> float:
 
 
 def test_near_texts_share_batches_after_the_first_epoch_of_the_text_encoder() -> None:
-    near, any_ = game("model.near_texts=true"), game()
+    keys = ["trainer.pretraining.epochs=[2,1]"]
+    near, any_ = game("model.near_texts=true", *keys), game(*keys)
     n = near.steps_per_epoch
     assert all(near.rows(step).equal(any_.rows(step)) for step in range(n))
     for trainer in (near, any_):
@@ -437,6 +441,13 @@ def test_near_texts_share_batches_after_the_first_epoch_of_the_text_encoder() ->
     near.start_stage(1)
     any_.start_stage(1)
     assert all(near.rows(step).equal(any_.rows(step)) for step in range(2 * n))
+
+
+def test_figures_of_the_text_encoder_have_their_directions() -> None:
+    """In the last stage, in which the directions are asked for, there are none of them."""
+    trainer = game()
+    assert "text_loss" in trainer.lower
+    assert "text_accuracy" in trainer.higher
 
 
 @pytest.mark.parametrize("stop", [0, 3])

@@ -46,6 +46,7 @@ class Affine(Augmentation):
             h, w = spec.shape[1:]
             raise BadInput(f"augmentation.shift: {shift} pixels shift an image of {h}×{w} out of sight; give fewer")
         self.shift, self.flip, self.crop = shift, flip, crop
+        self.mirrors = flip
         self.degrees, self.scale, self.shear = degrees, scale, shear
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:

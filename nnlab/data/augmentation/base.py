@@ -22,6 +22,8 @@ class Augmentation(ABC):
     identity: ClassVar[bool] = False
     moves: bool = True
     """Whether what an image shows may be at another place afterwards."""
+    mirrors: bool = False
+    """Whether left may be right afterwards."""
 
     def __init__(self, spec: DataSpec) -> None:
         self.spec = spec

@@ -32,6 +32,7 @@ class Compose(Augmentation):
         if not self.steps:
             raise BadInput("augmentation: composed of nothing; give some, as in augmentation=[crop,colour], or leave it out")
         self.moves = any(step.moves for step in self.steps)
+        self.mirrors = any(step.mirrors for step in self.steps)
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         for step in self.steps:

@@ -45,6 +45,7 @@ class Crop(Augmentation):
         if scale[0] == 1 and tuple(ratio) == (1, 1) and not flip:
             raise BadInput("augmentation: the part is always the whole image, which changes nothing; leave it out")
         self.scale, self.ratio, self.flip = scale, ratio, flip
+        self.mirrors = flip
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         grid = nn.functional.affine_grid(self.matrices(len(x), x.device, generator), x.shape, align_corners=False)

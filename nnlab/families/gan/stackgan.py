@@ -55,9 +55,12 @@ class StackGAN(GivenParts):
     max_D  E log D(x, t) + ½ E log(1 − D(x̃, t)) + ½ E log(1 − D(x, t′))
     min_G  −E log D(x̃, t) + kl · E KL(N(μ, diag σ²) ‖ N(0, I))
 
-    with another objective if trainer.objective says so. t′ is the text of another image of the batch that differs from t; an
-    image without such a partner does not count there. So D learns whether image and text belong together. It is the projection
-    D(x, t) = a′h(x) + b + h(x)′Wφ(t) (Miyato & Koyama 2018); in the paper it sees φ(t) beside each place of a map.
+    with another objective if trainer.objective says so. t′ is the text of another image of the batch that differs from t, drawn
+    with a probability proportional to e^{s cos(φ(t), φ(t′))}, s the scale of the embedding; in the paper it is any other. An
+    image without such a partner does not count there. Texts of other words count as different, also if they mean the same: of
+    64 scenes of one digit 3.6 % have such a partner, of two digits hardly any. So D learns whether image and text belong
+    together. It is the projection D(x, t) = a′h(x) + b + h(x)′Wφ(t) (Miyato & Koyama 2018); in the paper it sees φ(t) beside
+    each place of a map.
 
     The KL divergence is a sum over the coordinates of c, nats per image. The authors' code has the mean over coordinates:
     its weight of 2 for 128 coordinates is a weight of 2/128 of the sum. Stage I in stage II is the average of its weights that
@@ -82,7 +85,8 @@ class StackGAN(GivenParts):
     blocks      residual blocks of G_2
     normalization, spectral_norm   of D, as in `dcgan`
     near_texts  True: from its second epoch on, the text encoder learns from batches of texts that it finds near. In a batch of
-                any texts the colours alone may tell whose image it is, and nothing is learned from the rest of a text
+                any texts the colours alone may tell whose image it is, and nothing is learned from the rest of a text. It is
+                for data in which few images have the same content: two sentences of one meaning count as different
 
     stage       number of the stage that learns: 0 the text encoder; in it samples are of networks that have not learned
     """

@@ -216,7 +216,7 @@ class GameTrainer(GradientTrainer):
             return figures if self.model.plays_by_turns else figures | self.critic_statistics(split, generator)
 
     def critic_statistics(self, split: str, generator: torch.Generator) -> dict[str, float]:
-        """The discriminator's metrics on ANSWERS examples of a split, and on as many samples."""
+        """The discriminator's metrics on MAX_CRITIC_EXAMPLES examples of a split, and on as many samples."""
         feed = self.builder(self.data.split(split))
         rows = feed.split.spread(MAX_CRITIC_EXAMPLES)
         self.metadata = {**self.metadata, "critic_examples": len(rows)}
