@@ -120,8 +120,10 @@ class LoadedRun:
         try:
             model.load_state_dict(self.state["trainer"]["model"])
         except (RuntimeError, KeyError) as error:
+            _, *reasons = str(error).splitlines() if isinstance(error, RuntimeError) else ("", str(error))
+            why = shortened((reasons or [str(error)])[0].strip())
             raise BadInput(
-                f"{self.folder.path}: checkpoint '{self.checkpoint}' and config.yaml disagree ({str(error).splitlines()[0]})"
+                f"{self.folder.path}: checkpoint '{self.checkpoint}' and config.yaml disagree, or nnlab has changed ({why})"
             ) from error
         return model.eval()
 

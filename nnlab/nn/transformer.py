@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,23 @@ Pool = Literal["token", "mean"]
 Positions = Literal["learned", "none"]
 
 
-class TransformerBlock(nn.Module):
+class OldNames(nn.Module):
+    """Base of a module that also loads weights of before 2026-11-30, when some had other names.
+
+    old  today's name of a weight or a part by that of before
+    """
+
+    old: ClassVar[dict[str, str]] = {}
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *rest: object) -> None:
+        for key in [key for key in state_dict if key.startswith(prefix)]:
+            part, dot, inside = key.removeprefix(prefix).partition(".")
+            if part in self.old:
+                state_dict[f"{prefix}{self.old[part]}{dot}{inside}"] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class TransformerBlock(OldNames):
     """x ← x + W_o Attention(LN x), x ← x + MLP(LN x) (Vaswani et al. 2017; normalised before each part, Xiong et al. 2020).
 
     Attention of a head = softmax(q k′ / √d) v, with d the width over the number of heads; the heads stand side by side.
@@ -25,6 +41,8 @@ class TransformerBlock(nn.Module):
     mlp_ratio  hidden units of the MLP, as a multiple of the width
     dropout    share of the outputs of both parts that are set to 0 in a step
     """
+
+    old: ClassVar[dict[str, str]] = {"before": "norm_1", "between": "norm_2", "look": "qkv", "out": "projection"}
 
     def __init__(self, width: int, heads: int, mlp_ratio: int = 2, dropout: float = 0.0) -> None:
         super().__init__()
@@ -69,7 +87,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
         return functional.scaled_dot_product_attention(q.float(), k.float(), v.float(), attn_mask=mask)
 
 
-class PatchTransformer(nn.Module):
+class PatchTransformer(OldNames):
     """Images as sequences of patches (Dosovitskiy et al. 2021, "An image is worth 16x16 words").
 
     A patch of p×p pixels becomes a vector by one linear layer, plus a learned vector for its position. Blocks of attention over
@@ -86,6 +104,8 @@ class PatchTransformer(nn.Module):
 
     Raises ArgumentError for patches that do not divide the image, and for heads that do not divide the width.
     """
+
+    old: ClassVar[dict[str, str]] = {"places": "positions"}
 
     def __init__(
         self,

@@ -140,3 +140,13 @@ def test_weight_decay_leaves_positions_tokens_biases_and_normalisations() -> Non
     for name, parameter in network.named_parameters():
         matrix = name.endswith("weight") and parameter.ndim == 2
         assert (id(parameter) not in kept) == matrix, name
+
+
+def test_weights_of_before_are_loaded_by_their_old_names() -> None:
+    torch.manual_seed(0)
+    first, second = (PatchTransformer((1, 8, 8), patch=4, width=8, depth=2, heads=2) for _ in "12")
+    old = {"norm_1": "before", "norm_2": "between", "qkv": "look", "projection": "out", "positions": "places"}
+    before = {".".join(old.get(part, part) for part in key.split(".")): value for key, value in first.state_dict().items()}
+    assert "blocks.1.look.weight" in before
+    second.load_state_dict(before)
+    assert all(torch.equal(value, second.state_dict()[key]) for key, value in first.state_dict().items())

@@ -103,6 +103,18 @@ def test_examples_in_a_file_are_copied_before_each_launch(taped, own_folder):
     assert {(1, 48), (2, 48)} <= set(captured._graphed.launches)
 
 
+def test_batches_of_near_examples_come_in_the_same_order(taped):
+    scenes = ("data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]")
+    small = ("model.channels=[4,8]", "model.text_dim=8", "model.condition_dim=4", "model.hidden=8", "model.blocks=1")
+    common = ("model=stackgan", "model.near_texts=true", *scenes, *small, "trainer.pretraining.epochs=3")
+    eager, captured = (trainer(*common, f"trainer.graph={choice}") for choice in ("none", "always"))
+    set_rates = eager.set_rates
+    eager.set_rates = lambda rates: set_rates([torch.tensor(rate).item() for rate in rates])
+    steps = 3 * eager.steps_per_epoch
+    assert same(train(eager, steps), train(captured, steps), 2e-6)
+    assert not captured.notices
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_schedule_of_the_rate_is_alive_in_a_captured_step(taped, optimizer):
     common = ("model=ae", f"optimizer={optimizer}", "optimizer/schedule=cosine", "optimizer.schedule.warmup=1")
