@@ -57,8 +57,9 @@ def made(group: str) -> str:
 def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     """Whether a run is of this config, wherever its data lie and however often one looked."""
     mine, other = to_dict(compose_config(list(chosen))), folder.read_config()
-    for own, earlier in pretrained(mine["trainer"], other.get("trainer", {})):
-        if own.get("epochs") == "auto":  # a number in a run's own config
+    typed = {word.partition("=")[0] for word in str(folder.read_status().get("command", "")).split()}
+    for key, own, earlier in pretrained(mine["trainer"], other.get("trainer", {})):
+        if own.get("epochs") == "auto" and f"{key}.epochs" not in typed:  # it has become a number in the run's own config
             own["epochs"] = earlier.get("epochs")
     for key, value in mine["model"].items():
         if value == "auto" and isinstance(other["model"].get(key), Mapping):  # the classifier that it has become
@@ -69,17 +70,24 @@ def same(folder: RunFolder, chosen: Sequence[str]) -> bool:
     return bearing(mine) == bearing(other)
 
 
-def pretrained(mine: dict, other: Mapping) -> list[tuple[dict, Mapping]]:
-    """Two `trainer` nodes, and their `pretraining` if both have it."""
-    both = isinstance(mine.get("pretraining"), dict) and isinstance(other.get("pretraining"), Mapping)
-    return [(mine, other), *([(mine["pretraining"], other["pretraining"])] if both else [])]
+def pretrained(mine: dict, other: Mapping) -> list[tuple[str, dict, Mapping]]:
+    """Two `trainer` nodes with their key, and their `pretraining` if both have it."""
+    key = "pretraining"
+    both = isinstance(mine.get(key), dict) and isinstance(other.get(key), Mapping)
+    return [("trainer", mine, other), *([(f"trainer.{key}", mine[key], other[key])] if both else [])]
 
 
 def bearing(config: dict) -> dict:
     """What of a config bears on the figures."""
     trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
-    # a key that is absent, false, or 1 of repeats, is no other than one that an older run does not have
-    idle = {key for key, value in config["data"].items() if is_none(value) or value is False or (key, value) == ("repeats", 1)}
-    data = {key: value for key, value in config["data"].items() if key not in {"root", *idle}}
-    parts = {part: config[part] for part in ("model", "noise", "augmentation", "optimizer", "seed")}
-    return {**parts, "trainer": trainer, "data": data, "judged": config["judge"] != "none"}  # 10 and 10.0 are the same
+    data = {key: value for key, value in without_idle(config["data"]).items() if key not in {"root", "repeats"}}
+    data |= {"repeats": config["data"]["repeats"]} if config["data"].get("repeats", 1) != 1 else {}
+    parts = {part: config[part] for part in ("noise", "augmentation", "optimizer", "seed")}
+    judged = config["judge"] != "none"
+    return {**parts, "model": without_idle(config["model"]), "trainer": trainer, "data": data, "judged": judged}
+
+
+def without_idle(node: Mapping) -> dict:
+    """A node without keys that are absent or false: they are no other than keys that an older run does not have."""
+    kept = {key: value for key, value in node.items() if not (is_none(value) or value is False)}
+    return {key: without_idle(value) if isinstance(value, Mapping) else value for key, value in kept.items()}

@@ -92,3 +92,6 @@ def test_a_run_is_known_by_its_config_although_auto_became_numbers(tmp_path: Pat
     assert runs.same(folder, chosen)
     assert not runs.same(folder, [*chosen, "seed=1"])
     assert not runs.same(folder, [*chosen, "trainer.epochs=19"])
+    folder.status.write_text('{"command": "nnlab train model=x trainer.epochs=20"}', encoding="utf-8")
+    assert not runs.same(folder, chosen), "in that run it was no auto"
+    assert runs.same(folder, [*chosen, "trainer.epochs=20"])
