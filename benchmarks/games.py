@@ -1,4 +1,4 @@
-"""Every model that learns by a game, trained on MNIST by `nnlab train` and judged on the test split, with as many samples.
+"""Models that learn by a game, trained on MNIST by `nnlab train` and judged on the test split, with as many samples.
 
 The judge is the classifier that `judge=auto` trains once; distances and manifolds are of its features. Runs that are there
 already, complete and of the same config, are not trained again: their folders, under outputs/games, hold samples and curves.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nnlab.experiment.loading import LoadedRun
 
 MOST = 2**31  # examples in a file
+INTEGERS = ("uint8", "uint16", "int16", "int32", "int64")  # the first that holds all levels of the data is written
+LEAST_LEVELS = 255  # of data of fewer, or of a range such as 0 … 0.1, real numbers are written
 
 
 def arguments(argv: list[str]) -> Namespace:
@@ -121,7 +123,7 @@ def of_images(args: Namespace, run: LoadedRun, generator: torch.Generator) -> tu
     given = open_own(run, args.of, fixed) if args.of else open_inputs(run, args.split or "train", fixed)
     if given.labels is None:
         raise BadInput(
-            f"--of {printable(args.of)}: the images have no classes; put them into a folder per class, or add y_train"
+            f"--of {printable(args.of)}: the images have no classes; put them into a folder per class, or add class names"
         )
     check_number(args.n * len(given))
     model, size = run.model, together(run.model.spec)
@@ -145,8 +147,8 @@ def check_number(n: int) -> None:
 def stored(x: Tensor, spec: DataSpec) -> np.ndarray:
     """Examples (n, *shape) as `data=npz` and `data.extra` read them.
 
-    Images that come from integers become integers again, others float32: (n, H, W) of one channel, else (n, H, W, C). Rows of a
-    table get the units of their file.
+    Images that come from integers become integers again, others float32 within 0 … 1: (n, H, W) of one channel, else
+    (n, H, W, C). Rows of a table get the units of their file.
     """
     import numpy as np
 
@@ -154,8 +156,7 @@ def stored(x: Tensor, spec: DataSpec) -> np.ndarray:
         return spec.original(x).double().cpu().numpy()
     pixels = x.float().movedim(1, -1).cpu().numpy()
     pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-    if not spec.range:
-        return pixels
-    low, high = spec.range
-    whole = np.rint(pixels.clip(0, 1) * (high - low) + low)
-    return whole.astype(np.uint8 if low >= 0 and high <= 255 else np.uint16)
+    low, high = spec.range or (0.0, 1.0)
+    fits = (kind for kind in INTEGERS if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    kind = next(fits, None) if high - low >= LEAST_LEVELS else None
+    return pixels if kind is None else np.rint(pixels.clip(0, 1).astype(np.float64) * (high - low) + low).astype(kind)

@@ -114,7 +114,9 @@ def measured(run: LoadedRun, data: Data, args: Namespace, given: Batch, output: 
     from nnlab.commands.run_access import judge_of
     from nnlab.metrics.mode_coverage import class_agreement
     from nnlab.metrics.reconstruction import mse
+    from nnlab.model import Varies, can
 
+    noise = "noise" if can(run.model, Varies) else "e′"
     judge = judge_of(run, data) if given.label is not None else None
     rows = []
     for scale, some, step in zip(args.scale, varied, moved, strict=True):
@@ -122,7 +124,7 @@ def measured(run: LoadedRun, data: Data, args: Namespace, given: Batch, output: 
         if judge:
             row["class_agreement"] = class_agreement(judge.model.classify(judge.adapt(some)), given.label.expand(len(some)))
         rows.append(row)
-        print(f"s = {scale:g}: mse {row['mse']:.5g} from the output without e′")
+        print(f"s = {scale:g}: mse {row['mse']:.5g} from the output without {noise}")
     return {
         **run.metadata,
         **{"split": args.split, "index": args.index, "seed": args.seed, "n": args.n},

@@ -144,7 +144,7 @@ def classes_of(text: str, spec: DataSpec) -> list[int]:
     """Numbers of the classes in a text such as 3,sandal: a class's name, or else its number."""
     from nnlab.data.classes import class_indices
 
-    words = [word.strip() for word in text.split(",")]
+    words = [text] if text in spec.classes else [word.strip() for word in text.split(",")]  # a name may have a comma in it
     whole = [int(word) if word not in spec.classes and word.lstrip("-").isdecimal() else word for word in words]
     return class_indices(whole, spec.classes, spec.name, "--label")
 

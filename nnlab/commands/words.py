@@ -61,7 +61,8 @@ def names_of_boxes() -> list[str]:
     """The shipped models that can be given a box."""
     from nnlab.config.build import classes_of
 
-    return [name for name in names_of(SamplesGiven) if "box" in getattr(classes_of("model")[name], "needs", ())]
+    known = classes_of("model")
+    return [name for name in names_of(SamplesGiven) if "box" in (*known[name].needs, *known[name].places)]
 
 
 def numbers_of(text: str, caption: Part) -> list[int]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nnlab.config.constraints import SEED, AtLeast, Between, NonEmpty
-from nnlab.data.classes import choose, cut, repeated
+from nnlab.data.classes import choose, class_indices, cut, repeated
 from nnlab.data.identity import digest, splits_digest
 from nnlab.data.source import FileArray, Mapped, Resident, Source, extremes
 from nnlab.data.spec import DataSpec
@@ -107,13 +107,20 @@ class Dataset(ABC):
         generator = torch.Generator().manual_seed(self.seed)
         learned_from = selected.train
         if self.imbalance:
-            learned_from = cut(selected.train, selected.arrays, self.imbalance, self.name, self.seed)
+            if self.train_size is not None:
+                raise BadInput("data.train_size: draws as many of each class, which undoes data.imbalance; leave one out")
+            numbers = class_indices(list(self.imbalance), loaded.classes, self.name, "data.imbalance")
+            shares = {loaded.classes[i]: share for i, share in zip(numbers, self.imbalance.values(), strict=True)}
+            learned_from = cut(selected.train, selected.arrays, shares, self.name, self.seed)
         train, validation = self._split_rows(learned_from, generator)
         share = len(validation) / (len(train) + len(validation))
         train = train if self.train_size is None else self._subset(train, selected.arrays.y_train, generator)
         if self.oversample:
             train = repeated(train, selected.arrays, self.name)
-        test, others = self._some(selected.test, generator), self._some(selected.held_out, generator)
+        # from where a whole training split would leave the generator, so that they do not depend on how it is cut
+        whole = torch.Generator().manual_seed(self.seed)
+        self._split_rows(selected.train, whole)
+        test, others = self._some(selected.test, whole), self._some(selected.held_out, whole)
 
         arrays = self.prepare(selected.arrays, train)
         levels = loaded.range or ((0.0, 255.0) if loaded.scale == 1 / 255 else ())
@@ -130,7 +137,7 @@ class Dataset(ABC):
             for source, rows in parts
         ]
         for name in (name for name, other in arrays.others.items() if not other.paired):
-            rows = self._unpaired_rows(arrays.others[name], share, generator)
+            rows = self._unpaired_rows(arrays.others[name], share, whole)
             for split, own in zip(splits, rows, strict=True):
                 if own is None:
                     split.aligned |= {name}

@@ -10,7 +10,7 @@ from torch import Tensor
 from nnlab.data.dataset import Dataset
 from nnlab.data.identity import splits_digest
 from nnlab.data.inputs import Reader
-from nnlab.data.own_files import of_npz
+from nnlab.data.own_files import ARRAYS, of_npz
 from nnlab.data.source import Resident
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Data, Split
@@ -58,7 +58,8 @@ def read(dataset: Dataset, spec: DataSpec, train: Split) -> tuple[Tensor, Tensor
     except BadInput as error:
         raise BadInput(*(f"data.extra: {problem}" for problem in error.problems)) from error
     if train.labelled and inputs.labels is None:
-        raise BadInput(f"{place} has no labels, but the examples of {spec.name} have; add an array 'y_train' of class names")
+        arrays = " or ".join(f"'{y}' beside '{x}'" for x, y in ARRAYS.items())
+        raise BadInput(f"{place} has no labels, but the examples of {spec.name} have; add class names as an array {arrays}")
     if train.labelled and inputs.classes != spec.classes:
         unknown = [name for name in inputs.classes if name not in spec.classes]
         raise BadInput(f"{place} holds classes that {spec.name} lacks: {printable(', '.join(unknown[:5]))}")

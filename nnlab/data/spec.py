@@ -237,6 +237,8 @@ class Batch:
         extra = {name: function(part) for name, part in self.extra.items()}
         return replace(self, **{name: function(part) for name, part in self.tensors().items()}, extra=extra)
 
-    def tensor_split(self, parts: int) -> list[Batch]:
-        """The batch in this many parts of nearly equal size."""
-        return [self.map(lambda x, i=i: x.tensor_split(parts)[i]) for i in range(parts)]
+    def tensor_split(self, parts: int, each: int = 1) -> list[Batch]:
+        """The batch in this many parts of nearly equal size, between which no group of `each` examples is cut."""
+        groups, more = divmod(len(self) // each, parts)
+        ends = [each * (groups * i + min(i, more)) for i in range(1, parts)]
+        return [self.map(lambda x, i=i: x.tensor_split(ends)[i]) for i in range(parts)]

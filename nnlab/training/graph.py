@@ -28,7 +28,7 @@ Launch = Callable[[], None]
 class Capturable(Protocol):
     """The methods of a trainer that a graph needs: the update as device code, its inputs, and the tensors that it changes."""
 
-    data: Any
+    sampler: Any
     feed: Any
     players: Mapping[str, Any]
     meter: Meter
@@ -109,7 +109,7 @@ class CudaGraphRunner:
 
     def __init__(self, trainer: Capturable) -> None:
         self.trainer = t = trainer
-        self.full, self.rest = divmod(len(t.data.train), t.batch_size)
+        self.full, self.rest = divmod(t.sampler.images_per_epoch, t.batch_size)
         steps, device = t.steps_per_epoch, t.device
         columns = t.order(0).shape[1:]  # none, or one per unpaired part
         self.rows = torch.zeros((steps, t.batch_size, *columns), dtype=torch.int64, device=device)

@@ -102,6 +102,9 @@ class EstimatesLikelihood(Protocol):
         """Use this many samples per example from now on. Raises BadInput if the model has no likelihood."""
 
 
+OF_CLASSES = ("class_agreement", "judge_accuracy", "conditional_accuracy")  # ends of a judge's figures that need its classes
+
+
 def metrics_of_all_stages(model: Model) -> list[Metric]:
     """The model's own metrics in each of its stages; it is left in the last."""
     found: list[Metric] = []
@@ -285,6 +288,8 @@ class Trainer(ABC):
         Figures:
         judge_examples  number of examples of the split that the judge compares with
         judge_pairs     largest number of them that are compared in pairs, for kernel_distance, precision and recall
+
+        What the judge says of classes is left out where it has learned none of them.
         """
         with randomness.fork_rng(self.seed, self.device):  # an import may draw random numbers (scikit-learn)
             figures = self.evaluate_split(split)
@@ -294,8 +299,15 @@ class Trainer(ABC):
             rows = feed.split.rows if full else feed.split.spread(judge.VALIDATION_SAMPLES)
             self.metadata = {**self.metadata, "judge_examples": len(rows)}
             with randomness.fork_rng(self.seed, self.device) as generator, evaluating(self.model):
-                figures |= self.judge.figures(self.model, feed, rows, generator)
+                found = self.judge.figures(self.model, feed, rows, generator)
+            of_classes = self.classes_were_learned(split)
+            figures |= {name: value for name, value in found.items() if of_classes or not name.endswith(OF_CLASSES)}
         return figures
+
+    def classes_were_learned(self, split: str) -> bool:
+        """Whether any class of a split is in the training split, as for people or letters that only the test has it is not."""
+        learned, own = (part.labels(part.rows) for part in (self.data.train, self.data.split(split)))
+        return learned is None or own is None or bool(torch.isin(own, learned).any())
 
     def evaluate_metrics(self, split: str) -> dict[str, float]:
         """The model's own metrics, over a split."""

@@ -10,6 +10,9 @@ import torch
 from conftest import only_run, small
 
 import nnlab as package
+from nnlab.commands.augment import stored
+from nnlab.data.own_files import as_the_data
+from nnlab.data.spec import DataSpec
 
 
 @pytest.fixture
@@ -92,6 +95,20 @@ def test_images_of_bytes_become_bytes_again(nnlab) -> None:
     with torch.inference_mode():
         wanted = model.sample_class(torch.arange(3).repeat_interleave(5), torch.Generator().manual_seed(0))
     assert np.abs(found["x_train"] - 255 * wanted.movedim(1, -1).numpy()).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    "levels", [(0, 255), (0, 65535), (-1000, 1000), (0, 100_000), (-(2**40), 2**40), (0, 0.1), (0.5, 300.5), (), (0, 3)]
+)
+def test_images_of_any_levels_are_read_back_as_they_were_made(levels: tuple[float, ...]) -> None:
+    """To the half of a level, as integers are, or as real numbers."""
+    spec = DataSpec("own", "image", (1, 4, 4), range=levels)
+    x = torch.rand(20, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    x[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
+    read, scale = as_the_data(stored(x, spec), spec)
+    back = read.double() * scale
+    step = 0.5 / (levels[1] - levels[0]) if levels and levels[1] - levels[0] >= 255 else 0
+    assert (back - x).abs().max() <= step + 1e-6
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,17 @@ from conftest import built
 
 from nnlab.data.datasets.digits import Digits
 from nnlab.data.extra import open_data
-from nnlab.data.split import Data
+from nnlab.data.split import Arrays, Data
 from nnlab.errors import BadInput
 
 CPU = torch.device("cpu")
+
+
+class Named(Digits):
+    """Digits whose classes have names that are no numbers."""
+
+    def load(self) -> Arrays:
+        return replace(super().load(), classes=tuple(f"c{i}" for i in range(10)))
 
 
 def opened(**options) -> Data:
@@ -59,6 +67,24 @@ def test_imbalance_counts_among_the_chosen_classes() -> None:
     data = opened(classes=[7, 3], imbalance={"3": 0.1})
     assert data.spec.classes == ("7", "3")
     assert counts(data)[1] < 0.15 * counts(data)[0]
+
+
+def test_a_number_is_the_same_class_for_imbalance_and_for_the_chosen_classes() -> None:
+    """Also where names are no numbers: of the chosen ones each has another number than before."""
+    dataset = Named(root=".", classes=["c5", "c3", "c0"], imbalance={0: 0.1})
+    data = dataset.open(CPU)
+    assert data.spec.classes == ("c5", "c3", "c0")
+    assert counts(data)[2] < 0.2 * min(counts(data)[:2])
+
+
+@pytest.mark.parametrize("key", [{"train_size": 50}, {"imbalance": {3: 0.5}}])
+def test_a_limited_test_split_does_not_depend_on_what_is_learned_from(key: dict) -> None:
+    assert opened(limit=200, **key).test.rows.equal(opened(limit=200).test.rows)
+
+
+def test_a_size_that_would_undo_the_imbalance_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"data\.train_size: draws as many of each class, which undoes data\.imbalance"):
+        opened(train_size=50, imbalance={3: 0.1})
 
 
 def test_oversampling_repeats_the_rows_of_rarer_classes_until_all_are_as_many() -> None:

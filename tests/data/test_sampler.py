@@ -33,6 +33,22 @@ def test_an_order_depends_on_seed_stage_and_epoch_alone() -> None:
     assert len({tuple(order) for order in orders.values()}) == len(places)
 
 
+def test_the_length_of_an_epoch_is_that_of_its_order() -> None:
+    """What a captured step takes its numbers from."""
+    split = Split.of(torch.zeros(54, 1), torch.arange(54) % 7, torch.arange(54))
+    for known in (
+        Sampler(split, 16, 0),
+        Sampler(split, 16, 0, drop_last=True),
+        GroupSampler(split, 16, 0, 4),
+        GroupSampler(split, 60, 0, 4),
+    ):
+        n = sum(len(known.rows(0, step)) for step in range(known.steps_per_epoch))
+        assert n == known.images_per_epoch
+        whole, rest = divmod(n, known.batch_size)
+        assert [len(known.rows(0, step)) for step in range(whole)] == [known.batch_size] * whole
+        assert known.steps_per_epoch == whole + (rest > 0)
+
+
 @pytest.mark.parametrize(("size", "drop_last", "sizes"), [(5, False, [5, 5, 5, 5, 4]), (5, True, [5] * 4), (30, True, [24])])
 def test_a_last_smaller_batch_is_kept_or_left_out_but_never_the_only_one(size: int, drop_last: bool, sizes: list[int]) -> None:
     batches = sampler(size=size, drop_last=drop_last)
@@ -60,7 +76,7 @@ def test_a_batch_of_classes_holds_k_of_each_of_p_classes() -> None:
 
 
 def test_impossible_batches_of_classes_are_refused() -> None:
-    with pytest.raises(BadInput, match="batch_size: 10 is no multiple of 4"):
+    with pytest.raises(BadInput, match="a step has 10 examples, no multiple of 4"):
         ClassSampler(SPLIT, 10, 0, 4)
     with pytest.raises(BadInput, match="40 is 20 classes of 2 examples, but only 7 classes have so many; give at most 14"):
         ClassSampler(SPLIT, 40, 0, 2)
@@ -101,5 +117,5 @@ def test_a_batch_of_groups_holds_pairs_of_a_class_side_by_side_and_each_example_
 def test_groups_need_a_class_with_enough_examples() -> None:
     with pytest.raises(BadInput, match="learns from 2 examples of a class together, but no class has so many"):
         GroupSampler(Split.of(torch.zeros(3, 1), torch.arange(3)), 4, 0, 2)
-    with pytest.raises(BadInput, match="5 is no multiple of 2"):
+    with pytest.raises(BadInput, match="5 examples, no multiple of 2"):
         GroupSampler(SPLIT, 5, 0, 2)

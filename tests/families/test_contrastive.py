@@ -227,7 +227,7 @@ def test_pictures_are_codes_neighbours_and_views(model: str) -> None:
     [
         (["model=simclr", "augmentation=none"], "SimCLR learns from 2 views of an example; add augmentation="),
         (["model=simclr", "model.temperature=0"], "model.temperature: expected"),
-        (["model=triplet", "trainer.batch_size=42"], "42 is no multiple of 4"),
+        (["model=triplet", "trainer.batch_size=42"], "a step has 42 examples, no multiple of 4"),
         (["model=triplet", "trainer.batch_size=4"], "trainer.batch_size: 4 examples are all of one class; give at least 8"),
         (["model=triplet", "model.examples_per_class=1"], "model.examples_per_class: expected"),
         (["model=simclr", "trainer.batch_size=1"], "trainer.batch_size: 1 example has no other to compare with"),

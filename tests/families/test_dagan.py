@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -64,6 +65,31 @@ def test_several_updates_of_the_discriminator_have_whole_pairs() -> None:
     assert all(torch.equal(part.label[0::2], part.label[1::2]) for part in parts)
 
 
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_no_pair_is_cut_between_two_updates(n: int) -> None:
+    trainer = trained("trainer.batch_size=14", f"trainer.discriminator.n_critic={n}")
+    parts = trainer.parts(trainer.feed.batch(trainer.rows(0)[:22], trainer.generator))
+    assert len(parts) == n
+    assert sum(map(len, parts)) == 22
+    assert all(torch.equal(part.label[0::2], part.label[1::2]) for part in parts)
+    trainer.train(0, 2, lambda: False)
+
+
+def test_copies_of_an_example_are_no_pair() -> None:
+    with pytest.raises(BadInput, match=r"data\.oversample: repeats examples, which this model would compare with themselves"):
+        trained("data.oversample=true")
+
+
+def test_a_judge_says_nothing_of_classes_that_it_has_not_learned() -> None:
+    """Letters that are in the test alone."""
+    experiment = built("model=dagan", "data=glyphs", "data.limit=1000", "model.channels=[4,8]", "device=cpu")
+    experiment.initialize()
+    trainer, told = experiment.trainer, {"variation_frechet": 1.0, "variation_class_agreement": 0.5, "judge_accuracy": 0.5}
+    trainer.judge = SimpleNamespace(figures=lambda *_: told)
+    assert told.keys() & trainer.evaluate("validation").keys() == told.keys()
+    assert told.keys() & trainer.evaluate("test").keys() == {"variation_frechet"}
+
+
 def test_the_penalty_of_a_linear_critic_of_norm_one_is_zero_per_image() -> None:
     """Not per row or column, as in a public implementation."""
     weight = torch.randn(2 * 64, generator=seeded())
@@ -104,7 +130,7 @@ def test_variety_is_in_units_of_the_distance_of_two_examples_of_a_class() -> Non
 def test_what_it_cannot_use_is_refused() -> None:
     with pytest.raises(BadInput, match="instance_noise: has no effect, the discriminator of DAGAN does not use it"):
         trained("trainer.discriminator.instance_noise=0.1")
-    with pytest.raises(BadInput, match=r"trainer\.batch_size: 25 is no multiple of 2"):
+    with pytest.raises(BadInput, match=r"trainer\.batch_size: a step has 25 examples, no multiple of 2"):
         trained("trainer.batch_size=25")
     with pytest.raises(BadInput, match="a pair of examples is of one class"):
         built("model=dagan", "data=colours", "device=cpu")

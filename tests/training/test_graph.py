@@ -103,6 +103,17 @@ def test_examples_in_a_file_are_copied_before_each_launch(taped, own_folder):
     assert {(1, 48), (2, 48)} <= set(captured._graphed.launches)
 
 
+def test_an_epoch_of_pairs_is_as_long_as_its_pairs(taped):
+    """Fewer than the training images: what is left of a class after its pairs is in no batch."""
+    common = ("model=dagan", "data.train_size=54", "data.limit=none", "model.channels=[4,8]", "trainer.batch_size=200")
+    eager, captured = (trainer(*common, f"trainer.graph={choice}") for choice in ("none", "always"))
+    set_rates = eager.set_rates
+    eager.set_rates = lambda rates: set_rates([torch.tensor(rate).item() for rate in rates])
+    assert captured.sampler.images_per_epoch < 54
+    assert same(train(eager, 4), train(captured, 4), 2e-6)
+    assert not captured.notices
+
+
 def test_batches_of_near_examples_come_in_the_same_order(taped):
     scenes = ("data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]")
     small = ("model.channels=[4,8]", "model.text_dim=8", "model.condition_dim=4", "model.hidden=8", "model.blocks=1")

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from nnlab.data.classes import need_classes
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.data.split import Split
 from nnlab.errors import BadInput
 from nnlab.families.gan.base import Adversarial, Game, spread
 from nnlab.families.gan.networks import Channels, chosen, conv_discriminator, conv_generator
@@ -83,6 +84,19 @@ class BAGAN(Adversarial):
         """What stage 1 trains beside E: G itself, or where G is to start anew another network."""
         return self.own_decoder or self.generator
 
+    @property
+    def makes_examples(self) -> bool:
+        return self.playing
+
+    def init_from_data(self, split: Split) -> None:
+        """Raise BadInput before the first stage if a class has fewer than two training examples."""
+        super().init_from_data(split)
+        rows = split.rows.unique()  # data.oversample repeats them
+        labels = split.labels(rows)
+        for c, name in enumerate(self.spec.classes):
+            if (n := int((labels == c).sum())) < FEWEST:
+                raise BadInput(too_few(name, n))
+
     # -- the stages ---------------------------------------------------------------------------------------------------
 
     def stages(self) -> tuple[str, ...]:
@@ -95,7 +109,7 @@ class BAGAN(Adversarial):
 
     @torch.no_grad()
     def init_stage(self, batches: Iterable[Batch]) -> None:
-        """Measure the codes of each class; D gets the layers of E, and G goes on from its average.
+        """Measure the codes of each class; D gets the layers of E.
 
         Raises BadInput if a class has fewer than two examples.
         """
@@ -103,7 +117,7 @@ class BAGAN(Adversarial):
         for c, name in enumerate(self.spec.classes):
             own = np.unique(codes[labels == c].double().cpu().numpy(), axis=0)  # data.oversample repeats examples
             if len(own) < FEWEST:
-                raise BadInput(f"model: {name} has {len(own)} training examples; a covariance of its codes needs {FEWEST}")
+                raise BadInput(too_few(name, len(own)))
             covariance, _ = ledoit_wolf(own)
             covariance += LEAST * covariance.trace() / len(covariance) * np.eye(len(covariance))
             self.means[c] = torch.from_numpy(own.mean(0))
@@ -196,3 +210,9 @@ class BAGAN(Adversarial):
         rebuilt = self.decoder(self.encoder(few.target))
         rows = np.stack([to_pixels(x[:SHOWN], self.spec) for x in (few.target, rebuilt)])
         return {"autoencoder": sheet(rows, ["data", "rebuilt"])}
+
+
+def too_few(name: str, n: int) -> str:
+    """What is said of a class with so few training examples."""
+    have = f"{n} training example{'s' * (n != 1)}"
+    return f"model: the class '{name}' has {have}; a covariance of its codes needs {FEWEST} different ones"

@@ -37,8 +37,9 @@ class GRAN(ImageCritic):
     ΔC_t = f(z_t, g(s(C_{t−1}))),   C_t = Σ_{i ≤ t} ΔC_i,   G(z) = s(C_T)
 
     f is the generator of `dcgan`, g is an encoder with the layers of its discriminator, and s is tanh, scaled to the data's
-    range. All steps share f and g. Only the layers of batch normalisation are those of one step each, since the maps of
-    different steps have different statistics. The first step has no canvas to look at: with one step the model is `dcgan`.
+    range. In the paper g sees the last change alone, before the squashing, and z passes a layer of its own; here g sees what is
+    painted so far. All steps share f and g. Only the layers of batch normalisation are those of one step each, since the maps
+    of different steps have different statistics. The first step has no canvas to look at: with one step the model is `dcgan`.
 
     The codes that decoding and traversals use are the noises of all steps, (N, T · latent_dim).
 

@@ -123,8 +123,9 @@ class GameTrainer(GradientTrainer):
         return terms
 
     def parts(self, batch: Batch) -> list[Batch]:
-        """Parts of a batch, one per update of the discriminator; fewer if there are not two examples for each."""
-        return batch.tensor_split(max(1, min(self.settings.discriminator.n_critic, len(batch) // 2)))
+        """Parts of a batch, one per update of the discriminator; fewer if there are not two examples, or groups, for each."""
+        each = self.model.examples_per_class or 1
+        return batch.tensor_split(max(1, min(self.settings.discriminator.n_critic, len(batch) // max(2, each))), each)
 
     def play(self, batch: Batch) -> Play:
         """The tensors of the game for a batch, under autocast, with instance noise on the discriminator's inputs."""
