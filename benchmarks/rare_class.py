@@ -68,7 +68,7 @@ def classified(data: str, kind: str, typed: Sequence[str], seed: int, drawn_by: 
 def drawn(by: Path) -> Path:
     """The file with the images that a game has drawn of the rare class."""
     path = by.with_suffix(".npz")
-    if not path.exists() or path.stat().st_mtime < RunFolder(by).status.stat().st_mtime:  # of a run of before
+    if not path.exists() or path.stat().st_mtime < RunFolder(by).status.stat().st_mtime:  # drawn by an earlier run
         subprocess.run([*NNLAB, "augment", by, "-n", str(DRAWN), "--label", "0", "-o", path], cwd=ROOT, check=True)
     return path
 

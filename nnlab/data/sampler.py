@@ -97,8 +97,8 @@ class GroupSampler(Sampler):
             raise BadInput("model: its batches are of classes, but the data have no labels")
         if batch_size // world.size % each:
             raise BadInput(
-                f"trainer.batch_size: a step has {batch_size // world.size} examples, no multiple of {each}, as many of each "
-                "class as this model compares"
+                f"trainer.batch_size: a step has {batch_size // world.size} examples, no multiple of {each}; "
+                f"the model compares {each} examples of a class"
             )
         if len(split.rows.unique()) < len(split.rows):
             raise BadInput("data.oversample: repeats examples, which this model would compare with themselves; leave it out")

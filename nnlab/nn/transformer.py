@@ -18,9 +18,9 @@ Positions = Literal["learned", "none"]
 
 
 class OldNames(nn.Module):
-    """Base of a module that also loads weights of before 2026-11-30, when some had other names.
+    """Base of a module that also loads weights from before 2026-11-30, when some had other names.
 
-    old  today's name of a weight or a part by that of before
+    old  today's name of a weight or a part, by its old name
     """
 
     old: ClassVar[dict[str, str]] = {}
