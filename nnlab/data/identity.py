@@ -20,12 +20,6 @@ def digest(arrays: Arrays) -> str:
     return f"{_crc(arrays.x_train, arrays.x_test, *others)}-{_crc(arrays.y_train, arrays.y_test)}"
 
 
-def labelled_by(data: Data, name: str) -> DataSpec:
-    """The spec of data as they would be loaded with another part as their label. The training rows are all in one array."""
-    label = (data.train.sources[name].x, data.test.sources[name].x)
-    return replace(data.spec, classes=data.spec[name].names, digest=f"{data.spec.digest.partition('-')[0]}-{_crc(*label)}")
-
-
 def _words(part: Part) -> tuple[Tensor, ...]:
     """The words of a text as bytes: its numbers alone do not tell "red" from "blue"."""
     text = "\n".join(part.names).encode()

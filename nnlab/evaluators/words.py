@@ -1,4 +1,4 @@
-"""The judges of words: a classifier for each thing that a caption says, which reads it back from an image."""
+"""The judges of words: classifiers that read back from an image what its caption says."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from nnlab.checkpoints.reference import RunReference
 from nnlab.config.build import build
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import Batch, DataSpec
+from nnlab.errors import BadInput
 from nnlab.evaluators.judge import FEWEST, HIGHER, LOWER, PAIRS, FeatureStatistics, Judge, distances
 from nnlab.evaluators.panel import Panel, PanelReferences
 from nnlab.metrics.boxes import moved_by_half
 from nnlab.metrics.frechet import frechet_distance
-from nnlab.model import Model, SamplesGiven, can
+from nnlab.model import ClassifiesLabels, Model, SamplesGiven, can
 
 ATTRIBUTES = ("class", "colour", "size", "place")
 NAME = re.compile(rf"({'|'.join(ATTRIBUTES)})_[1-9]")
@@ -26,14 +27,15 @@ ALL = "all"
 
 
 def told_parts(spec: DataSpec) -> list[str]:
-    """The names of the parts that say what a caption does: class_1, colour_1, …"""
-    return [name for name, part in spec.parts.items() if part.kind == "label" and NAME.fullmatch(name)]
+    """The names of the parts that say what a caption does, and that differ between images: class_1, colour_1, …"""
+    labels = {name: part.names for name, part in spec.parts.items() if part.kind == "label" and NAME.fullmatch(name)}
+    return [name for name, names in labels.items() if len(names) > 1]
 
 
 class WordReferences(PanelReferences):
     """The earlier runs that judge what captions say, as the `judge` of a config.
 
-    judges  the node of a classifier for each of the parts class_1, colour_1, …
+    judges  nodes of classifiers: one of several labels, by any name, or one for each part, by the part's: class_1, …
     """
 
     def __init__(self, *, judges: Mapping) -> None:
@@ -41,19 +43,35 @@ class WordReferences(PanelReferences):
 
     def judges(self, spec: DataSpec, device: torch.device) -> WordJudges:
         """The judges, without weights. Raises BadInput if one has learned from other images, or to tell other things apart."""
-        parts = {name: spec[name].names for name in told_parts(spec)}
-        return WordJudges({name: self.judge(name, spec.target, parts.get(name, ()), device) for name in self.known}, spec)
+        return WordJudges({name: self.reader(name, spec, device) for name in self.known}, spec)
+
+    def reader(self, name: str, spec: DataSpec, device: torch.device) -> Judge:
+        """One of the judges, without weights. Raises BadInput if it has learned from other images, or to tell other things."""
+        known, told = self.known[name], {part: spec[part].names for part in told_parts(spec)}
+        model = known.build().to(device)
+        if not can(model, ClassifiesLabels):
+            return self.judge(name, spec.target, told.get(name, ()), device)
+        same_images = (known.spec.kind, known.spec.shape) == (spec.kind, spec.shape)
+        if not same_images or any(told.get(label) != known.spec[label].names for label in model.labels):
+            raise BadInput(f"judge.{name}: {known.run} was trained on other images or labels than {spec.name}; give judge=auto")
+        return Judge(model, known.spec, known.fingerprint, known.weights)
 
 
 class SideBySide(nn.Module):
     """Several classifiers as one: their features, and the probabilities of the classes of each, side by side.
 
-    judges  by the name of the part that each reads
+    judges  by name; one that tells a single label apart has the label's name
     """
 
     def __init__(self, judges: Mapping[str, Judge]) -> None:
         super().__init__()
         self.networks = nn.ModuleDict({name: judge.model for name, judge in judges.items()})
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the J labels that they read, in the order of `decide`."""
+        several = {name: net.labels if can(net, ClassifiesLabels) else (name,) for name, net in self.networks.items()}
+        return [label for labels in several.values() for label in labels]
 
     def features(self, x: Tensor) -> Tensor:
         """(N, Σ d) of images (N, *shape)."""
@@ -62,19 +80,21 @@ class SideBySide(nn.Module):
         return torch.cat(found, 1)
 
     def decide(self, features: Tensor) -> Tensor:
-        """(N, J) int64 the most probable class by each of the J classifiers, of what `features` returned last."""
-        parts = features.split(self.widths, 1)
-        return torch.stack([net.decide(part).argmax(1) for net, part in zip(self.networks.values(), parts, strict=True)], 1)
+        """(N, J) int64 the most probable class of each of the J labels, of what `features` returned last."""
+        found = []
+        for net, part in zip(self.networks.values(), features.split(self.widths, 1), strict=True):
+            found += net.decide_labels(part).values() if can(net, ClassifiesLabels) else [net.decide(part)]
+        return torch.stack([probabilities.argmax(1) for probabilities in found], 1)
 
     def classify(self, x: Tensor) -> Tensor:
-        """(N, J) int64 the most probable class by each of the J classifiers, of images (N, *shape)."""
+        """(N, J) int64 the most probable class of each of the J labels, of images (N, *shape)."""
         return self.decide(self.features(x))
 
 
 class WordJudges(Panel):
     """The judges of all that captions say. Their features side by side are the space in which images are compared.
 
-    judges  by the name of the part that each reads
+    judges  by name (`SideBySide`)
     spec    of the data
     """
 
@@ -171,8 +191,8 @@ class WordJudges(Panel):
         return self.extract((made(batch) for batch in batches), -(-len(rows) // PAIRS))
 
     def told(self, feed: BatchBuilder, rows: Tensor) -> Tensor:
-        """(n, J) int64 what the captions of rows (n,) say, in the order of the judges."""
-        return torch.stack([feed.split.labels(rows, name) for name in self.judges], 1)
+        """(n, J) int64 what the captions of rows (n,) say, in the order of what the judges read."""
+        return torch.stack([feed.split.labels(rows, name) for name in self.model.labels], 1)
 
     def groups(self, feed: BatchBuilder, rows: Tensor) -> dict[str, Tensor]:
         """(n,) bool by the end of a figure's name: all rows, and of seen and unseen pairs those that there are."""
@@ -185,7 +205,7 @@ class WordJudges(Panel):
     def right(self, found: FeatureStatistics, told: Tensor) -> dict[str, Tensor]:
         """(n,) bool for each attribute, and for all: whether the judges read of each object what was told, (n, J)."""
         right = torch.cat(found.probabilities) == told
-        owners = [name.rpartition("_")[0] for name in self.judges]
+        owners = [name.rpartition("_")[0] for name in self.model.labels]
         by = {of: right[:, [owner == of for owner in owners]].all(1) for of in ATTRIBUTES if of in owners}
         return {**by, ALL: right.all(1)}
 

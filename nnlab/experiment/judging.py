@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -24,7 +23,6 @@ from nnlab.data.dataset import Dataset
 from nnlab.data.datasets.domains import Domains
 from nnlab.data.datasets.image_folder import ImageFolder
 from nnlab.data.datasets.scenes import Scenes
-from nnlab.data.identity import labelled_by
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Data
 from nnlab.errors import BadInput, Interrupted, explain
@@ -40,6 +38,13 @@ from nnlab.runs.folder import RunFolder
 EPOCHS, LEAST_STEPS, LEAST_AUGMENTED = 5, 600, 2400  # of a judge's training: small sets need more epochs
 EPOCHS_OF_SCENES = 12  # what an object of a scene is: it stands anywhere and is of any size, and nothing else is augmented
 CONVOLUTIONAL = ["model=cnn", "model.channels=[16,32]", "model.hidden=128"]  # small: it looks at every evaluation of a run
+READER = [
+    "model=multitask",
+    "model/body=conv",
+    "model.body.channels=[16,32]",
+    "model.body.hidden=128",
+    "model.body.dropout=0.3",
+]
 LEAST_SIDE = 4  # pixels, for the two halvings of the convolutional classifier
 FEW, PART = 10_000, 14  # a set of fewer training images has them moved, also by up to 1/14 of their side, 2 pixels of 28
 DEFORMED = ["augmentation.degrees=15", "augmentation.scale=0.2", "augmentation.shear=15"]
@@ -53,10 +58,11 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     root  where a new one is written, if not under the config's data.root, which in a run's folder is its sender's choice
     """
     if config["judge"] == "auto" and (sides := domain_nodes(config)):
-        return {**config, "judge": DomainReferences.node(**judges_of(sides, config, console, root))}
-    if config["judge"] == "auto" and (told := word_data(config)):
-        nodes = {name: {**of_all_classes(config["data"]), "label": name} for name in told}
-        return {**config, "judge": WordReferences.node(judges=judges_of(nodes, config, console, root, told))}
+        nodes = {side: classifier_node({**config, "data": node}, console, root) for side, node in sides.items()}
+        return {**config, "judge": DomainReferences.node(**nodes)}
+    if config["judge"] == "auto" and says_words(config):
+        whole = {**config, "data": of_all_classes(config["data"])}
+        return {**config, "judge": WordReferences.node(judges={"words": classifier_node(whole, console, root, words=True)})}
     keys = auto_classifiers(config)
     if config["judge"] != "auto" and not keys:
         return dict(config)
@@ -66,29 +72,15 @@ def with_judge(config: Mapping, console: Console, root: Path | None = None) -> d
     return {**config, "judge": judge, "model": {**config["model"], **dict.fromkeys(keys, node)}}
 
 
-class Seen(NamedTuple):
-    """What a judge's training needs to know of a dataset: its spec, and more arguments of `nnlab train`."""
-
-    spec: DataSpec
-    extra: list[str]
-
-
-def judges_of(
-    nodes: Mapping[str, Mapping], config: Mapping, console: Console, root: Path | None, seen: Mapping[str, Seen] | None = None
-) -> dict[str, dict]:
-    """The node of a classifier for each of several datasets, of which some are `seen` already."""
-    known = seen or {}
-    return {
-        name: classifier_node({**config, "data": node}, console, root, seen=known.get(name)) for name, node in nodes.items()
-    }
-
-
 def classifier_node(
-    config: Mapping, console: Console, root: Path | None = None, place: str = "judge", seen: Seen | None = None
+    config: Mapping, console: Console, root: Path | None = None, place: str = "judge", *, words: bool = False
 ) -> dict:
-    """The node of the classifier that nnlab trains for a config's dataset, once; `place` is the key that asks for it."""
+    """The node of the classifier that nnlab trains for a config's dataset, once; `place` is the key that asks for it.
+
+    words  whether it reads all that captions say, else the label
+    """
     try:
-        folder = trained_once(config, console, root, place, seen)
+        folder = trained_once(config, console, root, place, words=words)
     except OSError as error:
         raise BadInput(f"{place}: {explain(error, Path(config['data']['root']))}") from error
     except Interrupted as error:
@@ -112,21 +104,16 @@ def domain_nodes(config: Mapping) -> dict[str, dict]:
     return {side: {**nodes[side], "root": data["root"]} for side, known in names.items() if len(known) > 1}
 
 
-def word_data(config: Mapping) -> dict[str, Seen]:
-    """The data of each thing that the captions of scenes say, as its label, for a model that draws by text; else none.
-
-    The scenes are drawn once for all of them: that takes longer than the rest.
-    """
-    data = config["data"]
-    if not can(target(config["model"]["_target_"], "model"), SamplesGiven) or target(data["_target_"], "data") is not Scenes:
-        return {}
-    whole = build(whole_of(of_all_classes(data)), Dataset, place="data").open(torch.device("cpu"))
-    return {name: Seen(labelled_by(whole, name), augmentation(whole)) for name in told_parts(whole.spec)}
+def says_words(config: Mapping) -> bool:
+    """Whether the model draws by text, of data that tell what the captions say."""
+    draws = can(target(config["model"]["_target_"], "model"), SamplesGiven)
+    return draws and target(config["data"]["_target_"], "data") is Scenes
 
 
 def of_all_classes(node: Mapping) -> dict:
-    """The node of a dataset with the examples of all its classes, which are values of its own label and of no other part."""
-    return {**node, **{key: "none" for key in ("classes", "test_classes") if key in node}}
+    """The node of scenes of all classes, which are values of their own label and of no other part, with their usual label."""
+    whole = {key: value for key, value in node.items() if key != "label"}
+    return {**whole, **{key: "none" for key in ("classes", "test_classes") if key in node}}
 
 
 def whole_of(node: Mapping) -> dict:
@@ -136,23 +123,22 @@ def whole_of(node: Mapping) -> dict:
 
 
 def trained_once(
-    config: Mapping, console: Console, root: Path | None = None, place: str = "judge", seen: Seen | None = None
+    config: Mapping, console: Console, root: Path | None = None, place: str = "judge", *, words: bool = False
 ) -> RunFolder:
     """The run folder of a dataset's own judge, trained now if there is none yet; `place` is the key that asks for it."""
     whole = whole_of(config["data"])
-    if seen is None:
-        data = build(whole, Dataset, place="data").open(torch.device("cpu"))
-        seen = Seen(data.spec, augmentation(data))
-        del data
-    spec, extra = seen
-    if len(spec.classes) < 2:
+    data = build(whole, Dataset, place="data").open(torch.device("cpu"))
+    spec, extra, labels = data.spec, augmentation(data), told_parts(data.spec) if words else []
+    del data
+    if len(spec.classes) < 2 and not labels:
         instead = "leave it out" if spec.kind == "table" else "give judge=inception, or leave it out"
         instead = instead if place == "judge" else f"give {place}=vgg19, or the run of a classifier of other images"
         raise BadInput(
             f"{place}: {spec.name} has no classes for a {'judge' if place == 'judge' else 'classifier'} to learn; {instead}"
         )
-    epochs = epochs_of(spec, whole)
-    known_by = [identity(whole), spec.digest, spec.classes, *extra, *([epochs] if epochs != EPOCHS else [])]
+    reads = [*READER, f"model.labels=[{','.join(labels)}]"] if labels else []
+    epochs = EPOCHS_OF_SCENES if labels or of_objects(spec, whole) else EPOCHS
+    known_by = [identity(whole), spec.digest, spec.classes, *reads, *extra, *([epochs] if epochs != EPOCHS else [])]
     digest = hashlib.sha256(json.dumps(known_by, sort_keys=True).encode()).hexdigest()[:8]
     name = f"{harmless(spec.name.lower())}-{digest}"
     for known in dict.fromkeys((Path(whole["root"]), root or Path(whole["root"]))):
@@ -166,7 +152,7 @@ def trained_once(
             shutil.rmtree(left, ignore_errors=True)
     beside = RunFolder(Path(tempfile.mkdtemp(prefix=f"{folder.path.name}.", dir=folder.path.parent)))
     try:
-        train({**config, "data": whole}, spec, extra, epochs, beside)
+        train({**config, "data": whole}, spec, reads, extra, epochs, beside)
         if not completed(folder):  # else another process was faster, and runs may have named its judge
             shutil.rmtree(folder.path, ignore_errors=True)
             os.replace(beside.path, folder.path)
@@ -194,10 +180,9 @@ def augmentation(data: Data) -> list[str]:
     return ["augmentation=affine", f"augmentation.shift={shift}", *DEFORMED] if shift else []
 
 
-def epochs_of(spec: DataSpec, node: Mapping) -> int:
-    """How many epochs a dataset's judge trains, if its steps are enough."""
-    in_a_scene = placed(spec) and str(node.get("label", "")).startswith("class")
-    return EPOCHS_OF_SCENES if in_a_scene else EPOCHS
+def of_objects(spec: DataSpec, node: Mapping) -> bool:
+    """Whether the label is the class of an object that stands anywhere."""
+    return placed(spec) and str(node.get("label", "")).startswith("class")
 
 
 def placed(spec: DataSpec) -> bool:
@@ -205,10 +190,13 @@ def placed(spec: DataSpec) -> bool:
     return any(part.kind in ("box", "points") for part in spec.parts.values())
 
 
-def train(config: Mapping, spec: DataSpec, extra: list[str], epochs: int, folder: RunFolder) -> None:
-    """A classifier of a dataset, of all its training examples; `extra` are more arguments of `nnlab train`."""
+def train(config: Mapping, spec: DataSpec, reads: list[str], extra: list[str], epochs: int, folder: RunFolder) -> None:
+    """A classifier of a dataset, of all its training examples.
+
+    reads, extra  arguments of `nnlab train`: the model if it is to read several labels, and the augmentation
+    """
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
-    chosen = [*(CONVOLUTIONAL if halves else ["model=fcnn"]), *extra]
+    chosen = [*(reads or (CONVOLUTIONAL if halves else ["model=fcnn"])), *extra]
     recipe = composition.to_dict(composition.compose_config(chosen))
     steps = LEAST_AUGMENTED if extra else LEAST_STEPS
     recipe["trainer"] |= {"epochs": "none", "steps": steps, "show_every": "never"}

@@ -3,6 +3,7 @@
 from nnlab.model.base import Model
 from nnlab.model.capabilities import (
     Classifies,
+    ClassifiesLabels,
     Completes,
     Decodes,
     Encodes,
@@ -26,6 +27,7 @@ from nnlab.model.turn import Step, Turn
 
 __all__ = [
     "Classifies",
+    "ClassifiesLabels",
     "Completes",
     "Decodes",
     "Encodes",

@@ -109,6 +109,20 @@ class Classifies(Protocol):
 
 
 @runtime_checkable
+class ClassifiesLabels(Protocol):
+    """tell the classes of several labels apart"""
+
+    labels: tuple[str, ...]
+    """The names of the labels."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """The features of all decisions, (N, d), of inputs (N, *shape)."""
+
+    def decide_labels(self, features: Tensor) -> dict[str, Tensor]:
+        """Class probabilities (N, classes of the label), by the label's name, of features (N, d)."""
+
+
+@runtime_checkable
 class Scores(Protocol):
     """tell how unusual an example is"""
 

@@ -33,6 +33,11 @@ CAPTIONS = {
             "True classes (rows) against the classes or clusters of the model (columns).",
             "Истинные классы (строки) и классы или кластеры модели (столбцы).",
         ),
+        (
+            "labels",
+            "Images and the labels that are read from them; in brackets the right one.",
+            "Изображения и прочитанные по ним метки; в скобках верная.",
+        ),
         ("reliability", "Accuracy against confidence.", "Доля верных ответов в зависимости от уверенности."),
         ("decision_regions", "Which part of the plane goes to which class.", "Какая часть плоскости отнесена к какому классу."),
         ("filters", "The weights of the units with the largest norms.", "Веса нейронов с наибольшими нормами."),

@@ -174,31 +174,28 @@ SMALL = ["model=stackgan", "model.levels=1", "model.channels=[4,8]", "model.text
 SMALL += ["model.hidden=8", "trainer.precision=float32"]
 
 
-def test_each_part_that_captions_say_gets_a_judge_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "LEAST_STEPS", 30)
-    monkeypatch.setattr(judging, "EPOCHS", 1)
+def test_one_judge_reads_all_that_captions_say_and_is_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "LEAST_STEPS", 60)
     monkeypatch.setattr(judging, "EPOCHS_OF_SCENES", 1)
     monkeypatch.setenv("NNLAB_DATA", ".")
     config = config_of(*DATA, *SMALL, "judge=auto", "data.limit=200", "device=cpu")
     made = judging.with_judge(config, Console(quiet=True))
-    known = made["judge"]["judges"]
-    assert set(known) == {"class_1", "colour_1", "size_1", "place_1"}
-    assert {node["data"]["label"] for node in known.values()} == set(known)
-    assert known["colour_1"]["spec"]["classes"] == ["red", "blue"]
-    assert len(list(Path("judges").iterdir())) == 4
+    (known,) = made["judge"]["judges"].values()
+    assert known["model"]["labels"] == ["class_1", "colour_1", "size_1", "place_1"]
+    assert known["spec"]["parts"]["colour_1"]["names"] == ["red", "blue"]
+    assert len(list(Path("judges").iterdir())) == 1
     assert judging.with_judge(config, Console(quiet=True)) == made
-    for chosen in ("data.repeats=3", "data.classes=[0,1]", "data.train_size=50"):
+    for chosen in ("data.repeats=3", "data.classes=[0,1]", "data.train_size=50", "data.label=place_1"):
         again = judging.with_judge(config_of(*DATA, *SMALL, "judge=auto", chosen, "device=cpu"), Console(quiet=True))
-        assert again["judge"] == made["judge"], f"those of all examples once, also with {chosen}"
+        assert again["judge"] == made["judge"], f"that of all examples once, also with {chosen}"
         assert build_judge(again["judge"], build_experiment(again).data.spec, again["data"], torch.device("cpu"))
     experiment = build_experiment(made)
     experiment.initialize()
     judge = experiment.trainer.judge
     state = judge.state()
-    assert {key.split(".")[0] for key in state} == set(known)
     other = build_judge(made["judge"], experiment.data.spec, made["data"], torch.device("cpu"))
     shutil.rmtree("judges")
-    other.load_weights(state)  # as a resumed run does, when the judges' own runs may be gone
+    other.load_weights(state)  # as a resumed run does, when the judge's own run may be gone
     assert all(torch.equal(value, other.state()[key]) for key, value in state.items())
     trainer = experiment.trainer
     assert set(trainer.evaluate("test")) == {"text_loss", "text_accuracy"}, "before there are examples they have no judge"
@@ -209,21 +206,15 @@ def test_each_part_that_captions_say_gets_a_judge_once(monkeypatch: pytest.Monke
     assert found == trainer.evaluate("test")
 
 
-def test_a_model_without_words_has_the_judge_of_the_scenes_label() -> None:
-    assert judging.word_data(config_of(*DATA, "model=ae", "judge=auto")) == {}
-    assert list(judging.word_data(config_of(*DATA, *SMALL))) == ["class_1", "colour_1", "size_1", "place_1"]
-    two = judging.word_data(config_of(*DATA, *SMALL, "data.objects=2"))
-    assert list(two) == [f"{what}_{i}" for i in (1, 2) for what in ("class", "colour", "size", "place")]
-    alike = judging.word_data(config_of(*DATA, *SMALL, "data.colours=none", "data.sizes=[8]"))
-    assert list(alike) == ["class_1", "place_1"]
-
-
-def test_the_label_that_a_run_chose_does_not_change_its_judges() -> None:
-    of = [judging.word_data(config_of(*DATA, *SMALL, f"data.label={label}")) for label in ("class_1", "place_1")]
-    assert of[0] == of[1]
-    for name, seen in of[0].items():
-        own = build_experiment(config_of(*DATA, "model=ae", f"data.label={name}", "device=cpu")).data.spec
-        assert seen.spec == own, name
+def test_words_are_judged_where_a_model_draws_by_text() -> None:
+    assert not judging.says_words(config_of(*DATA, "model=ae", "judge=auto"))
+    assert judging.says_words(config_of(*DATA, *SMALL))
+    attributes = ("class", "colour", "size", "place")
+    two = built(*DATA, *SMALL, "data.objects=2").data.spec
+    assert told_parts(two) == [f"{what}_{i}" for i in (1, 2) for what in attributes]
+    assert told_parts(built(*DATA, *SMALL, "data.colours=none", "data.sizes=[8]").data.spec) == ["class_1", "place_1"]
+    one_class = built(*DATA, *SMALL, "data.of.classes=[3]").data.spec
+    assert told_parts(one_class) == ["colour_1", "size_1", "place_1"], "what is the same everywhere is not read"
 
 
 def test_a_judge_of_other_images_or_of_other_words_is_refused(train_once) -> None:
@@ -237,6 +228,20 @@ def test_a_judge_of_other_images_or_of_other_words_is_refused(train_once) -> Non
         build_judge(WordReferences.node(judges={"colour_1": known}), spec, {}, torch.device("cpu"))
     with pytest.raises(BadInput, match=r"judge\.mood: .* was trained on other images"):
         build_judge(WordReferences.node(judges={"mood": known}), spec, {}, torch.device("cpu"))
+
+
+def test_a_judge_of_several_labels_is_refused_for_other_ones(train_once) -> None:
+    train_once(
+        "model=multitask", "model.body.hidden=[8]", *DATA, "trainer.epochs=1", "trainer.show_every=never", "outputs=read"
+    )
+    known = reference_node(str(next(Path("read").rglob("config.yaml")).parent), "judge")
+    node = WordReferences.node(judges={"words": known})
+    same, device = built(*DATA, *SMALL).data.spec, torch.device("cpu")
+    assert build_judge(node, same, {}, device).model.labels == ["class_1", "colour_1", "size_1", "place_1"]
+    said = r"judge\.words: .* was trained on other images or labels than scenes of Digits; give judge=auto"
+    for other in ("data.colours=[red,green]", "data.sizes=[8]", "data.objects=2", "data.size=24"):
+        with pytest.raises(BadInput, match=said):
+            build_judge(node, built(*DATA, *SMALL, other).data.spec, {}, device)
 
 
 def test_a_judge_of_places_learns_from_images_that_were_not_moved() -> None:

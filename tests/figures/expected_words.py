@@ -81,19 +81,24 @@ def wrong_accuracy(asked: Asked) -> float:
 # -- judges -------------------------------------------------------------------------------------------------------
 
 
+def reader(asked: Asked) -> torch.nn.Module:
+    """The network that reads all labels."""
+    (judge,) = asked.trainer.judge.judges.values()
+    return judge.model.eval()
+
+
 def read(asked: Asked, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """The features of all judges side by side, and (N, J) the classes that they read."""
-    nets = [judge.model.eval() for judge in asked.trainer.judge.judges.values()]
+    """The features of the judge, and (N, J) the classes that it reads."""
+    net = reader(asked)
     with torch.no_grad():
-        features = [net.features(x) for net in nets]
-        said = [net.decide(part).argmax(1) for net, part in zip(nets, features, strict=True)]
-        return f64(torch.cat(features, 1)), np.stack(said, 1)
+        features = f64(net.body(x))
+    return features, np.stack([(features @ f64(head.weight).T + f64(head.bias)).argmax(1) for head in net.heads], 1)
 
 
 def told(asked: Asked) -> np.ndarray:
     """(N, J) what the captions of a split say."""
     split = asked.trainer.data.split(asked.split)
-    return np.stack([split.labels(split.rows, name).numpy() for name in asked.trainer.judge.judges], 1)
+    return np.stack([split.labels(split.rows, name).numpy() for name in reader(asked).labels], 1)
 
 
 def clean(asked: Asked) -> Tensor:
@@ -171,7 +176,7 @@ def share_right(images: Callable[[Asked], Tensor], of: str, end: str = "") -> Ca
     """The share of rows, of seen or unseen pairs alone if `end` says so, of which all that belongs to `of` is read as told."""
 
     def share(asked: Asked) -> float:
-        names = list(asked.trainer.judge.judges)
+        names = list(reader(asked).labels)
         own = [i for i, name in enumerate(names) if of in ("all", name.split("_")[0])]
         right = (read(asked, images(asked))[1] == told(asked))[:, own].all(1)
         split = asked.trainer.data.split(asked.split)
@@ -186,7 +191,7 @@ def kept(of: str) -> Callable[[Asked], float]:
     """The share of rows of which a judge reads the same in both places."""
 
     def share(asked: Asked) -> float:
-        index = list(asked.trainer.judge.judges).index(f"{of}_1")
+        index = list(reader(asked).labels).index(f"{of}_1")
         here, there = (read(asked, images(asked))[1][:, index] for images in (made, moved))
         return float((here == there).mean())
 

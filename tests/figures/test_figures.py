@@ -18,6 +18,7 @@ import expected_domains as domains
 import expected_energies as energies
 import expected_games as games
 import expected_judged as judged
+import expected_labels as labels
 import expected_outputs as outputs
 import expected_passes as passes
 import expected_rounds as rounds
@@ -76,6 +77,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "colours without a game": ("unet", ["data=npz", "noise=grayscale", "data.file=colours.npz"]),
     "a judge of levels": ("lapgan", ["judge=auto"]),
     "judges of words": ("stackgan", ["judge=auto", "data.objects=2", "data.sizes=[5,8]", "data.held_out=0.2"]),
+    "several labels": ("multitask", ["data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]"]),
     "a judge of steps": ("gran", ["judge=auto"]),
     "a judge of variations": ("dagan", ["judge=auto"]),
     "variations apart": ("dagan", ["model.mode_seeking=0.2"]),
@@ -163,6 +165,8 @@ FIGURES: dict[str | tuple[str, str], Computation] = {
     **of(("boltzmann",), log_likelihood=energies.counted_likelihood),
     **of(("gmm", "bernoulli_mixture"), log_likelihood=classes.mixture_likelihood),
     **of(("generative_classifier",), log_likelihood=classes.class_likelihood),
+    **of(("multitask",), loss=labels.loss, accuracy=labels.accuracy),
+    **named(labels, "exact_match worst_label_accuracy"),
     **of(("infogan",), nmi=games.category_nmi, ari=games.category_ari),
 }
 STAGES: dict[tuple[str, str], Computation] = {  # of a stage that is not the last one
@@ -202,6 +206,7 @@ TERMS: dict[str | tuple[str, str], Computation] = {  # of the first step
     **of(("sparse_ae",), loss=terms.sparse_loss),
     **of(("contractive_ae",), loss=terms.contractive_loss),
     **of(CLASSIFIERS, loss=terms.cross_entropy),
+    **of(("multitask",), loss=labels.first_loss, accuracy=labels.first_accuracy, exact_match=labels.first_exact_match),
     **of(("distillation",), loss=terms.distilled_loss, hard_loss=terms.cross_entropy, soft_loss=terms.soft_loss),
     **of(VAE, loss=terms.variational_loss, reconstruction=terms.reconstruction),
     **of(("vq_vae",), loss=terms.quantised_loss, reconstruction=terms.quantised_reconstruction),
@@ -264,6 +269,8 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"nnlab.experiment.judging.{name}", value)
     narrow = ["model=cnn", "model.channels=[8,16]", "model.hidden=24"]  # the root of a wide covariance takes seconds
     monkeypatch.setattr("nnlab.experiment.judging.CONVOLUTIONAL", narrow)
+    reader = ["model=multitask", "model/body=conv", "model.body.channels=[8,16]", "model.body.hidden=24"]
+    monkeypatch.setattr("nnlab.experiment.judging.READER", reader)
 
 
 def recorded(name: str) -> RecordedRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from nnlab.data.split import Data
 from nnlab.errors import BadInput
 from nnlab.families.classifier.base import classification
 from nnlab.metrics.calibration import expected_calibration_error
@@ -12,6 +13,12 @@ from nnlab.metrics.mode_coverage import class_recalls
 from nnlab.nn.world import ALONE
 from nnlab.plotting.charts import confusion_chart
 from nnlab.training.trainer import Trainer, TrainerContext
+
+
+def need_test_labels(data: Data) -> None:
+    """Raise BadInput if the test examples have no labels."""
+    if not data.test.labelled:
+        raise BadInput(f"data: the test examples of {data.spec.name} have no labels, which its metrics need; add them")
 
 
 class Deciding(Trainer):
@@ -31,9 +38,7 @@ class Deciding(Trainer):
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
-        if not self.data.test.labelled:
-            name = self.model.spec.name
-            raise BadInput(f"data: the test examples of {name} have no labels, which its metrics need; add them")
+        need_test_labels(self.data)
 
     def outputs(self, split: str, *, shared: bool = False) -> tuple[Tensor, Tensor]:
         """Logits (N, classes) and labels (N,) of a split, on the CPU; `shared` as for `evaluation`."""

@@ -32,6 +32,7 @@ from nnlab.families.gan.stackgan_networks import FirstGenerator, SecondGenerator
 from nnlab.families.gan.text import JointEmbedding, TextEncoder, another_text
 from nnlab.model import Joint, Metric, Turn
 from nnlab.nn import pyramid
+from nnlab.nn.bodies import channels_last
 from nnlab.nn.conv import spatial_sizes
 from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
@@ -122,10 +123,12 @@ class StackGAN(GivenParts):
         ]
         if levels > 1:
             generators.append(SecondGenerator(self.specs, text_dim, condition_dim, widths[0], blocks, augment_condition))
-        discriminators = [
+        discriminators: list[nn.Module] = [
             init_weights(TextProjection(conv_body(level, own, normalization), conv_features(level, own), text_dim))
             for level, own in zip(self.specs, of_level, strict=True)
         ]
+        for network in (*generators, *discriminators):
+            channels_last(network)
         caption = spec["caption"]
         text = TextEncoder(len(caption.names), caption.shape[0], text_dim)
         super().__init__(
