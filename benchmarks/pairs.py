@@ -1,7 +1,7 @@
 """Two digits from a text: `stackgan` in two stages, 28×28 and 56×56, with and without conditioning augmentation; 3 seeds.
 
 A tenth of the ordered pairs of digits is in the test alone: "unseen". "Both right" is the share of the samples in which the
-judges read both digits as asked; beside it stands their accuracy on real scenes. "Stage I" is the Fréchet distance of its
+judge reads both digits as asked; beside it stands its accuracy on real scenes. "Stage I" is the Fréchet distance of its
 images, enlarged (bicubic). Means ± standard deviations over the seeds, test split. Runs that are there already are not trained
 again: their folders are under outputs/pairs.
 """

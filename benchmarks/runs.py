@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.measure import NNLAB, ROOT, table
 from nnlab.config.composition import compose_config, to_dict
 from nnlab.config.constraints import is_none
+from nnlab.experiment.judging import WORDS, says_words
 from nnlab.runs.folder import RunFolder
 
 
@@ -83,8 +84,15 @@ def bearing(config: dict) -> dict:
     data = {key: value for key, value in without_idle(config["data"]).items() if key not in {"root", "repeats"}}
     data |= {"repeats": config["data"]["repeats"]} if config["data"].get("repeats", 1) != 1 else {}
     parts = {part: config[part] for part in ("noise", "augmentation", "optimizer", "seed")}
-    judged = config["judge"] != "none"
-    return {**parts, "model": without_idle(config["model"]), "trainer": trainer, "data": data, "judged": judged}
+    return {**parts, "model": without_idle(config["model"]), "trainer": trainer, "data": data, "judged": judges_of(config)}
+
+
+def judges_of(config: dict) -> bool | list[str]:
+    """Whether a run is judged; of captions the names of the judges, which once were one per label."""
+    judge = config["judge"]
+    if judge == "auto" and says_words(config):
+        return [WORDS]
+    return sorted(judge["judges"]) if isinstance(judge, Mapping) and "judges" in judge else judge != "none"
 
 
 def without_idle(node: Mapping) -> dict:

@@ -193,7 +193,7 @@ class Dataset(ABC):
         kind, shape = "image" if x.ndim == 4 else "table", tuple(x.shape[1:])
         limits = bounds(x, arrays.x_test, train)
         spec = DataSpec(self.name, kind, shape, arrays.classes, *limits, arrays.columns, arrays.mean, arrays.std)
-        return replace(spec, parts={key: other.part for key, other in arrays.others.items()})
+        return replace(spec, parts={key: other.described for key, other in arrays.others.items()})
 
 
 def bounds(x: Tensor | FileArray, x_test: Tensor | FileArray, train: Tensor | None = None) -> tuple[float, float, bool]:

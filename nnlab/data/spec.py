@@ -67,6 +67,7 @@ class Part(Values):
              a point that is missing
     names    of a label the classes, of a table the columns, of a text the words, where 0 is the padding and 1 every other word
     low, high, bounded, mean, std   as in `DataSpec`
+    of_target   False of a label that cannot be read from the target: it belongs to another part, or names a group of examples
     """
 
     kind: Kind
@@ -77,6 +78,7 @@ class Part(Values):
     bounded: bool = True
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    of_target: bool = True
 
 
 @dataclass(frozen=True)

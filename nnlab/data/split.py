@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,12 @@ class Other:
     paired: bool = True
     of: str = "target"
     aligned_test: bool = False
+
+    @property
+    def described(self) -> Part:
+        """The part, which says of itself whether its label is one of the target."""
+        stranger = self.part.kind == "label" and not (self.paired and self.of == "target")
+        return replace(self.part, of_target=False) if stranger else self.part
 
     def __post_init__(self) -> None:
         if self.scale is None:

@@ -15,7 +15,7 @@ from nnlab.errors import BadInput
 from nnlab.evaluators import inception
 from nnlab.evaluators.judge import Judge
 from nnlab.evaluators.panel import PanelReferences
-from nnlab.model import Classifies, can
+from nnlab.model import Classifies, ClassifiesLabels, can
 
 SAME_EXAMPLES_KEYS = ("root", "validation", "limit", "train_size", "seed", "imbalance", "oversample", "extra", "repeats")
 """Keys of a dataset that leave what it holds as it is: they say which of it is in a split."""
@@ -38,7 +38,8 @@ def build_judge(node: Any, spec: DataSpec, data: Mapping, device: torch.device) 
             return known.judges(spec, device)
         model = known.build().to(device)
         if not can(model, Classifies):
-            raise BadInput(f"judge: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")
+            also = "; judge=auto trains one that reads what captions say" if can(model, ClassifiesLabels) else ""
+            raise BadInput(f"judge: {known.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}{also}")
         refuse_other_data(known, spec, data)
         return Judge(model, spec, known.fingerprint, known.weights)
     if node == "inception":

@@ -18,6 +18,7 @@ from nnlab.evaluators.panel import Panel, PanelReferences
 from nnlab.metrics.boxes import moved_by_half
 from nnlab.metrics.frechet import frechet_distance
 from nnlab.model import ClassifiesLabels, Model, SamplesGiven, can
+from nnlab.nn.float64 import to_float64
 
 ATTRIBUTES = ("class", "colour", "size", "place")
 NAME = re.compile(rf"({'|'.join(ATTRIBUTES)})_[1-9]")
@@ -35,7 +36,8 @@ def told_parts(spec: DataSpec) -> list[str]:
 class WordReferences(PanelReferences):
     """The earlier runs that judge what captions say, as the `judge` of a config.
 
-    judges  nodes of classifiers: one of several labels, by any name, or one for each part, by the part's: class_1, …
+    judges  nodes of classifiers that together read all that captions say: one of several labels, by any name, or one for each
+            label, by the label's: class_1, …
     """
 
     def __init__(self, *, judges: Mapping) -> None:
@@ -43,11 +45,19 @@ class WordReferences(PanelReferences):
 
     def judges(self, spec: DataSpec, device: torch.device) -> WordJudges:
         """The judges, without weights. Raises BadInput if one has learned from other images, or to tell other things apart."""
-        return WordJudges({name: self.reader(name, spec, device) for name in self.known}, spec)
+        told = {name: spec[name].names for name in told_parts(spec)}
+        judges = WordJudges({name: self.reader(name, spec, told, device) for name in self.known}, spec)
+        missing = [name for name in told if name not in judges.model.labels]
+        if missing:
+            raise BadInput(f"judge: none of its classifiers reads {', '.join(missing)}; give judge=auto")
+        return judges
 
-    def reader(self, name: str, spec: DataSpec, device: torch.device) -> Judge:
-        """One of the judges, without weights. Raises BadInput if it has learned from other images, or to tell other things."""
-        known, told = self.known[name], {part: spec[part].names for part in told_parts(spec)}
+    def reader(self, name: str, spec: DataSpec, told: Mapping[str, tuple[str, ...]], device: torch.device) -> Judge:
+        """One of the judges, without weights. Raises BadInput if it has learned from other images, or to tell other things.
+
+        told  the names of the values of each label that captions say
+        """
+        known = self.known[name]
         model = known.build().to(device)
         if not can(model, ClassifiesLabels):
             return self.judge(name, spec.target, told.get(name, ()), device)
@@ -157,7 +167,7 @@ class WordJudges(Panel):
             other = self.seen(rival, feed, rows, generator)
             if len(rows) >= FEWEST:
                 figures[f"{name}_frechet"] = frechet_distance(real.moments, other.moments)
-            figures[f"{name}_all_as_asked"] = self.right(other, told)[ALL].double().mean().item()
+            figures[f"{name}_all_as_asked"] = to_float64(self.right(other, told)[ALL]).mean().item()
         return figures
 
     def headline(self, model: Model) -> list[str]:
@@ -181,7 +191,7 @@ class WordJudges(Panel):
 
         elsewhere = self.seen(moved, feed, rows, again)
         right = self.right(fake, torch.cat(elsewhere.probabilities)) if elsewhere.finite else {}
-        return {f"{of}_kept": right[of].double().mean().item() for of in KEPT if of in right}
+        return {f"{of}_kept": to_float64(right[of]).mean().item() for of in KEPT if of in right}
 
     def seen(
         self, made: Callable[[Batch], Tensor], feed: BatchBuilder, rows: Tensor, generator: torch.Generator
@@ -213,5 +223,7 @@ class WordJudges(Panel):
 def shares(right: Mapping[str, Tensor], groups: Mapping[str, Tensor], name: str) -> dict[str, float]:
     """The share of rows that are right, by attribute and group; `name` is the figure's, with {} for the attribute."""
     return {
-        name.format(of) + end: each[those].double().mean().item() for end, those in groups.items() for of, each in right.items()
+        name.format(of) + end: to_float64(each[those]).mean().item()
+        for end, those in groups.items()
+        for of, each in right.items()
     }

@@ -34,7 +34,7 @@ CAPTIONS = {
             "Истинные классы (строки) и классы или кластеры модели (столбцы).",
         ),
         (
-            "labels",
+            "read_labels",
             "Images and the labels that are read from them; in brackets the right one.",
             "Изображения и прочитанные по ним метки; в скобках верная.",
         ),

@@ -20,7 +20,7 @@ from nnlab.training import randomness
 from nnlab.training.diagnosis import first_not_finite
 from nnlab.training.graph import CudaGraphRunner
 from nnlab.training.options import GradientOptions, UpdateOptions
-from nnlab.training.player import OptimizerGroup
+from nnlab.training.player import OptimizerGroup, laid_out_as
 from nnlab.training.precision import Precision
 from nnlab.training.trainer import Monitor, Trainer, TrainerContext, evaluating
 
@@ -244,11 +244,6 @@ class LossTrainer(GradientTrainer):
 
     def batch_metrics(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         return self.loss_terms(batch, generator)
-
-
-def laid_out_as(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
-    """A gradient in the memory order of its parameter: torch's fused optimizers read both by that order, unchecked."""
-    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
 def parameters_of(modules: Iterable[nn.Module]) -> Iterator[nn.Parameter]:

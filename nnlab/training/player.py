@@ -107,7 +107,19 @@ class OptimizerGroup:
         own = [{key: group[key] for key in OF_THE_DEVICE if key in group} for group in self.optimizer.param_groups]
         groups = [{**group, **how} for group, how in zip(state["param_groups"], own, strict=True)]
         self.optimizer.load_state_dict({**state, "param_groups": groups})
+        for parameter, own in self.optimizer.state.items():  # a checkpoint may be from before a network had another layout
+            own |= {key: laid_out_as(parameter, value) for key, value in own.items() if shaped_as(parameter, value)}
         self._place_rate()
+
+
+def shaped_as(parameter: nn.Parameter, value: object) -> bool:
+    """Whether this is a tensor with a value for each one of the parameter."""
+    return isinstance(value, Tensor) and value.shape == parameter.shape
+
+
+def laid_out_as(parameter: nn.Parameter, value: Tensor) -> Tensor:
+    """A tensor in the memory order of its parameter: torch's fused optimizers read both by that order, unchecked."""
+    return value if value.stride() == parameter.stride() else torch.empty_like(parameter).copy_(value)
 
 
 def exclude_from_decay(optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:

@@ -222,8 +222,9 @@ def test_a_judge_of_other_images_or_of_other_words_is_refused(train_once) -> Non
     known = reference_node(str(next(Path("judges").rglob("config.yaml")).parent), "judge")
     spec = built(*DATA, *SMALL).data.spec
     assert told_parts(spec) == ["class_1", "colour_1", "size_1", "place_1"]
-    right = WordReferences.node(judges={"class_1": known})
-    assert build_judge(right, spec, {}, torch.device("cpu")).judges.keys() == {"class_1"}
+    alone = WordReferences.node(judges={"class_1": known})
+    with pytest.raises(BadInput, match="judge: none of its classifiers reads colour_1, size_1, place_1; give judge=auto"):
+        build_judge(alone, spec, {}, torch.device("cpu"))
     with pytest.raises(BadInput, match=r"judge\.colour_1: .* was trained on other images than those of colour_1; give"):
         build_judge(WordReferences.node(judges={"colour_1": known}), spec, {}, torch.device("cpu"))
     with pytest.raises(BadInput, match=r"judge\.mood: .* was trained on other images"):

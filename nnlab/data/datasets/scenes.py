@@ -156,7 +156,8 @@ class Scenes(Captioned):
         others = {"caption": captions_of(self.captions, self.words, len(self.plans[0]))}
         for name, own in shape.items():
             others[name] = Other(Part(kinds[name], own), *(scene[name].reshape(-1, *own) for scene in scenes))
-        others |= {name: Other(Part("label", (), self.names[name]), train[name], test[name]) for name in train}
+        labels = {name: Part("label", (), self.names[name], of_target=name != "pair") for name in train}
+        others |= {name: Other(part, train[name], test[name]) for name, part in labels.items()}
         images = [scene["target"] for scene in scenes]
         self.plans = []  # with the images that the scenes were made of
         return Arrays(images[0], train[self.label], images[1], test[self.label], self.names[self.label], others=others)

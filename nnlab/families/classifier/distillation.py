@@ -16,6 +16,7 @@ from nnlab.families.classifier.base import Classifier, classification
 from nnlab.families.classifier.transfer import refuse_other_inputs
 from nnlab.model import Classifies, Joint, Metric, Model, can
 from nnlab.nn.bodies import Body, undecayed
+from nnlab.nn.float64 import to_float64
 
 LEAST = torch.finfo(torch.float32).tiny  # of a probability, before its logarithm; smaller numbers are flushed to 0
 TAUGHT = "teacher"  # the part of a batch that holds the teacher's logits, where they are known already
@@ -103,7 +104,7 @@ class Distillation(Classifier):
             return other == batch.label, own == other
 
         def shares(right: Tensor, same: Tensor) -> dict[str, float]:
-            return {"teacher_accuracy": right.double().mean().item(), "teacher_agreement": same.double().mean().item()}
+            return {"teacher_accuracy": to_float64(right).mean().item(), "teacher_agreement": to_float64(same).mean().item()}
 
         return [Joint(values, shares, {"teacher_accuracy": None, "teacher_agreement": "higher"})]
 

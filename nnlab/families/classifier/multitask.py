@@ -13,7 +13,7 @@ from nnlab.data.classes import need_classes
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.errors import ArgumentError, nearest, shortened
 from nnlab.families.classifier.base import classification
-from nnlab.model import Joint, Metric, Model
+from nnlab.model import Model
 from nnlab.nn.bodies import Body, undecayed
 from nnlab.plotting.images import lines, sheet, to_pixels
 
@@ -28,17 +28,11 @@ class MultiTask(Model):
     The data have the labels as parts, as `scenes` has the class, the colour, the size and the place of each object. Of data
     without such parts it learns the label, as any classifier.
 
-    Pictures: `labels` shows images and what is read from them; in brackets behind it what is right, where that is wrong.
+    Pictures: `read_labels` shows images and what is read from them; in brackets behind it what is right, where that is wrong.
     `codes` shows φ on its principal plane.
 
-    Figures:
-    loss         sum over the labels of the cross-entropies −log p_k(label_k|x), nats per example; lower is better
-    accuracy     share of the labels of all examples that are read right; higher is better
-    exact_match  share of the examples of which all labels are read right; higher is better
-    worst_label_accuracy  share of the examples whose label is read right, of the label where it is smallest; higher is better
-
     body    φ
-    labels  the names of the labels; auto: all labels of an example that the data have
+    labels  the names of the labels; auto: all that can be read from an example and have several values
     """
 
     trainer = "nnlab.families.classifier.trainer:MultiTaskTrainer"
@@ -79,12 +73,6 @@ class MultiTask(Model):
         loss, right = self.of_each(batch)
         return {"loss": loss.sum(1), "accuracy": right.mean(1), "exact_match": right.amin(1)}
 
-    def metrics(self) -> list[Metric]:
-        def worst(right: Tensor) -> dict[str, float]:
-            return {"worst_label_accuracy": right.double().mean(0).min().item()}
-
-        return [Joint(lambda batch, _: (self.of_each(batch)[1],), worst, {"worst_label_accuracy": "higher"})]
-
     def undecayed(self) -> list[nn.Parameter]:
         return [*undecayed(self.body), *(head.bias for head in self.heads)]
 
@@ -98,7 +86,7 @@ class MultiTask(Model):
         titles = [
             lines(", ".join(self.said(name, read[name][i], right[name][i]) for name in self.labels)) for i in range(len(few))
         ]
-        return {"labels": sheet(to_pixels(few.input, self.spec)[:, None], titles)}
+        return {"read_labels": sheet(to_pixels(few.input, self.spec)[:, None], titles)}
 
     def said(self, name: str, read: int, right: int) -> str:
         """What is read of a label, in brackets the right one where it is another."""
@@ -107,18 +95,17 @@ class MultiTask(Model):
 
 
 def chosen_labels(labels: str | list[str], spec: DataSpec) -> tuple[str, ...]:
-    """The names of the labels to learn. Raises ArgumentError for one that the data do not have, or that is there twice."""
-    unpaired = {f"{name}_label" for name in spec.parts}  # of other examples than the target
-    legal = [name for name, part in spec.parts.items() if part.kind == "label" and name not in unpaired]
-    several = tuple(name for name in legal if len(spec[name].names) > 1)
-    if labels == "auto" and several:
-        return several
-    need_classes(spec, "a classifier learns from classes")
-    if labels == "auto":
-        return ("label",)
-    for i, name in enumerate(labels):
-        if name not in ("label", *legal):
-            raise ArgumentError("labels", f"{spec.name} has no label {shortened(name)}; {nearest(name, ['label', *legal])}")
+    """The names of the labels to learn. Raises ArgumentError for one that the data do not have, or that has one value alone."""
+    legal = {name: part.names for name, part in spec.parts.items() if part.kind == "label" and part.of_target}
+    if spec.classes and spec.classes not in legal.values():  # else the label is one of these parts
+        legal["label"] = spec.classes
+    able = [name for name, names in legal.items() if len(names) > 1]
+    if not able:
+        need_classes(spec, "a classifier learns from classes")
+    for i, name in enumerate(() if labels == "auto" else labels):
+        if name not in able:
+            why = f"has one value alone, {legal[name][0]}" if name in legal else f"is no label of {spec.name}"
+            raise ArgumentError("labels", f"{shortened(name)} {why}; {nearest(name, able)}")
         if name in labels[:i]:
             raise ArgumentError("labels", f"{name} is there twice; give each once")
-    return tuple(labels)
+    return tuple(able if labels == "auto" else labels)

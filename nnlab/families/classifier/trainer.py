@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from nnlab.errors import BadInput
 from nnlab.families.classifier.deciding import Deciding, need_test_labels
 from nnlab.metrics.calibration import reliability
 from nnlab.plotting.charts import reliability_chart
@@ -12,7 +13,7 @@ from nnlab.plotting.embedding import code_plot
 from nnlab.plotting.images import directions, tiled
 from nnlab.plotting.plane import concat_targets, is_2d
 from nnlab.plotting.regions import regions_plot
-from nnlab.training.gradient import GradientTrainer, LossTrainer
+from nnlab.training.gradient import GradientTrainer
 from nnlab.training.trainer import Monitor, Preview, TrainerContext
 
 SHOWN = 100  # filters in a picture
@@ -39,16 +40,41 @@ class ClassifierTrainer(Deciding, GradientTrainer):
         return pictures
 
 
-class MultiTaskTrainer(LossTrainer):
-    """Of a classifier of several labels: the share of them that is read right chooses the best weights."""
+class MultiTaskTrainer(GradientTrainer):
+    """Of a classifier of several labels: the share of them that is read right chooses the best weights.
+
+    Figures:
+    loss         sum over the labels of the cross-entropies −log p_k(label_k|x), nats per example; lower is better
+    accuracy     share of the labels of all examples that are read right; higher is better
+    exact_match  share of the examples of which all labels are read right; higher is better
+    worst_label_accuracy  share of the examples whose label is read right, of the label where it is smallest; higher is better
+    """
 
     monitor = Monitor("accuracy", higher_is_better=True)
-    higher = frozenset({"accuracy", "exact_match"})
+    lower = frozenset({"loss"})
+    higher = frozenset({"accuracy", "exact_match", "worst_label_accuracy"})
 
     def __init__(self, context: TrainerContext) -> None:
         super().__init__(context)
         if "label" in self.model.labels:
             need_test_labels(self.data)
+        placed = [name for name in self.model.labels if name.startswith("place_")]
+        if self.augmentation.mirrors and placed:
+            raise BadInput(
+                f"augmentation.flip: mirrors images whose label {placed[0]} says what is on the left and what on the right; "
+                "leave it out"
+            )
+
+    def evaluate_split(self, split: str) -> dict[str, float]:
+        with self.evaluation(split) as (batches, _):
+            parts = [tuple(part.cpu() for part in self.model.of_each(batch)) for batch in batches]
+        loss, right = (part.double() for part in self.world.concat(parts))
+        return {
+            "loss": loss.sum(1).mean().item(),
+            "accuracy": right.mean().item(),
+            "exact_match": right.amin(1).mean().item(),
+            "worst_label_accuracy": right.mean(0).min().item(),
+        }
 
     def pictures(self, view: Preview) -> dict[str, np.ndarray]:
         """The features on their principal plane, coloured by the label of the data."""

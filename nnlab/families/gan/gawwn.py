@@ -22,6 +22,7 @@ from nnlab.metrics.boxes import ink, painted, share_inside
 from nnlab.metrics.boxes import intersection_over_union as iou
 from nnlab.model import Joint, Metric
 from nnlab.model.metric import Direction
+from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import Width
 from nnlab.plotting.images import sheet, to_pixels
 
@@ -129,7 +130,7 @@ class GAWWN(GivenParts):
             return *(iou(painted(level), box) for level in levels), *(share_inside(level, box) for level in levels)
 
         def means(*values: Tensor) -> dict[str, float]:
-            return {name: part.double().mean().item() for name, part in zip(BOX_FIGURES, values, strict=True)}
+            return {name: to_float64(part).mean().item() for name, part in zip(BOX_FIGURES, values, strict=True)}
 
         return [Joint(values, means, BOX_FIGURES)]
 

@@ -19,6 +19,7 @@ from nnlab.families.rbm.show import chains_picture, filters_picture, gibbs_pictu
 from nnlab.metrics import partition
 from nnlab.metrics.reconstruction import reconstruction_figures
 from nnlab.model import Turn
+from nnlab.nn.float64 import to_float64
 from nnlab.plotting.latent import reconstruction_picture, sample_picture
 from nnlab.plotting.tables import table_pictures
 from nnlab.training.gradient import GradientTrainer
@@ -198,7 +199,7 @@ class RBMTrainer(ContrastiveTrainer):
         feed = self.builder(self.data.split(split))
         with fork_rng(self.seed, self.device) as generator, evaluating(rbm):
             free_energy = torch.cat([rbm.free_energy(self.drawn(batch, generator)) for batch in feed.sequential(generator)])
-            mean = -free_energy.double().mean().item()
+            mean = -to_float64(free_energy).mean().item()
             if self.exact:
                 return {"log_likelihood": mean - partition.exact_log_z(rbm)}
             estimate = partition.ais(rbm, options.chains, options.temperatures, generator)
