@@ -12,7 +12,19 @@ from torch import Tensor
 from nnlab.data.spec import DataSpec, Part
 from nnlab.errors import printable
 from nnlab.export.draws import TRACED, CannotDraw, Draw, recorded, replayed
-from nnlab.model import Classifies, Decodes, Encodes, Model, Samples, SamplesClasses, SamplesGiven, Translates, Varies, can
+from nnlab.model import (
+    Classifies,
+    ClassifiesLabels,
+    Decodes,
+    Encodes,
+    Model,
+    Samples,
+    SamplesClasses,
+    SamplesGiven,
+    Translates,
+    Varies,
+    can,
+)
 
 Examples = Callable[[int, torch.Generator], Tensor]
 """(n, …) made for a number of examples, by a generator."""
@@ -76,7 +88,26 @@ def parts_of(model: Model) -> tuple[dict[str, ModelPart], dict[str, str]]:
     if can(model, Classifies):
         about = f"probabilities of the {len(spec.classes)} classes, in the order of the metadata `classes`"
         found.append(ModelPart("classifier", model.classify, taken, Value("p", about, 1.0)))
+    found += classifiers_of(model, taken)
     return {part.name: part for part in (*found, *translators_of(model))}, reasons
+
+
+def classifiers_of(model: Model, taken: tuple[tuple[Value, Examples], ...]) -> list[ModelPart]:
+    """A classifier for each label, of a model that tells the classes of several apart.
+
+    taken  what it takes
+    """
+    if not can(model, ClassifiesLabels):
+        return []
+
+    def reader(label: str) -> Callable[[Tensor], Tensor]:
+        return lambda x: model.decide_labels(model.features(x))[label]
+
+    values = {label: printable(", ".join(model.spec[label].names)) for label in model.labels}
+    return [
+        ModelPart(f"classifier_{label}", reader(label), taken, Value("p", f"probabilities of {names}", 1.0))
+        for label, names in values.items()
+    ]
 
 
 def generator_of(model: Model) -> tuple[ModelPart, list[Draw]]:

@@ -10,7 +10,7 @@ from fresh import fresh
 from nnlab.data.spec import DataSpec
 from nnlab.export.onnx_file import quiet, traced
 from nnlab.export.parts import example_of, parts_of
-from nnlab.model import Classifies, Decodes, Encodes, Samples, Translates, Varies, can
+from nnlab.model import Classifies, ClassifiesLabels, Decodes, Encodes, Samples, Translates, Varies, can
 
 METHODS = {"encoder": "encode", "decoder": "decode", "classifier": "classify"}
 WITHOUT = {  # a sampler that no graph can hold
@@ -35,6 +35,8 @@ def test_each_part_is_what_the_model_can_do_and_has_a_graph_for_any_number_of_ex
             assert torch.equal(net.sample(3, torch.Generator().manual_seed(4)), parts["decoder"].function(z))
     else:
         assert ("generator" in parts) == (can(net, Samples) or can(net, Varies))
+    labels = net.labels if can(net, ClassifiesLabels) else ()
+    assert [name for name in parts if name.startswith("classifier_")] == [f"classifier_{label}" for label in labels]
     ways = net.directions() if can(net, Translates) else {}
     assert len([name for name in parts if name.startswith("translator")]) == len(ways)
     for name, part in parts.items():

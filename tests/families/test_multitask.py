@@ -10,6 +10,7 @@ from conftest import QUIET, built, config_of, train
 from nnlab.data.spec import DataSpec, Part
 from nnlab.errors import ArgumentError, BadInput
 from nnlab.experiment import judging
+from nnlab.export.parts import parts_of
 from nnlab.families.classifier.multitask import chosen_labels
 from nnlab.model import Classifies, ClassifiesLabels, can
 from nnlab.recording.console import Console
@@ -89,6 +90,18 @@ def test_it_learns_every_label() -> None:
     assert after["worst_label_accuracy"] == pytest.approx(min(shares))
     assert can(model, ClassifiesLabels)
     assert not can(model, Classifies)
+
+
+def test_it_is_exported_as_a_classifier_for_each_label() -> None:
+    model = built(*SCENES).model.eval()
+    parts, _ = parts_of(model)
+    own = {name.removeprefix("classifier_"): part for name, part in parts.items() if name.startswith("classifier_")}
+    assert tuple(own) == model.labels
+    assert own["size_1"].output.meaning == "probabilities of small, large"
+    x = torch.rand(5, *model.spec.shape)
+    with torch.no_grad():
+        said = model.decide_labels(model.features(x))
+        assert all(torch.equal(part.function(x), said[label]) for label, part in own.items())
 
 
 def test_what_is_right_stands_behind_what_is_wrong() -> None:

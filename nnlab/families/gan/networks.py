@@ -20,6 +20,7 @@ from nnlab.config.constraints import NonEmpty
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.nn.attention import SelfAttention
+from nnlab.nn.bodies import normalized
 from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
 from nnlab.nn.mlp import Width
 
@@ -119,14 +120,14 @@ def conv_generator(
     if hidden:
         layers += [nn.Linear(inputs, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]
     layers += [nn.Linear(hidden or inputs, widths[0] * prod(size[-1]), bias=False)]
-    layers += [nn.Unflatten(1, (widths[0], *size[-1])), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    layers += [nn.Unflatten(1, (widths[0], *size[-1])), *normalized(widths[0])]
     last = len(widths) - 2
     for i, ((before, width), larger) in enumerate(zip(pairwise(widths), reversed(size[:-1]), strict=True)):
         odd = tuple(side % STRIDE for side in larger)  # restores the row or column that was lost by halving an odd side
         layers += [SelfAttention(before)] if attends and i == last else []
         layers += [nn.ConvTranspose2d(before, width, KERNEL, STRIDE, PADDING, output_padding=odd, bias=i == last)]
         if i < last:
-            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+            layers += normalized(width)
     return init_weights(nn.Sequential(*layers, ScaledSigmoid(spec)))
 
 

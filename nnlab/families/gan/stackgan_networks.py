@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nnlab.data.spec import DataSpec
 from nnlab.families.gan.networks import SLOPE, ScaledSigmoid, Standardize, conv_generator, init_weights
-from nnlab.nn.bodies import ResidualBlock
+from nnlab.nn.bodies import ResidualBlock, normalized
 from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
 
 
@@ -64,18 +64,15 @@ class SecondGenerator(nn.Module):
             nn.Conv2d(channels, width, 3, 1, 1),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(width, twice, KERNEL, STRIDE, PADDING, bias=False),
-            nn.BatchNorm2d(twice),
-            nn.LeakyReLU(SLOPE),
+            *normalized(twice, nn.LeakyReLU(SLOPE)),
         )
-        self.join = nn.Sequential(nn.Conv2d(twice + length, twice, 3, 1, 1, bias=False), nn.BatchNorm2d(twice), nn.ReLU())
+        self.join = nn.Sequential(nn.Conv2d(twice + length, twice, 3, 1, 1, bias=False), *normalized(twice))
         self.blocks = nn.Sequential(*(ResidualBlock(twice, twice, 1) for _ in range(blocks)))
         self.leave = nn.Sequential(
             nn.ConvTranspose2d(twice, width, KERNEL, STRIDE, PADDING, output_padding=odd[0], bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
+            *normalized(width),
             nn.ConvTranspose2d(width, width, KERNEL, STRIDE, PADDING, output_padding=odd[1], bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
+            *normalized(width),
             nn.Conv2d(width, channels, 3, 1, 1),
             ScaledSigmoid(large),
         )
