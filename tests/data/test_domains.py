@@ -57,7 +57,7 @@ def test_each_domain_is_shuffled_for_itself_and_keeps_its_labels(own_folder: Pat
     data = opened(a="left", b="right", limit=25)
     assert (data.spec.name, data.spec.shape, data.spec.classes) == ("left and right", (1, 6, 8), ())
     assert data.spec["b"] == Part("image", (1, 6, 8))
-    assert data.spec["b_label"] == Part("label", (), ("one", "two"))
+    assert data.spec["b_label"] == Part("label", (), ("one", "two"), of_target=False)
     assert (len(data.train) + len(data.validation), len(data.test)) == (25, 3)
     sampler, feed = Sampler(data.train, 6, 0), BatchBuilder(data.train)
     met = set()

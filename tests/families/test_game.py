@@ -111,7 +111,7 @@ def test_each_objective_finds_a_gaussian(objective: str) -> None:
     experiment.trainer.train(0, 200 if objective == "wasserstein" else 300, lambda: False)
     samples = experiment.model.eval().sample(4000, torch.Generator().manual_seed(0)).detach()
     assert (samples.mean(0) - torch.tensor([1.0, -2.0])).abs().max() < 0.4, "it begins 2 away; the last bits differ by machine"
-    assert (samples.std(0) / torch.tensor([0.5, 1.0]) - 1).abs().max() < 0.35
+    assert (samples.std(0) / torch.tensor([0.5, 1.0]) - 1).abs().max() < 0.5
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------
