@@ -13,7 +13,7 @@ RUNS = {
     "transformer, MNIST": ["experiment=transformer_mnist"],
     "cnn, MNIST": [*CNN, "data=mnist"],
     "transformer, Fashion-MNIST": ["experiment=transformer_fashion"],
-    "cnn, Fashion-MNIST": [*CNN, "data=fashion_mnist", "augmentation.shift=0", "augmentation.flip=true"],
+    "cnn, Fashion-MNIST": [*CNN, "data=fashion_mnist", "augmentation.shift=1", "augmentation.flip=true"],
 }
 COLUMNS = {
     "accuracy": ("accuracy", "{:.2%}"),
