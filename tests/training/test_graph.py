@@ -114,10 +114,23 @@ def test_an_epoch_of_pairs_is_as_long_as_its_pairs(taped):
     assert not captured.notices
 
 
+SCENES = ("data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]")
+
+
+def test_several_labels_of_a_batch_are_captured(taped):
+    common = ("model=multitask", "model.body.hidden=[12]", *SCENES)
+    eager, captured = (trainer(*common, f"trainer.graph={choice}") for choice in ("none", "always"))
+    set_rates = eager.set_rates
+    eager.set_rates = lambda rates: set_rates([torch.tensor(rate).item() for rate in rates])
+    assert len(eager.model.labels) == 4
+    steps = 2 * eager.steps_per_epoch + 2
+    assert same(train(eager, steps), train(captured, steps), 2e-6)
+    assert not captured.notices
+
+
 def test_batches_of_near_examples_come_in_the_same_order(taped):
-    scenes = ("data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]")
     small = ("model.channels=[4,8]", "model.text_dim=8", "model.condition_dim=4", "model.hidden=8", "model.blocks=1")
-    common = ("model=stackgan", "model.near_texts=true", *scenes, *small, "trainer.pretraining.epochs=3")
+    common = ("model=stackgan", "model.near_texts=true", *SCENES, *small, "trainer.pretraining.epochs=3")
     eager, captured = (trainer(*common, f"trainer.graph={choice}") for choice in ("none", "always"))
     set_rates = eager.set_rates
     eager.set_rates = lambda rates: set_rates([torch.tensor(rate).item() for rate in rates])
