@@ -35,6 +35,8 @@ def test_auto_is_every_label_that_can_be_read() -> None:
     assert chosen_labels("auto", DataSpec("own", "image", (1, 4, 4), ("c", "d"), parts=PARTS)) == ("of", "hue", "label")
     assert chosen_labels("auto", DataSpec("own", "image", (1, 4, 4), parts={"hue": PARTS["hue"]})) == ("hue",)
     assert chosen_labels("auto", built("model=multitask", "data=digits").data.spec) == ("label",)
+    some = built(*SCENES, "data.classes=[0,1]").data.spec
+    assert chosen_labels("auto", some) == tuple(f"{what}_1" for what in ATTRIBUTES), "label is class_1, of fewer classes"
     two = tuple(f"{what}_{i}" for i in (1, 2) for what in ATTRIBUTES)
     assert chosen_labels("auto", built(*TWO).data.spec) == two, "which pairs are unseen is not in the image"
 

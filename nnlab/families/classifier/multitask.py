@@ -97,7 +97,7 @@ class MultiTask(Model):
 def chosen_labels(labels: str | list[str], spec: DataSpec) -> tuple[str, ...]:
     """The names of the labels to learn. Raises ArgumentError for one that the data do not have, or that has one value alone."""
     legal = {name: part.names for name, part in spec.parts.items() if part.kind == "label" and part.of_target}
-    if spec.classes and spec.classes not in legal.values():  # else the label is one of these parts
+    if not any(set(spec.classes) <= set(names) for names in legal.values()):  # else the label is one of these parts
         legal["label"] = spec.classes
     able = [name for name, names in legal.items() if len(names) > 1]
     if not able:
