@@ -32,15 +32,15 @@ class Other:
     of: str = "target"
     aligned_test: bool = False
 
+    def __post_init__(self) -> None:
+        if self.scale is None:
+            self.scale = 1 / 255 if self.part.kind == "image" and self.train.dtype == torch.uint8 else 1.0
+
     @property
     def described(self) -> Part:
         """The part, which says of itself whether its label is one of the target."""
         stranger = self.part.kind == "label" and not (self.paired and self.of == "target")
         return replace(self.part, of_target=False) if stranger else self.part
-
-    def __post_init__(self) -> None:
-        if self.scale is None:
-            self.scale = 1 / 255 if self.part.kind == "image" and self.train.dtype == torch.uint8 else 1.0
 
     @property
     def drawn(self) -> bool:
