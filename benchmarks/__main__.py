@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME …] [--rounds N]: run benchmarks, print their tables, renew RESULTS.md and README.md."""
+"""python -m benchmarks [NAME …] [--rounds N] [--made]: run benchmarks, print their tables, renew RESULTS.md and README.md."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"by default all: {', '.join(names())}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed; the best counts (default 3)")
+    parser.add_argument("--made", action="store_true", help="train nothing: the rows of the runs that are in outputs/ already")
     asked = parser.parse_args()
     if asked.rounds < 1:
         parser.error(f"--rounds: expected 1 or more, got {asked.rounds}")
@@ -35,11 +36,16 @@ def main() -> None:
     if unknown:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(names())}")
 
+    runs.TRAINS = not asked.made
     found = sections(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in asked.names or names():
         module = importlib.import_module(f"benchmarks.{name}")
         where = measure.machine()
-        result = module.run(asked.rounds)
+        try:
+            result = module.run(asked.rounds)
+        except runs.NotMade as error:
+            print(f"{name}: left as it is; not made yet: {error}")
+            continue
         made = f"`python -m benchmarks {name} --rounds {asked.rounds}`. {where}"
         if hasattr(module, "RUNS"):  # nothing was timed
             made = f"`python -m benchmarks {name}`. {runs.made(name)}"

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.measure import NNLAB, ROOT, table
-from benchmarks.runs import run_of
+from benchmarks.runs import runs_of
 
 FASHION = "data=fashion_mnist"
 RUNS = {
@@ -42,13 +42,15 @@ PICTURE = ROOT / "docs" / "images" / "label_efficiency.png"
 
 
 def run(rounds: int) -> str:
-    runs = {name: run_of("label_efficiency", name, typed).path for name, typed in RUNS.items()}
+    found, missing = runs_of("label_efficiency", RUNS)
+    runs = {name: folder.path for name, folder in found.items()}
     clothes = [path for name, path in runs.items() if not name.startswith(OTHERS)]
-    rows = probed(clothes, PICTURE)
+    rows = probed(clothes, PICTURE) if clothes else []
     for data in OTHERS:
         own = [path for name, path in runs.items() if name.startswith(data)]
-        rows += [(f"{data}, {name}", *cells) for name, *cells in probed(own, own[0] / "images" / "labels.png")]
-    return table(("accuracy in %", "10 labels", "100", "1,000", "all"), rows)
+        if own:
+            rows += [(f"{data}, {name}", *cells) for name, *cells in probed(own, own[0] / "images" / "labels.png")]
+    return table(("accuracy in %", "10 labels", "100", "1,000", "all"), rows) + missing
 
 
 def probed(runs: list[Path], picture: Path) -> list[tuple[str, ...]]:

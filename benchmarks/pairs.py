@@ -2,16 +2,15 @@
 
 A tenth of the ordered pairs of digits is in the test alone: "unseen". "Both right" is the share of the samples in which the
 judge reads both digits as asked; beside it stands its accuracy on real scenes. "Stage I" is the Fréchet distance of its
-images, enlarged (bicubic). Means ± standard deviations over the seeds, test split. Runs that are there already are not trained
-again: their folders are under outputs/pairs.
+images, enlarged (bicubic). A row per run, and below them means ± standard deviations over the seeds; test split. Runs that are
+there already are not trained again: their folders are under outputs/pairs.
 """
 
 from __future__ import annotations
 
-import statistics
-
 from benchmarks.measure import table
-from benchmarks.runs import run_of
+from benchmarks.rare_class import spread
+from benchmarks.runs import runs_of
 
 RECIPE = ["experiment=stackgan_pairs", "judge=auto"]
 RUNS = {
@@ -32,9 +31,16 @@ COLUMNS = {
 
 
 def run(rounds: int) -> str:
-    rows = []
-    for name, typed in RUNS.items():
-        figures = [run_of("pairs", f"{name} {seed}", [*typed, f"seed={seed}"]).read_test_figures() for seed in range(SEEDS)]
-        cells = [[factor * each[key] for each in figures] for key, factor in COLUMNS.values()]
-        rows.append((name, *(f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}" for values in cells)))
-    return table(("in %, and distances", *COLUMNS), rows)
+    chosen = {f"{name} {seed}": [*typed, f"seed={seed}"] for name, typed in RUNS.items() for seed in range(SEEDS)}
+    found, missing = runs_of("pairs", chosen)
+    rows, means = [], []
+    for kind in RUNS:
+        values = {}
+        for name, folder in found.items():
+            if name.startswith(f"{kind} "):
+                figures = folder.read_test_figures()
+                values[name.replace(kind, f"{kind}, seed")] = [factor * figures[key] for key, factor in COLUMNS.values()]
+        rows += [(name, *map("{:.1f}".format, each)) for name, each in values.items()]
+        if len(values) > 1:
+            means.append((f"{kind}, mean", *map(spread, zip(*values.values(), strict=True))))
+    return table(("in %, and distances", *COLUMNS), [*rows, *means]) + missing

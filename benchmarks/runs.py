@@ -1,4 +1,8 @@
-"""Shared by the benchmarks that compare whole runs: a run is made by its command line, once, and its figures are read."""
+"""Shared by the benchmarks that compare whole runs: a run is made by its command line, once, and its figures are read.
+
+With `--made` no run is made (`TRAINS`): a table has the rows of the runs that are there, and names the others. So the runs of a
+long table may be made on several days.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +19,39 @@ from nnlab.config.constraints import is_none
 from nnlab.experiment.judging import WORDS, says_words
 from nnlab.runs.folder import RunFolder
 
+TRAINS = True
+
+
+class NotMade(Exception):
+    """A run is not there, and none is to be made."""
+
 
 def run_of(group: str, name: str, chosen: Sequence[str]) -> RunFolder:
     """The run outputs/<group>/<name> of these arguments of `nnlab train`, made if it is not there, complete and the same.
 
-    What of the name is no letter and no digit becomes _ in that of the folder.
+    What of the name is no letter and no digit becomes _ in that of the folder. Raises NotMade if it would have to be made and
+    TRAINS is False.
     """
     folder = RunFolder(ROOT / "outputs" / group / re.sub(r"[^A-Za-z0-9]+", "_", name))
     if folder.read_status().get("status") != "completed" or not same(folder, chosen):
+        if not TRAINS:
+            raise NotMade(f"{group}/{folder.path.name}")
         print(f"nnlab train {' '.join(chosen)}", file=sys.stderr)
         subprocess.run([*NNLAB, "train", *chosen, f"hydra.run.dir={folder.path}"], cwd=ROOT, check=True, env=os.environ)
     return folder
+
+
+def runs_of(group: str, chosen: Mapping[str, Sequence[str]]) -> tuple[dict[str, RunFolder], str]:
+    """Runs by name, made if they are not there; and a sentence about those that are left out with --made, or nothing."""
+    found, missing = {}, []
+    for name, typed in chosen.items():
+        try:
+            found[name] = run_of(group, name, typed)
+        except NotMade:
+            missing.append(name)
+    if not found:
+        raise NotMade(f"all of {group}")
+    return found, f"\n\nNot made yet: {'; '.join(missing)}." if missing else ""
 
 
 def compared(group: str, chosen: Mapping[str, Sequence[str]], columns: Mapping[str, tuple[str, str]]) -> str:
@@ -34,11 +60,11 @@ def compared(group: str, chosen: Mapping[str, Sequence[str]], columns: Mapping[s
     columns  by its title, the figure and how it is written
     """
     rows = []
-    for name, overrides in chosen.items():
-        folder = run_of(group, name, overrides)
+    found, missing = runs_of(group, chosen)
+    for name, folder in found.items():
         figures = {**folder.read_test_figures(), "epochs": folder.read_config()["trainer"]["epochs"]}
         rows.append((name, *cells(figures, columns)))
-    return table(("", *columns), rows)
+    return table(("", *columns), rows) + missing
 
 
 def cells(figures: Mapping[str, float], columns: Mapping[str, tuple[str, str]]) -> list[str]:

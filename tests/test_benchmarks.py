@@ -95,3 +95,23 @@ def test_a_run_is_known_by_its_config_although_auto_became_numbers(tmp_path: Pat
     folder.status.write_text('{"command": "nnlab train model=x trainer.epochs=20"}', encoding="utf-8")
     assert not runs.same(folder, chosen), "in that run it was no auto"
     assert runs.same(folder, [*chosen, "trainer.epochs=20"])
+
+
+def test_with_made_a_table_has_the_runs_that_are_there_and_names_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    monkeypatch.setattr(runs, "TRAINS", False)
+    chosen = {"one": ["model=ae", "data=digits"], "another, seed 1": ["model=ae", "data=digits", "seed=1"]}
+    columns = {"loss": ("loss", "{:.1f}")}
+    with pytest.raises(runs.NotMade, match="all of group"):
+        runs.compared("group", chosen, columns)
+    folder = RunFolder(tmp_path / "outputs" / "group" / "another_seed_1")
+    folder.path.mkdir(parents=True)
+    made = composition.to_dict(composition.compose_config(chosen["another, seed 1"]))
+    OmegaConf.save(OmegaConf.create(made), folder.config)
+    folder.status.write_text('{"status": "completed"}', encoding="utf-8")
+    folder.write_summary({"final": {"test/loss": 26.71}})
+    result = runs.compared("group", chosen, columns)
+    assert "another, seed 1 | 26.7" in " ".join(result.split())
+    assert result.endswith("\n\nNot made yet: one.")

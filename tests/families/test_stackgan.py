@@ -162,12 +162,12 @@ def test_the_discriminator_learns_three_kinds_of_examples_of_which_the_last_two_
     turn = trainer.critic(model.discriminate, play.real, play.fake, wrong=play.wrong)
     (x, phi), (fake, same) = play.real, play.fake
     assert torch.equal(phi, same)
-    assert torch.equal(play.wrong.objects[0], x)
-    assert not any(torch.equal(a, b) for a, b in zip(play.wrong.objects[1], phi, strict=True))
+    (other,) = play.wrong.conditions
+    assert not any(torch.equal(a, b) for a, b in zip(other, phi, strict=True))
     with torch.no_grad():
         d = lambda image, text: model.discriminators[1](image, text)  # noqa: E731
         expected = -logsigmoid(d(x, phi)).mean() - 0.5 * torch.log(1 - torch.sigmoid(d(fake, phi))).mean()
-        wrong = d(x[:3], play.wrong.objects[1][:3])
+        wrong = d(x[:3], other[:3])
         expected = expected + 0.5 * softplus(wrong).mean()
     assert turn.losses["discriminator"].item() == pytest.approx(expected.item(), rel=1e-5)
     assert turn.terms["wrong_accuracy"].item() == pytest.approx((wrong < 0).float().mean().item())
@@ -191,6 +191,8 @@ def test_the_projection_adds_how_well_image_and_text_agree() -> None:
     h = d.body(x).flatten(1)
     expected = [d.data(h[i])[0] + h[i] @ d.of_text.weight @ phi[i] for i in range(4)]
     assert torch.allclose(model.discriminate(x, phi), torch.stack(expected), atol=1e-6)
+    both = model.discriminate(x, torch.stack([phi, phi.flip(0)]))
+    assert torch.allclose(both, torch.stack([model.discriminate(x, phi), model.discriminate(x, phi.flip(0))]), atol=1e-6)
 
 
 def test_the_divergence_is_in_nats_a_sum_over_coordinates() -> None:

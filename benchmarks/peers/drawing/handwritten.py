@@ -91,7 +91,8 @@ def stackgan(e: Experiment) -> Callable[..., Tensor]:
             same = (caption[:, None] == caption).all(2)
             other = phi[torch.multinomial(scores.masked_fill(same, -torch.inf).softmax(1), 1).squeeze(1)]
         fake, mean, log_variance = g(phi, noise(len(x), g.condition.length), small)
-        loss = softplus(-d(x, phi)).mean() + 0.5 * (softplus(d(fake.detach(), phi)).mean() + softplus(d(x, other)).mean())
+        right, wrong = d(x, torch.stack([phi, other]))  # the features of an image once
+        loss = softplus(-right).mean() + 0.5 * (softplus(d(fake.detach(), phi)).mean() + softplus(wrong).mean())
         stepped(loss, players[1], d)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         loss = softplus(-d(fake, phi)).mean() + model.kl * kl

@@ -21,13 +21,13 @@ Objects = tuple[Tensor, ...]  # the discriminator's input for N examples: (N, *s
 
 @dataclass
 class Wrong:
-    """A third kind of example for a discriminator: data beside conditions that are not theirs (Reed et al. 2016).
+    """A third kind of example for a discriminator: the images of data beside conditions that are not theirs (Reed et al. 2016).
 
-    objects  its input, as of data and samples
-    counts   (N,) bool: which of them count; the others could not be given a wrong condition
+    conditions  what stands beside the images, in place of their own conditions
+    counts      (N,) bool: which of them count; the others could not be given a wrong condition
     """
 
-    objects: Objects
+    conditions: Objects
     counts: Tensor
 
 
@@ -37,7 +37,8 @@ class Play:
 
     real, fake  what the discriminator learns to separate; the image comes first
     kept        other tensors that the players need, by name
-    wrong       of a discriminator that is to see whether data and conditions belong together
+    wrong       of a discriminator that is to see whether data and conditions belong together; it takes conditions (K, N, …),
+                several for each image, and gives (K, N)
     """
 
     real: Objects

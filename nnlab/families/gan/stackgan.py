@@ -221,7 +221,7 @@ class StackGAN(GivenParts):
         fake, mean, log_variance = own(phi, self.own_noise(len(x), generator), *below)
         other, counts = another_text(caption, generator, self.embedding.likeness(phi))
         kept = {"mean": mean, "log_variance": log_variance} if self.augments else {}
-        return Play((x, phi), (fake, phi), kept, Wrong((x, phi[other]), counts))
+        return Play((x, phi), (fake, phi), kept, Wrong((phi[other],), counts))
 
     @torch.no_grad()
     def encoded(self, caption: Tensor) -> Tensor:
@@ -249,7 +249,7 @@ class StackGAN(GivenParts):
         return self.averaged["generators"][0](phi, self.noise_of(0, len(phi), generator))[0]
 
     def discriminate(self, x: Tensor, phi: Tensor) -> Tensor:
-        """D, (N,), of images of the size that the stage makes, and φ (N, text_dim)."""
+        """D, (N,), of images of the size that the stage makes, and φ (N, text_dim); of several φ (K, N, text_dim) (K, N)."""
         shape = self.specs[self.level].shape
         if x.shape[1:] != shape:
             expected = ", ".join(map(str, shape))

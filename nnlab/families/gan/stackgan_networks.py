@@ -100,6 +100,6 @@ class TextProjection(nn.Module):
         self.of_text = nn.Linear(text_dim, features, bias=False)
 
     def forward(self, x: Tensor, phi: Tensor) -> Tensor:
-        """(N,) of images (N, *shape) and φ (N, text_dim)."""
+        """(N,) of images (N, *shape) and φ (N, text_dim); (K, N) of φ (K, N, text_dim), several texts for each image."""
         h = self.body(x).flatten(1)
-        return self.data(h).squeeze(1) + (h * self.of_text(phi)).sum(1)
+        return self.data(h).squeeze(1) + (h * self.of_text(phi)).sum(-1)

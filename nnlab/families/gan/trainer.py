@@ -131,8 +131,7 @@ class GameTrainer(GradientTrainer):
         """The tensors of the game for a batch, under autocast, with instance noise on the discriminator's inputs."""
         with self.forward():
             play = self.model.play(batch, self.generator)
-        wrong = play.wrong and replace(play.wrong, objects=self.add_instance_noise(play.wrong.objects))
-        return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake), wrong=wrong)
+        return replace(play, real=self.add_instance_noise(play.real), fake=self.add_instance_noise(play.fake))
 
     def add_instance_noise(self, objects: Objects) -> Objects:
         """The discriminator's inputs, with instance noise on the first of them."""
@@ -155,12 +154,15 @@ class GameTrainer(GradientTrainer):
 
         discriminate  D, of as many arguments as `real` and `fake` have: (N,) or, of a critic that judges patches, (N, …)
         name          of the player; the terms of one with another name than `discriminator` begin with it
-        wrong         data beside wrong conditions: their loss is that of samples, and each of both has half the weight
+        wrong         wrong conditions of the data: their loss is that of samples, and each of both has half the weight
         """
         real, fake = (tuple(part.detach() for part in objects) for objects in (real, fake))
         with self.forward():
-            r, f = discriminate(*real), discriminate(*fake)
-            w = discriminate(*(part.detach() for part in wrong.objects)) if wrong else None
+            if wrong:  # both at once, since features of the same images are computed only once so
+                r, w = discriminate(real[0], *map(torch.stack, zip(real[1:], wrong.conditions, strict=True)))
+            else:
+                r = discriminate(*real)
+            f = discriminate(*fake)
         of_samples = self.objective.samples(f).mean()
         if wrong:
             of_samples = 0.5 * (of_samples + mean_where(self.objective.samples(w), wrong.counts))
