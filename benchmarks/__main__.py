@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"by default all: {', '.join(names())}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed; the best counts (default 3)")
-    parser.add_argument("--made", action="store_true", help="train nothing: the rows of the runs that are in outputs/ already")
+    parser.add_argument("--made", action="store_true", help="train nothing: the rows of the runs that are there")
     asked = parser.parse_args()
     if asked.rounds < 1:
         parser.error(f"--rounds: expected 1 or more, got {asked.rounds}")

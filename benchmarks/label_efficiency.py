@@ -10,12 +10,18 @@ residual network. Picture: docs/images/label_efficiency.png. Runs that are there
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 from benchmarks.measure import NNLAB, ROOT, table
-from benchmarks.runs import runs_of
+from benchmarks.runs import NotMade, keep_figures, kept_figures, left_out, run_of
+from nnlab.plotting.label_efficiency import probe_chart
+from nnlab.plotting.picture import png
+from nnlab.runs.folder import RunFolder
 
 FASHION = "data=fashion_mnist"
 RUNS = {
@@ -37,30 +43,65 @@ RUNS = {
     "CIFAR-10, simclr": ["experiment=simclr_cifar10"],
     "CIFAR-10, simclr at random": ["experiment=simclr_cifar10", "trainer.steps=1"],
 }
-OTHERS = ("MNIST", "CIFAR-10")
+GROUP, FASHION_MNIST = "label_efficiency", "Fashion-MNIST"
+OTHERS = ("MNIST", "CIFAR-10")  # with which the names of the runs on other data begin
+COUNTS = ("10", "100", "1000", "all")
 PICTURE = ROOT / "docs" / "images" / "label_efficiency.png"
+Figures = dict[str, dict]  # by numbers of labels, each with the number, the accuracy and its standard deviation
 
 
 def run(rounds: int) -> str:
-    found, missing = runs_of("label_efficiency", RUNS)
-    runs = {name: folder.path for name, folder in found.items()}
-    clothes = [path for name, path in runs.items() if not name.startswith(OTHERS)]
-    rows = probed(clothes, PICTURE) if clothes else []
-    for data in OTHERS:
-        own = [path for name, path in runs.items() if name.startswith(data)]
-        if own:
-            rows += [(f"{data}, {name}", *cells) for name, *cells in probed(own, own[0] / "images" / "labels.png")]
-    return table(("accuracy in %", "10 labels", "100", "1,000", "all"), rows) + missing
+    rows, missing = [], []
+    for data in (FASHION_MNIST, *OTHERS):
+        chosen = {name: typed for name, typed in RUNS.items() if data_of(name) == data}
+        found = probed(data, chosen)
+        missing += [name for name in chosen if name not in found]
+        named = {f"{name} ({figures['width']})": figures for name, figures in found.items()}
+        order = sorted(named, key=lambda name: -named[name]["100"]["accuracy"])
+        rows += [(name, *(cell(named[name][count]) for count in COUNTS)) for name in order]
+        if data == FASHION_MNIST and found:
+            draw(named)
+    if not rows:
+        raise NotMade(f"all of {GROUP}")
+    return table(("accuracy in %", *(f"{title} labels" for title in ("10", "100", "1,000", "all"))), rows) + left_out(missing)
 
 
-def probed(runs: list[Path], picture: Path) -> list[tuple[str, ...]]:
-    """The rows of a table of `nnlab probe`, the best at 100 labels first, and its picture."""
-    subprocess.run([*NNLAB, "probe", *runs, "--labels", "10,100,1000,all", "-o", picture], cwd=ROOT, check=True)
-    told = picture.with_suffix(".json")
-    found = json.loads(told.read_text(encoding="utf-8"))["encoders"]
-    told.unlink()
-    order = sorted(found, key=lambda name: -found[name]["100"]["accuracy"])
-    return [(name.removeprefix("codes of "), *map(cell, found[name].values())) for name in order]
+def data_of(name: str) -> str:
+    """The data of a run, by its name."""
+    return next((data for data in OTHERS if name.startswith(f"{data}, ")), FASHION_MNIST)
+
+
+def probed(data: str, chosen: dict[str, list[str]]) -> dict[str, Figures]:
+    """The figures of the runs that are there, and of raw pixels and PCA beside them; then of those that are kept."""
+    there: dict[str, RunFolder] = {}
+    for name, typed in chosen.items():
+        with contextlib.suppress(NotMade):
+            there[name] = run_of(GROUP, name, typed)
+    beside = [name if data == FASHION_MNIST else f"{data}, {name}" for name in ("raw pixels", "PCA")]
+    commands = {**chosen, **dict.fromkeys(beside, next(iter(chosen.values())))}
+    if there:
+        names, folder = [*there, *beside], next(iter(there.values()))
+        for name, (row, figures) in zip(names, probe([each.path for each in there.values()]).items(), strict=True):
+            width = re.search(r"\(([\d,]+)\)", row)[1]
+            keep_figures(GROUP, name, commands[name], {"width": width, **figures}, there.get(name, folder))
+    kept = {name: kept_figures(GROUP, name, typed) for name, typed in commands.items()}
+    return {name: figures for name, figures in kept.items() if figures}
+
+
+def probe(runs: list[Path]) -> dict[str, Figures]:
+    """What `nnlab probe` finds, a row per run, then raw pixels and PCA."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "labels.png"
+        subprocess.run([*NNLAB, "probe", *runs, "--labels", ",".join(COUNTS), "-o", output], cwd=ROOT, check=True)
+        found = json.loads(output.with_suffix(".json").read_text(encoding="utf-8"))["encoders"]
+    kept = ("labels", "accuracy", "std")
+    return {row: {count: {key: one[key] for key in kept} for count, one in of.items()} for row, of in found.items()}
+
+
+def draw(found: dict[str, Figures]) -> None:
+    """The chart of `nnlab probe`, of all rows."""
+    points = {name: [tuple(figures[count].values()) for count in COUNTS] for name, figures in found.items()}
+    PICTURE.write_bytes(png(probe_chart(points, FASHION_MNIST)))
 
 
 def cell(one: dict) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from benchmarks.measure import table
 from benchmarks.rare_class import spread
-from benchmarks.runs import runs_of
+from benchmarks.runs import figures_of
 
 RECIPE = ["experiment=stackgan_pairs", "judge=auto"]
 RUNS = {
@@ -32,13 +32,12 @@ COLUMNS = {
 
 def run(rounds: int) -> str:
     chosen = {f"{name} {seed}": [*typed, f"seed={seed}"] for name, typed in RUNS.items() for seed in range(SEEDS)}
-    found, missing = runs_of("pairs", chosen)
+    found, missing = figures_of("pairs", chosen)
     rows, means = [], []
     for kind in RUNS:
         values = {}
-        for name, folder in found.items():
+        for name, figures in found.items():
             if name.startswith(f"{kind} "):
-                figures = folder.read_test_figures()
                 values[name.replace(kind, f"{kind}, seed")] = [factor * figures[key] for key, factor in COLUMNS.values()]
         rows += [(name, *map("{:.1f}".format, each)) for name, each in values.items()]
         if len(values) > 1:

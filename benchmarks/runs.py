@@ -1,17 +1,21 @@
 """Shared by the benchmarks that compare whole runs: a run is made by its command line, once, and its figures are read.
 
-With `--made` no run is made (`TRAINS`): a table has the rows of the runs that are there, and names the others. So the runs of a
-long table may be made on several days.
+The figures of each run are also kept in benchmarks/figures/GROUP.json. With `--made` no run is made (`TRAINS`): a table has
+the rows of the runs that are in outputs/ and of those whose figures are kept, and names the others. So the runs of a long table
+may be made on several days and on several machines.
 """
 
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from benchmarks.measure import NNLAB, ROOT, table
 from nnlab.config.composition import compose_config, to_dict
@@ -41,17 +45,65 @@ def run_of(group: str, name: str, chosen: Sequence[str]) -> RunFolder:
     return folder
 
 
-def runs_of(group: str, chosen: Mapping[str, Sequence[str]]) -> tuple[dict[str, RunFolder], str]:
-    """Runs by name, made if they are not there; and a sentence about those that are left out with --made, or nothing."""
+def figures_of(group: str, chosen: Mapping[str, Sequence[str]]) -> tuple[dict[str, dict], str]:
+    """The test figures of runs by name, and their epochs; and a sentence about the runs that --made leaves out, or nothing."""
     found, missing = {}, []
     for name, typed in chosen.items():
         try:
-            found[name] = run_of(group, name, typed)
+            folder = run_of(group, name, typed)
         except NotMade:
-            missing.append(name)
+            kept = kept_figures(group, name, typed)
+            if kept is None:
+                missing.append(name)
+                continue
+            found[name] = kept
+        else:
+            found[name] = {**folder.read_test_figures(), "epochs": folder.read_config()["trainer"]["epochs"]}
+            keep_figures(group, name, typed, found[name], folder)
     if not found:
         raise NotMade(f"all of {group}")
-    return found, f"\n\nNot made yet: {'; '.join(missing)}." if missing else ""
+    return found, left_out(missing)
+
+
+def left_out(missing: Sequence[str]) -> str:
+    """A sentence under a table about the runs that it is without, or nothing."""
+    return f"\n\nNot made yet: {'; '.join(missing)}." if missing else ""
+
+
+def keep_figures(group: str, name: str, chosen: Sequence[str], figures: dict, folder: RunFolder) -> None:
+    """Write the figures of a run into the file of its group, with its command, and when and by what it was made."""
+    kept, (day, by) = kept_of(group), made_by(folder.read_status())
+    kept[name] = {
+        "command": " ".join(["nnlab train", *chosen]),
+        "config": digest(chosen),
+        "made": day,
+        "by": by,
+        "figures": figures,
+    }
+    file_of(group).parent.mkdir(exist_ok=True)
+    file_of(group).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def kept_figures(group: str, name: str, chosen: Sequence[str]) -> dict | None:
+    """The figures that are kept of a run of this config; None if there are none."""
+    kept = kept_of(group).get(name)
+    return kept["figures"] if kept and kept["config"] == digest(chosen) else None
+
+
+def kept_of(group: str) -> dict[str, dict]:
+    """All that is kept of a group, by the names of its runs."""
+    return json.loads(file_of(group).read_text(encoding="utf-8")) if file_of(group).exists() else {}
+
+
+def file_of(group: str) -> Path:
+    """Where the figures of a group are kept."""
+    return ROOT / "benchmarks" / "figures" / f"{group}.json"
+
+
+def digest(chosen: Sequence[str]) -> str:
+    """Of a config: what bears on the figures."""
+    config = bearing(to_dict(compose_config(list(chosen))))
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def compared(group: str, chosen: Mapping[str, Sequence[str]], columns: Mapping[str, tuple[str, str]]) -> str:
@@ -59,12 +111,8 @@ def compared(group: str, chosen: Mapping[str, Sequence[str]], columns: Mapping[s
 
     columns  by its title, the figure and how it is written
     """
-    rows = []
-    found, missing = runs_of(group, chosen)
-    for name, folder in found.items():
-        figures = {**folder.read_test_figures(), "epochs": folder.read_config()["trainer"]["epochs"]}
-        rows.append((name, *cells(figures, columns)))
-    return table(("", *columns), rows) + missing
+    found, missing = figures_of(group, chosen)
+    return table(("", *columns), [(name, *cells(figures, columns)) for name, figures in found.items()]) + missing
 
 
 def cells(figures: Mapping[str, float], columns: Mapping[str, tuple[str, str]]) -> list[str]:
@@ -74,11 +122,17 @@ def cells(figures: Mapping[str, float], columns: Mapping[str, tuple[str, str]]) 
 
 def made(group: str) -> str:
     """When the runs of a group were made, and by what."""
-    folders = map(RunFolder, sorted((ROOT / "outputs" / group).iterdir()))
-    found = [status for status in (folder.read_status() for folder in folders) if status.get("status") == "completed"]
-    days = sorted(str(datetime.date.fromtimestamp(status["time"])) for status in found)
-    by = sorted({f"{status['device']}, torch {status['versions']['torch']}" for status in found})
+    found = [(each["made"], each["by"]) for each in kept_of(group).values()]
+    if not found:
+        statuses = [RunFolder(path).read_status() for path in sorted((ROOT / "outputs" / group).iterdir())]
+        found = [made_by(status) for status in statuses if status.get("status") == "completed"]
+    days, by = (sorted(set(each)) for each in zip(*found, strict=True))
     return f"Runs of {' … '.join(dict.fromkeys([days[0], days[-1]]))} on {'; '.join(by)}."
+
+
+def made_by(status: Mapping) -> tuple[str, str]:
+    """When a run was made, and by what, of its status.json."""
+    return str(datetime.date.fromtimestamp(status["time"])), f"{status['device']}, torch {status['versions']['torch']}"
 
 
 def same(folder: RunFolder, chosen: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ from nnlab.metrics import partition
 from nnlab.runs.folder import RunFolder
 
 PEERS = ("vae", "game", "gradient", "gmm", "kmeans", "rbm", "encoders")
+COMPLETED = '{"status": "completed", "time": 0, "device": "cpu", "versions": {"torch": "2.14"}}'
 SHORT = {"STEPS": 1, "PASSES": 1, "PRECISIONS": ["float32"], "UPDATES": 1, "WARM_UP": 1}
 
 
@@ -110,8 +111,25 @@ def test_with_made_a_table_has_the_runs_that_are_there_and_names_the_others(
     folder.path.mkdir(parents=True)
     made = composition.to_dict(composition.compose_config(chosen["another, seed 1"]))
     OmegaConf.save(OmegaConf.create(made), folder.config)
-    folder.status.write_text('{"status": "completed"}', encoding="utf-8")
+    folder.status.write_text(COMPLETED, encoding="utf-8")
+    (tmp_path / "benchmarks").mkdir()
     folder.write_summary({"final": {"test/loss": 26.71}})
     result = runs.compared("group", chosen, columns)
     assert "another, seed 1 | 26.7" in " ".join(result.split())
     assert result.endswith("\n\nNot made yet: one.")
+
+
+def test_figures_that_are_kept_stand_for_a_run_of_the_same_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "ROOT", tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    monkeypatch.setattr(runs, "TRAINS", False)
+    folder, typed = RunFolder(tmp_path / "outputs" / "earlier"), ["model=ae", "data=digits"]
+    folder.path.mkdir(parents=True)
+    folder.status.write_text(COMPLETED, encoding="utf-8")
+    runs.keep_figures("group", "one", typed, {"loss": 26.71}, folder)
+    found, missing = runs.figures_of("group", {"one": typed, "other": [*typed, "seed=1"]})
+    assert found == {"one": {"loss": 26.71}}
+    assert missing.endswith("other.")
+    assert runs.made("group") == "Runs of 1970-01-01 on cpu, torch 2.14."
+    with pytest.raises(runs.NotMade):
+        runs.figures_of("group", {"one": [*typed, "optimizer.lr=0.5"]})  # the recipe has changed
