@@ -37,7 +37,7 @@ KINDS = {"nothing": (), "shifted": SHIFTED, "dagan": ("data.extra=more.npz",), "
 
 
 def run(rounds: int) -> str:
-    opened = open_run(run_of("few_shots", "dagan", RUNS["dagan"]).path)
+    opened = open_run(run_of("few_shots", "dagan", RUNS["dagan"]).path, device="cpu")
     split = opened.data.test
     x, y = split.values(split.rows), split.labels(split.rows)
     cells: dict[str, list[str]] = {name: [] for name in ("pixels", *KINDS)}

@@ -67,10 +67,15 @@ def add_data_changed(parser: Parser) -> None:
     )
 
 
-def add_split(parser: Parser, default: str, use: str = "") -> None:
-    """--split; where only another option gives it a `use`, None stands for the default, so that one sees what was typed."""
+def add_split(parser: Parser, default: str, use: str = "", *, held_out: bool = False) -> None:
+    """--split; where only another option gives it a `use`, None stands for the default, so that one sees what was typed.
+
+    held_out  whether the test examples of the classes that `data.classes` leaves out may be chosen, too
+    """
     said = f"{use}; by default {default}" if use else f"by default {default}"
-    parser.add_argument("--split", choices=SPLITS, default=None if use else default, help=said)
+    said += "; held_out: test examples of the classes that data.classes leaves out" if held_out else ""
+    choices = (*SPLITS, "held_out") if held_out else SPLITS
+    parser.add_argument("--split", choices=choices, default=None if use else default, help=said)
 
 
 def add_output(parser: Parser, name: str, scale: str = "--scale") -> None:

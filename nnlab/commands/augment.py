@@ -42,7 +42,7 @@ def arguments(argv: list[str]) -> Namespace:
         "--of", type=Path, metavar="PATH", help="your own images to make others of: an .npz with y_train, or class folders"
     )
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
-    add_split(parser, "train", "the images to make others of")
+    add_split(parser, "train", "the images to make others of", held_out=True)
     add_model(parser)
     add_data_changed(parser)
     return parser.parse_args(argv)
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     import numpy as np
     import torch
 
-    from nnlab.commands.capability import names_of
+    from nnlab.commands.capability import names_of, require
     from nnlab.commands.run_access import load_capable
     from nnlab.model import SamplesClasses, Varies, can
     from nnlab.runs.npz_file import archive, write_array
@@ -67,6 +67,7 @@ def main(argv: list[str]) -> int:
         able = ", ".join(sorted({*names_of(SamplesClasses), *names_of(Varies)}))
         what = f"neither {SamplesClasses.__doc__} nor {Varies.__doc__}"
         raise BadInput(f"augment: {type(run.model).__name__} can {what}; models that can: {able}")
+    require(run.model, Varies if varies else SamplesClasses, "augment")
     refuse_useless(args, run, varies)
     generator = torch.Generator(run.device).manual_seed(args.seed)
     labels, parts = of_images(args, run, generator) if varies else of_classes(args, run, generator)
@@ -153,7 +154,7 @@ def stored(x: Tensor, spec: DataSpec) -> np.ndarray:
     import numpy as np
 
     if spec.kind == "table":
-        return spec.original(x).double().cpu().numpy()
+        return spec.original(x).cpu().double().numpy()
     pixels = x.float().movedim(1, -1).cpu().numpy()
     pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     low, high = spec.range or (0.0, 1.0)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from nnlab.config.build import classes_of
 from nnlab.errors import BadInput
-from nnlab.model import Model, can
+from nnlab.model import Model, Samples, SamplesClasses, SamplesGiven, can
+
+MAKING = (Samples, SamplesClasses, SamplesGiven)
 
 
 def require(model: Model, capability: type, verb: str) -> None:
-    """Raise BadInput, naming the models that have it, if a model lacks a capability."""
+    """Raise BadInput if a model lacks a capability, naming the models that have it, or has not begun to learn it."""
     if not can(model, capability):
         able = ", ".join(names_of(capability)) or "none yet"
         raise BadInput(f"{verb}: {type(model).__name__} cannot {capability.__doc__}; models that can: {able}")
+    if capability in MAKING and not model.makes_examples:
+        raise BadInput(
+            f"{verb}: this run stopped in a stage before {type(model).__name__} learns to make examples; "
+            "finish it with nnlab resume RUN"
+        )
 
 
 def require_image(model: Model, verb: str) -> None:

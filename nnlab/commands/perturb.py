@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("-n", type=positive, default=10, help="variations for each s; by default 10")
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other variations")
-    add_split(parser, "test")
+    add_split(parser, "test", held_out=True)
     add_output(parser, "variation", scale="--enlarge")
     add_model(parser)
     add_data_changed(parser)
@@ -109,18 +109,23 @@ def measured(run: LoadedRun, data: Data, args: Namespace, given: Batch, output: 
 
     moved  (k, n, d) e′, or the noise of a model that varies images itself
 
-    With a judge of the run's own, and a label, also the share of the variations that are still seen as the image's class.
+    With a judge of the run's own that knows the image's class, also the share of the variations that are still seen as it.
     """
+    import torch
+
     from nnlab.commands.run_access import judge_of
     from nnlab.metrics.mode_coverage import class_agreement
     from nnlab.metrics.reconstruction import mse
     from nnlab.model import Varies, can
 
-    noise = "noise" if can(run.model, Varies) else "e′"
-    judge = judge_of(run, data) if given.label is not None else None
+    own, classes = can(run.model, Varies), data.classes_of(args.split)
+    noise, length, beside = ("noise", "noise_norm", "output_mse") if own else ("e′", "code_distance", "reconstruction_mse")
+    learned = data.train.labels(data.train.rows) if args.split != "held_out" else None
+    known = given.label is not None and learned is not None and bool(torch.isin(given.label, learned).all())
+    judge = judge_of(run, data) if known else None
     rows = []
     for scale, some, step in zip(args.scale, varied, moved, strict=True):
-        row = {"scale": scale, "code_distance": step.norm(dim=1).mean().item(), "mse": mse(some, output[None]).mean().item()}
+        row = {"scale": scale, length: step.norm(dim=1).mean().item(), "mse": mse(some, output[None]).mean().item()}
         if judge:
             row["class_agreement"] = class_agreement(judge.model.classify(judge.adapt(some)), given.label.expand(len(some)))
         rows.append(row)
@@ -128,8 +133,8 @@ def measured(run: LoadedRun, data: Data, args: Namespace, given: Batch, output: 
     return {
         **run.metadata,
         **{"split": args.split, "index": args.index, "seed": args.seed, "n": args.n},
-        **({} if given.label is None else {"class": data.spec.classes[given.label.item()]}),
+        **({} if given.label is None else {"class": classes[given.label.item()]}),
         **({"judge": judge.name} if judge else {}),
-        "reconstruction_mse": mse(output[None], given.target).item(),
+        beside: mse(output[None], given.target).item(),
         "scales": rows,
     }

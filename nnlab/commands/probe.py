@@ -181,6 +181,13 @@ def planned(data: Data, counts: list[int | None] | None, seeds: int) -> Plan:
     held, n = len(labels.unique()), len(labels)
     if held < 2:
         raise BadInput(f"probe: the {n} training examples of {name} are all of one class")
+    tested = data.test.labels(data.test.rows).cpu().unique()
+    if unknown := int((~torch.isin(tested, labels)).sum()):
+        raise BadInput(
+            f"probe: {unknown} of the {len(tested)} classes of the test examples of {name} have no training example, so a "
+            "classifier cannot learn them. nnlab retrieve shows the images with the nearest codes; recall_at_1 of model=triplet"
+            " says how often the nearest one is of the same class"
+        )
     if counts is None:
         counts = [*(count for count in USUAL if held <= count < n), None]
     sizes = sorted({n if count is None else count for count in counts})
@@ -307,7 +314,9 @@ def explained(results: dict[str, dict[int, Result]], plan: Plan) -> str:
     cells = [several] if plan.seeds > 1 and set(plan.draws) != {plan.all} else []
     if plan.all in plan.draws:
         cells.append(single)
-    early = [f"{name} by {plan.name(n)}" for name, of in results.items() for n, one in of.items() if not all(one.converged)]
+    early = [
+        f"{name} by {plan.name(n)}" for name, of in results.items() for n, one in of.items() if not all(one.converged or ())
+    ]
     lines = ["; ".join(cells)] if cells else []
     if early:
         lines.append(f"the fit did not converge, and the accuracy may be too low: {', '.join(early)}")

@@ -31,8 +31,8 @@ def main(argv: list[str]) -> int:
     """Show the nearest images by code, and print how near they are. Returns the exit status."""
     parser = make_parser(
         "retrieve",
-        "The images of a split whose codes are nearest to the code of an image: what is alike to the model. An image is never "
-        "its own neighbour.",
+        "The images of a split whose codes are nearest to the code of an image: the images that the model finds similar. An "
+        "image is never its own neighbour.",
         "retrieve last --index 3",
         "retrieve last --index 3,14,15 -n 12 --among train --distance cosine",
     )
@@ -40,7 +40,11 @@ def main(argv: list[str]) -> int:
     add_split(parser, "test")
     parser.add_argument("--among", choices=SPLITS, help="the split to search; by default the same")
     parser.add_argument("-n", type=positive, default=8, help="neighbours of each; by default 8")
-    parser.add_argument("--distance", choices=DISTANCES, default=DISTANCES[0], help=f"of codes; by default {DISTANCES[0]}")
+    parser.add_argument(
+        "--distance",
+        choices=DISTANCES,
+        help=f"of codes; by default the one by which the model compares them, or else {DISTANCES[0]}",
+    )
     add_output(parser, "neighbours_of")
     add_model(parser)
     add_data_changed(parser)
@@ -65,9 +69,10 @@ def main(argv: list[str]) -> int:
     same = (args.among or args.split) == args.split
     if args.n > len(searched) - same:
         raise BadInput(f"-n {args.n}: the {args.among or args.split} split has {len(searched) - same} other images")
+    kind = args.distance or getattr(run.model, "compared_by", DISTANCES[0])
     with torch.inference_mode():
         codes = torch.cat([run.model.encode(batch.input).float() for batch in batches_of(run, searched)])
-        distance = getattr(distances, args.distance)(to_float64(run.model.encode(given.input)), to_float64(codes))
+        distance = getattr(distances, kind)(to_float64(run.model.encode(given.input)), to_float64(codes))
         if same:
             distance[torch.arange(len(args.index)), torch.tensor(args.index)] = torch.inf
         found = distance.topk(args.n, dim=1, largest=False)
@@ -87,7 +92,7 @@ def main(argv: list[str]) -> int:
                 row["of_its_class"] = sum(c == classes[given.label[i]] for c in row["classes"]) / args.n
         rows.append(row)
         print(f"{name}: " + ", ".join(titled(row, k) for k in range(args.n)))
-    asked = {"split": args.split, "among": args.among or args.split, "n": args.n, "distance": args.distance}
+    asked = {"split": args.split, "among": args.among or args.split, "n": args.n, "distance": kind}
     picture = sheet(tiles, names, ["query", *map(str, range(1, args.n + 1))])
     return write_picture(picture, args, run, "neighbours_of", {**run.metadata, **asked, "queries": rows})
 

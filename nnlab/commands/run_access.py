@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -71,7 +72,8 @@ def titles(indices: list[int], batch: Batch, spec: DataSpec) -> list[str]:
 
 def open_inputs(run: LoadedRun, split: str, generator: torch.Generator) -> Inputs:
     """A split, as `batches_of` reads it, but `generator` draws. Raises BadInput if it is empty."""
-    return of_split(nonempty_split(run.data, split), split, run.model.spec, generator, run.reshaping)
+    inputs = of_split(nonempty_split(run.data, split), split, run.model.spec, generator, run.reshaping)
+    return replace(inputs, classes=run.data.classes_of(split))
 
 
 def open_own(run: LoadedRun, path: Path, generator: torch.Generator, most: int | None = None) -> Inputs:

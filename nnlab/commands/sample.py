@@ -49,13 +49,13 @@ def arguments(argv: list[str]) -> Namespace:
         "-n", type=positive, help="how many (per class or text); by default 64, or 8 for several classes and for texts"
     )
     parser.add_argument("--label", metavar="CLASS,…", help="only these classes, by name or by number (from 0)")
-    parser.add_argument("--text", action="append", metavar="TEXT", help="of what a text says; again: a row per text")
+    parser.add_argument("--text", action="append", metavar="TEXT", help="draw what this text says; repeat it for more rows")
     parser.add_argument(
         "--box",
         action="append",
         type=box,
         metavar="LEFT,TOP,WIDTH,HEIGHT",
-        help="in this box, in pixels, for a model that is given boxes; again: a box per text",
+        help="draw it in this box, in pixels, by a model that is given boxes; repeat it for one box per text",
     )
     parser.add_argument("--seed", type=seed, default=0, help="another seed, other examples")
     parser.add_argument(
@@ -145,7 +145,7 @@ def classes_of(text: str, spec: DataSpec) -> list[int]:
     from nnlab.data.classes import class_indices
 
     words = [text] if text in spec.classes else [word.strip() for word in text.split(",")]  # a name may have a comma in it
-    whole = [int(word) if word not in spec.classes and word.lstrip("-").isdecimal() else word for word in words]
+    whole = [int(word) if word not in spec.classes and word.removeprefix("-").isdecimal() else word for word in words]
     return class_indices(whole, spec.classes, spec.name, "--label")
 
 
@@ -157,7 +157,7 @@ def write_table(examples: Tensor, label: Tensor | None, spec: DataSpec, path: Pa
     """
     import numpy as np
 
-    x = spec.original(examples).double().cpu().numpy()
+    x = spec.original(examples).cpu().double().numpy()
     try:
         if path.suffix.lower() not in (".npz", ".csv"):
             raise BadInput(f"-o {path}: {spec.name} is a table, written as numbers; give a name that ends in .npz or .csv")

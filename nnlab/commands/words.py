@@ -50,7 +50,7 @@ def asked_parts(
         drawn = model.drawn_conditions(rows * n, generator)
         parts |= {name: drawn[name] for name in left}
         of = " and ".join({"box": "boxes", "caption": "captions"}.get(name, name) for name in left)
-        print(f"nnlab: {of}: drawn of those of the training data", file=sys.stderr)
+        print(f"nnlab: {of} are not given; those of training examples are used", file=sys.stderr)
     titles = [texts[min(i, len(texts) - 1)] if texts else "" for i in range(rows)]
     if boxes and rows > len(texts):
         titles = [f"{title}\n{told(place)}".strip() for title, place in zip(titles, asked["box"].tolist(), strict=True)]

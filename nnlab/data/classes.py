@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nnlab.data.spec import DataSpec
-from nnlab.data.split import Arrays, Split
+from nnlab.data.split import Arrays, Data, Split
 from nnlab.errors import BadInput
 
 CUT_SEED = 0xC07  # makes another seed from the seed of the splits
@@ -148,3 +148,9 @@ def need_classes(spec: DataSpec, why: str) -> None:
     if len(spec.classes) < 2:
         has = f"has only the class {spec.classes[0]}" if spec.classes else "has no labels"
         raise BadInput(f"model: {why}, but {spec.name} {has}")
+
+
+def need_test_labels(data: Data) -> None:
+    """Raise BadInput if the test examples have no labels."""
+    if not data.test.labelled:
+        raise BadInput(f"data: the test examples of {data.spec.name} have no labels, which its metrics need; add them")

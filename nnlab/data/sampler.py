@@ -85,7 +85,8 @@ class Sampler:
 class GroupSampler(Sampler):
     """Batches of groups of K examples of one class, side by side. In an epoch each example is in one group at most.
 
-    Those of a class that do not fill a group are left out of an epoch; another epoch has others.
+    Several groups of a batch may be of the same class. Examples of a class that do not fill a group are left out of an epoch;
+    another epoch has others.
 
     each  K
     """
@@ -107,15 +108,11 @@ class GroupSampler(Sampler):
         rows = split.rows.cpu()
         groups = [rows[labels == c] for c in labels.unique()]
         self.groups = [group for group in groups if len(group) >= each]
-        self.refuse()
+        if not self.groups:
+            raise BadInput(f"model: it learns from {each} examples of a class together, but no class has so many")
         whole = sum(len(group) // each for group in self.groups) * each
         self.images = min(whole, max(whole // batch_size, 1) * batch_size)
         self.steps_per_epoch = -(-self.images // batch_size)
-
-    def refuse(self) -> None:
-        """Raise BadInput if no class has enough examples."""
-        if not self.groups:
-            raise BadInput(f"model: it learns from {self.each} examples of a class together, but no class has so many")
 
     @property
     def images_per_epoch(self) -> int:
@@ -135,45 +132,6 @@ class GroupSampler(Sampler):
         """(groups, K) the rows of a class in groups, drawn anew."""
         shuffled = rows[torch.randperm(len(rows), generator=generator)]
         return shuffled[: len(rows) // self.each * self.each].view(-1, self.each)
-
-
-class ClassSampler(GroupSampler):
-    """Batches of P classes with K examples each, for metric learning (Hermans et al. 2017, "In defense of the triplet loss").
-
-    The P classes of a batch differ. A class is drawn as often as its examples last; one with fewer than K is never drawn.
-
-    each  K; P is batch_size / K
-    """
-
-    def __init__(self, split: Split, batch_size: int, seed: int, each: int, world: World = ALONE) -> None:
-        super().__init__(split, batch_size, seed, each, world)
-        self.steps_per_epoch = max(1, len(split) // batch_size)
-        self.images = self.steps_per_epoch * batch_size
-
-    def refuse(self) -> None:
-        """Raise BadInput if a batch needs more classes than have enough examples."""
-        classes = self.batch_size // self.each
-        if len(self.groups) < classes:
-            raise BadInput(
-                f"trainer.batch_size: {self.batch_size} is {classes} classes of {self.each} examples, "
-                f"but only {len(self.groups)} classes have so many; give at most {len(self.groups) * self.each}"
-            )
-
-    def drawn(self, seed: int) -> Tensor:
-        """(n,) the rows of an epoch's batches, P·K each."""
-        generator = torch.Generator().manual_seed(seed)
-        waiting: list[list[Tensor]] = [[] for _ in self.groups]  # the groups of K that are left, by class
-        batches, classes = [], self.batch_size // self.each
-        for _ in range(self.steps_per_epoch):
-            left = torch.tensor([len(groups) for groups in waiting], dtype=torch.float32)
-            if (left > 0).sum() < classes:
-                for c, rows in enumerate(self.groups):
-                    if not waiting[c]:
-                        waiting[c] = list(self.grouped(rows, generator))
-                left = torch.tensor([len(groups) for groups in waiting], dtype=torch.float32)
-            chosen = torch.multinomial(left, classes, generator=generator)
-            batches += [waiting[c].pop() for c in chosen.tolist()]
-        return torch.cat(batches).to(self.split.rows.device)
 
 
 def shuffled(rows: Tensor, seed: int) -> Tensor:

@@ -185,3 +185,7 @@ class Data:
     def split(self, name: str) -> Split:
         """The split of this name: train, validation, test or held_out."""
         return getattr(self, name)
+
+    def classes_of(self, name: str) -> tuple[str, ...]:
+        """The names that the labels of the split of this name index."""
+        return self.held_out_classes if name == "held_out" else self.spec.classes

@@ -107,7 +107,7 @@ def check_length(optimizer: Mapping, place: str, epochs: float, what: str) -> li
 
 def check_learning(config: Mapping) -> list[str]:
     """The trainer and what it uses are the model's to say: what has no effect on its learning is refused."""
-    from nnlab.model import Reconstructs, Samples, can
+    from nnlab.model import Reconstructs, Samples, Varies, can
     from nnlab.training.trainer import trainer_of
 
     cls, node = target(config["model"]["_target_"], "model"), config["trainer"]
@@ -126,7 +126,7 @@ def check_learning(config: Mapping) -> list[str]:
         problems.append(f"optimizer: has no use, {name} learns {trainer.description}; leave it out")
     if "noise" not in uses and not target(config["noise"]["_target_"], "noise").identity:
         problems.append(f"noise: has no use, {name} learns {trainer.description} from clean data; leave it out")
-    if not is_none(config["judge"]) and not can(cls, Samples) and not can(cls, Reconstructs):
+    if not is_none(config["judge"]) and not any(can(cls, made) for made in (Samples, Reconstructs, Varies)):
         problems.append(f"judge: has no use, {name} neither samples nor reconstructs; leave it out")
     augmentation = target(config["augmentation"]["_target_"], "augmentation")
     if "augmentation" not in uses and not augmentation.identity:

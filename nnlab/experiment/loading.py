@@ -83,7 +83,13 @@ class LoadedRun:
         with usable(self.folder):
             spec = DataSpec.from_state(self.state["spec"])
             model = build(self.config["model"], Model, spec, place="model").to(self.device)
+            model.start_stage(self._stage)
             return self._fill(model)
+
+    @property
+    def _stage(self) -> int:
+        """The stage of the training that the weights are of."""
+        return self.state["trainer"].get("stage", 0)
 
     @cached_property
     def reshaping(self) -> Noise | None:
@@ -101,7 +107,7 @@ class LoadedRun:
         judge = self.config["judge"] if self.judged else "none"
         config, known = {**self.config, "judge": judge, "device": str(self.device)}, DataSpec.from_state(self.state["spec"])
         experiment = build_experiment(config, known, self.data_changed)
-        experiment.trainer.start_stage(self.state["trainer"].get("stage", 0))
+        experiment.trainer.start_stage(self._stage)
         self._fill(experiment.model)
         if experiment.trainer.judge:
             experiment.trainer.judge.load_weights(self.state["trainer"].get("judge"))

@@ -21,7 +21,7 @@ from nnlab.data.extra import open_data
 from nnlab.data.identity import as_trained
 from nnlab.data.noise.base import Noise
 from nnlab.data.spec import DataSpec
-from nnlab.data.split import Data
+from nnlab.data.split import Data, Split
 from nnlab.errors import BadInput, Interrupted, RunFailed, explain, file_error, out_of_memory, printable
 from nnlab.evaluators.build import build_judge
 from nnlab.experiment.checks import check_length, check_pretraining
@@ -64,10 +64,13 @@ class Experiment:
     differs: list[str]
     initialized: bool = False
 
-    def initialize(self) -> None:
-        """Read off the data, once, what the model starts from. Raises BadInput where it cannot."""
+    def initialize(self, split: Split | None = None) -> None:
+        """Read off the data, once, what the model starts from. Raises BadInput where it cannot.
+
+        split  by default the training split; or one with more examples than the model learns from
+        """
         if not self.initialized:
-            self.model.init_from_data(self.data.train)
+            self.model.init_from_data(self.data.train if split is None else split)
             if self.trainer.judge:
                 self.trainer.judge.load_weights()
             world = self.trainer.world

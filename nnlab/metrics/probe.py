@@ -132,10 +132,13 @@ def accuracy(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.
 
 @dataclass
 class Result:
-    """Results of one encoder and one number of labels: accuracies 0 … 1, one per draw, and whether each fit converged."""
+    """Results of one encoder and one number of labels: accuracies 0 … 1, one per draw, and whether each fit converged.
+
+    converged  None: training had a fixed length, so nobody knows
+    """
 
     accuracies: list[float]
-    converged: list[bool]
+    converged: list[bool] | None = None
 
     @property
     def mean(self) -> float:
@@ -150,12 +153,8 @@ class Result:
     @property
     def metadata(self) -> dict:
         """As plain values, for a file."""
-        return {
-            "accuracy": self.mean,
-            "std": self.std,
-            "accuracies": self.accuracies,
-            "converged": all(self.converged),
-        }
+        converged = {} if self.converged is None else {"converged": all(self.converged)}
+        return {"accuracy": self.mean, "std": self.std, "accuracies": self.accuracies, **converged}
 
     def __str__(self) -> str:
         return f"{100 * self.mean:.1f}" + ("" if self.std is None else f" ± {100 * self.std:.1f}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nnlab.nn.float64 import to_float64
+
 
 def variety(x: Tensor, first: Tensor, second: Tensor, label: Tensor) -> dict[str, float]:
     """Mean squared distances, as shares of the mean squared distance of two examples of a class.
@@ -16,7 +18,7 @@ def variety(x: Tensor, first: Tensor, second: Tensor, label: Tensor) -> dict[str
 
     Nothing if no class has two examples that differ.
     """
-    flat, a, b = (values.flatten(1).double() for values in (x, first, second))
+    flat, a, b = (to_float64(values.flatten(1)) for values in (x, first, second))
     _, number, counts = label.unique(return_inverse=True, return_counts=True)
     means = torch.zeros(len(counts), flat.shape[1], dtype=flat.dtype, device=flat.device).index_add_(0, number, flat)
     means /= counts[:, None]

@@ -40,9 +40,7 @@ class Model(nn.Module):
     world: World = ALONE
     """The processes that share a batch; in training `world.mean` turns each process's mean into that of the batch."""
     examples_per_class: int | None = None
-    """K, if a training batch must hold K examples of each of its classes, side by side; None: any examples."""
-    classes_repeat: bool = False
-    """Whether a class may come several times in such a batch."""
+    """K, if a training batch must hold groups of K examples of a class, side by side; None: any examples."""
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()

@@ -14,5 +14,6 @@ ema.ExponentialMovingAverage  a running average of weights
 pool.ImagePool            past samples of a generator
 resize.enlarged           an image on a finer grid
 batch_norm.SharedBatchNorm    batch normalisation over the batch of several processes
+settle.settle             the running statistics of batch normalisation, without learning
 world.World               the processes that train one model together
 """

@@ -101,6 +101,7 @@ class PatchTransformer(OldNames):
     heads      of each block; they divide the width
     pool       token: the class token; mean: the mean over the patches
     positions  none: the output does not depend on the order of the patches
+    dropout    share of the values that are set to 0 in a step: of the patches' vectors, of the class token, and in each block
 
     Raises ArgumentError for patches that do not divide the image, and for heads that do not divide the width.
     """

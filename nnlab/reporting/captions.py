@@ -100,7 +100,7 @@ CAPTIONS = {
         ("cycle_b", "Images of b, translated to a and back.", "Изображения b, переведённые в a и обратно."),
         ("levels", "An image grows from a coarse level to the finest.", "Изображение от грубого уровня до самого тонкого."),
         ("canvas", "The canvas after each step of painting.", "Холст после каждого шага рисования."),
-        ("captions", "New images of texts.", "Новые изображения по текстам."),
+        ("captions", "New images, each drawn from a text.", "Новые изображения по текстам."),
         ("places", "The same object at different places.", "Один и тот же объект в разных местах."),
         ("stages", "The images of both stages.", "Изображения обеих стадий."),
         ("styles", "All classes in the same styles, one column per noise.", "Все классы в одних стилях, столбец на шум."),

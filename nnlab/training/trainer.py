@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nnlab.data.augmentation.base import Augmentation
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.noise.base import Noise
-from nnlab.data.sampler import ClassSampler, GroupSampler, Sampler
+from nnlab.data.sampler import GroupSampler, Sampler
 from nnlab.data.spec import Batch
 from nnlab.data.split import Data, Split
 from nnlab.evaluators import judge
@@ -168,10 +168,9 @@ class Trainer(ABC):
             self.metadata = {**self.metadata, "judge": self.judge.name, "judge_pairs": judge.PAIRS}
 
     def make_sampler(self) -> Sampler:
-        """Which examples are in a training batch: P classes of K examples if the model asks for it, else a permutation."""
-        if self.model.examples_per_class:
-            kind = GroupSampler if self.model.classes_repeat else ClassSampler
-            return kind(self.data.train, self.batch_size, self.seed, self.model.examples_per_class, self.world)
+        """Which examples are in a training batch: groups of K of a class if the model asks for it, else a permutation."""
+        if each := self.model.examples_per_class:
+            return GroupSampler(self.data.train, self.batch_size, self.seed, each, self.world)
         return Sampler(self.data.train, self.batch_size, self.seed, drop_last=self.drop_last, world=self.world)
 
     # -- learning -------------------------------------------------------------------------------------------------

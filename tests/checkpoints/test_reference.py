@@ -55,6 +55,24 @@ def test_a_random_start_has_the_shape_of_the_earlier_run_and_none_of_its_weights
         assert not torch.isclose(value, before[name.removeprefix("body.0.model.")]).any(0).all()
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_codes_of_a_random_start_with_batch_normalisation_are_standardised_in_training_too(train_once, frozen: bool) -> None:
+    train_once(
+        "model=supcon", "model/body=residual", "model.body.channels=[8,16]", "trainer.steps=1", *SHORT[1:], "outputs=earlier"
+    )
+    own = built("model=transfer", f"model.encoder={only_run('earlier').path}", "model.weights=random", f"model.frozen={frozen}")
+    own.initialize()
+    encoder, train = own.model.body[0], own.data.train
+    x = train.values(train.spread(200))
+    for mode in (True, False):
+        with torch.no_grad():
+            codes = encoder.train(mode)(x)
+        assert codes.mean(0).abs().max() < 0.3
+        assert (codes.std(0) - 1).abs().max() < 0.3
+    norm = next(layer for layer in encoder.model.body.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+    assert (norm.running_var != 1).all()
+
+
 def test_a_deep_belief_network_starts_a_classifier(nnlab) -> None:
     dbn = ["model=dbn", "model.hidden=[32,16]", "trainer.pretraining.epochs=2", *SHORT, "outputs=earlier"]
     assert nnlab("train", *dbn)[0] == 0

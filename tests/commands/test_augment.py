@@ -13,6 +13,7 @@ import nnlab as package
 from nnlab.commands.augment import stored
 from nnlab.data.own_files import as_the_data
 from nnlab.data.spec import DataSpec
+from nnlab.experiment.loading import LoadedRun, open_run
 
 
 @pytest.fixture
@@ -73,13 +74,31 @@ def test_other_examples_of_images_keep_the_classes_of_their_images(nnlab, traine
 def test_without_images_of_ones_own_it_takes_the_training_split(nnlab, trained) -> None:
     trained("dagan")
     nnlab("augment", "last", "-n", "2", "-o", "more.npz")
-    from nnlab.experiment.loading import open_run
-
     data = open_run("last").data
     names = np.array(data.spec.classes)[data.train.labels(data.train.rows).numpy()]
     assert arrays()["y_train"].tolist() == names.repeat(2).tolist()
     nnlab("augment", "last", "-n", "2", "-o", "more.npz", "--split", "test")
     assert len(arrays()["y_train"]) == 2 * len(data.test)
+
+
+def test_a_run_that_stopped_before_the_game_has_no_examples_to_give(nnlab, trained, monkeypatch) -> None:
+    """Its networks would make noise, with the names of classes."""
+    trained("bagan")
+    assert nnlab("augment", "last", "-n", "1", "-o", "more.npz")[0] == 0
+    monkeypatch.setattr(LoadedRun, "_stage", 0)
+    for typed in (["augment", "last", "-n", "1", "-o", "early.npz"], ["sample", "last"], ["sample", "last", "--label", "3"]):
+        status, _, error = nnlab(*typed)
+        assert status == 2
+        assert "this run stopped in a stage before BAGAN learns to make examples; finish it with nnlab resume" in error
+    assert not Path("early.npz").exists()
+
+
+def test_the_stage_of_a_run_is_that_of_its_checkpoint(nnlab, trained) -> None:
+    trained("bagan")
+    run = open_run("last")
+    run.state["trainer"]["stage"] = 0
+    assert not run.model.makes_examples
+    assert open_run("last").model.makes_examples
 
 
 def test_images_of_bytes_become_bytes_again(nnlab) -> None:

@@ -143,8 +143,19 @@ def test_a_model_that_varies_images_itself_is_given_the_image_and_noise_of_each_
         for row, scale in enumerate((0.5, 2.0)):
             varied = run.model.vary(x.expand(4, -1, -1, -1), scale * noise)
             assert figures["scales"][row]["mse"] == pytest.approx((varied - still).square().mean().item(), rel=1e-4)
-            assert figures["scales"][row]["code_distance"] == pytest.approx(scale * noise.norm(dim=1).mean().item(), rel=1e-5)
+            assert figures["scales"][row]["noise_norm"] == pytest.approx(scale * noise.norm(dim=1).mean().item(), rel=1e-5)
             assert holds(shown, enlarged(varied[0]))
+
+
+def test_held_out_classes_are_varied_by_their_own_names(trained, vary, nnlab):
+    trained("data.classes=[0,1,2,3,4]", model="dagan")
+    _, figures = vary("--index", "3", "--split", "held_out", "-n", "2")
+    data = open_run("last").data
+    label = data.held_out.labels(data.held_out.rows)
+    assert figures["class"] == data.held_out_classes[label[3]] in {"5", "6", "7", "8", "9"}
+    assert nnlab("augment", "last", "-n", "1", "--split", "held_out", "-o", "more.npz")[0] == 0
+    with np.load("more.npz") as file:
+        assert set(file["y_train"]) == {"5", "6", "7", "8", "9"}
 
 
 def holds(picture: np.ndarray, tile: np.ndarray) -> bool:

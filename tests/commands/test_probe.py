@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import only_run, small
 
+from nnlab.experiment import fine_tuning
+from nnlab.experiment.loading import open_run
 from nnlab.families.ae.pca import PCA
 from nnlab.metrics import probe
 from nnlab.plotting import label_efficiency
@@ -122,6 +125,15 @@ def test_a_single_class_is_refused(nnlab, trained) -> None:
     assert (status, "all of one class" in error) == (2, True)
 
 
+def test_classes_that_training_has_not_seen_are_refused(nnlab, trained) -> None:
+    trained("data.imbalance={3: 0}")
+    status, _, error = nnlab("probe", "last")
+    assert status == 2
+    assert "1 of the 10 classes of the test examples of Digits have no training example" in error
+    assert "nnlab retrieve" in error
+    assert "recall_at_1" in error
+
+
 def test_a_model_that_cannot_encode_is_refused(nnlab, trained, monkeypatch) -> None:
     trained()
     monkeypatch.delattr(PCA, "encode")
@@ -203,10 +215,36 @@ def test_fine_tuning_trains_a_copy_of_the_encoder_with_the_same_labels(nnlab, tr
         assert name in out
         assert [len(of["accuracies"]) for of in told[name].values()] == [2, 1]
         assert told[name]["50"]["accuracy"] < told[name]["all"]["accuracy"]
+    assert ["converged" in of["50"] for of in told.values()] == [True, True, True, False, False]
+    assert "converge" not in out
     codes, _, _, tuned, random = (of["all"]["accuracy"] for of in told.values())
     assert tuned > codes, "the layers before the eight coordinates learn too"
     assert tuned != random
     assert Path(only_run().checkpoints / "last.pt").read_bytes() == before
+
+
+def test_fine_tuning_standardises_codes_by_all_training_images(trained, monkeypatch) -> None:
+    trained("model.latent_dim=3", "trainer.steps=2", model="ae")
+    run, made, assemble = open_run("last"), [], fine_tuning.assemble
+    monkeypatch.setattr(fine_tuning, "assemble", lambda *parts: (made.append(assemble(*parts)), made[-1])[1])
+    fine_tuning.fine_tuned(run, run.data, {10: [torch.arange(10)]}, updates=1)
+    (experiment,) = made
+    with torch.no_grad():
+        codes = run.model.encode(run.data.train.values(run.data.train.rows))
+    assert len(experiment.data.train) == 10
+    assert torch.allclose(experiment.model.body[0].mean, codes.mean(0), atol=1e-5)
+    assert torch.allclose(experiment.model.body[0].std, codes.std(0, correction=0), rtol=1e-4)
+
+
+def test_a_fine_tuning_that_diverges_is_no_result(nnlab, trained, monkeypatch) -> None:
+    trained("trainer.steps=2", model="ae")
+    compose = fine_tuning.compose_config
+    monkeypatch.setattr(fine_tuning, "compose_config", lambda typed: compose([*typed, "optimizer.lr=1e30"]))
+    status, _, error = nnlab("probe", "last", "--labels", "20", "--seeds", "1", "--fine-tune", "5")
+    assert status == 2
+    assert f"--fine-tune: {only_run().path} with 20 labels, seed 0 and earlier weights diverged" in error
+    assert "with a smaller optimizer.lr than 1e+30" in error
+    assert not (only_run().path / "probe.json").exists()
 
 
 def test_encoders_without_gradients_are_not_fine_tuned(nnlab, trained, train_once) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import small
+from conftest import only_run, small
 from PIL import Image
 from scipy.spatial.distance import cdist
 
@@ -81,3 +81,19 @@ def test_a_table_has_no_pictures(nnlab, train_once) -> None:
     status, _, error = nnlab("retrieve", "last", "--index", "1")
     assert status == 2
     assert "retrieve" in error
+
+
+@pytest.mark.parametrize(
+    ("model", "typed", "expected"),
+    [("pca", [], "euclidean"), ("triplet", ["model.distance=cosine"], "cosine"), ("supcon", [], "cosine")],
+)
+def test_by_default_codes_are_compared_as_the_model_does(nnlab, trained, model: str, typed: list, expected: str) -> None:
+    trained("data.limit=200", *typed, model=model)
+    run = [str(only_run().path), "--index", "3", "-n", "4", "-o", "near.png"]
+    told = []
+    for distance in ([], ["--distance", expected]):
+        status, _, error = nnlab("retrieve", *run, *distance)
+        assert status == 0, error
+        told.append(json.loads(Path("near.json").read_text()))
+    assert told[0]["distance"] == expected
+    assert told[0] == told[1]

@@ -187,13 +187,13 @@ def test_a_box_is_where_it_was_asked(nnlab, boxed) -> None:
 def test_what_is_not_asked_for_is_drawn_of_the_training_data_and_told(nnlab, boxed) -> None:
     boxed()
     status, _, error = nnlab("sample", "last", "--text", RED, "-n", "6", "-o", "asked.png")
-    assert (status, error) == (0, "nnlab: boxes: drawn of those of the training data\n")
+    assert (status, error) == (0, "nnlab: boxes are not given; those of training examples are used\n")
     known = {tuple(map(int, box)) for box in package.load("last").kept_box.tolist()}
     (found,) = lit(6)
     assert set(found) <= known
     assert len(set(found)) > 2
     status, _, error = nnlab("sample", "last", "--box", "4,2,10,7", "-n", "6", "-o", "asked.png")
-    assert (status, error) == (0, "nnlab: captions: drawn of those of the training data\n")
+    assert (status, error) == (0, "nnlab: captions are not given; those of training examples are used\n")
     assert set(lit(6)[0]) == {(4, 2, 10, 7)}
     assert nnlab("sample", "last", "-n", "4")[0] == 0
 

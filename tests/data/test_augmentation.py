@@ -7,6 +7,7 @@ import torch
 from conftest import built
 
 from nnlab.data.augmentation.affine import Affine
+from nnlab.data.augmentation.base import resampled
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -124,3 +125,12 @@ def test_what_it_cannot_do_is_refused(nnlab) -> None:
     status, _, error = nnlab("train", "model=pca", "augmentation=affine")
     assert status == 2
     assert error.startswith("nnlab: augmentation: has no use, PCA learns in one pass")
+
+
+def test_places_beyond_the_edge_show_the_nearest_pixel() -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, grid = torch.rand(4, 3, 9, 14, generator=draw), 3 * torch.rand(4, 6, 5, 2, generator=draw) - 1.5
+    expected = torch.nn.functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    assert torch.allclose(resampled(x, grid), expected, atol=1e-5)
+    corner = torch.tensor([5.0, -5.0]).expand(4, 1, 1, 2)
+    assert torch.allclose(resampled(x, corner)[:, :, 0, 0], x[:, :, 0, -1], atol=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nnlab.data.sampler import ClassSampler, GroupSampler, Sampler, hash_seed
+from nnlab.data.sampler import GroupSampler, Sampler, hash_seed
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
 
@@ -60,30 +60,6 @@ def test_a_pass_reads_the_file_in_its_order() -> None:
     assert torch.cat([sampler().sequential(step) for step in range(5, 10)]).equal(ROWS)
 
 
-def test_a_batch_of_classes_holds_k_of_each_of_p_classes() -> None:
-    split = Split.of(torch.zeros(90, 1), torch.arange(90) % 9 + (torch.arange(90) == 0) * 9)  # class 9 has one example
-    batches = ClassSampler(split, 12, seed=3, each=4)
-    seen = []
-    for step in range(2 * batches.steps_per_epoch):
-        rows = batches.rows(0, step)
-        counts = split.labels(rows).bincount(minlength=10)
-        assert sorted(counts.tolist()) == [0] * 7 + [4] * 3
-        assert len(rows.unique()) == 12
-        seen.append(rows)
-    assert set(split.labels(torch.cat(seen)).tolist()) == set(range(9))
-    again = ClassSampler(split, 12, seed=3, each=4)
-    assert all(again.rows(0, step).equal(rows) for step, rows in enumerate(seen))
-
-
-def test_impossible_batches_of_classes_are_refused() -> None:
-    with pytest.raises(BadInput, match="a step has 10 examples, no multiple of 4"):
-        ClassSampler(SPLIT, 10, 0, 4)
-    with pytest.raises(BadInput, match="40 is 20 classes of 2 examples, but only 7 classes have so many; give at most 14"):
-        ClassSampler(SPLIT, 40, 0, 2)
-    with pytest.raises(BadInput, match="no labels"):
-        ClassSampler(Split.of(torch.zeros(9, 1)), 4, 0, 2)
-
-
 def test_hash_seed_separates_every_pair_of_small_numbers() -> None:
     pairs = [(seed, number) for seed in range(100) for number in range(-2, 100)]
     seeds = {hash_seed(*pair) for pair in pairs}
@@ -119,3 +95,5 @@ def test_groups_need_a_class_with_enough_examples() -> None:
         GroupSampler(Split.of(torch.zeros(3, 1), torch.arange(3)), 4, 0, 2)
     with pytest.raises(BadInput, match="5 examples, no multiple of 2"):
         GroupSampler(SPLIT, 5, 0, 2)
+    with pytest.raises(BadInput, match="no labels"):
+        GroupSampler(Split.of(torch.zeros(9, 1)), 4, 0, 2)

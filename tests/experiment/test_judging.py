@@ -11,6 +11,7 @@ import torch
 from conftest import built, only_run, same_bits, weights
 from torch import nn
 
+from nnlab.config import names
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
@@ -207,6 +208,11 @@ def test_who_may_not_judge(nnlab, classifier: RunFolder, overrides: list[str], e
     assert status == 2
     assert error.startswith(f"nnlab: {expected.replace('RUN', str(classifier.path))}"), error
     assert not Path("outputs").exists()
+
+
+def test_what_makes_other_examples_of_images_may_be_judged() -> None:
+    problems = names.check(["model=dagan", "data=digits", "judge=auto"]).problems
+    assert not [problem for problem in problems if problem.startswith("judge")]
 
 
 def test_a_table_standardised_otherwise_has_the_same_judge(nnlab, monkeypatch) -> None:

@@ -268,3 +268,28 @@ def test_data_without_labels_have_no_triplets() -> None:
     own = built("model=simclr", "data=npz", "data.root=.", "data.file=own.npz", *SMALL[2:])
     own.initialize()
     assert "knn_accuracy" not in own.trainer.evaluate("test")
+
+
+@pytest.mark.parametrize("model", ["triplet", "supcon", "simclr"])
+def test_a_test_set_without_labels_is_refused_before_training_if_the_loss_needs_them(model: str) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    np.savez("own.npz", x_train=x, y_train=np.arange(60) % 2, x_test=x[:20])
+    own = [f"model={model}", "data=npz", "data.root=.", "data.file=own.npz", *SMALL[2:]]
+    if model == "simclr":
+        experiment = built(*own)
+        experiment.initialize()
+        assert "loss" in experiment.trainer.evaluate("test")
+    else:
+        with pytest.raises(BadInput, match="the test examples of own have no labels, which its metrics need; add them"):
+            built(*own)
+
+
+@pytest.mark.parametrize("mining", ["hard", "semi_hard", "all"])
+def test_a_batch_of_one_class_has_loss_zero_and_teaches_nothing(mining: str) -> None:
+    own = trainer("triplet", f"model.mining={mining}")
+    split = own.data.train
+    batch = own.feed.batch(split.rows[split.labels(split.rows) == 3][:8], own.generator)
+    loss = own.model.loss(batch, own.generator)["loss"]
+    loss.sum().backward()
+    assert not loss.any()
+    assert not any(p.grad.any() for p in own.model.parameters())

@@ -93,7 +93,7 @@ def test_a_judge_says_nothing_of_classes_that_it_has_not_learned() -> None:
 def test_the_penalty_of_a_linear_critic_of_norm_one_is_zero_per_image() -> None:
     """Not per row or column, as in a public implementation."""
     weight = torch.randn(2 * 64, generator=seeded())
-    weight /= weight.norm()
+    weight /= weight[:64].norm()  # the slope in y; x is a condition
     x, y, fake = (torch.rand(6, 1, 8, 8, generator=seeded(i)) for i in range(3))
 
     def critic(a: Tensor, b: Tensor) -> Tensor:

@@ -69,20 +69,21 @@ def changed(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).abs().flatten(1).amax(1) > 1e-4 if a.ndim > 1 else (a - b).abs() > 1e-4
 
 
-def test_a_text_is_the_mean_of_its_words_vectors_without_the_padding() -> None:
+def test_a_text_is_the_mean_of_its_words_vectors_without_the_padding_and_unknown_ones() -> None:
     text = WordMean(6, 3)
     even, longer = text(torch.tensor([[2, 5, 0, 0], [3, 3, 5, 4]])), text(torch.tensor([[2, 5, 0, 0, 0, 0]]))
     v = text.vectors.weight
     assert torch.allclose(even[0], (v[2] + v[5]) / 2)
     assert torch.allclose(even[1], (2 * v[3] + v[5] + v[4]) / 4)
     assert torch.allclose(even[0], longer[0])
+    assert torch.equal(text(torch.tensor([[2, 1, 5]])), text(torch.tensor([[2, 5]]))), "1 is a word that is not known"
     text.scores.weight.data.normal_()
     found = text(torch.tensor([[2, 5, 0, 0], [0, 0, 0, 0], [3, 3, 5, 4]]))
     weight = text.scores.weight[:, 0].exp()
     assert torch.allclose(found[0], (weight[2] * v[2] + weight[5] * v[5]) / (weight[2] + weight[5]))
     assert not found[1].any(), "and not a division by zero"
     found.sum().backward()
-    assert not v.grad[0].any(), "the padding learns nothing"
+    assert not v.grad[:2].any(), "the padding and the unknown word learn nothing"
     assert not text.scores.weight.grad[0].any()
 
 

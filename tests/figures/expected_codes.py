@@ -109,7 +109,7 @@ def groups(asked: Asked) -> Iterator[tuple[Batch, torch.Generator]]:
     mixed = own.rows[torch.randperm(len(own), generator=torch.Generator().manual_seed(0))]
     parts = mixed.tensor_split(max(1, round(len(own) / 64)))
     with fork_rng(asked.trainer) as generator:
-        for rows in asked.trainer.groups(own) if asked.model.classes_repeat else parts:
+        for rows in asked.trainer.groups(own) if asked.model.examples_per_class else parts:
             yield asked.trainer.builder(own).batch(rows, generator), generator
 
 

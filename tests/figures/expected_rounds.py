@@ -50,7 +50,7 @@ class Round:
         """Of the discriminator and of who made the samples, as the papers have them."""
         r, f, again, log = self.r, self.f, self.f_again, torch.nn.functional.logsigmoid
         if self.play.wrong:
-            wrong = self.model.discriminate(*self.play.wrong.objects)[self.play.wrong.counts]
+            wrong = self.model.discriminate(self.play.real[0], *self.play.wrong.conditions)[self.play.wrong.counts]
             return -(log(r).mean() + 0.5 * log(-f).mean() + 0.5 * log(-wrong).mean()), -log(again).mean()
         if self.objective == "non_saturating":
             return -(log(r).mean() + log(-f).mean()), -log(again).mean()

@@ -40,11 +40,12 @@ def embedded(asked: Asked, x: Tensor, caption: Tensor) -> tuple[np.ndarray, np.n
 
 def of_split(which: int) -> Callable[[Asked], float]:
     def figure(asked: Asked) -> float:
-        """In groups of 64 examples of a split."""
+        """In groups of 64 random examples of a split."""
         with fork_rng(asked.trainer) as generator:
             batches = [batch for batch, _ in walk(asked.trainer, asked.split, generator)]
             x, caption = torch.cat([b.target for b in batches]), torch.cat([b["caption"] for b in batches])
-            image, text, caption, scale = embedded(asked, x, caption)
+            order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+            image, text, caption, scale = embedded(asked, x[order], caption[order])
         parts = [slice(start, start + 64) for start in range(0, len(image), 64)]
         return sum(matched(image[part], text[part], caption[part], scale)[which] for part in parts) / len(image)
 
@@ -74,7 +75,7 @@ def condition_kl(asked: Asked) -> float:
 
 def wrong_accuracy(asked: Asked) -> float:
     game = Round(asked)
-    said = game.model.discriminate(*game.play.wrong.objects)[game.play.wrong.counts]
+    said = game.model.discriminate(game.play.real[0], *game.play.wrong.conditions)[game.play.wrong.counts]
     return float((f64(said) < 0).mean())
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import AtLeast, Between
-from nnlab.data.augmentation.base import Augmentation, need_images
+from nnlab.data.augmentation.base import Augmentation, need_images, resampled
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 
@@ -51,7 +51,7 @@ class Affine(Augmentation):
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         grid = nn.functional.affine_grid(self.matrices(len(x), x.device, generator), x.shape, align_corners=False)
-        moved = nn.functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        moved = resampled(x, grid)
         within = grid.abs().amax(-1) <= 1  # the image's outer edges are half a pixel beyond the last pixel centres
         return moved.where(within[:, None], self.spec.low)
 

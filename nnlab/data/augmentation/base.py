@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
@@ -37,6 +38,17 @@ class Augmentation(ABC):
         widths = [len(x[0]) for x in images.values()]
         changed = self(torch.cat(list(images.values()), 1) if len(images) > 1 else next(iter(images.values())), generator)
         return dict(zip(images, changed.split(widths, 1), strict=True))
+
+
+def resampled(x: Tensor, grid: Tensor) -> Tensor:
+    """(N, C, H, W): images (N, C, h, w) at places (N, H, W, 2), bilinear; −1 … 1 are the edges of an image, x before y.
+
+    A place beyond the centres of the outermost pixels shows the nearest of them. This is padding_mode="border", which some of
+    the supported versions of torch do not have on Metal.
+    """
+    sides = zip(grid.unbind(-1), reversed(x.shape[2:]), strict=True)
+    centred = torch.stack([place.clamp(1 / side - 1, 1 - 1 / side) for place, side in sides], -1)
+    return functional.grid_sample(x, centred, align_corners=False)
 
 
 def need_images(spec: DataSpec, what: str) -> None:

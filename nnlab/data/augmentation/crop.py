@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.config.constraints import Between, MoreThan
-from nnlab.data.augmentation.base import Augmentation, need_images
+from nnlab.data.augmentation.base import Augmentation, need_images, resampled
 from nnlab.data.spec import DataSpec
 from nnlab.errors import ArgumentError, BadInput
 
@@ -49,7 +49,7 @@ class Crop(Augmentation):
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         grid = nn.functional.affine_grid(self.matrices(len(x), x.device, generator), x.shape, align_corners=False)
-        return nn.functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+        return resampled(x, grid)
 
     def matrices(self, n: int, device: torch.device, generator: torch.Generator) -> Tensor:
         """(N, 2, 3) from a place in the result to a place in the image; coordinates from −1 to 1, x before y."""

@@ -5,20 +5,13 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from nnlab.data.split import Data
-from nnlab.errors import BadInput
+from nnlab.data.classes import need_test_labels
 from nnlab.families.classifier.base import classification
 from nnlab.metrics.calibration import expected_calibration_error
 from nnlab.metrics.mode_coverage import class_recalls
 from nnlab.nn.world import ALONE
 from nnlab.plotting.charts import confusion_chart
 from nnlab.training.trainer import Trainer, TrainerContext
-
-
-def need_test_labels(data: Data) -> None:
-    """Raise BadInput if the test examples have no labels."""
-    if not data.test.labelled:
-        raise BadInput(f"data: the test examples of {data.spec.name} have no labels, which its metrics need; add them")
 
 
 class Deciding(Trainer):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from nnlab.data.classes import need_test_labels
 from nnlab.errors import BadInput
-from nnlab.families.classifier.deciding import Deciding, need_test_labels
+from nnlab.families.classifier.deciding import Deciding
 from nnlab.metrics.calibration import reliability
 from nnlab.plotting.charts import reliability_chart
 from nnlab.plotting.embedding import code_plot

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nnlab.checkpoints.reference import RunReference
 from nnlab.data.feed import BatchBuilder
+from nnlab.data.sampler import shuffled
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
@@ -18,6 +19,7 @@ from nnlab.families.classifier.base import Classifier
 from nnlab.model import Encodes, Model, can, code_width
 from nnlab.nn.float64 import to_float64
 from nnlab.nn.mlp import ACTIVATIONS, Activation, Dropout, Width
+from nnlab.nn.settle import settle
 
 
 class Transfer(Classifier):
@@ -28,7 +30,8 @@ class Transfer(Classifier):
     earlier run may have learned without labels, or from other classes.
 
     encoder  the earlier run
-    weights  earlier: the learned weights; random: initial weights, for comparison
+    weights  earlier: the learned weights; random: initial weights, for comparison. Their batch normalisation starts with the
+             statistics of the training set
     frozen   True: e does not change; False: it learns with the head
     """
 
@@ -60,7 +63,11 @@ class Transfer(Classifier):
         if code_width(encoder.model) != encoder.width:
             raise BadInput(f"model.encoder: {self.earlier.run} has not reached its last stage; resume it first")
         generator = torch.Generator(split.device).manual_seed(0)  # for bits that are drawn again at each reading
-        encoder.standardize(batch.input for batch in BatchBuilder(split).sequential(generator))
+        feed = BatchBuilder(split)
+        if not self.learned:
+            mixed = shuffled(split.rows, 0)  # a file may be sorted by class
+            settle(encoder.model, encoder.model.encode, (batch.input for batch in feed.sequential(generator, mixed)))
+        encoder.standardize(batch.input for batch in feed.sequential(generator))
 
 
 class Encoder(nn.Module):

@@ -34,7 +34,7 @@ class Transformer(Classifier):
     depth      L
     heads      of each block, side by side; they divide the width
     mlp_ratio  hidden units of the MLPs, as a multiple of the width
-    dropout    share of the outputs of each block's parts that are set to 0 in a step
+    dropout    share of the values that are set to 0 in a step: of x_i, of the class token, and of each block's parts
     pool       token: the features are those of the class token; mean: their mean over the patches, without a class token
     positions  learned or none
     """

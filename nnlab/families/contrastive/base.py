@@ -31,6 +31,8 @@ class ContrastiveModel(Model):
     views: ClassVar[int] = 2
     compares: ClassVar[bool] = True
     """Whether its loss compares the examples of a batch with each other."""
+    of_classes: ClassVar[bool] = False
+    """Whether its loss needs labels, those of the test examples too."""
     compared_by: Distance = "cosine"
     """How near codes are."""
 

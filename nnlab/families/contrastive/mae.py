@@ -46,6 +46,7 @@ class MAE(Model):
 
     trainer = "nnlab.families.contrastive.trainer:EncoderTrainer"
     compares: ClassVar[bool] = False
+    of_classes: ClassVar[bool] = False
     compared_by: ClassVar[Distance] = "cosine"
 
     def __init__(

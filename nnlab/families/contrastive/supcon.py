@@ -33,6 +33,8 @@ class SupCon(ContrastiveModel):
     head_hidden, head_dim  widths of g; head_hidden 0: as wide as the features
     """
 
+    of_classes = True
+
     def __init__(
         self,
         spec: DataSpec,

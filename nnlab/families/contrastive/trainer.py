@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnlab.data.classes import need_test_labels
 from nnlab.data.feed import BatchBuilder
 from nnlab.data.split import Split
 from nnlab.errors import BadInput
@@ -30,10 +31,11 @@ class EncoderTrainer(LossTrainer):
     """Gradient descent; loss and figures of codes.
 
     Figures:
-    knn_accuracy    share of the examples that the 20 nearest training codes tell right, by the cosine; higher is better
+    knn_accuracy    share of the examples whose class the 20 nearest training codes (by the cosine) predict correctly; higher is
+                    better
     probe_accuracy  accuracy of a logistic regression on the codes; higher is better. It and the neighbours are of
-                    trainer.probe_labels labelled training examples. There are none if a class is not among these, and none
-                    of the training split itself
+                    trainer.probe_labels labelled training examples. Both are left out if a class has no labelled example, and
+                    for the training split
     effective_rank  exp of the entropy of the singular values of the codes, as shares (Roy & Vetterli 2007): how many directions
                     are used; 1: the codes lie on a line, 0: all are one point
     uniformity      log E exp(−2 ‖z − z′‖²) of codes of length 1 (Wang & Isola 2020): 0 if all are one point, about −4 if they
@@ -54,6 +56,8 @@ class EncoderTrainer(LossTrainer):
         super().__init__(context)
         if self.batch_size < 2 and self.model.compares:
             raise BadInput("trainer.batch_size: 1 example has no other to compare with; give more")
+        if self.model.of_classes:
+            need_test_labels(self.data)
         if self.settings.probe_labels == 1:
             raise BadInput("trainer.probe_labels: a classifier needs two labelled examples; give more, or 0 for no classifier")
 

@@ -27,17 +27,20 @@ class Triplet(Model):
     d(x, y) = ‖e(x) − e(y)‖, or 1 − cos(e(x), e(y))
 
     A batch holds P groups of K examples of a class (P·K is trainer.batch_size), so each example is an anchor that has at least
-    K − 1 positives; of many classes a random batch would have none. Mining chooses: `hard` the farthest positive and the
-    nearest negative of each anchor; `semi_hard` for each positive the nearest negative that is farther away than it
-    (d(a, p) < d(a, n)), without one the farthest; `all` all triplets, which needs memory for (P·K)³ numbers. `hard` may first
-    draw all embeddings together.
+    K − 1 positives; of many classes a random batch would have none. Several groups may be of the same class. If all of them
+    are, no anchor has a negative: the loss of the batch is 0, and nothing is learned from it.
+
+    Mining chooses: `hard` the farthest positive and the nearest negative of each anchor; `semi_hard` for each positive the
+    nearest negative that is farther away than it (d(a, p) < d(a, n)), without one the farthest; `all` all triplets, which needs
+    memory for (P·K)³ numbers. `hard` may first draw all embeddings together.
 
     The code is e(x), so that classes never seen can be told apart by their distances. A loss that stays at the margin (with a
     soft margin at log 2) means that all embeddings have become one point; a run says so.
 
     Figures:
-    loss  the mean over anchors, in groups as in training; examples without another of their class are left out. Lower is
-          better; with hard mining it hardly falls while the embedding gets better
+    loss  the mean over anchors, in groups as in training; an anchor without a negative counts as 0, and an evaluation leaves
+          out examples without another of their class. Lower is better; with hard mining it hardly falls while the embedding
+          gets better
     active_triplets    share of the anchors whose loss is above 0; without a margin it is that of all that have a triplet
     positive_distance  mean distance of an anchor to the others of its class in the batch
     negative_distance  mean distance of an anchor to the other classes
@@ -51,8 +54,8 @@ class Triplet(Model):
     """
 
     trainer = "nnlab.families.contrastive.metric_trainer:MetricTrainer"
-    classes_repeat = True
     compares: ClassVar[bool] = True
+    of_classes: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -34,8 +34,8 @@ class BAGAN(Adversarial):
     stage 2:  min_D  E −log D_y(x) + E −log D_fake(G(z)),   min_G  E −log D_c(G(z)),   c uniform over the classes, z from p(z|c)
 
     D(x) are the probabilities of the classes and of one more, for samples (softmax). D starts with the layers of E, and G as
-    the decoder of stage 1: so a class with few examples is drawn with what the others have taught. Samples are of all classes
-    equally often. So should the data be, by data.oversample=true: else D tells samples of a rare class by their number.
+    the decoder of stage 1, so that a class with few examples may profit from what the others have taught. Samples are of all
+    classes equally often. So should the data be, by data.oversample=true: else D tells samples of a rare class by their number.
 
     Σ_c is shrunk towards a multiple of the identity (Ledoit & Wolf 2004), since there may be fewer examples than coordinates.
     A class needs two different training examples.
@@ -115,7 +115,7 @@ class BAGAN(Adversarial):
         """
         codes, labels = map(torch.cat, zip(*((self.encoder(b.target).float(), b.label) for b in batches), strict=True))
         for c, name in enumerate(self.spec.classes):
-            own = np.unique(codes[labels == c].double().cpu().numpy(), axis=0)  # data.oversample repeats examples
+            own = np.unique(codes[labels == c].cpu().double().numpy(), axis=0)  # data.oversample repeats examples
             if len(own) < FEWEST:
                 raise BadInput(too_few(name, len(own)))
             covariance, _ = ledoit_wolf(own)

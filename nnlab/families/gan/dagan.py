@@ -68,7 +68,6 @@ class DAGAN(Adversarial):
 
     regularizers = ("gradient_penalty", "label_smoothing")
     examples_per_class = 2
-    classes_repeat = True
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class GAWWN(GivenParts):
     The place is the box of the one object of an image, or its keypoints. Both networks have a global pathway, which sees the
     whole image, and a local one, which sees the place alone; `gawwn_networks.py` has their equations. The generator makes a map
     of the object and pastes it into the box, and the discriminator cuts the box out of the image. So neither can ignore the
-    place, and the object does not depend on where it is.
+    place, and the object stays nearly the same where only the place changes (`class_kept`, by a judge).
 
     A text is a weighted mean of its words' vectors. Each player learns vectors and weights of its own; in the paper an encoder
     of texts is trained before. The discriminator sees an image, of data or a sample, beside the text and the place that belong

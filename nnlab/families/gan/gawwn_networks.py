@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nnlab.data.spec import DataSpec
+from nnlab.data.words import RESERVED
 from nnlab.families.gan.networks import Normalization, ScaledSigmoid, conv_body, conv_features, init_weights
 from nnlab.nn import boxes
 from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
@@ -20,12 +21,13 @@ BUMP = 0.04  # standard deviation of a keypoint's bump, as a share of the image'
 
 
 class WordMean(nn.Module):
-    """t = Σ_l e^{s(w_l)} v(w_l) / Σ_l e^{s(w_l)}: the mean of the vectors of a text's words, without the padding.
+    """t = Σ_l e^{s(w_l)} v(w_l) / Σ_l e^{s(w_l)}: the mean of the vectors of a text's words.
 
     v and s, a vector and a number for each word, are learned; at first s is 0. A word that says nothing loses its weight, so
-    that "a three" and "a picture of a three" become nearly the same.
+    that "a three" and "a picture of a three" become nearly the same. Unknown words do not count: training has few of them, or
+    none, from which a vector could be learned.
 
-    words  size of the vocabulary, in which 0 is the padding
+    words  size of the vocabulary, which begins with the padding and the unknown word
     """
 
     def __init__(self, words: int, width: int) -> None:
@@ -34,8 +36,8 @@ class WordMean(nn.Module):
         nn.init.zeros_(self.scores.weight)
 
     def forward(self, caption: Tensor) -> Tensor:
-        """(N, width) of texts (N, L) int64; zeros of a text without a word."""
-        word = (caption != 0)[..., None]
+        """(N, width) of texts (N, L) int64; zeros of a text without a known word."""
+        word = (caption >= len(RESERVED))[..., None]
         weights = (self.scores(caption) * word).exp() * word
         return (weights * self.vectors(caption)).sum(1) / weights.sum(1).clamp(min=1e-6)
 

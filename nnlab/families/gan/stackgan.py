@@ -45,7 +45,7 @@ RIVAL_SEED = 0x57AC
 
 
 class StackGAN(GivenParts):
-    """Images of texts in two stages (Zhang et al. 2017, "StackGAN: text to photo-realistic image synthesis …").
+    """Images from texts in two stages (Zhang et al. 2017, "StackGAN: text to photo-realistic image synthesis …").
 
     text      φ(t), learned first with an image encoder ψ, so that texts and images that belong together are near
               (`text.JointEmbedding`; Reed et al. 2016, "Generative adversarial text to image synthesis"); frozen afterwards
@@ -69,7 +69,7 @@ class StackGAN(GivenParts):
 
     Figures:
     text_loss        mean of the cross-entropies of finding the text of an image and the image of a text among those of a batch,
-                     or of 64 examples of a split, nats; lower is better
+                     or of 64 random examples of a split, nats; lower is better
     text_accuracy    share of the images to which their own text is nearest of these; higher is better
     condition_kl     KL(N(μ, diag σ²) ‖ N(0, I)), nats per image, the sum over the coordinates of c
     stage_1_frechet  by the judges, as frechet_distance, of the images of stage I, enlarged (bicubic); lower is better
@@ -304,9 +304,11 @@ class StackGAN(GivenParts):
         return [Joint(values, self.matched, {"text_loss": "lower", "text_accuracy": "higher"})]
 
     def matched(self, image: Tensor, text: Tensor, caption: Tensor) -> dict[str, float]:
-        """The joint embedding's loss and accuracy in groups of 64 examples of a split, (N, d), (N, d), (N, L): their means."""
+        """The joint embedding's loss and accuracy in groups of 64 random examples, (N, d), (N, d), (N, L): their means."""
         total = torch.zeros(2, device=image.device)
-        for parts in zip(*(part.split(GROUP) for part in (image, text, caption)), strict=True):
+        # a folder may be sorted, with texts that are alike side by side
+        order = torch.randperm(len(image), generator=torch.Generator().manual_seed(0)).to(image.device)
+        for parts in zip(*(part[order].split(GROUP) for part in (image, text, caption)), strict=True):
             total += len(parts[0]) * torch.stack(self.embedding.losses(*parts))
         return dict(zip(("text_loss", "text_accuracy"), (total / len(image)).tolist(), strict=True))
 

@@ -156,7 +156,9 @@ class GameTrainer(GradientTrainer):
         name          of the player; the terms of one with another name than `discriminator` begin with it
         wrong         wrong conditions of the data: their loss is that of samples, and each of both has half the weight
         """
-        real, fake = (tuple(part.detach() for part in objects) for objects in (real, fake))
+        own = tuple(part.detach() for part in real)
+        fake = tuple(seen if b is a else b.detach() for a, b, seen in zip(real, fake, own, strict=True))
+        real = own
         with self.forward():
             if wrong:  # both at once, since features of the same images are computed only once so
                 r, w = discriminate(real[0], *map(torch.stack, zip(real[1:], wrong.conditions, strict=True)))
@@ -293,10 +295,11 @@ def batch_statistics_mode(discriminator: nn.Module) -> Iterator[None]:
 def gradient_penalty_of(discriminate: Discriminate, real: Objects, fake: Objects, share: Tensor) -> Tensor:
     """E (‖∇D(x̂)‖ − 1)², x̂ = ε x + (1 − ε) x̃ with ε (N,), a scalar (Gulrajani et al. 2017).
 
-    For a pair the gradient is with respect to both; integers (labels) are the same for x and x̃.
+    For a pair of which both differ (bigan) the gradient is with respect to both. What data and samples share, the same tensor
+    or integers, is a condition: the penalty is by x alone.
     """
     between = [
-        interpolated(a, b[: len(a)], share).requires_grad_() if a.is_floating_point() else a
+        interpolated(a, b[: len(a)], share).requires_grad_() if a.is_floating_point() and a is not b else a
         for a, b in zip(real, fake, strict=True)
     ]
     moved = [x for x in between if x.requires_grad]
