@@ -11,6 +11,9 @@ from nnlab.data.spec import DataSpec
 from nnlab.families.gan.networks import SLOPE, ScaledSigmoid, Standardize, conv_generator, init_weights
 from nnlab.nn.bodies import ResidualBlock, normalized
 from nnlab.nn.conv import KERNEL, PADDING, STRIDE, spatial_sizes
+from nnlab.nn.resize import enlarged
+
+SHARPER = 3.0  # steepens the edges of the small image: tanh of 3 is nearly 1
 
 
 class Condition(nn.Module):
@@ -50,17 +53,22 @@ class FirstGenerator(nn.Module):
 class SecondGenerator(nn.Module):
     """G_2: halves the small image, puts c beside each place of the map, passes residual blocks, and enlarges the map twice.
 
+    It learns what the large image has more than the small one:  x̃_2 = middle + half · tanh(Δ + SHARPER · x̂_1), x̂_1 the small
+    image, enlarged (bicubic), its values scaled to −1 … 1. In the paper the small image reaches the large one through the
+    smallest map alone, where thin strokes get lost.
+
     specs  of the small and of the large image
     """
 
     def __init__(self, specs: list[DataSpec], text_dim: int, length: int, width: int, blocks: int, augments: bool) -> None:
         super().__init__()
         small, large = specs
+        self.shape = large.shape
         sizes = [*spatial_sizes(small.shape, 1)[::-1], large.shape[1:]]
         odd = [tuple(after - 2 * before for before, after in zip(a, b, strict=True)) for a, b in pairwise(sizes)]
         twice, channels = 2 * width, small.shape[0]
-        self.enter = nn.Sequential(
-            Standardize(small),
+        self.scaled = Standardize(small)
+        self.halve = nn.Sequential(
             nn.Conv2d(channels, width, 3, 1, 1),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(width, twice, KERNEL, STRIDE, PADDING, bias=False),
@@ -74,17 +82,19 @@ class SecondGenerator(nn.Module):
             nn.ConvTranspose2d(width, width, KERNEL, STRIDE, PADDING, output_padding=odd[1], bias=False),
             *normalized(width),
             nn.Conv2d(width, channels, 3, 1, 1),
-            ScaledSigmoid(large),
         )
+        self.bounds = ScaledSigmoid(large)
         init_weights(self)
         self.condition = Condition(text_dim, length, augments)
 
     def forward(self, phi: Tensor, noise: Tensor, small: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x̃_2 (N, C, H, W) float32, μ and log σ² of φ (N, text_dim), ε (N, length) and small images (N, C, h, w)."""
         c, mean, log_variance = self.condition(phi, noise)
-        x = self.enter(small)
+        small = self.scaled(small)
+        x = self.halve(small)
         x = self.join(torch.cat([x, c[:, :, None, None].expand(-1, -1, *x.shape[2:]).to(x.dtype)], 1))
-        return self.leave(self.blocks(x)), mean, log_variance
+        more = self.leave(self.blocks(x))
+        return self.bounds(more.float() + SHARPER * enlarged(small.float(), self.shape)), mean, log_variance
 
 
 class TextProjection(nn.Module):
