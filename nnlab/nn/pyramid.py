@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -54,6 +55,13 @@ def down(x: Tensor, size: Size) -> Tensor:
     By half of an even side the weights are (1, 3, 3, 1)/8.
     """
     return interpolate(x, size, mode="bilinear", antialias=True)
+
+
+def down_matrices(before: Size, after: Size) -> tuple[Tensor, Tensor]:
+    """A (h, H) and B (w, W) with d(x) = A x B′. The gradient of these products is the same at each run on a GPU; that of
+    torch's interpolation is not.
+    """
+    return tuple(down(torch.eye(full)[None, None], (small, full))[0, 0] for full, small in zip(before, after, strict=True))
 
 
 def up(x: Tensor, size: Size) -> Tensor:

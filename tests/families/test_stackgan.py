@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -193,6 +194,35 @@ def test_the_projection_adds_how_well_image_and_text_agree() -> None:
     assert torch.allclose(model.discriminate(x, phi), torch.stack(expected), atol=1e-6)
     both = model.discriminate(x, torch.stack([phi, phi.flip(0)]))
     assert torch.allclose(both, torch.stack([model.discriminate(x, phi), model.discriminate(x, phi.flip(0))]), atol=1e-6)
+
+
+def test_stage_two_is_held_to_the_image_of_stage_one() -> None:
+    trainer = game("model.consistency=7", "model.augment_condition=false")
+    trainer.start_stage(2)
+    play = trainer.play(first_batch(trainer))
+    answer, small = trainer.model.answer(play, trainer.objective), play.kept["small"]
+    halved = pyramid.down(play.fake[0], small.shape[2:])
+    expected = (halved - small).square().mean()
+    assert small.shape == halved.shape
+    assert answer.terms["inconsistency"].item() == pytest.approx(expected.item(), rel=1e-4)
+    difference = (
+        answer.losses["generator"] - trainer.model.answer(replace(play, kept={}), trainer.objective).losses["generator"]
+    )
+    assert difference.item() == pytest.approx(7 * expected.item(), rel=1e-3)
+    trainer.start_stage(1)
+    assert "small" not in trainer.play(first_batch(trainer)).kept
+
+
+def test_stage_two_begins_near_the_enlarged_image_of_stage_one() -> None:
+    model = a_model()
+    second = model.generators[1].eval()
+    small = torch.rand(4, *model.specs[0].shape, generator=seeded())
+    with torch.no_grad():
+        second.leave[-1].weight.zero_()
+        second.leave[-1].bias.zero_()
+        made, *_ = second(torch.randn(4, 8), torch.randn(4, second.condition.length), small)
+    wanted = 0.5 + 0.5 * (3 * (2 * torch.nn.functional.interpolate(small, made.shape[2:], mode="bicubic") - 1)).tanh()
+    assert torch.allclose(made, wanted, atol=1e-5)
 
 
 def test_the_divergence_is_in_nats_a_sum_over_coordinates() -> None:

@@ -91,7 +91,8 @@ class Round:
             kept = self.play.kept
             q = torch.distributions.Normal(kept["mean"], (0.5 * kept["log_variance"]).exp())
             kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean()
-            return made + self.model.kl * kl
+            made = made + self.model.kl * kl
+            return made + self.model.consistency * self.inconsistency() if "small" in self.play.kept else made
         if name == "InfoGAN":
             c, s = self.information()
             return made - c - 0.1 * s
@@ -100,6 +101,18 @@ class Round:
     def code_error(self) -> torch.Tensor:
         x = self.batch.target
         return (self.model.decoder(self.model.encoder(x)) - x).square().flatten(1).sum(1).mean()
+
+    def inconsistency(self) -> torch.Tensor:
+        """Mean square of stage II's images less stage I's, by the weights 1, 3, 3, 1 around each pair of pixels; at a border
+        of those that are inside.
+        """
+        fake, small = self.play.fake[0], self.play.kept["small"]
+        kernel = torch.tensor([1.0, 3.0, 3.0, 1.0]).outer(torch.tensor([1.0, 3.0, 3.0, 1.0])).expand(len(fake[0]), 1, 4, 4)
+        sums = [
+            torch.nn.functional.conv2d(x, kernel, stride=2, padding=1, groups=len(fake[0]))
+            for x in (fake, torch.ones_like(fake))
+        ]
+        return ((sums[0] / sums[1] - small) / self.model.spec.value_range).square().mean()
 
     def kl(self) -> torch.Tensor:
         q = torch.distributions.Normal(self.play.kept["mean"], (0.5 * self.play.kept["log_variance"]).exp())

@@ -73,6 +73,10 @@ def condition_kl(asked: Asked) -> float:
     return float(torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1).mean().detach())
 
 
+def inconsistency(asked: Asked) -> float:
+    return float(Round(asked).inconsistency().detach())
+
+
 def wrong_accuracy(asked: Asked) -> float:
     game = Round(asked)
     said = game.model.discriminate(game.play.real[0], *game.play.wrong.conditions)[game.play.wrong.counts]

@@ -85,3 +85,10 @@ def test_each_level_has_half_the_size(shape: tuple, levels: int | None, sizes: l
 def test_too_many_levels_are_refused_with_the_largest_number(shape: tuple, levels: int | None, said: str) -> None:
     with pytest.raises(ArgumentError, match=said):
         pyramid.level_sizes(shape, levels)
+
+
+@pytest.mark.parametrize("size", [(8, 12), (9, 7)])
+def test_two_products_make_an_image_smaller_too(size: tuple[int, int]) -> None:
+    x, small = torch.rand(2, 3, *size), (size[0] // 2, size[1] // 2)
+    rows, columns = pyramid.down_matrices(size, small)
+    assert torch.allclose(rows @ x @ columns.mT, pyramid.down(x, small), atol=1e-6)

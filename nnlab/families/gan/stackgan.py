@@ -68,8 +68,8 @@ class StackGAN(GivenParts):
     its weight of 2 for 128 coordinates is a weight of 2/128 of the sum. Stage I in stage II is the average of its weights that
     also makes the samples, in evaluation mode; the paper's ReLU before μ and log σ² is left out, so that σ may be small.
 
-    The last term is not in the paper, where it is 0: d halves an image, and values are shares of the data's range. It keeps what
-    stage I has drawn. Without it stage II made other digits of real small images of two digits in a part of the cases.
+    The last term is not in the paper (consistency 0). d halves an image, and values are shares of the data's range. It keeps
+    what stage I has drawn: without it, of two digits, stage II made other digits even from small images of data.
 
     Figures:
     text_loss        mean of the cross-entropies of finding the text of an image and the image of a text among those of a batch,
@@ -149,6 +149,9 @@ class StackGAN(GivenParts):
         self.latent_dim, self.prior, self.augments = latent_dim, prior, augment_condition
         self.kl, self.consistency = kl, consistency
         self.normalization, self.near_texts = normalization, near_texts
+        if consistency:
+            for name, matrix in zip(("down_rows", "down_columns"), pyramid.down_matrices(sizes[-1], sizes[0]), strict=True):
+                self.register_buffer(name, matrix, persistent=False)
         self.start_stage(levels)
 
     # -- stages ---------------------------------------------------------------------------------------------------
@@ -275,9 +278,9 @@ class StackGAN(GivenParts):
             terms["condition_kl"] = gaussian_kl(play.kept["mean"], play.kept["log_variance"]).sum(1).mean()
             loss = loss + self.kl * terms["condition_kl"]
         if "small" in play.kept:
-            small = play.kept["small"]
-            difference = (pyramid.down(play.fake[0], small.shape[2:]) - small) / self.spec.value_range
-            terms["inconsistency"] = difference.square().mean()
+            with torch.autocast(play.fake[0].device.type, enabled=False):
+                reduced = self.down_rows @ play.fake[0] @ self.down_columns.mT
+            terms["inconsistency"] = ((reduced - play.kept["small"]) / self.spec.value_range).square().mean()
             loss = loss + self.consistency * terms["inconsistency"]
         return Answer({"generator": loss}, terms)
 
