@@ -189,6 +189,12 @@ def test_a_critic_without_a_zero_has_not_won() -> None:
     assert told(*[{"real_accuracy": 1.0, "fake_accuracy": 1.0}] * 30, judges=False) == []
 
 
+def test_terms_that_only_some_records_have_are_no_trouble() -> None:
+    frozen = {"penalty_loss": 0.5}
+    assert told(*[{}] * 5, *[frozen] * 5) == []
+    assert len(told(*[{}] * 5, *[frozen] * WINDOW)) == 1
+
+
 def test_health_goes_on_where_it_was() -> None:
     whole, first = TrainingMonitor(), TrainingMonitor()
     for i in range(30):

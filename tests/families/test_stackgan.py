@@ -213,6 +213,17 @@ def test_stage_two_is_held_to_the_image_of_stage_one() -> None:
     assert "small" not in trainer.play(first_batch(trainer)).kept
 
 
+def test_each_stage_is_watched_by_itself_since_it_has_other_terms() -> None:
+    trainer = game("model.consistency=7")
+    for stage in (1, 2):
+        trainer.start_stage(stage)
+        trainer.begin_stage()
+        for _ in range(12):
+            terms = trainer.update(first_batch(trainer))
+            trainer.check_health({name: value.item() for name, value in terms.items()})
+        assert trainer.health.records == 12
+
+
 def test_stage_two_begins_near_the_enlarged_image_of_stage_one() -> None:
     model = a_model()
     second = model.generators[1].eval()

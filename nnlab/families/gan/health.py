@@ -58,7 +58,7 @@ class TrainingMonitor:
                 f"the samples are all alike: their variance is {diversity[-1]:.0%} of the data's and was never more than "
                 f"{self.highest:.0%}. Try trainer.objective=non_saturating and a smaller optimizer.lr"
             )
-        for name in self.seen[-1]:
+        for name in [name for name in self.seen[-1] if name in self.seen[0]]:  # terms may begin later
             values = [m[name] for m in self.seen]
             if name.endswith("_loss") and max(values) - min(values) <= STILL * max(map(abs, values)):
                 messages[name] = (

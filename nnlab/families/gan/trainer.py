@@ -274,6 +274,7 @@ class StagedGameTrainer(GameTrainer):
 
     def begin_stage(self) -> None:
         super().begin_stage()
+        self.health = TrainingMonitor()  # another game, with terms of its own
         self.model.start_averages(anew=True)
 
 
