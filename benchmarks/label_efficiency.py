@@ -83,9 +83,8 @@ def probed(data: str, chosen: dict[str, list[str]]) -> dict[str, Figures]:
     commands = {**chosen, pixels: next(iter(chosen.values()))}
     if there:
         names, folder = [*there, pixels], next(iter(there.values()))
-        found = probe(
-            [each.path for each in there.values()]
-        )  # and PCA at the end, as wide as the widest code: no row of its own
+        found = probe([each.path for each in there.values()])
+        # at its end is PCA as wide as the widest code that is there: it would change with them, and pca is among the runs
         for name, (row, figures) in zip(names, found.items(), strict=False):
             width = re.search(r"\(([\d,]+)\)", row)[1]
             keep_figures(GROUP, name, commands[name], {"width": width, **figures}, there.get(name, folder))
