@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"by default all: {', '.join(names())}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed; the best counts (default 3)")
-    parser.add_argument("--made", action="store_true", help="train nothing: the rows of the runs that are there")
+    parser.add_argument("--made", action="store_true", help="make no run and time nothing: the rows of the runs that are there")
     asked = parser.parse_args()
     if asked.rounds < 1:
         parser.error(f"--rounds: expected 1 or more, got {asked.rounds}")
@@ -37,8 +37,14 @@ def main() -> None:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(names())}")
 
     runs.TRAINS = not asked.made
+    chosen = asked.names or names()
+    if asked.made:
+        timed = [name for name in chosen if not compares_runs(name)]
+        if asked.names and timed:
+            parser.error(f"--made: {', '.join(timed)} has no table of whole runs; leave it out")
+        chosen = [name for name in chosen if name not in timed]
     found = sections(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    for name in asked.names or names():
+    for name in chosen:
         module = importlib.import_module(f"benchmarks.{name}")
         where = measure.machine()
         try:
@@ -47,12 +53,17 @@ def main() -> None:
             print(f"{name}: left as it is; not made yet: {error}")
             continue
         made = f"`python -m benchmarks {name} --rounds {asked.rounds}`. {where}"
-        if hasattr(module, "RUNS"):  # nothing was timed
+        if compares_runs(name):
             made = f"`python -m benchmarks {name}`. {runs.made(name)}"
         found[name] = f"## {name}\n\n{module.__doc__.strip()}\n\n{result}\n\n{made}"
         print(f"\n{found[name]}", flush=True)
         RESULTS.write_text("\n\n".join([HEAD, *(found[name] for name in names() if name in found)]) + "\n", encoding="utf-8")
         README.write_text(renewed(README.read_text(encoding="utf-8"), name, result), encoding="utf-8")
+
+
+def compares_runs(name: str) -> bool:
+    """Whether a benchmark is a table of whole runs, and nothing is timed."""
+    return hasattr(importlib.import_module(f"benchmarks.{name}"), "RUNS")
 
 
 def renewed(text: str, name: str, result: str) -> str:

@@ -133,3 +133,12 @@ def test_figures_that_are_kept_stand_for_a_run_of_the_same_config(tmp_path: Path
     assert runs.made("group") == "Runs of 1970-01-01 on cpu, torch 2.14."
     with pytest.raises(runs.NotMade):
         runs.figures_of("group", {"one": [*typed, "optimizer.lr=0.5"]})  # the recipe has changed
+
+
+def test_made_is_for_tables_of_whole_runs(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program.compares_runs("pairs")
+    monkeypatch.setattr("sys.argv", ["benchmarks", "startup", "--made"])
+    monkeypatch.setattr(runs, "TRAINS", True)  # set back afterwards
+    with pytest.raises(SystemExit):
+        program.main()
+    assert "--made: startup has no table of whole runs" in capsys.readouterr().err

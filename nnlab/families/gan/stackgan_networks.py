@@ -55,7 +55,7 @@ class SecondGenerator(nn.Module):
 
     It learns what the large image has more than the small one:  x̃_2 = middle + half · tanh(Δ + SHARPER · x̂_1), x̂_1 the small
     image, enlarged (bicubic), its values scaled to −1 … 1. In the paper the small image reaches the large one through the
-    smallest map alone, where thin strokes get lost.
+    smallest map alone.
 
     specs  of the small and of the large image
     """
