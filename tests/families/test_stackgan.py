@@ -151,6 +151,47 @@ def test_a_wrong_text_is_drawn_by_how_like_it_is() -> None:
     assert not joint.likeness(phi).requires_grad
 
 
+def test_the_games_get_texts_whitened_as_they_are_after_their_own_stage() -> None:
+    trainer = game()
+    trainer.train(0, 5, lambda: False)
+    model = trainer.model
+    texts = torch.cat([batch["caption"] for batch in trainer.builder(trainer.data.train).sequential(seeded())])
+    assert torch.equal(model.encoded(texts), model.embedding.text(texts)), "before there is anything to measure"
+    batch = first_batch(trainer)
+    near = model.nearness(batch)
+    for stage in (1, 2):
+        trainer.start_stage(stage)
+        trainer.train(0, 1, lambda: False)
+        found = model.encoded(texts)
+        assert found.std(0, correction=0).square().mean().item() == pytest.approx(1, rel=0.1)
+        assert found.mean(0).abs().max() < 0.3
+        assert torch.equal(model.nearness(batch), near), "they are chosen by the texts as they were learned"
+    kept = model.state_dict()
+    other = game().model
+    other.load_state_dict(kept)
+    assert torch.equal(other.encoded(texts), found)
+
+
+def test_the_paper_s_texts_are_not_whitened() -> None:
+    trainer = game("model.whiten=false")
+    trainer.start_stage(1)
+    trainer.train(0, 1, lambda: False)
+    caption = first_batch(trainer)["caption"]
+    assert torch.equal(trainer.model.encoded(caption), trainer.model.embedding.text(caption))
+
+
+def test_wrong_texts_are_drawn_by_the_texts_as_they_were_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = game()
+    trainer.start_stage(1)
+    trainer.train(0, 1, lambda: False)
+    batch, seen = first_batch(trainer), []
+    monkeypatch.setattr(trainer.model.embedding, "likeness", lambda phi: seen.append(phi) or torch.zeros(len(phi), len(phi)))
+    play = trainer.play(batch)
+    assert torch.equal(seen[0], trainer.model.embedding.text(batch["caption"]))
+    assert torch.equal(play.real[1], trainer.model.encoded(batch["caption"]))
+    assert not torch.allclose(seen[0], play.real[1], atol=0.1)
+
+
 # -- the game -----------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +298,7 @@ def test_the_divergence_is_in_nats_a_sum_over_coordinates() -> None:
 def test_a_stage_changes_nothing_of_the_others(levels: int) -> None:
     """Neither weights nor the statistics of batch normalisation, in training, evaluation and pictures."""
     trainer = game(f"model.levels={levels}", "model.normalization=batch")
-    owners = {0: {"embedding"}, 1: {"generators.0", "discriminators.0"}, 2: {"generators.1", "discriminators.1"}}
+    owners = {0: {"embedding"}, 1: {"generators.0", "discriminators.0", "whitening"}, 2: {"generators.1", "discriminators.1"}}
     for stage in range(levels + 1):
         trainer.start_stage(stage)
         before = {name: value.clone() for name, value in trainer.model.state_dict().items() if isinstance(value, Tensor)}

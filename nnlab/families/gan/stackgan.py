@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
@@ -38,6 +38,7 @@ from nnlab.nn.conv import spatial_sizes
 from nnlab.nn.gaussian import gaussian_kl
 from nnlab.nn.mlp import Width
 from nnlab.nn.resize import enlarged
+from nnlab.nn.whitening import Whitening
 from nnlab.plotting.images import lines, sheet, to_pixels
 
 TEXTS, STYLES, PAIRS = 10, 8, 4  # rows and columns of the picture of captions; pairs of a row in that of both stages
@@ -49,7 +50,8 @@ class StackGAN(GivenParts):
     """Images from texts in two stages (Zhang et al. 2017, "StackGAN: text to photo-realistic image synthesis …").
 
     text      φ(t), learned first with an image encoder ψ, so that texts and images that belong together are near
-              (`text.JointEmbedding`; Reed et al. 2016, "Generative adversarial text to image synthesis"); frozen afterwards
+              (`text.JointEmbedding`; Reed et al. 2016, "Generative adversarial text to image synthesis"); frozen afterwards,
+              and whitened over the training texts (`nn.whitening.Whitening`), so that all that it tells apart counts alike
     stage I   x̃_1 = G_1(z, c_1),   z (latent_dim,) from the prior, x̃_1 of half the height and width
     stage II  x̃_2 = G_2(x̃_1, c_2), with G_1 as it is after its own stage
     of each   c = μ(φ(t)) + σ(φ(t)) ε,  ε from N(0, I); μ and log σ² are linear, of each stage its own
@@ -58,11 +60,11 @@ class StackGAN(GivenParts):
     min_G  −E log D(x̃, t) + kl · E KL(N(μ, diag σ²) ‖ N(0, I)) + consistency · E mean (d(x̃_2) − x̃_1)²,   the last in stage II
 
     with another objective if trainer.objective says so. t′ is the text of another image of the batch that differs from t, drawn
-    with a probability proportional to e^{s cos(φ(t), φ(t′))}, s the scale of the embedding; in the paper it is any other. An
-    image without such a partner does not count there. Texts of other words count as different, also if they mean the same: of
-    64 scenes of one digit 3.6 % have such a partner, of two digits hardly any. So D learns whether image and text belong
-    together. It is the projection D(x, t) = a′h(x) + b + h(x)′Wφ(t) (Miyato & Koyama 2018); in the paper it sees φ(t) beside
-    each place of a map.
+    with a probability proportional to e^{s cos(φ(t), φ(t′))}, s the scale of the embedding and φ not whitened; in the paper it
+    is any other. An image without such a partner does not count there. Texts of other words count as different, also if they
+    mean the same: of 64 scenes of one digit 3.6 % have such a partner, of two digits hardly any. So D learns whether image and
+    text belong together. It is the projection D(x, t) = a′h(x) + b + h(x)′Wφ(t) (Miyato & Koyama 2018); in the paper it sees
+    φ(t) beside each place of a map.
 
     The KL divergence is a sum over the coordinates of c, nats per image. The authors' code has the mean over coordinates:
     its weight of 2 for 128 coordinates is a weight of 2/128 of the sum. Stage I in stage II is the average of its weights that
@@ -83,6 +85,7 @@ class StackGAN(GivenParts):
     levels      2; 1: a single stage makes the whole image, which suits small ones
     latent_dim, prior  of z
     text_dim    length of φ(t), and the width of the text encoder
+    whiten      False, as in the paper: stages I and II get φ as it is learned
     condition_dim      length of c
     augment_condition  False: c = μ(φ(t)), and there is no KL divergence
     kl          its weight, per nat
@@ -110,6 +113,7 @@ class StackGAN(GivenParts):
         latent_dim: Width = 64,
         prior: Prior = "gaussian",
         text_dim: Width = 128,
+        whiten: bool = True,
         condition_dim: Width = 64,
         augment_condition: bool = True,
         kl: Annotated[float, AtLeast(0)] = 0.02,
@@ -146,6 +150,7 @@ class StackGAN(GivenParts):
             generators=nn.ModuleList(generators),
             discriminators=nn.ModuleList(map(with_spectral_norm, discriminators) if spectral_norm else discriminators),
         )
+        self.whitening = Whitening(text_dim) if whiten else None
         self.latent_dim, self.prior, self.augments = latent_dim, prior, augment_condition
         self.kl, self.consistency = kl, consistency
         self.normalization, self.near_texts = normalization, near_texts
@@ -164,6 +169,11 @@ class StackGAN(GivenParts):
         """In the first stage nobody plays."""
         self.stage = stage
         self.critics = ("discriminator",) if stage else ()
+
+    def init_stage(self, batches: Iterable[Batch]) -> None:
+        """Measure the texts as they are now learned."""
+        if self.stage == 1 and self.whitening is not None:
+            self.whitening.fit(torch.cat([self.text(batch["caption"]) for batch in batches]))
 
     def get_extra_state(self) -> Tensor:
         """The stage, a scalar int64; it is in `state_dict`, so that a checkpoint has it."""
@@ -207,7 +217,7 @@ class StackGAN(GivenParts):
 
     def nearness(self, batch: Batch) -> Tensor:
         """The texts in the space of the joint embedding, (N, text_dim) of length 1."""
-        return functional.normalize(self.encoded(batch["caption"]), dim=1)
+        return functional.normalize(self.text(batch["caption"]), dim=1)
 
     def players(self) -> dict[str, list[nn.Module]]:
         return super().players() if self.makes_examples else {"": [self.embedding]}
@@ -228,19 +238,28 @@ class StackGAN(GivenParts):
     def play(self, batch: Batch, generator: torch.Generator) -> Play:
         """Of the stage: images of data and of G beside φ of their texts, and images of data beside φ of others."""
         caption = batch["caption"]
-        x, phi = self.of_level(batch.target), self.encoded(caption)
+        x, text = self.of_level(batch.target), self.text(caption)
+        phi = self.whitened(text)
         own = self.generator
         below = () if self.level == 0 else (self.first(phi, generator),)
         fake, mean, log_variance = own(phi, self.own_noise(len(x), generator), *below)
-        other, counts = another_text(caption, generator, self.embedding.likeness(phi))
+        other, counts = another_text(caption, generator, self.embedding.likeness(text))
         kept = {"mean": mean, "log_variance": log_variance} if self.augments else {}
         kept |= {"small": below[0]} if below and self.consistency else {}
         return Play((x, phi), (fake, phi), kept, Wrong((phi[other],), counts))
 
     @torch.no_grad()
-    def encoded(self, caption: Tensor) -> Tensor:
-        """φ, (N, text_dim) float32, of texts (N, L), without gradients."""
+    def text(self, caption: Tensor) -> Tensor:
+        """φ as it is learned, (N, text_dim) float32, of texts (N, L), without gradients."""
         return self.embedding.text(caption)
+
+    def whitened(self, text: Tensor) -> Tensor:
+        """φ (N, text_dim) as the games get it."""
+        return text if self.whitening is None else self.whitening(text)
+
+    def encoded(self, caption: Tensor) -> Tensor:
+        """φ, (N, text_dim) float32, of texts (N, L), as the games get it."""
+        return self.whitened(self.text(caption))
 
     def of_level(self, x: Tensor) -> Tensor:
         """Images (N, *shape) of data, of the size that the stage makes."""
