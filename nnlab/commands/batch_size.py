@@ -80,7 +80,7 @@ def fits(config: dict, size: int) -> bool:
     from nnlab.experiment.run import build_experiment
     from nnlab.training.graph import PER_LAUNCH
 
-    experiment = None
+    experiment = trainer = None
     try:
         experiment = build_experiment({**config, "trainer": {**config["trainer"], "batch_size": size}})
         experiment.initialize()
@@ -90,7 +90,7 @@ def fits(config: dict, size: int) -> bool:
     except torch.OutOfMemoryError:
         return False
     finally:
-        del experiment
+        experiment = trainer = None  # else this trial's memory is still taken in the next
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -9,7 +9,7 @@ from nnlab.nn.launch import local_rank
 
 
 def resolve(name: str) -> torch.device:
-    """`auto` is the first GPU, else the CPU; of several processes each has a GPU of its own.
+    """`auto` is the first GPU, else the CPU; of several processes each has a GPU of its own. A GPU becomes torch's current one.
 
     Raises BadInput if the device is not there.
     """
@@ -30,6 +30,7 @@ def resolve(name: str) -> torch.device:
         if index >= count:
             shown = name if device.index is not None or not index else f"cuda:{index}"
             raise BadInput(f"device: '{shown}' is not there: torch sees {count or 'no'} CUDA devices; use device=auto or cpu")
+        torch.cuda.set_device(index)  # for streams, events and captures, which are of the current device
         return torch.device("cuda", index)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise BadInput("device: 'mps' needs a Mac with Metal; use device=auto or cpu")

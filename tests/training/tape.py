@@ -37,7 +37,7 @@ class Tape(TorchDispatchMode):
                     old.copy_(new)
 
 
-def capture(body: Callable[[], None], generators: Iterable[torch.Generator]) -> Callable[[], None]:
+def capture(body: Callable[[], None], generators: Iterable[torch.Generator], pool: object = None) -> Callable[[], None]:
     """As `nnlab.training.graph.capture`: what the body does is undone by the caller, and done by what is given back."""
     tape = Tape()
     random = [(generator, generator.get_state()) for generator in (*generators, torch.default_generator)]

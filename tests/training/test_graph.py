@@ -21,7 +21,7 @@ from nnlab.nn.scheduled import Scheduled
 from nnlab.nn.schedules import Cosine
 from nnlab.training import graph, synchronisation
 from nnlab.training.gradient import GradientTrainer
-from nnlab.training.graph import CudaGraphRunner
+from nnlab.training.graph import CudaGraphRunner, same_update
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU of NVIDIA's: there a CUDA graph is captured")
 MODELS = [model for model in search.options("model") if issubclass(trainer_class(model), GradientTrainer)]
@@ -227,6 +227,25 @@ def test_a_step_that_waits_for_the_device_is_named_and_runs_eagerly(taped, plugi
     assert "(loss) waits for the device" in captured.notices[0]
 
 
+class Keeping(AE):
+    """Looks at a value in its first step, and keeps it."""
+
+    kept = None
+
+    def loss(self, batch, generator):
+        self.kept = self.kept or batch.input.mean().item()
+        return {"loss": self.kept * super().loss(batch, generator)["loss"]}
+
+
+def test_what_is_made_once_may_wait_also_in_a_run_that_goes_on(taped, plugin):
+    """Which has the optimizer's state, but no eager first step."""
+    trained = warming("always", Keeping)
+    train(trained, 1)
+    trained.model.kept = None
+    train(trained, 9, at=1)
+    assert not trained.notices
+
+
 def test_an_optimizer_that_counts_in_python_runs_eagerly_and_says_so(taped):
     config = to_dict(compose_config([*SMALL, "model=ae", "trainer.graph=always", "device=cpu"]))
     config["optimizer"] = {"_target_": "torch.optim.Adafactor", "lr": 1e-3, "schedule": config["optimizer"]["schedule"]}
@@ -271,11 +290,53 @@ def test_what_makes_the_host_wait_is_found(waits):
 
 
 def test_the_steps_of_shipped_models_make_nobody_wait():
-    for model in MODELS:
-        trained = trainer(*chosen(model))
+    for typed in [*map(chosen, MODELS), [*chosen("boltzmann"), "trainer.inference=gibbs"]]:
+        trained = trainer(*typed)
         train(trained, 1)
         with synchronisation.forbid_sync():
             trained.update(trained.feed.batch(trained.rows(1), trained.generator))
+
+
+def update_of(change: float, *, counted: int = 1, moved: bool = True) -> tuple[list[torch.Tensor], ...]:
+    """The tensors before and after an update: many counters, weights, and a tensor that may stay; then two random states."""
+    start = [torch.zeros(()) for _ in range(60)] + [torch.zeros(1, dtype=torch.int64), torch.zeros(1000), torch.zeros(3)]
+    after = [x + counted for x in start[:-2]] + [start[-2] + change, start[-1] + 1e-7 * moved]
+    states = [torch.zeros(4, dtype=torch.uint8)] * 2
+    return [*start, *states], [*after, *states]
+
+
+def test_a_captured_step_that_counts_but_learns_nothing_or_something_else_is_noticed():
+    start, eager = update_of(1e-4)
+    expected = [
+        ({"change": 1e-4}, True),
+        ({"change": 1.005e-4}, True),
+        ({"change": 1.05e-4}, False),
+        ({"change": 0.0}, False),
+        ({"change": 1e-4, "counted": 2}, False),
+        ({"change": 1e-4, "moved": False}, False),
+    ]
+    for typed, equal in expected:
+        _, captured = update_of(**typed)
+        assert same_update(start, eager, captured) == equal, typed
+    _, captured = update_of(1e-4)
+    captured[-1] = captured[-1] + 1
+    assert not same_update(start, eager, captured), "it drew other random numbers"
+
+
+def test_a_single_update_is_compared_before_several_are_captured(taped):
+    """Also where a whole launch comes first: it is the one whose results are compared."""
+    trained = trainer(*chosen("ae"))
+    runner_of = CudaGraphRunner.prepare
+    order = []
+
+    def prepare(self, updates: int, size: int) -> bool:
+        order.append((updates, size))
+        return runner_of(self, updates, size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CudaGraphRunner, "prepare", prepare)
+        train(trained, 7)
+    assert order[:2] == [(1, trained.batch_size), (2, trained.batch_size)]
 
 
 @GPU

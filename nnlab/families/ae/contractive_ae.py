@@ -106,7 +106,8 @@ class ContractiveAE(Autoencoder):
     def contraction(self, hidden: list[Tensor], generator: torch.Generator) -> Tensor:
         """‖J‖², (N,), at the inputs of h_1 … h_L; an estimate if there are several layers."""
         if len(hidden) == 1:
-            return self.slope(hidden[0]).square() @ self.layers[0].weight.square().sum(1)
+            # a product of matrices would be rounded under autocast
+            return (self.slope(hidden[0]).square() * self.layers[0].weight.square().sum(1)).sum(1)
         signs = torch.rand(hidden[-1].shape, device=hidden[-1].device, generator=generator) < 0.5
         back = torch.where(signs, -1.0, 1.0)
         for layer, h in zip(reversed(self.layers), reversed(hidden), strict=True):
