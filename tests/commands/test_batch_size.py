@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -38,6 +41,30 @@ def test_it_trains_with_each_size_until_memory_is_out(nnlab, monkeypatch):
     status, out, err = nnlab("batch-size", "model=ae", "data=digits", "device=cpu")
     assert (status, out, err) == (0, "trainer.batch_size=37\n", "")
     assert {2, 4, 8, 16, 32, 64} <= sizes
+
+
+def test_a_trial_leaves_nothing_in_memory_for_the_next(nnlab, monkeypatch):
+    """When torch is asked to return what is free, the model and its trainer are."""
+    models, left, collect = [], [], gc.collect
+
+    def loss(self, batch, generator):
+        if not any(known() is self for known in models):
+            models.append(weakref.ref(self))
+        if len(batch) > 37:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return {"loss": self.reconstruct(batch.input).square().flatten(1).sum(1)}
+
+    def collected() -> int:
+        found = collect()
+        left.append(sum(known() is not None for known in models))
+        return found
+
+    monkeypatch.setattr(AE, "loss", loss)
+    monkeypatch.setattr(gc, "collect", collected)
+    monkeypatch.setattr(batch_size, "training_examples", lambda config: 1000)
+    assert nnlab("batch-size", "model=ae", "data=digits", "device=cpu")[0] == 0
+    assert len(models) > 6
+    assert not any(left)
 
 
 @pytest.mark.parametrize(

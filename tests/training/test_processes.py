@@ -190,12 +190,17 @@ def test_what_several_processes_cannot_do_is_a_sentence(nnlab, monkeypatch: pyte
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    current: list[int] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
     assert device.resolve("auto") == device.resolve("cuda") == torch.device("cuda:0")
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert device.resolve("auto") == device.resolve("cuda") == torch.device("cuda:1")
+    monkeypatch.delenv("LOCAL_RANK")
+    assert device.resolve("cuda:1") == torch.device("cuda:1")
+    assert current == [0, 0, 1, 1, 1], "a capture and an event are of the current one"
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(BadInput, match="device: 'cuda:2' is not there: torch sees 2 CUDA devices"):
         device.resolve("auto")
