@@ -145,7 +145,7 @@ def of_first_stage(asked: Asked) -> Tensor:
         draw = torch.Generator().manual_seed(0x57AC)
         model = asked.model
         for batch, _ in walk(asked.trainer, asked.split, generator):
-            phi, n = model.embedding.text(batch["caption"]), len(batch)
+            phi, n = (model.embedding.text(batch["caption"]) - model.whitening.mean) @ model.whitening.matrix, len(batch)
             noise = torch.cat([torch.randn(n, size, generator=draw) for size in (model.latent_dim, 4)], 1)
             small = model.averaged["generators"][0](phi, noise)[0]
             found.append(torch.nn.functional.interpolate(small, model.spec.shape[1:], mode="bicubic").clamp(0, 1))
