@@ -172,6 +172,11 @@ def test_the_games_get_texts_whitened_as_they_are_after_their_own_stage() -> Non
     assert torch.equal(other.encoded(texts), found)
 
 
+def test_a_config_from_before_texts_were_whitened_gives_the_model_of_that_time() -> None:
+    assert a_model().whitening is None
+    assert game().model.whitening is not None
+
+
 def test_the_paper_s_texts_are_not_whitened() -> None:
     trainer = game("model.whiten=false")
     trainer.start_stage(1)

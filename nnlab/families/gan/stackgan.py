@@ -113,7 +113,7 @@ class StackGAN(GivenParts):
         latent_dim: Width = 64,
         prior: Prior = "gaussian",
         text_dim: Width = 128,
-        whiten: bool = True,
+        whiten: bool = False,  # the YAML says true; a run from before it has no such key
         condition_dim: Width = 64,
         augment_condition: bool = True,
         kl: Annotated[float, AtLeast(0)] = 0.02,
