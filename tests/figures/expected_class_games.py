@@ -19,7 +19,6 @@ class Softmax:
 
     def __init__(self, asked: Asked) -> None:
         self.model, self.batch, trainer = asked.model, asked.first, asked.trainer
-        trainer.begin_stage()  # it measures the codes of the classes
         self.model.train()
         n = len(self.batch)
         self.label = torch.randint(10, (n,), generator=trainer.generator)

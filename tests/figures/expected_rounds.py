@@ -22,9 +22,6 @@ class Round:
         self.model, trainer, self.asked = asked.model, asked.trainer, asked
         self.objective, self.weight = trainer.settings.objective, trainer.settings.discriminator.gradient_penalty
         first, generator = asked.first, trainer.generator
-        if type(self.model).__name__ == "StackGAN":
-            trainer.begin_stage()  # it measures the texts
-            self.model.train()
         parts = trainer.parts(first)
         for part in parts[:-1]:
             self.model.play(part, generator)

@@ -138,6 +138,9 @@ class RecordedRun:
         if number:
             trainer.restore(self.ended(trainer, names[number - 1]))
         trainer.start_stage(number)
+        if number:  # it may start from what the stage before has learned
+            trainer.begin_stage()
+            trainer.model.train()
         return trainer
 
     def part(self, trainer: Trainer, split: str) -> Part:

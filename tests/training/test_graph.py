@@ -299,7 +299,7 @@ def test_the_steps_of_shipped_models_make_nobody_wait():
 
 def update_of(change: float, *, counted: int = 1, moved: bool = True) -> tuple[list[torch.Tensor], ...]:
     """The tensors before and after an update: many counters, weights, and a tensor that may stay; then two random states."""
-    start = [torch.zeros(()) for _ in range(60)] + [torch.zeros(1, dtype=torch.int64), torch.zeros(1000), torch.zeros(3)]
+    start = [torch.full((), 5e4) for _ in range(60)] + [torch.zeros(1, dtype=torch.int64), torch.zeros(1000), torch.zeros(3)]
     after = [x + counted for x in start[:-2]] + [start[-2] + change, start[-1] + 1e-7 * moved]
     states = [torch.zeros(4, dtype=torch.uint8)] * 2
     return [*start, *states], [*after, *states]
@@ -313,6 +313,7 @@ def test_a_captured_step_that_counts_but_learns_nothing_or_something_else_is_not
         ({"change": 1.05e-4}, False),
         ({"change": 0.0}, False),
         ({"change": 1e-4, "counted": 2}, False),
+        ({"change": 1e-4, "counted": 0}, False),
         ({"change": 1e-4, "moved": False}, False),
     ]
     for typed, equal in expected:
@@ -323,19 +324,16 @@ def test_a_captured_step_that_counts_but_learns_nothing_or_something_else_is_not
     assert not same_update(start, eager, captured), "it drew other random numbers"
 
 
-def test_a_single_update_is_compared_before_several_are_captured(taped):
+def test_a_single_update_is_compared_before_several_are_captured(taped, monkeypatch):
     """Also where a whole launch comes first: it is the one whose results are compared."""
-    trained = trainer(*chosen("ae"))
-    runner_of = CudaGraphRunner.prepare
-    order = []
+    trained, prepared, order = trainer(*chosen("ae")), CudaGraphRunner.prepare, []
 
     def prepare(self, updates: int, size: int) -> bool:
         order.append((updates, size))
-        return runner_of(self, updates, size)
+        return prepared(self, updates, size)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CudaGraphRunner, "prepare", prepare)
-        train(trained, 7)
+    monkeypatch.setattr(CudaGraphRunner, "prepare", prepare)
+    train(trained, 7)
     assert order[:2] == [(1, trained.batch_size), (2, trained.batch_size)]
 
 

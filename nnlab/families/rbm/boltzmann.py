@@ -91,10 +91,12 @@ class Boltzmann(Pairwise):
     ) -> Tensor:
         """s (N, n) after this many Gibbs sweeps: each unit is drawn given the others, one after another.
 
-        free   (N, n) bool: the units that are drawn, by default all; the others keep their values
-        order  numbers of the units to visit; by default all
+        free   (N, n) bool: the units that are drawn in each example, by default all; the others keep their values
+        order  numbers of the units that are drawn in all examples; by default those that are free in any, for which the host
+               waits for the device
         """
-        order = range(self.units) if order is None else order
+        if order is None:
+            order = range(self.units) if free is None else free.any(0).nonzero().flatten().tolist()
         for _ in range(sweeps):
             # s_i = 1 if u < σ(field), which means field > log u/(1 − u)
             threshold = torch.rand((self.units, len(s)), device=s.device, generator=generator).logit_()
@@ -110,8 +112,7 @@ class Boltzmann(Pairwise):
         """(N, n) states whose hidden units are drawn by Gibbs sweeps that start at the mean field."""
         m = self.mean_field(v)
         drawn = torch.rand(m.shape, device=v.device, generator=generator).lt_(m)
-        free = torch.arange(self.units, device=v.device).expand(len(v), -1) >= self.visible
-        return self.gibbs(torch.cat([v, drawn], 1), sweeps, generator, free, range(self.visible, self.units))
+        return self.gibbs(torch.cat([v, drawn], 1), sweeps, generator, order=range(self.visible, self.units))
 
     def logits_of_hidden(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """All states h (2^H, H), and −E(v, h) of each with each v, without the terms of v alone, (N, 2^H)."""
@@ -177,13 +178,12 @@ class Boltzmann(Pairwise):
         known, lost = self.check(x).flatten(1), mask.flatten(1)
         hidden = lost.new_ones((len(lost), self.hidden))
         free = torch.cat([lost, hidden], 1)
-        order = free.any(0).nonzero().flatten().tolist()
         s = torch.where(free, 0.5, torch.cat([known, known.new_zeros(hidden.shape)], 1))
-        s = self.gibbs(s, self.gibbs_steps // 2, generator, free, order)
+        s = self.gibbs(s, self.gibbs_steps // 2, generator, free)
         averaged = self.gibbs_steps - self.gibbs_steps // 2
         total = torch.zeros_like(known)
         for _ in range(averaged):
-            s = self.gibbs(s, 1, generator, free, order)
+            s = self.gibbs(s, 1, generator, free)
             total += self.field(s)[:, : self.visible].sigmoid()
         return torch.where(lost, total / averaged, known).unflatten(1, self.spec.shape)
 
