@@ -42,7 +42,6 @@ from nnlab.nn.whitening import Whitening
 from nnlab.plotting.images import lines, sheet, to_pixels
 
 TEXTS, STYLES, PAIRS = 10, 8, 4  # rows and columns of the picture of captions; pairs of a row in that of both stages
-GROUP = 64  # examples whose texts and images are matched, in an evaluation of the text encoder
 RIVAL_SEED = 0x57AC
 
 
@@ -340,16 +339,11 @@ class StackGAN(GivenParts):
         def values(batch: Batch, _: torch.Generator) -> tuple[Tensor, ...]:
             return (*self.embedding.embedded(batch.target, batch["caption"]), batch["caption"])
 
-        return [Joint(values, self.matched, {"text_loss": "lower", "text_accuracy": "higher"})]
+        def of_groups(image: Tensor, text: Tensor, caption: Tensor) -> dict[str, float]:
+            means = self.embedding.mean_losses(image, text, caption)
+            return dict(zip(("text_loss", "text_accuracy"), means.tolist(), strict=True))
 
-    def matched(self, image: Tensor, text: Tensor, caption: Tensor) -> dict[str, float]:
-        """The joint embedding's loss and accuracy in groups of 64 random examples, (N, d), (N, d), (N, L): their means."""
-        total = torch.zeros(2, device=image.device)
-        # a folder may be sorted, with texts that are alike side by side
-        order = torch.randperm(len(image), generator=torch.Generator().manual_seed(0)).to(image.device)
-        for parts in zip(*(part[order].split(GROUP) for part in (image, text, caption)), strict=True):
-            total += len(parts[0]) * torch.stack(self.embedding.losses(*parts))
-        return dict(zip(("text_loss", "text_accuracy"), (total / len(image)).tolist(), strict=True))
+        return [Joint(values, of_groups, {"text_loss": "lower", "text_accuracy": "higher"})]
 
     def pictures(self, few: Batch, batches: list[Batch], generator: torch.Generator) -> dict[str, np.ndarray]:
         """A row per caption, a column per noise; and in stage II images of stage I, enlarged, beside those of stage II."""

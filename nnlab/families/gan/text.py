@@ -13,6 +13,7 @@ from nnlab.nn.products import exact_product
 from nnlab.nn.transformer import TransformerBlock
 
 BLOCKS, HEADS, WIDER = 2, 4, 2  # of the text encoder; its hidden layers against its width
+GROUP = 64  # examples whose texts and images are matched, in an evaluation
 SPREAD = 0.02  # of the vectors of words and places at the start
 TINY = torch.finfo(torch.float32).tiny
 SCALE, MOST_SCALE = 14.0, 100.0  # of the cosines at the start, and at most (Radford et al. 2021)
@@ -82,6 +83,15 @@ class JointEmbedding(nn.Module):
         loss = -0.5 * (right * (scores.log_softmax(1) + scores.mT.log_softmax(1))).sum(1).mean()
         nearest = same.gather(1, scores.argmax(1, keepdim=True))
         return loss, nearest.float().mean()
+
+    def mean_losses(self, image: Tensor, text: Tensor, caption: Tensor) -> Tensor:
+        """The same of a whole split in groups of 64 random examples: the means over the examples, (2,)."""
+        total = torch.zeros(2, device=image.device)
+        # a folder may be sorted, with texts that are alike side by side
+        order = torch.randperm(len(image), generator=torch.Generator().manual_seed(0)).to(image.device)
+        for parts in zip(*(part[order].split(GROUP) for part in (image, text, caption)), strict=True):
+            total += len(parts[0]) * torch.stack(self.losses(*parts))
+        return total / len(image)
 
 
 def same_texts(caption: Tensor) -> Tensor:
