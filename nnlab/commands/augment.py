@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,28 +57,31 @@ def main(argv: list[str]) -> int:
     import numpy as np
     import torch
 
-    from nnlab.commands.capability import names_of, require
+    from nnlab.commands.capability import require_one_of
     from nnlab.commands.run_access import load_capable
+    from nnlab.data.extra import MADE_OF_TEST
     from nnlab.model import SamplesClasses, Varies, can
     from nnlab.runs.npz_file import archive, write_array
 
     run = load_capable(args, "augment")
     varies = can(run.model, Varies)
-    if not varies and not can(run.model, SamplesClasses):
-        able = ", ".join(sorted({*names_of(SamplesClasses), *names_of(Varies)}))
-        what = f"neither {SamplesClasses.__doc__} nor {Varies.__doc__}"
-        raise BadInput(f"augment: {type(run.model).__name__} can {what}; models that can: {able}")
-    require(run.model, Varies if varies else SamplesClasses, "augment")
+    require_one_of(run.model, "augment", (Varies,), (SamplesClasses,))
     refuse_useless(args, run, varies)
     generator = torch.Generator(run.device).manual_seed(args.seed)
     labels, parts = of_images(args, run, generator) if varies else of_classes(args, run, generator)
+    tested = varies and args.split in ("test", "held_out")
     with torch.inference_mode(), archive(args.output) as file:
         write_array(file, "x_train", len(labels), (stored(x, run.model.spec) for x in parts))
         write_array(file, "y_train", len(labels), [labels])
+        if tested:
+            write_array(file, MADE_OF_TEST, 1, [np.array([run.model.spec.name])])
     names, counts = np.unique(labels, return_counts=True)
     shown = ", ".join(f"{name}: {count:,}" for name, count in zip(names[:10], counts[:10], strict=True))
     print(f"{len(labels):,} examples ({printable(shown)}{', …' if len(names) > 10 else ''})")
     print(as_typed(args.output))
+    if tested:
+        told = f"these are made of test images of {run.model.spec.name}; test what learns from them on other images"
+        print(f"nnlab: {told}", file=sys.stderr)
     print(f"to learn from them, too: nnlab train model=cnn data=… data.extra={printable(args.output.absolute())}")
     return 0
 

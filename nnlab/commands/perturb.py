@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
 
     import torch
 
-    from nnlab.commands.capability import require, require_image
+    from nnlab.commands.capability import require_image, require_one_of
     from nnlab.commands.run_access import batches_of, load_capable, select_examples
     from nnlab.latent.codes import moments, vary
     from nnlab.model import Decodes, Encodes, Varies, can
@@ -65,8 +65,7 @@ def main(argv: list[str]) -> int:
 
     run = load_capable(args, "perturb")
     own = can(run.model, Varies)
-    for capability in () if own else (Encodes, Decodes):
-        require(run.model, capability, "perturb")
+    require_one_of(run.model, "perturb", (Varies,), (Encodes, Decodes))
     require_image(run.model, "perturb")
     data = run.data
     given = select_examples(run, args.split, [args.index], "--index")

@@ -29,8 +29,7 @@ from nnlab.recording.console import Console
 def load_capable(args: Namespace, verb: str, *capabilities: type) -> LoadedRun:
     """The run asked for. Raises BadInput if it cannot be used, or its model lacks one of the capabilities."""
     run = open_run(args.run, args.checkpoint, args.device, getattr(args, "data_changed", False))
-    for capability in capabilities:
-        require(run.model, capability, verb)
+    require(run.model, verb, *capabilities)
     return run
 
 

@@ -77,18 +77,25 @@ def main(argv: list[str]) -> int:
     import torch
 
     from nnlab.commands.capability import require
-    from nnlab.commands.words import asked_parts, text_picture
+    from nnlab.commands.words import asked_parts, require_boxes, text_picture
     from nnlab.experiment.loading import open_run
-    from nnlab.model import Samples, SamplesClasses, SamplesGiven
+    from nnlab.model import Samples, SamplesClasses, SamplesGiven, Varies, can
     from nnlab.plotting.latent import class_picture, sample_picture
 
     run = open_run(args.run, args.checkpoint, args.device)
     model, spec = run.model, run.model.spec
-    require(model, Samples, "sample")
+    if not can(model, Samples) and can(model, Varies):
+        raise BadInput(
+            f"sample: {type(model).__name__} makes other examples of an image, so it needs one; nnlab perturb RUN --index 3 "
+            "shows some, and nnlab augment RUN -n 20 -o FILE.npz writes some of each image"
+        )
+    require(model, "sample", Samples)
     if args.text or args.box:
         if args.label is not None:
             raise BadInput(f"--label: says what to draw, and so does {'--text' if args.text else '--box'}; leave one out")
-        require(model, SamplesGiven, "sample --text" if args.text else "sample --box")
+        if args.box:
+            require_boxes(model)
+        require(model, "sample --text", SamplesGiven)
         check_picture(args.output)
         n, generator = args.n or FEW, torch.Generator(run.device).manual_seed(args.seed)
         check_memory(n * max(len(args.text or []), len(args.box or [])), spec, run.device)
@@ -98,7 +105,7 @@ def main(argv: list[str]) -> int:
         return write_picture(picture, args, run, "sample")
     classes = None
     if args.label is not None:
-        require(model, SamplesClasses, "sample --label")
+        require(model, "sample --label", SamplesClasses)
         classes = classes_of(args.label, spec)
     n = args.n or (FEW if classes and len(classes) > 1 else MANY)
     check_memory(n * len(classes or [0]), spec, run.device)
@@ -126,7 +133,10 @@ def check_memory(n: int, spec: DataSpec, device: torch.device) -> None:
 
 def box(text: str) -> list[float]:
     """The type of --box: left, top, width, height."""
-    numbers = reals(text)
+    try:
+        numbers = reals(text)
+    except ArgumentTypeError:
+        numbers = []
     if len(numbers) != 4:
         raise ArgumentTypeError(f"expected left,top,width,height such as 4,4,20,20, got '{shortened(text)}'")
     return numbers

@@ -13,7 +13,7 @@ from nnlab.commands.capability import names_of
 from nnlab.data.spec import Part
 from nnlab.data.words import encode, unknown_words
 from nnlab.errors import BadInput
-from nnlab.model import SamplesGiven
+from nnlab.model import Model, SamplesGiven
 from nnlab.plotting.images import lines, sheet, to_pixels
 from nnlab.plotting.picture import BACKGROUND
 
@@ -26,14 +26,11 @@ def asked_parts(
     """The titles of the rows, and for each of their n examples the parts that the model is given, (rows · n, …) each.
 
     Unknown words are told. What was not asked for, as a box, is drawn of the training data, and that is told, too.
-    Raises BadInput for a text without a known word, for a box outside the image, and for what the model is not given.
+    Raises BadInput for a text without a known word, and for a box outside the image.
     """
     device, spec, asked = generator.device, model.spec, {}
     rows = 1
     if boxes:
-        if "box" not in model.conditions:
-            able = ", ".join(names_of_boxes()) or "none yet"
-            raise BadInput(f"--box: {type(model).__name__} is given no boxes; models that are: {able}")
         places = boxes_of(boxes, spec["box"], spec.shape)
         rows = len(places)
     if texts:
@@ -55,6 +52,16 @@ def asked_parts(
     if boxes and rows > len(texts):
         titles = [f"{title}\n{told(place)}".strip() for title, place in zip(titles, asked["box"].tolist(), strict=True)]
     return titles, parts
+
+
+def require_boxes(model: Model) -> None:
+    """Raise BadInput for a model that is given no boxes; if others of its kind are, it says how to train one."""
+    name = type(model).__name__
+    if "box" in getattr(model, "conditions", ()):
+        return
+    if "box" in model.places:
+        raise BadInput(f"--box: this {name} has learned without boxes; train one with model.place=box")
+    raise BadInput(f"--box: {name} is given no boxes; models that are: {', '.join(names_of_boxes()) or 'none yet'}")
 
 
 def names_of_boxes() -> list[str]:
@@ -83,6 +90,8 @@ def boxes_of(boxes: Sequence[Sequence[float]], part: Part, shape: Sequence[int])
         left, top, width, height = box
         if width <= 0 or height <= 0:
             raise BadInput(f"--box {told(box)}: has no area; width and height must be above 0")
+        if width < 1 or height < 1:
+            raise BadInput(f"--box {told(box)}: is smaller than a pixel; width and height are in pixels, at least 1")
         if left < 0 or top < 0 or left + width > wide or top + height > high:
             raise BadInput(f"--box {told(box)}: leaves the image, which is {wide} pixels wide and {high} high")
     values = torch.tensor(boxes, dtype=torch.float32)

@@ -136,7 +136,7 @@ def read_json(path: Path, images: Mapping[str, Example]) -> None:
             if not isinstance(key, int | str) or not isinstance(name, str):
                 raise BadInput(f"{place}: has no id or no file_name; {COCO}")
             if key in by_id:
-                raise BadInput(f"{place}: the id {shortened(key)} is given twice; give each image its own")
+                raise BadInput(f"{place}: the id {shown(key)} is given twice; give each image its own")
             by_id[key] = named(name, images, place)
     problems.refuse()
     for i, entry in enumerate(parts[1]):
@@ -144,9 +144,7 @@ def read_json(path: Path, images: Mapping[str, Example]) -> None:
         with problems.gathered():
             key = entry.get("image_id")
             if not isinstance(key, int | str) or key not in by_id:
-                raise BadInput(
-                    f"{place}: image_id {shortened(key)} is the id of no image; add the image, or remove the annotation"
-                )
+                raise BadInput(f"{place}: image_id {shown(key)} is the id of no image; add the image, or remove the annotation")
             annotate(by_id[key], entry, place)
     problems.refuse()
 
@@ -183,6 +181,11 @@ def annotate(example: Example, entry: Mapping, place: str) -> None:
                     f"{place}: the point ({x:g}, {y:g}) lies outside {image}; give 0 as the third number of a missing one"
                 )
             example.points.append((min(max(x, 0), width), min(max(y, 0), height)) if visible else None)
+
+
+def shown(key: Any) -> str:
+    """An id as JSON writes it: "1" is another id than 1."""
+    return shortened(json.dumps(key, ensure_ascii=False))
 
 
 def numbers(values: Any, place: str, key: str, n: int | None) -> list[float]:

@@ -167,13 +167,18 @@ class Dataset(ABC):
     def _subset(self, rows: Tensor, y: Tensor | None, generator: torch.Generator) -> Tensor:
         """`train_size` of the rows, the same number per class up to a remainder, in the order of the file."""
         if self.train_size > len(rows):
-            raise BadInput(f"data.train_size: {self.train_size} of {len(rows)} training examples")
+            raise BadInput(
+                f"data.train_size: {self.train_size} of {len(rows)} training examples is too many; give fewer, or leave it out"
+            )
         shuffled = rows[torch.randperm(len(rows), generator=generator)]
         turn = torch.arange(len(rows))  # the position of an example within its class, or in the whole set without classes
         for label in [] if y is None else y[shuffled].unique():
             own = y[shuffled] == label
             turn[own] = torch.arange(int(own.sum()))
-        return shuffled[turn.argsort(stable=True)[: self.train_size]].sort().values
+        kept = shuffled[turn.argsort(stable=True)[: self.train_size]].sort().values
+        if y is not None and (lost := len(y[rows].unique()) - len(y[kept].unique())):
+            self.remark(f"data.train_size: {self.train_size} examples leave {lost} classes without one")
+        return kept
 
     def _split_rows(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Rows for training and for validation, each in the order of the file."""

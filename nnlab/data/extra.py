@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +17,8 @@ from nnlab.data.source import Resident
 from nnlab.data.spec import DataSpec
 from nnlab.data.split import Data, Split
 from nnlab.errors import BadInput, printable
+
+MADE_OF_TEST = "made_of_test_images_of"  # an array of the file: a classifier that learns from them knows the test images
 
 
 def open_data(dataset: Dataset, device: torch.device) -> Data:
@@ -37,14 +41,24 @@ def open_data(dataset: Dataset, device: torch.device) -> Data:
         added["label"] = Resident(torch.cat([sources["label"].x, y.to(device)]))
     rows = torch.cat([data.train.rows, torch.arange(n, n + len(x), device=data.train.rows.device)])
     spec = replace(data.spec, splits=splits_digest(torch.tensor([int(data.spec.splits, 16)]), x, y))
-    remark = f"{len(x):,} examples of {printable(dataset.extra.name)} are among those to train on"
+    remarks = [f"{len(x):,} examples of {printable(dataset.extra.name)} are among those to train on"]
+    if origin := tested(dataset.extra):
+        remarks.append(
+            f"{printable(dataset.extra.name)} is made of test images of {printable(origin)}: on these, figures are too good"
+        )
     return replace(
         data,
         spec=spec,
         train=replace(data.train, sources=added, rows=rows),
         validation=replace(data.validation, sources=added),
-        remarks=(*data.remarks, remark),
+        remarks=(*data.remarks, *remarks),
     )
+
+
+def tested(path: Path) -> str | None:
+    """The name of the data of whose test images the examples of a file are made, or None."""
+    with np.load(path, allow_pickle=False) as archive:
+        return str(archive[MADE_OF_TEST][0]) if MADE_OF_TEST in archive.files else None
 
 
 def read(dataset: Dataset, spec: DataSpec, train: Split) -> tuple[Tensor, Tensor | None]:

@@ -93,6 +93,8 @@ def numbered(labels: np.ndarray, spec: DataSpec) -> tuple[np.ndarray, tuple[str,
 
 def of_npz(path: Path, reader: Reader, most: int | None = None) -> Inputs:
     """The array `x` or `x_train` of an .npz, read chunk by chunk, with its labels `y` or `y_train`; at most `limit` rows."""
+    if not zipfile.is_zipfile(path):
+        raise BadInput(f"{path}: is no .npz; write one by numpy.savez(FILE, x=…, y=…)")
     with readable(path), np.load(path, allow_pickle=False) as archive:  # a pickle would run code
         name = next((name for name in ARRAYS if name in archive.files), None)
         if name is None:

@@ -81,7 +81,10 @@ def encode(text: str, words: Sequence[str], length: int, place: str = "caption")
     if len(unknown) == len(set(found)):
         raise BadInput(f"{place}: no word of '{shortened(text)}' is known; {unknown_words(unknown, words, place, False)}")
     if len(found) > length:
-        raise BadInput(f"{place}: '{shortened(text)}' has {len(found)} words, the captions have {length} at most; shorten it")
+        told = f"; {unknown_words(unknown, words, place, False)}" if unknown else ""
+        raise BadInput(
+            f"{place}: '{shortened(text)}' has {len(found)} words, the captions have {length} at most; shorten it{told}"
+        )
     return [*(number.get(word, 1) for word in found), *[0] * (length - len(found))], unknown
 
 

@@ -73,12 +73,16 @@ def test_other_examples_of_images_keep_the_classes_of_their_images(nnlab, traine
 
 def test_without_images_of_ones_own_it_takes_the_training_split(nnlab, trained) -> None:
     trained("dagan")
-    nnlab("augment", "last", "-n", "2", "-o", "more.npz")
+    _, _, error = nnlab("augment", "last", "-n", "2", "-o", "more.npz")
+    assert error == ""
+    assert arrays().keys() == {"x_train", "y_train"}
     data = open_run("last").data
     names = np.array(data.spec.classes)[data.train.labels(data.train.rows).numpy()]
     assert arrays()["y_train"].tolist() == names.repeat(2).tolist()
-    nnlab("augment", "last", "-n", "2", "-o", "more.npz", "--split", "test")
+    _, _, error = nnlab("augment", "last", "-n", "2", "-o", "more.npz", "--split", "test")
+    assert error == "nnlab: these are made of test images of Digits; test what learns from them on other images\n"
     assert len(arrays()["y_train"]) == 2 * len(data.test)
+    assert arrays()["made_of_test_images_of"].tolist() == ["Digits"]
 
 
 def test_a_run_that_stopped_before_the_game_has_no_examples_to_give(nnlab, trained, monkeypatch) -> None:
@@ -136,7 +140,7 @@ def test_images_of_any_levels_are_read_back_as_they_were_made(levels: tuple[floa
         (
             "vae",
             [],
-            "augment: VAE can neither draw examples of a class nor make another example of the class of an image; "
+            "augment: VAE can neither make another example of the class of an image, nor draw examples of a class; "
             "models that can: bagan, cgan, cvae, dagan",
         ),
         ("cgan", ["--of", "mine.npz"], "--of: CGAN draws examples of classes, not of images; leave it out"),

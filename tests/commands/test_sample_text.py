@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -73,6 +74,7 @@ BAD = [
     (["--text", "quokka zebra"], "--text: no word of 'quokka zebra' is known; unknown: 'quokka'"),
     (["--text", "42 !"], "--text: '42 !' holds no word; write one of"),
     (["--text", " ".join(["red"] * 99)], "99 words, the captions have"),
+    (["--text", " ".join(["red"] * 99 + ["quokka"])], "at most; shorten it; unknown: 'quokka'"),
     (["--text", RED, "--label", "3"], "--label: says what to draw, and so does --text; leave one out"),
     (["--text", RED, "--box", "1,1,5,5"], "--box: StackGAN is given no boxes; models that are:"),
     (["--box", "1,1,5,5"], "--box: StackGAN is given no boxes"),
@@ -97,6 +99,8 @@ def test_a_model_without_words_names_those_that_have_some(nnlab, train_once) -> 
     said, able = error.strip().split("; models that can: ")
     assert said == "nnlab: sample --text: GAN cannot draw examples of a text"
     assert "stackgan" in able.split(", ")
+    status, _, error = nnlab("sample", "last", "--box", "1,1,5,5")
+    assert (status, error) == (2, "nnlab: --box: GAN is given no boxes; models that are: gawwn\n")
 
 
 # -- boxes: by a model that paints them ---------------------------------------------------------------------------
@@ -215,8 +219,10 @@ def test_scenes_of_two_objects_have_two_boxes(nnlab, boxed) -> None:
         ("15,4,8,8", "--box 15,4,8,8: leaves the image, which is 20 pixels wide and 20 high"),
         ("-1,4,8,8", "--box -1,4,8,8: leaves the image"),
         ("1,2,3", "expected left,top,width,height such as 4,4,20,20, got '1,2,3'"),
-        ("a,b,c,d", "expected numbers such as 0.1,0.5,1, got 'a,b,c,d'"),
-        ("1,2,nan,4", "expected numbers such as 0.1,0.5,1, got '1,2,nan,4'"),
+        ("a,b,c,d", "expected left,top,width,height such as 4,4,20,20, got 'a,b,c,d'"),
+        ("4 4 8 8", "expected left,top,width,height such as 4,4,20,20, got '4 4 8 8'"),
+        ("1,2,nan,4", "expected left,top,width,height such as 4,4,20,20, got '1,2,nan,4'"),
+        ("4,4,0.5,8", "--box 4,4,0.5,8: is smaller than a pixel; width and height are in pixels, at least 1"),
     ],
 )
 def test_boxes_that_are_none(nnlab, boxed, box: str, said: str) -> None:
@@ -231,3 +237,20 @@ def test_boxes_and_texts_of_other_numbers(nnlab, boxed) -> None:
     three = [part for box in ("1,1,2,2", "3,3,2,2", "5,5,2,2") for part in ("--box", box)]
     status, _, error = nnlab("sample", "last", "--text", RED, "--text", FIVE, *three)
     assert (status, error) == (2, "nnlab: --box: 3 boxes for 2 texts; give one for all, or one for each\n")
+
+
+def test_a_model_that_has_learned_without_boxes_says_how_it_gets_them(nnlab) -> None:
+    """A folder of captions may give keypoints, too."""
+    Path("mine").mkdir()
+    entries = []
+    for i in range(12):
+        Image.fromarray(np.full((20, 20), 9 * i, np.uint8)).save(f"mine/{i}.png")
+        entries.append({"image_id": i, "caption": "a red thing", "bbox": [1, 1, 9, 9], "keypoints": [3, 4, 2]})
+    whole = {"images": [{"id": i, "file_name": f"{i}.png"} for i in range(12)], "annotations": entries}
+    Path("mine/annotations.json").write_text(json.dumps(whole), encoding="utf-8")
+    data = ["data=captions", f"data.folder={Path('mine').absolute()}", "data.test=0.3"]
+    short = ["model.channels=[4,8]", "trainer.steps=1", "trainer.show_every=never", "trainer.batch_size=4"]
+    status, _, error = nnlab("train", "model=gawwn", "model.place=keypoints", *data, *short)
+    assert status == 0, error
+    status, _, error = nnlab("sample", "last", "--text", "a red thing", "--box", "1,1,4,4")
+    assert (status, error) == (2, "nnlab: --box: this GAWWN has learned without boxes; train one with model.place=box\n")

@@ -117,7 +117,6 @@ def test_what_a_model_cannot_do_is_said_in_a_sentence(nnlab) -> None:
 @pytest.mark.parametrize(
     "typed",
     [
-        ["perturb", "--index", "0"],
         ["attribute", "--plus", "1", "--minus", "0"],
         ["compress", "-o", "codes.npz"],
         ["decompress", "codes.npz", "-o", "images"],
@@ -133,6 +132,32 @@ def test_what_is_made_from_codes_takes_a_model_that_decodes(nnlab, typed: list[s
     assert error.startswith(f"nnlab: {typed[0]}: KMeans cannot decode a code; models that can: aae, ae, ")
     assert len(error.splitlines()) == 1
     assert "kmeans" not in error
+    nnlab("train", *small("gan"), "trainer.steps=1", "trainer.show_every=never")
+    error = nnlab(typed[0], "last", *typed[1:])[2]
+    able = error.strip().partition("models that can: ")[2].split(", ")
+    if able != [""]:  # it lacks an encoder, so all that are named have both
+        assert {"kmeans", "gan", "cnn"}.isdisjoint(able), "who follows the message is not refused again"
+
+
+def test_a_picture_of_others_is_of_a_model_that_makes_some(nnlab) -> None:
+    nnlab("train", "model=kmeans", "trainer.epochs=1", "trainer.show_every=never")
+    status, _, error = nnlab("perturb", "last", "--index", "0")
+    said, able = error.strip().split("; models that can: ")
+    assert status == 2
+    assert said == (
+        "nnlab: perturb: KMeans can neither make another example of the class of an image, nor encode and decode a code"
+    )
+    assert {"ae", "dagan", "vae"} <= set(able.split(", "))
+    assert {"kmeans", "gan", "cnn"}.isdisjoint(able.split(", "))
+
+
+def test_a_model_that_makes_others_of_an_image_does_not_sample(nnlab) -> None:
+    nnlab("train", *small("dagan"), "trainer.steps=1", "trainer.show_every=never")
+    status, _, error = nnlab("sample", "last")
+    assert status == 2
+    assert error.startswith(
+        "nnlab: sample: DAGAN makes other examples of an image, so it needs one; nnlab perturb RUN --index 3"
+    )
 
 
 @pytest.mark.parametrize("typed", [["perturb", "--index", "0"], ["attribute", "--plus", "1", "--minus", "0"]], ids=str)

@@ -61,6 +61,12 @@ def opened(**options) -> Data:
     return Captions(root=".", folder="mine", **{"words_seen": 1, **options}).open(CPU)
 
 
+def test_a_caption_that_is_given_again_is_told() -> None:
+    save_images("mine", 3)
+    table("mine", [["a red hat", "A red hat!", "a hat"], ["a hat"], ["a hat", "a hat"]])
+    assert opened(test=0.4).remarks == ("2 captions are given again for the same image; each counts once more",)
+
+
 def made(layout: str = "coco", n: int = 3, boxes: list | None = None, points: list | None = None) -> None:
     """A folder of n images whose captions repeat TEXTS; in coco's layout each may have these boxes and points."""
     save_images("mine", n)
@@ -343,6 +349,7 @@ JSON_FAULTS = {
     "no image": (lambda whole: whole["images"][1].update(file_name="/etc/passwd"), r"images\[1\]: no image '/etc/passwd'"),
     "an id twice": (lambda whole: whole["images"][1].update(id=7), r"images\[1\]: the id 7 is given twice"),
     "an unknown id": (entry("image_id", 99), r"annotations\[0\]: image_id 99 is the id of no image"),
+    "an id of another type": (entry("image_id", "7"), r'annotations\[0\]: image_id "7" is the id of no image'),
     "an id that is a list": (entry("image_id", [7]), r"image_id \[7\] is the id of no image"),
     "an image unnamed": (
         lambda whole: whole.update(images=whole["images"][:2]),
@@ -419,7 +426,7 @@ def test_folders_that_hold_something_else_are_named(own_folder: Path) -> None:
     with pytest.raises(BadInput, match=r"mine has no captions; expected NAME\.txt beside each image NAME\.png"):
         opened()
     texts("mine", [["a"]] * 4)
-    with pytest.raises(BadInput, match=r"data\.test: 0 of 4 images leaves none to test on"):
+    with pytest.raises(BadInput, match=r"data\.test: 0 of 4 images leaves none to test on; give another share, or more images"):
         opened(test=0.0)
     Image.fromarray(pixels(1)[0][:5]).save("mine/03.png")
     with pytest.raises(BadInput, match=r"mine/03\.png: 5×8 pixels, but 00\.png has 6×8\. Add data\.size=64"):

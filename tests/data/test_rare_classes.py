@@ -147,6 +147,22 @@ def test_extra_examples_that_do_not_fit_are_refused(own_folder: Path, arrays: di
         opened(extra=save(**arrays))
 
 
+@pytest.mark.parametrize("name", ["array.npy", "text.npz"])
+def test_a_file_of_another_kind_is_no_archive(own_folder: Path, name: str) -> None:
+    np.save("array.npy", X)
+    Path("text.npz").write_text("digits", encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"data\.extra: .*{name}: is no \.npz; write one by numpy\.savez"):
+        opened(extra=str(Path(name).absolute()))
+
+
+def test_examples_that_were_made_of_test_images_are_told(own_folder: Path) -> None:
+    """A classifier that learns from them has seen what it is tested on."""
+    arrays = {"x_train": X, "y_train": np.array(list("1233"))}
+    fair = opened(extra=save(**arrays))
+    told = opened(extra=save(**arrays, made_of_test_images_of=np.array(["Digits"])))
+    assert told.remarks == (*fair.remarks, "more.npz is made of test images of Digits: on these, figures are too good")
+
+
 def test_a_file_that_is_not_there_is_named_with_the_verb_that_writes_one() -> None:
     with pytest.raises(BadInput, match=r"data\.extra: no file nowhere\.npz; nnlab augment RUN"):
         opened(extra="nowhere.npz")

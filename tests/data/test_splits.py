@@ -100,7 +100,9 @@ def test_few_are_of_each_class_alike_and_leave_the_other_splits_whole():
     assert set(rows(few)[0]) < set(rows(whole)[0])
     more = Thirds(train_size=20, validation=0).open(CPU).train
     assert sorted(more.labels(more.rows).bincount().tolist()) == [4, 8, 8]
-    with pytest.raises(BadInput, match=r"data.train_size: 200 of 90 training examples"):
+    assert Thirds(train_size=20, validation=0).open(CPU).remarks == ()
+    assert Thirds(train_size=2).open(CPU).remarks == ("data.train_size: 2 examples leave 1 classes without one",)
+    with pytest.raises(BadInput, match=r"data.train_size: 200 of 90 training examples is too many; give fewer"):
         Thirds(train_size=200).open(CPU)
 
 

@@ -264,7 +264,7 @@ def test_a_frame_is_around_the_box() -> None:
     [
         ({"caption", "keypoints"}, "box", "place: the examples of own have no part 'box'; give model.place=keypoints"),
         ({"caption", "box"}, "keypoints", "place: the examples of own have no part 'keypoints'; give model.place=box"),
-        ({"caption"}, "box", "place: the examples of own have no part 'box'; data that have them: captions, scenes"),
+        ({"caption"}, "box", "place: the examples of own have no part 'box'; data=scenes has them, and data=captions, if"),
     ],
 )
 def test_examples_without_places_are_refused(parts: set[str], place: str, problem: str) -> None:

@@ -490,6 +490,8 @@ def test_pictures_have_a_row_per_text_and_both_stages_side_by_side(monkeypatch: 
         (["trainer.pretraining.epochs=[1,1,1]"], "3 numbers for 2 stages"),
         (["model.levels=1", "trainer.pretraining.epochs=[1,1]"], "2 numbers for 1 stages"),
         (["model.near_texts=true"], "from the second epoch of a stage on, but this stage ends before"),
+        (["model.levels=1", "model.blocks=5"], "model.blocks: has no effect with one stage"),
+        (["model.levels=1", "model.consistency=5"], "model.consistency: has no effect with one stage"),
         (["augmentation=affine", "augmentation.flip=true"], "augmentation.flip: mirrors images whose captions say what is on"),
         (["augmentation=[crop,cutout]", "augmentation.crop.flip=true"], "augmentation.flip: mirrors images whose captions"),
     ],

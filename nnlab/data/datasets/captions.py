@@ -77,7 +77,8 @@ class Captions(Captioned):
             train, test = set_aside(None, len(parts[0]), self.test)
             if not len(test) or not len(train):
                 which = "test" if not len(test) else "train"
-                raise BadInput(f"data.test: {self.test:g} of {len(parts[0])} images leaves none to {which} on")
+                remedy = "give another share, or more images"
+                raise BadInput(f"data.test: {self.test:g} of {len(parts[0])} images leaves none to {which} on; {remedy}")
             parts = [[parts[0][i] for i in rows.tolist()] for rows in (train, test)]
         read, first = partial(self.read, size=self.resize), parts[0][0].path
         x = [read_all([example.path for example in part], read, first) for part in parts]
@@ -86,7 +87,11 @@ class Captions(Captioned):
         self.remark(repeated(*x))
         if (self.folder / "test").is_dir() and (self.folder / "val").is_dir():
             self.remark(f"{self.folder.name}: test is the test split, val is not used; data.validation is a part of train")
-        numbers, words = numbered([example.captions for part in parts for example in part])
+        whole = [example for part in parts for example in part]
+        repeats = sum(len(example.captions) - len(set(example.captions)) for example in whole)
+        if repeats:
+            self.remark(f"{repeats:,} captions are given again for the same image; each counts once more")
+        numbers, words = numbered([example.captions for example in whole])
         others = {"caption": captions_of(numbers, words, len(parts[0])), **self.places(parts)}
         return Arrays(x[0], None, x[1], None, others=others)
 

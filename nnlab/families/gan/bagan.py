@@ -215,4 +215,7 @@ class BAGAN(Adversarial):
 def too_few(name: str, n: int) -> str:
     """What is said of a class with so few training examples."""
     have = f"{n} training example{'s' * (n != 1)}"
-    return f"model: the class '{name}' has {have}; a covariance of its codes needs {FEWEST} different ones"
+    return (
+        f"model: the class '{name}' has {have}; a covariance of its codes needs {FEWEST} different ones; give more of it "
+        "(data.imbalance, data.limit, data.train_size), or leave the class out by data.classes"
+    )

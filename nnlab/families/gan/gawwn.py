@@ -150,7 +150,11 @@ def place_of(spec: DataSpec, name: str) -> Place:
     """The places that the examples have. Raises ArgumentError for examples without them, and for boxes of several objects."""
     if name not in spec:
         other = next((each for each in GAWWN.places if each in spec), None)
-        hint = f"give model.place={other}" if other else "data that have them: captions, scenes"
+        hint = (
+            f"give model.place={other}"
+            if other
+            else "data=scenes has them, and data=captions, if a file annotations.json gives them for each image"
+        )
         raise ArgumentError("place", f"the examples of {spec.name} have no part '{name}'; {hint}")
     part = spec[name]
     if name == "box" and len(part.shape) > 1:

@@ -43,6 +43,7 @@ from nnlab.plotting.images import lines, sheet, to_pixels
 
 TEXTS, STYLES, PAIRS = 10, 8, 4  # rows and columns of the picture of captions; pairs of a row in that of both stages
 RIVAL_SEED = 0x57AC
+BLOCKS = 2  # of G_2, unless the config says otherwise
 
 
 class StackGAN(GivenParts):
@@ -87,7 +88,7 @@ class StackGAN(GivenParts):
     whiten      False, as in the paper: stages I and II get φ as it is learned
     condition_dim      length of c
     augment_condition  False: c = μ(φ(t)), and there is no KL divergence
-    kl          its weight, per nat
+    kl          its weight, per nat; without augment_condition it does nothing
     consistency  weight of the difference between stage II's image, reduced, and stage I's
     hidden      units of G_1 before its smallest map, which bring together what and where; 0, as in the paper: none
     channels    of the layers of ψ and of the last stage's D; each halves the image. Stage I has one less, G_1 in reverse
@@ -119,13 +120,15 @@ class StackGAN(GivenParts):
         consistency: Annotated[float, AtLeast(0)] = 0.0,
         hidden: Annotated[int, AtLeast(0)] = 512,
         channels: Channels = "auto",
-        blocks: Annotated[int, AtLeast(0)] = 2,
+        blocks: Annotated[int, AtLeast(0)] = BLOCKS,
         normalization: Normalization = "none",
         spectral_norm: bool = False,
         near_texts: bool = False,
     ) -> None:
         if consistency and levels == 1:
             raise ArgumentError("consistency", "has no effect with one stage; give 0")
+        if blocks != BLOCKS and levels == 1:
+            raise ArgumentError("blocks", "has no effect with one stage, which is without stage II; leave it out")
         widths = chosen(channels, spec)
         sizes = pyramid.level_sizes(spec.shape, levels) if levels > 1 else spatial_sizes(spec.shape, 0)
         self.specs = [replace(spec, shape=(spec.shape[0], *size)) for size in sizes]
