@@ -78,7 +78,9 @@ def load(folder: Path, name: str) -> dict:
     if not path.exists():
         others = available(folder)
         if not others:
-            raise BadInput(f"{folder}: no checkpoint here; the run ended before it saved one. Train again")
+            raise BadInput(
+                f"{folder}: no checkpoint here: the run has not saved one. Wait for it if it is still running, else train again"
+            )
         raise BadInput(f"{folder}: no checkpoint '{name}'; there are {', '.join(others)}")
     try:
         return with_judge(read(path), folder)

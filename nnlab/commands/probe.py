@@ -86,7 +86,8 @@ def main(argv: list[str]) -> int:
     for each, name in learners:
         results |= tuned(each, name, data, plan, args.fine_tune)
     print(table(results, plan))
-    print(explained(results, plan))
+    if said := explained(results, plan):
+        print(said)
     report(runs, plan, results, args)
     return 0
 
@@ -191,4 +192,6 @@ def report(runs: list[LoadedRun], plan: Plan, results: dict[str, dict[int, Resul
         raise BadInput(explain(error, path)) from error
     print(as_typed(path))
     found = {short(name, results): [(n, one.mean, one.std) for n, one in of.items()] for name, of in results.items()}
-    write_picture(probe_chart(found, data.spec.name), args, run, "probe")
+    # the title of a picture is that of one run
+    look = Namespace(**{**vars(args), "no_title": args.no_title or len(runs) > 1})
+    write_picture(probe_chart(found, data.spec.name), look, run, "probe")

@@ -92,6 +92,7 @@ def main(argv: list[str]) -> int:
                 row["of_its_class"] = sum(c == classes[given.label[i]] for c in row["classes"]) / args.n
         rows.append(row)
         print(f"{name}: " + ", ".join(titled(row, k) for k in range(args.n)))
+    print(f"in brackets: the distance of the codes, {kind}")
     asked = {"split": args.split, "among": args.among or args.split, "n": args.n, "distance": kind}
     picture = sheet(tiles, names, ["query", *map(str, range(1, args.n + 1))])
     return write_picture(picture, args, run, "neighbours_of", {**run.metadata, **asked, "queries": rows})

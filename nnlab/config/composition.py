@@ -130,7 +130,14 @@ def expanded(overrides: list[str]) -> list[str]:
         names = [name.strip() for name in chosen[1:-1].split(",")]
         if "]" in chosen[1:-1]:
             raise BadInput(f"{shortened(line)}: a sweep over lists is not possible; start a run for each")
+        if names == [""]:
+            raise BadInput(f"{shortened(line)}: composes nothing; give some of {', '.join(COMPOSABLE)}, or leave it out")
         for i, name in enumerate(names):
+            if name == "simclr":
+                raise BadInput(
+                    f"{shortened(line)}: {name} is a list itself; give augmentation={name}, and add another to it by "
+                    "+augmentation@augmentation.blur=blur"
+                )
             if name not in COMPOSABLE:
                 raise BadInput(f"{shortened(line)}: no such augmentation to compose: '{name}'; {nearest(name, COMPOSABLE)}")
             if name in names[:i]:

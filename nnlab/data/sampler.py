@@ -109,7 +109,10 @@ class GroupSampler(Sampler):
         groups = [rows[labels == c] for c in labels.unique()]
         self.groups = [group for group in groups if len(group) >= each]
         if not self.groups:
-            raise BadInput(f"model: it learns from {each} examples of a class together, but no class has so many")
+            raise BadInput(
+                f"model: it learns from {each} examples of a class together, but no class has so many; give more data, or a "
+                "smaller model.examples_per_class"
+            )
         whole = sum(len(group) // each for group in self.groups) * each
         self.images = min(whole, max(whole // batch_size, 1) * batch_size)
         self.steps_per_epoch = -(-self.images // batch_size)

@@ -26,6 +26,8 @@ WIDTH, DPI = 8.0, 120  # inches, and 960 pixels: a slide
 HEIGHT, LOWEST, HIGHEST = 6.0, 4.2, 6.6  # inches: without a common scale, and the limits
 AROUND = 1.3  # inches that names, numbers and the legend take
 FONT = 15  # points at that size, legible from the last row
+SMALLEST = 9  # points
+LEGEND = 1.2  # inches of a legend of three rows, for which a picture has room
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # 2008, but for black
 PALETTE = (
     *OKABE_ITO,
@@ -109,10 +111,13 @@ def blank(names: tuple[str, str], height: float = HEIGHT) -> Iterator[Canvas]:
         made = Canvas(figure.add_subplot())
         made.axes.set(xlabel=names[0], ylabel=names[1])
         yield made
-        _, labels = made.axes.get_legend_handles_labels()
-        if labels:
-            columns = min(len(labels), 4 if max(map(len, labels)) > 8 else 6)
-            figure.legend(loc="outside upper center", ncols=columns, frameon=False, markerscale=1.6, handletextpad=0.3)
+        entries = entries_of([made.axes])
+        if entries:
+            most = 4 if max(map(len, entries)) > 8 else 6
+            fitting_legend(figure, entries, most, loc="outside upper center", markerscale=1.6, handletextpad=0.3)
+            rows = figure.legends[0].get_window_extent(agg.get_renderer()).height / DPI
+            figure.set_figheight(figure.get_figheight() + max(0.0, rows - LEGEND))
+        fit_name(made.axes)
         agg.draw()
         made.pixels = Chart.of(np.asarray(agg.buffer_rgba())[..., :3].copy(), figure)
 
@@ -144,28 +149,53 @@ def panels(names: list[tuple[str, str]], title: str = "", height: float = 4.6) -
         if title:
             figure.suptitle(title, fontsize=FONT)
         yield made
-        entries = {}
-        for axes in made.axes:
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-                entries.setdefault(label, handle)
-        if entries:
-            fitting_legend(figure, entries)
+        if entries := entries_of(made.axes):
+            fitting_legend(figure, entries, 4, loc="outside lower center")
         agg.draw()
         made.pixels = Chart.of(np.asarray(agg.buffer_rgba())[..., :3].copy(), figure)
 
 
-def fitting_legend(figure: Figure, entries: Mapping[str, Artist]) -> None:
-    """A legend below all axes, in as many columns as the names leave room for, and in smaller letters if one does not fit."""
+def entries_of(several: list[Axes]) -> dict[str, Artist]:
+    """What a legend of some axes names, each name once."""
+    entries: dict[str, Artist] = {}
+    for axes in several:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    return entries
+
+
+def fitting_legend(figure: Figure, entries: Mapping[str, Artist], most: int, **style) -> None:
+    """A legend in as many columns as the names leave room for, at most so many; in smaller letters if one does not fit."""
     width = figure.get_figwidth() * figure.dpi
-    for columns in range(min(len(entries), 4), 0, -1):
-        legend = figure.legend(entries.values(), entries, loc="outside lower center", ncols=columns, frameon=False)
+    for columns in range(min(len(entries), most), 0, -1):
+        legend = figure.legend(entries.values(), entries, ncols=columns, frameon=False, **style)
         taken = legend.get_window_extent(figure.canvas.get_renderer()).width
         if taken <= width:
             return
         if columns > 1:
             legend.remove()
-    for text in legend.get_texts():
-        text.set_fontsize(text.get_fontsize() * width / taken)
+    while taken > width:
+        for text in legend.get_texts():
+            text.set_fontsize(0.95 * text.get_fontsize())
+        taken = legend.get_window_extent(figure.canvas.get_renderer()).width
+
+
+def fit_name(axes: Axes) -> None:
+    """The name of the axis that goes up, in two lines and in smaller letters if it would leave the picture."""
+    figure, label = axes.figure, axes.yaxis.label
+    renderer, height = figure.canvas.get_renderer(), figure.get_figheight() * figure.dpi
+    if label.get_window_extent(renderer).height < height / 2:  # it fits beside any axes, and a layout takes time
+        return
+
+    def beyond() -> bool:
+        figure.canvas.draw()
+        box = label.get_window_extent(renderer)
+        return box.y0 < 0 or box.y1 > height
+
+    if beyond():
+        label.set_text(label.get_text().replace(" (", "\n("))
+    while beyond() and label.get_fontsize() > SMALLEST:
+        label.set_fontsize(label.get_fontsize() - 1)
 
 
 @contextmanager

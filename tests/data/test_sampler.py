@@ -91,7 +91,9 @@ def test_a_batch_of_groups_holds_pairs_of_a_class_side_by_side_and_each_example_
 
 
 def test_groups_need_a_class_with_enough_examples() -> None:
-    with pytest.raises(BadInput, match="learns from 2 examples of a class together, but no class has so many"):
+    with pytest.raises(
+        BadInput, match="learns from 2 examples of a class together, but no class has so many; give more data, or a smaller"
+    ):
         GroupSampler(Split.of(torch.zeros(3, 1), torch.arange(3)), 4, 0, 2)
     with pytest.raises(BadInput, match="5 examples, no multiple of 2"):
         GroupSampler(SPLIT, 5, 0, 2)

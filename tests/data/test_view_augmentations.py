@@ -200,9 +200,9 @@ def test_simclr_is_crops_mirror_images_and_colours() -> None:
     ("typed", "said"),
     [
         ("augmentation=[crop,nope]", "augmentation=[crop,nope]: no such augmentation to compose: 'nope'"),
-        ("augmentation=[crop,simclr]", "no such augmentation to compose: 'simclr'"),
+        ("augmentation=[simclr,blur]", "simclr is a list itself; give augmentation=simclr, and add another to it by +aug"),
         ("augmentation=[crop,crop]", "augmentation=[crop,crop]: crop comes twice; give it once"),
-        ("augmentation=[]", "no such augmentation to compose: ''"),
+        ("augmentation=[]", "augmentation=[]: composes nothing; give some of affine, crop"),
         ("augmentation=[crop],[cutout] -m", "a sweep over lists is not possible"),
         ("augmentation=crop augmentation.scale=[1,1] augmentation.ratio=[1,1]", "which changes nothing; leave it out"),
         ("augmentation=colour augmentation.probability=0", "change nothing of the images of Digits"),
@@ -218,3 +218,10 @@ def test_what_cannot_be_is_refused_before_training(nnlab, typed: str, said: str)
     assert status == 2
     assert said in error
     assert not Path("outputs").exists()
+
+
+def test_what_the_message_about_a_list_of_lists_says_is_possible() -> None:
+    steps = built(
+        "model=cnn", "data=digits", "augmentation=simclr", "+augmentation@augmentation.blur=blur"
+    ).trainer.augmentation.steps
+    assert [type(step).__name__ for step in steps] == ["Crop", "Colour", "Blur"]

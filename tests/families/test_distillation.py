@@ -99,7 +99,7 @@ def test_without_weight_on_the_teacher_it_is_a_plain_classifier(teacher: str) ->
 
 def test_a_teacher_that_cannot_teach_this_is_refused() -> None:
     train("coder", "model=ae", "model.hidden=[8]", *DATA, "trainer.steps=1", pictures=False)
-    with pytest.raises(BadInput, match=r"model\.teacher: .*coder holds AE, which cannot tell classes apart"):
+    with pytest.raises(BadInput, match=r"model\.teacher: .*coder holds AE, which cannot tell classes apart; give a classifier"):
         built(*SMALL, "model.teacher=coder")
     train("few", "model=fcnn", "model.hidden=[8]", *DATA, "data.classes=[0,1,2]", "trainer.steps=1", pictures=False)
     said = r"model\.teacher: .*few tells other classes apart \(0, 1, 2\) than Digits has \(0, 1, 2, 3"

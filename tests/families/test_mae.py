@@ -86,6 +86,7 @@ def test_a_code_is_the_mean_over_all_patches() -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
+        ("model.patch=8", "model.patch: 8 makes one patch of the whole image; give a smaller one"),
         ("model.mask_ratio=0", "model.mask_ratio: 0 hides none of the 4 patches"),
         ("model.mask_ratio=1", "model.mask_ratio: 1 hides all of the 4 patches"),
         ("model.patch=3", "model.patch: patches of 3×3 do not divide an image of 8×8; these sides do: 1, 2, 4, 8"),

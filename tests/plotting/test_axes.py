@@ -9,10 +9,11 @@ import pytest
 import torch
 from conftest import QUIET, built, small
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.plotting import charts, plane
-from nnlab.plotting.axes import FAINT, INK, PALETTE, Points, canvas, colours, dots, joined, scatter
+from nnlab.plotting.axes import FAINT, FONT, INK, PALETTE, Points, canvas, colours, dots, joined, scatter
 from nnlab.plotting.picture import enlarged, headed, save
 from nnlab.plotting.plane import plane_pictures
 
@@ -178,3 +179,37 @@ def test_what_is_cut_out_of_a_chart_is_pixels_alone() -> None:
     assert chart.figure is not None
     assert getattr(chart[:10], "figure", None) is None
     assert getattr(np.concatenate([chart, chart]), "figure", None) is None
+
+
+LONG = ("codes of the first encoder (256)", "codes of the second encoder (64)", "raw pixels (784)", "PCA (256)", "another (8)")
+WIDE = np.array([[-9.0, -1.0], [9.0, 1.0]])
+
+
+def inside(figure: Figure) -> bool:
+    """Whether all that is drawn is within the picture."""
+    whole, drawn = figure.bbox, figure.get_tightbbox().transformed(figure.dpi_scale_trans)
+    return drawn.x0 >= whole.x0 and drawn.x1 <= whole.x1 and drawn.y0 >= whole.y0 and drawn.y1 <= whole.y1
+
+
+@pytest.mark.parametrize("frame", [SQUARE, WIDE, 0.001 * WIDE, SQUARE * [1, 99]], ids=["square", "wide", "small", "tall"])
+@pytest.mark.parametrize(
+    "names", [("a", "b"), LONG, (*LONG, *LONG[::-1]), ("x" * 90, "y")], ids=["short", "long", "many", "one"]
+)
+def test_names_of_any_length_stay_in_the_picture(frame: np.ndarray, names: tuple[str, ...]) -> None:
+    """Those of the axes and those of the legend, and no name is lost."""
+    labels = ("principal component 1 (88.8% of the variance)", "principal component 2 (11.2% of the variance)")
+    numbered = [f"{i} {name}" for i, name in enumerate(names)]
+    with canvas(labels, frame) as drawn:
+        for name in numbered:
+            drawn.axes.scatter([0], [0], label=name)
+    figure = drawn.axes.figure
+    assert inside(figure)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == numbered
+    assert drawn.axes.yaxis.label.get_fontsize() >= 9
+
+
+def test_names_that_fit_are_as_they_were_given() -> None:
+    with canvas(("petal length (cm)", "petal width (cm)"), SQUARE) as drawn:
+        drawn.axes.scatter([0], [0], label="setosa")
+    assert drawn.axes.get_ylabel() == "petal width (cm)"
+    assert drawn.axes.yaxis.label.get_fontsize() == drawn.axes.xaxis.label.get_fontsize() == FONT

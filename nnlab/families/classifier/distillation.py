@@ -113,7 +113,10 @@ def teacher_of(run: RunReference, spec: DataSpec) -> Model:
     """The teacher, its weights at random. Raises ArgumentError for one that is no classifier of these data's classes."""
     model = run.build().requires_grad_(False).eval()
     if not can(model, Classifies):
-        raise ArgumentError("teacher", f"{run.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}")
+        raise ArgumentError(
+            "teacher",
+            f"{run.run} holds {type(model).__name__}, which cannot {Classifies.__doc__}; give a classifier, such as cnn",
+        )
     refuse_other_inputs(run.spec, spec, "model.teacher")
     if run.spec.classes != spec.classes:
         mine, other = (", ".join(names) for names in (spec.classes, run.spec.classes))

@@ -76,7 +76,9 @@ class Encoder(nn.Module):
     def __init__(self, model: Model, frozen: bool) -> None:
         super().__init__()
         if not can(model, Encodes):
-            raise BadInput(f"model.encoder: {type(model).__name__} cannot {Encodes.__doc__}")
+            raise BadInput(
+                f"model.encoder: {type(model).__name__} cannot {Encodes.__doc__}; give a run of an encoder, such as ae"
+            )
         self.model, self.frozen = model, frozen
         self.width = code_width(model)
         self.register_buffer("mean", torch.zeros(self.width))

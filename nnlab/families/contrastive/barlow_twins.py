@@ -18,7 +18,8 @@ from nnlab.nn.mlp import Width
 class BarlowTwins(ContrastiveModel):
     """Self-supervised learning by redundancy reduction (Zbontar et al. 2021, "Barlow twins").
 
-    C = the correlations over a batch of the coordinates of z of one view with those of the other, (head_dim, head_dim)
+    C = the correlations over a batch of the coordinates of z of one view with those of the other, (head_dim, head_dim). As in a
+    batch normalisation 1e-5 is added to the variances
     loss = Σ_i (1 − C_ii)² + λ Σ_{i ≠ j} C_ij²
 
     The first sum makes both views alike, the second makes coordinates independent of each other: so the codes do not collapse,

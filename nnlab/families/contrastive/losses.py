@@ -102,7 +102,7 @@ def redundancy(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def standardised(z: Tensor) -> Tensor:
-    """(N, d) with mean 0 and variance 1 of each coordinate over the batch."""
+    """(N, d) with mean 0 and variance 1 of each coordinate over the batch; 1e-5 is added to the variance."""
     centred = z - z.mean(0)
     return centred * (centred.square().mean(0) + 1e-5).rsqrt()
 

@@ -69,6 +69,8 @@ class MAE(Model):
         if decoder_width % heads:
             raise ArgumentError("decoder_width", f"{heads} heads do not divide a width of {decoder_width}; give a multiple")
         self.patch, self.count = patch, self.body.size[0] * self.body.size[1]
+        if self.count == 1:
+            raise ArgumentError("patch", f"{patch} makes one patch of the whole image; give a smaller one")
         self.kept = self.count - round(mask_ratio * self.count)
         if not 0 < self.kept < self.count:
             which = "all" if not self.kept else "none"
