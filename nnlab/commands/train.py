@@ -22,7 +22,7 @@ from nnlab.commands.parsing import Parser
 from nnlab.commands.processes import follow
 from nnlab.commands.train_help import page
 from nnlab.commands.verbs import VERBS
-from nnlab.config import composition, names, search
+from nnlab.config import composition, names, recipes, search
 from nnlab.config.sentences import sentence
 from nnlab.errors import BadInput, Interrupted, NnlabError, RunFailed, explain, printable
 from nnlab.nn.launch import rank, world_size
@@ -184,6 +184,8 @@ def check_before(typed: names.CommandLine, config_dir: str | None, quick: bool) 
 
                 config, unresolved = resolve_references(config)
             found = unresolved or checks.check(config, nodes)
+            chosen = dict(word.split("=", 1) for word in job if "=" in word)
+            found = [recipes.blamed(problem, chosen, typed.keys(), config_dir) for problem in found]
             problems += [problem for problem in found if problem.partition(":")[0] not in typed.refused]
             if nodes is None and not problems:
                 problems += check_device(config) + check_task(config, typed.keys()) + check_recorder(config)
