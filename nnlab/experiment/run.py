@@ -40,6 +40,7 @@ from nnlab.runs.sweep import name_of
 from nnlab.runs.table import figures, seconds
 from nnlab.training import device as devices
 from nnlab.training import randomness
+from nnlab.training.allocator import keep_freed_memory
 from nnlab.training.diagnosis import Diverged
 from nnlab.training.follower import Follower
 from nnlab.training.interruption import SignalHandler
@@ -191,6 +192,7 @@ def run_experiment(
     Returns the best value of the monitored figure. Raises RunFailed (Diverged, a full disk, …) or Interrupted.
     """
     e = experiment
+    keep_freed_memory(e.device)
     tracker = build_tracker(e.config)
     with (
         readable_errors(folder),

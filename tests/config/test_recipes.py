@@ -13,7 +13,6 @@ import pytest
         (["experiment=simclr_mnist", "augmentation=affine"], "augmentation.crop", "augmentation=affine"),
         (["experiment=triplet_faces", "augmentation=none"], "augmentation.crop", "augmentation=none"),
         (["experiment=gawwn_mnist", "data=digits"], "data.places", "data=digits"),
-        (["experiment=stackgan_scenes", "model=vae"], "model.levels", "model=vae"),
     ],
 )
 def test_a_key_that_a_recipe_sets_for_another_choice(nnlab, typed: list[str], key: str, said: str) -> None:
