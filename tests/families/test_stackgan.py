@@ -24,7 +24,7 @@ from nnlab.nn.resize import enlarged
 
 SCENES = ["data=scenes", "data@data.of=digits", "data.size=20", "data.sizes=[6,10]"]
 SMALL = ["model=stackgan", "model.channels=[4,8]", "model.latent_dim=3", "model.text_dim=8", "model.condition_dim=4"]
-SMALL += ["model.hidden=8", "model.blocks=1", "trainer.batch_size=16", "data.limit=200"]
+SMALL += ["model.hidden=8", "trainer.batch_size=16", "data.limit=200"]
 SMALL += ["trainer.epochs=1", "trainer.pretraining.epochs=1"]
 SMALL += [*SCENES, *QUIET, "device=cpu"]
 WORDS = ("", "<unknown>", "red", "blue", "three", "seven", "left")
@@ -46,7 +46,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def a_model(shape: tuple[int, int, int] = (3, 12, 12), **keys) -> StackGAN:
     torch.manual_seed(0)
-    sizes = {"channels": [4, 8], "latent_dim": 3, "text_dim": 8, "condition_dim": 4, "hidden": 8, "blocks": 1}
+    sizes = {"channels": [4, 8], "latent_dim": 3, "text_dim": 8, "condition_dim": 4, "hidden": 8}
     model = StackGAN(DataSpec("own", "image", shape, parts={"caption": Part("text", (4,), WORDS)}), **{**sizes, **keys}).eval()
     for generator in model.averaged["generators"]:  # so that something is seen of noise and text
         for weight in generator.parameters():
