@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     parser = make_parser(
         "retrieve",
         "The images of a split whose codes are nearest to the code of an image: the images that the model finds similar. An "
-        "image is never its own neighbour.",
+        "image is never its own neighbour. Neighbours of another class get a red frame.",
         "retrieve last --index 3",
         "retrieve last --index 3,14,15 -n 12 --among train --distance cosine",
     )
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     from nnlab.model import Encodes
     from nnlab.nn import distances
     from nnlab.nn.float64 import to_float64
-    from nnlab.plotting.images import input_pixels, sheet
+    from nnlab.plotting.images import input_pixels, neighbours_sheet
 
     run = load_capable(args, "retrieve", Encodes)
     require_image(run.model, "retrieve")
@@ -82,19 +82,21 @@ def main(argv: list[str]) -> int:
     labels = searched.labels(searched.at(found.indices.flatten().cpu()))
     classes = run.data.spec.classes
     of = None if labels is None or not classes else [classes[c] for c in labels.tolist()]
-    rows = []
+    others, rows = None, []  # others: the neighbours of another class
+    if of is not None and given.label is not None:
+        others = labels.reshape(found.indices.shape).cpu().numpy() != given.label[:, None].cpu().numpy()
     for i, name in enumerate(names):
         places, values = found.indices[i].tolist(), found.values[i].tolist()
         row = {"index": args.index[i], "neighbours": places, "distances": values}
         if of is not None:
             row["classes"] = of[i * args.n : (i + 1) * args.n]
-            if given.label is not None:
-                row["of_its_class"] = sum(c == classes[given.label[i]] for c in row["classes"]) / args.n
+        if others is not None:
+            row["of_its_class"] = 1 - float(others[i].mean())
         rows.append(row)
         print(f"{name}: " + ", ".join(titled(row, k) for k in range(args.n)))
     print(f"in brackets: the distance of the codes, {kind}")
     asked = {"split": args.split, "among": args.among or args.split, "n": args.n, "distance": kind}
-    picture = sheet(tiles, names, ["query", *map(str, range(1, args.n + 1))])
+    picture = neighbours_sheet(tiles, names, others)
     return write_picture(picture, args, run, "neighbours_of", {**run.metadata, **asked, "queries": rows})
 
 

@@ -55,6 +55,20 @@ class MoreThan:
 
 
 @dataclass(frozen=True)
+class AtMost:
+    """Numbers up to `bound`."""
+
+    bound: float
+
+    def allows(self, value: float) -> bool:
+        """Whether value ≤ bound."""
+        return value <= self.bound
+
+    def __str__(self) -> str:
+        return f"≤ {self.bound:g}"
+
+
+@dataclass(frozen=True)
 class Between:
     """Numbers from `low` to `high`, both included."""
 
@@ -100,7 +114,8 @@ def describe(annotation: Any) -> str:
     origin = get_origin(annotation)
     if origin is Annotated:
         base, *constraints = get_args(annotation)
-        return " ".join([describe(base), *(str(c) for c in constraints if hasattr(c, "allows"))])
+        ranges = " and ".join(str(c) for c in constraints if hasattr(c, "allows"))
+        return f"{describe(base)} {ranges}".rstrip()
     if origin is Literal:
         return " or ".join(str(choice) for choice in get_args(annotation))
     if origin in (Union, types.UnionType):

@@ -52,6 +52,8 @@ def sentence(error: BaseException) -> str:
         return f"{shortened(match[1])} has another type than the value that it would replace"
     if match := re.search(r"Could not override '([\w/]+@[\w.]+)'", text):
         return f"nothing is chosen for {match[1]} yet; add it with a + before it: +{match[1]}=NAME"
+    if match := re.search(r"Could not override '([\w/]+)/(\w+)'", text):
+        return f"the chosen {match[1]} has no {match[2]} to choose"
     if match := re.search(r"Sweeping over Hydra's configuration is not supported : '([^=]+)=", text):
         return f"{shortened(match[1])} takes one value; put a value with commas into quotes: {shortened(match[1])}=\"'…'\""
     if isinstance(error, OmegaConfBaseException):

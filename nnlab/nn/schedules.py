@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
-from nnlab.config.constraints import AtLeast, Between, MoreThan, NonEmpty
+from nnlab.config.constraints import AtLeast, AtMost, Between, MoreThan, NonEmpty
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Step(Schedule):
         self,
         *,
         every: Annotated[float, MoreThan(0)] = 10.0,
-        factor: Annotated[float, MoreThan(0), Between(0, 1)] = 0.1,
+        factor: Annotated[float, MoreThan(0), AtMost(1)] = 0.1,
         **warmup,
     ) -> None:
         super().__init__(**warmup)
@@ -92,7 +92,7 @@ class Milestones(Schedule):
         self,
         *,
         at: Annotated[list[Annotated[float, MoreThan(0)]], NonEmpty()] = (10.0, 15.0),
-        factor: Annotated[float, MoreThan(0), Between(0, 1)] = 0.1,
+        factor: Annotated[float, MoreThan(0), AtMost(1)] = 0.1,
         **warmup,
     ) -> None:
         super().__init__(**warmup)

@@ -16,6 +16,7 @@ from nnlab.plotting.picture import BACKGROUND, FONT_SIZE, INK
 TILE = 48  # a smaller image is enlarged to about this many pixels; each pixel becomes a square
 GAP = 2
 LINE = 30  # characters in a line of a long label
+FRAME, FRAMED = 2, (220, 30, 30)  # the width of a frame, which lies over the edge of its tile, and its colour, red
 
 
 def to_pixels(images: Tensor, spec: DataSpec | Part) -> np.ndarray:
@@ -31,13 +32,25 @@ def input_pixels(x: Tensor, spec: DataSpec) -> np.ndarray:
     return to_pixels(resize.enlarged(x.flatten(0, -4), size).unflatten(0, x.shape[:-3]), spec.input)
 
 
-def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] | None = None, caption: str = "") -> np.ndarray:
+def sheet(
+    tiles: np.ndarray,
+    rows: list[str] | None = None,
+    columns: list[str] | None = None,
+    caption: str = "",
+    framed: np.ndarray | None = None,
+) -> np.ndarray:
     """(R, K, H, W, 3) uint8 → one picture (…, …, 3), with a label left of each row and above each column.
 
-    caption  what the columns' labels count, above them
+    caption  what the columns' labels count, or what a frame means; above the columns' labels
+    framed   (R, K) bool, the tiles that get a red frame
     """
     scale = max(1, -(-TILE // max(tiles.shape[2:4])))
     tiles = tiles.repeat(scale, axis=2).repeat(scale, axis=3)
+    if framed is not None:
+        for y, x in np.argwhere(framed):
+            inside = tiles[y, x, FRAME:-FRAME, FRAME:-FRAME].copy()
+            tiles[y, x] = FRAMED
+            tiles[y, x, FRAME:-FRAME, FRAME:-FRAME] = inside
     count, width, h, w, _ = tiles.shape
     canvas = np.full((count, h + GAP, width, w + GAP, 3), BACKGROUND, np.uint8)
     canvas[:, :h, :, :w] = tiles.transpose(0, 2, 1, 3, 4)
@@ -47,7 +60,8 @@ def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] |
     letters, line = font(FONT_SIZE), FONT_SIZE + 2 * GAP
     left = max((int(letters.getlength(part)) for label in rows or [] for part in label.split("\n")), default=0)
     left, top = (left + 3 * GAP if left else 0), (line if columns else 0) + (line if caption else 0)
-    picture = Image.new("RGB", (canvas.shape[1] + left, canvas.shape[0] + top), (BACKGROUND,) * 3)
+    across = max(canvas.shape[1], int(letters.getlength(caption)) + 3 * GAP if caption else 0)
+    picture = Image.new("RGB", (across + left, canvas.shape[0] + top), (BACKGROUND,) * 3)
     picture.paste(Image.fromarray(canvas), (left, top))
     draw = ImageDraw.Draw(picture)
     ink = {"fill": (INK,) * 3, "font": letters}
@@ -58,8 +72,19 @@ def sheet(tiles: np.ndarray, rows: list[str] | None = None, columns: list[str] |
         # what hangs below the line, as of a p, stays above the tile
         draw.text((left + i * (w + GAP) + w // 2, top - 1), label, anchor="md", **ink)
     if caption:
-        draw.text((left + canvas.shape[1] // 2, 0), caption, anchor="ma", **ink)
+        draw.text((left + across // 2, 0), caption, anchor="ma", **ink)
     return np.asarray(picture)
+
+
+def neighbours_sheet(tiles: np.ndarray, rows: list[str] | None, others: np.ndarray | None) -> np.ndarray:
+    """(R, 1 + K, H, W, 3) uint8, a query and its K neighbours per row → a sheet.
+
+    others  (R, K) bool, the neighbours of another class, which are framed; None without classes
+    """
+    columns = ["query", *map(str, range(1, tiles.shape[1]))]
+    if others is None:
+        return sheet(tiles, rows, columns)
+    return sheet(tiles, rows, columns, "red frame: of another class", np.pad(others, ((0, 0), (1, 0))))
 
 
 def lines(text: str, width: int = LINE) -> str:

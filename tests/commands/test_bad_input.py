@@ -79,6 +79,7 @@ def test_what_is_typed_wrong_is_named_with_its_remedy(nnlab, own_folder: Path, t
         (["model=pca", "data=iris", "model.latent_dim=5"], "model.latent_dim: 5 components of 4 features"),
         (["model=fcnn", "data=npz", "data.root=.", "data.file=no.npz"], "data.file: no file no.npz"),
         (["-m", "model.latent_dim=2,0"], "model.latent_dim: expected a whole number ≥ 1, got 0"),
+        (["model=mae", "model/body=conv"], "the chosen model has no body to choose"),
         (["-m", "model=vae,vaee"], "model=vaee: no such model; did you mean 'vae'?"),
     ],
     ids=str,

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from nnlab.experiment.loading import open_run
-from nnlab.plotting.images import to_pixels
+from nnlab.plotting.images import FRAMED, to_pixels
 
 pytestmark = pytest.mark.usefixtures("untitled")
 
@@ -51,18 +51,21 @@ def test_neighbours_are_the_nearest_and_never_the_image_itself(retrieve, among: 
 
 
 def test_classes_are_told_and_the_share_of_its_own(retrieve) -> None:
-    lines, picture, figures = retrieve("--index", "3", "-n", "4")
+    lines, picture, figures = retrieve("--index", "3", "-n", "20")
     run = open_run("last")
     test, (row,) = run.data.test, figures["queries"]
     label = [run.data.spec.classes[c] for c in test.labels(test.at(places(row["neighbours"]))).tolist()]
     own = run.data.spec.classes[test.labels(test.rows[3:4]).item()]
     assert row["classes"] == label
-    assert row["of_its_class"] == np.mean([name == own for name in label])
+    assert np.isclose(row["of_its_class"], np.mean([name == own for name in label]))
     assert lines[0].startswith(f"3 {own}: {row['neighbours'][0]} {label[0]} (")
     first = to_pixels(test.values(test.at(places(row["neighbours"][:1]))), run.model.spec)[0].repeat(6, 0).repeat(6, 1)
-    side = first.shape[0] + 2
-    left, top = picture.shape[1] - (5 * side - 2), picture.shape[0] - first.shape[0]
-    assert np.array_equal(picture[top:, left + side : left + side + first.shape[1]], first)
+    height, side = first.shape[0], first.shape[1] + 2
+    left, top = picture.shape[1] - (21 * side - 2), picture.shape[0] - height
+    assert np.array_equal(picture[top + 2 : -2, left + side + 2 : left + 2 * side - 4], first[2:-2, 2:-2])
+    red = [bool((picture[top, left + k * side] == FRAMED).all()) for k in range(21)]
+    assert red == [False, *(name != own for name in label)]
+    assert 0 < sum(red) < 20
 
 
 def places(values: list[int]) -> torch.Tensor:

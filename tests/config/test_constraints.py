@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Optional
 
 import pytest
 
-from nnlab.config.constraints import AtLeast, Between, MoreThan, NonEmpty, complaint
+from nnlab.config.constraints import AtLeast, AtMost, Between, MoreThan, NonEmpty, complaint
 
 Positive = Annotated[float, MoreThan(0)]
 Count = Annotated[int, AtLeast(1)]
@@ -85,6 +85,8 @@ def test_an_illegal_value_gets_one(annotation, values):
         (list[Count], [1, 0], "expected a list of whole numbers ≥ 1, got [1, 0]"),
         (list[str], "a", "expected a list of texts, got 'a'"),
         (Annotated[list[int], NonEmpty()], [], "expected a list of whole numbers that is not empty, got []"),
+        (Annotated[float, MoreThan(0), AtMost(1)], 2, "expected a number > 0 and ≤ 1, got 2"),
+        (Annotated[float, MoreThan(0), AtMost(1)], 0, "expected a number > 0 and ≤ 1, got 0"),
         (tuple[Count, float], [1], "expected [a whole number ≥ 1, a number], got [1]"),
     ],
 )

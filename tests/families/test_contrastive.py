@@ -14,6 +14,7 @@ from nnlab.data.spec import DataSpec
 from nnlab.errors import BadInput
 from nnlab.families.contrastive.losses import nt_xent
 from nnlab.families.contrastive.show import neighbours_picture, one_of_each
+from nnlab.plotting.images import FRAMED
 from nnlab.training.trainer import Trainer
 
 DATA = ["data=digits", "data.limit=300"]
@@ -138,6 +139,8 @@ def test_neighbours_are_the_nearest_others_and_queries_are_of_all_classes() -> N
     shown = [round(int(picture[top + 24, left + k * side + 24, 0]) / 255 * 7) for k in range(8)]
     assert shown[0] == first
     assert shown[1:] == cosine[first].argsort(descending=True)[:7].tolist()
+    red = [bool((picture[top, left + k * side] == FRAMED).all()) for k in range(8)]
+    assert red == [False, *(label[shown[1:]] != label[first]).tolist()]
 
 
 def test_the_embedding_is_not_rounded_to_bfloat16() -> None:

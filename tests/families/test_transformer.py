@@ -43,7 +43,7 @@ def test_parameters_of_others_do_not_make_a_group_without_decay() -> None:
 
 def test_pictures_have_a_column_per_block_and_a_row_per_image() -> None:
     sizes = {}
-    for depth in (1, 3):
+    for depth in (6, 8):  # wider than the caption
         own = trainer(f"model.depth={depth}")
         own.model.eval()
         with own.preview() as view:
@@ -51,10 +51,10 @@ def test_pictures_have_a_column_per_block_and_a_row_per_image() -> None:
                 name: picture.shape for name, picture in own.model.pictures(view.few, view.batches, view.generator).items()
             }
     tile = 48 + 2
-    assert set(sizes[1]) == {"attention", "attention_heads"}
-    assert sizes[3]["attention"][1] - sizes[1]["attention"][1] == 2 * tile
-    assert sizes[1]["attention"][0] == pytest.approx(8 * tile, abs=tile)
-    assert sizes[3]["attention_heads"][0] - sizes[1]["attention_heads"][0] == 2 * tile
+    assert set(sizes[6]) == {"attention", "attention_heads"}
+    assert sizes[8]["attention"][1] - sizes[6]["attention"][1] == 2 * tile
+    assert sizes[6]["attention"][0] == pytest.approx(8 * tile, abs=tile)
+    assert sizes[8]["attention_heads"][0] - sizes[6]["attention_heads"][0] == 2 * tile
 
 
 def test_patches_that_do_not_divide_the_image_are_refused() -> None:

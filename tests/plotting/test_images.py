@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from nnlab.data.spec import DataSpec
-from nnlab.plotting.images import GAP, TILE, grid, sheet, to_pixels
+from nnlab.plotting.images import FRAME, FRAMED, GAP, TILE, grid, sheet, to_pixels
 from nnlab.plotting.picture import BACKGROUND, png, save
 
 GRAY, COLOUR = DataSpec("gray", "image", (1, 60, 50)), DataSpec("colour", "image", (3, 60, 50))
@@ -49,6 +49,27 @@ def test_a_sheet_holds_each_tile_in_its_place_with_gaps_between(rows, columns):
             assert np.array_equal(picture[place], x[i, j])
             free[place] = False
     assert (picture[free] == BACKGROUND).all()
+
+
+def test_a_framed_tile_has_a_red_edge_and_keeps_its_middle():
+    x = tiles(2, 2)
+    before = x.copy()
+    picture = sheet(x, framed=np.array([[False, True], [False, False]]))
+    assert np.array_equal(x, before)
+    frame = picture[:60, 50 + GAP :].copy()
+    assert np.array_equal(frame[FRAME:-FRAME, FRAME:-FRAME], x[0, 1, FRAME:-FRAME, FRAME:-FRAME])
+    frame[FRAME:-FRAME, FRAME:-FRAME] = FRAMED
+    assert (frame == FRAMED).all()
+    assert np.array_equal(picture[:60, :50], x[0, 0])
+    assert np.array_equal(picture[60 + GAP :, 50 + GAP :], x[1, 1])
+
+
+def test_a_caption_wider_than_the_tiles_is_whole():
+    wide, narrow = (
+        sheet(tiles(1, 1), ["row"], ["a"], caption) for caption in ("a caption that is wider than its only tile", "a")
+    )
+    assert wide.shape[1] > narrow.shape[1]
+    assert (wide[:, -1] == BACKGROUND).all()
 
 
 @pytest.mark.parametrize(("height", "width", "scale"), [(8, 8, 6), (28, 28, 2), (5, 20, 3), (48, 48, 1), (100, 10, 1)])

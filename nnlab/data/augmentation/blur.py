@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nnlab.config.constraints import Between, MoreThan
+from nnlab.config.constraints import AtMost, MoreThan
 from nnlab.data.augmentation.base import Augmentation, need_images
 from nnlab.data.spec import DataSpec
 from nnlab.errors import ArgumentError
@@ -33,7 +33,7 @@ class Blur(Augmentation):
         spec: DataSpec,
         *,
         sigma: tuple[Sigma, Sigma] = (0.1, 1.0),
-        probability: Annotated[float, MoreThan(0), Between(0, 1)] = 0.5,
+        probability: Annotated[float, MoreThan(0), AtMost(1)] = 0.5,
     ) -> None:
         super().__init__(spec)
         need_images(spec, "a blur is")

@@ -8,12 +8,12 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from nnlab.config.constraints import Between, MoreThan
+from nnlab.config.constraints import AtMost, MoreThan
 from nnlab.data.augmentation.base import Augmentation, need_images, resampled
 from nnlab.data.spec import DataSpec
 from nnlab.errors import ArgumentError, BadInput
 
-Share = Annotated[float, MoreThan(0), Between(0, 1)]
+Share = Annotated[float, MoreThan(0), AtMost(1)]
 Ratio = Annotated[float, MoreThan(0)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from nnlab.config.constraints import Between, MoreThan
+from nnlab.config.constraints import AtMost, MoreThan
 from nnlab.data.augmentation.base import Augmentation, need_images
 from nnlab.data.spec import DataSpec
 
@@ -22,7 +22,7 @@ class Cutout(Augmentation):
 
     moves = False
 
-    def __init__(self, spec: DataSpec, *, size: Annotated[float, MoreThan(0), Between(0, 1)] = 0.3) -> None:
+    def __init__(self, spec: DataSpec, *, size: Annotated[float, MoreThan(0), AtMost(1)] = 0.3) -> None:
         super().__init__(spec)
         need_images(spec, "squares are")
         self.side = max(1, round(size * min(spec.shape[1:])))

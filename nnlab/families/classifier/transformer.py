@@ -15,6 +15,7 @@ from nnlab.plotting.attention import attention_columns, looked_at
 from nnlab.plotting.images import sheet, to_pixels
 
 ROWS = 8  # images of a picture
+SCALES = "orange: attention, each map on its own scale"
 
 
 class Transformer(Classifier):
@@ -71,6 +72,6 @@ class Transformer(Classifier):
         same = np.broadcast_to(pixels[0], (*each.shape[:2], *pixels.shape[1:]))
         heads = looked_at(same.reshape(-1, *pixels.shape[1:]), each.flatten(0, 1), "nearest").reshape(same.shape)
         return {
-            "attention": sheet(attention_columns(pixels, maps), titles, ["image", *blocks, "rollout"]),
-            "attention_heads": sheet(heads, blocks, [f"head {i + 1}" for i in range(each.shape[1])]),
+            "attention": sheet(attention_columns(pixels, maps), titles, ["image", *blocks, "rollout"], SCALES),
+            "attention_heads": sheet(heads, blocks, [f"head {i + 1}" for i in range(each.shape[1])], SCALES),
         }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nnlab.data.spec import Batch, DataSpec
 from nnlab.families.contrastive.losses import Distance, distances
-from nnlab.plotting.images import sheet, to_pixels
+from nnlab.plotting.images import neighbours_sheet, sheet, to_pixels
 
 QUERIES, NEAREST, VIEWED = 10, 8, 10
 
@@ -18,7 +18,7 @@ def neighbours_picture(
 ) -> np.ndarray:
     """A row per query: the example (N, *shape) and the others with the nearest codes (N, d), by a distance.
 
-    The queries are of as many classes as there are.
+    The queries are of as many classes as there are. A neighbour of another class is framed.
     """
     order = torch.arange(len(x)) if label is None else one_of_each(label.cpu())
     queries = order[:QUERIES].to(x.device)
@@ -27,7 +27,8 @@ def neighbours_picture(
     nearest = apart.topk(count, dim=1, largest=False).indices
     tiles = to_pixels(x[torch.cat([queries[:, None], nearest], 1)], spec)
     titles = None if label is None else [spec.classes[c] for c in label[queries].tolist()]
-    return sheet(tiles, titles, ["query", *map(str, range(1, count + 1))])
+    others = None if label is None else (label[nearest] != label[queries, None]).cpu().numpy()
+    return neighbours_sheet(tiles, titles, others)
 
 
 def one_of_each(label: Tensor) -> Tensor:

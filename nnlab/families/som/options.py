@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from nnlab.config.constraints import AtLeast, Between, MoreThan
+from nnlab.config.constraints import AtLeast, AtMost, MoreThan
 from nnlab.errors import BadInput
 from nnlab.training.options import Epochs, Options
 
@@ -41,8 +41,8 @@ class Rate(Decay):
     def __init__(
         self,
         *,
-        start: Annotated[float, MoreThan(0), Between(0, 1)] = 0.5,
-        end: Annotated[float, MoreThan(0), Between(0, 1)] = 0.02,
+        start: Annotated[float, MoreThan(0), AtMost(1)] = 0.5,
+        end: Annotated[float, MoreThan(0), AtMost(1)] = 0.02,
         **shape,
     ) -> None:
         super().__init__(start=start, end=end, **shape)
