@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.measure import NNLAB, ROOT, table
@@ -50,19 +50,33 @@ def figures_of(group: str, chosen: Mapping[str, Sequence[str]]) -> tuple[dict[st
     found, missing = {}, []
     for name, typed in chosen.items():
         try:
-            folder = run_of(group, name, typed)
+            found[name] = measured(group, name, typed, figures_and_epochs)
         except NotMade:
-            kept = kept_figures(group, name, typed)
-            if kept is None:
-                missing.append(name)
-                continue
-            found[name] = kept
-        else:
-            found[name] = {**folder.read_test_figures(), "epochs": folder.read_config()["trainer"]["epochs"]}
-            keep_figures(group, name, typed, found[name], folder)
+            missing.append(name)
     if not found:
         raise NotMade(f"all of {group}")
     return found, left_out(missing)
+
+
+def figures_and_epochs(folder: RunFolder) -> dict:
+    """The test figures of a run, and its epochs."""
+    return {**folder.read_test_figures(), "epochs": folder.read_config()["trainer"]["epochs"]}
+
+
+def measured(group: str, name: str, chosen: Sequence[str], figures: Callable[[RunFolder], dict]) -> dict:
+    """The figures of a run, which are then kept; if it would have to be made and TRAINS is False, those that are kept.
+
+    Raises NotMade if there are none.
+    """
+    try:
+        folder = run_of(group, name, chosen)
+    except NotMade:
+        if (kept := kept_figures(group, name, chosen)) is None:
+            raise
+        return kept
+    found = figures(folder)
+    keep_figures(group, name, chosen, found, folder)
+    return found
 
 
 def left_out(missing: Sequence[str]) -> str:
