@@ -85,10 +85,10 @@ def accuracies(folder: RunFolder) -> dict:
 
 
 def drawn(data: str, seed: int) -> Path:
-    """The file, from the root, with the images that a game has drawn of the rare class. Another game has another file."""
+    """The file with the images that a game has drawn of the rare class. Another game has another file."""
     name, typed = game(data, seed)
-    path = Path("outputs") / GROUP / f"drawn_{data}_{seed}_{digest(typed)}.npz"
-    if not (ROOT / path).exists():
+    path = ROOT / "outputs" / GROUP / f"drawn_{data}_{seed}_{digest(typed)}.npz"
+    if not path.exists():
         with suppress(NotMade):  # with --made, figures that are kept need no file
             by = run_of(GROUP, name, typed).path
             subprocess.run([*NNLAB, "augment", by, "-n", str(DRAWN), "--label", "0", "-o", path], cwd=ROOT, check=True)

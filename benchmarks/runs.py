@@ -177,6 +177,7 @@ def bearing(config: dict) -> dict:
     trainer = {key: value for key, value in config["trainer"].items() if not key.endswith("_every")}
     data = {key: value for key, value in without_idle(config["data"]).items() if key not in {"root", "repeats"}}
     data |= {"repeats": config["data"]["repeats"]} if config["data"].get("repeats", 1) != 1 else {}
+    data |= {"extra": Path(data["extra"]).name} if "extra" in data else {}  # wherever it lies, as the data
     parts = {part: config[part] for part in ("noise", "augmentation", "optimizer", "seed")}
     return {**parts, "model": without_idle(config["model"]), "trainer": trainer, "data": data, "judged": judges_of(config)}
 
