@@ -135,6 +135,11 @@ def test_figures_that_are_kept_stand_for_a_run_of_the_same_config(tmp_path: Path
         runs.figures_of("group", {"one": [*typed, "optimizer.lr=0.5"]})  # the recipe has changed
 
 
+def test_a_file_of_further_examples_is_known_by_its_name_wherever_it_lies() -> None:
+    one, same, other = (runs.digest(["model=cnn", f"data.extra={path}"]) for path in ("/a/x.npz", "/b/x.npz", "/a/y.npz"))
+    assert one == same != other
+
+
 def test_made_is_for_tables_of_whole_runs(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert program.compares_runs("pairs")
     monkeypatch.setattr("sys.argv", ["benchmarks", "startup", "--made"])
