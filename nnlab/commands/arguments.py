@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from nnlab.commands.parsing import Parser
-from nnlab.config.constraints import SEED, WIDEST, AtLeast, Between, Constraint, complaint, describe, fits
+from nnlab.config.constraints import SEED, AtLeast, Between, Constraint, complaint, describe, fits
 from nnlab.errors import BadInput, explain, printable, shortened
 from nnlab.runs.files import own, write_whole
 from nnlab.runs.find import as_typed
@@ -94,8 +94,8 @@ def add_look(parser: Parser, scale: str = "--scale") -> None:
 
 
 def within(*constraints: Constraint) -> Callable[[str], int]:
-    """The type of an option that is a whole number of this range."""
-    annotation = Annotated[(int, *constraints)]
+    """The type of an option that is a whole number, of these ranges."""
+    annotation = Annotated[(int, *constraints)] if constraints else int
 
     def number(text: str) -> int:
         try:
@@ -110,7 +110,7 @@ def within(*constraints: Constraint) -> Callable[[str], int]:
 
 
 positive, several, natural = within(AtLeast(1)), within(AtLeast(2)), within(AtLeast(0))
-seed, port, whole = within(SEED), within(Between(1, 65535)), within(Between(-WIDEST, WIDEST))
+seed, port, whole = within(SEED), within(Between(1, 65535)), within()
 
 
 def real(text: str) -> float:

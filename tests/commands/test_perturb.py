@@ -105,6 +105,8 @@ def test_a_judge_of_the_runs_own_says_whether_the_class_is_kept(nnlab, trained, 
     [
         (["--index", "359"], "--index 359: the test split has images 0 … 358"),
         (["--index", "-1"], "--index -1: the test split has images 0 … 358"),
+        (["--index", "1.5"], "--index: expected a whole number, got '1.5'"),
+        (["--index", "1" * 30], "--index: expected a whole number, got one of more than 64 bits"),
         (["--index", "0", "--scale", "0"], "--scale: expected numbers > 0 and at most 100, got 0"),
         (["--index", "0", "--scale", "0.5,-1"], "--scale: expected numbers > 0 and at most 100, got -1"),
         (["--index", "0", "--scale", "101"], "--scale: expected numbers > 0 and at most 100, got 101"),
