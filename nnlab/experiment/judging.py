@@ -148,7 +148,7 @@ def trained_once(
             shutil.rmtree(left, ignore_errors=True)
     beside = RunFolder(Path(tempfile.mkdtemp(prefix=f"{folder.path.name}.", dir=folder.path.parent)))
     try:
-        train({**config, "data": whole}, spec, reads, extra, epochs, beside)
+        train({**config, "data": whole}, spec, reads, extra, epochs, beside, console)
         if not completed(folder):  # else another process was faster, and runs may have named its judge
             shutil.rmtree(folder.path, ignore_errors=True)
             os.replace(beside.path, folder.path)
@@ -190,10 +190,13 @@ def placed(spec: DataSpec) -> bool:
     return any(part.kind in ("box", "points") for part in spec.parts.values())
 
 
-def train(config: Mapping, spec: DataSpec, reads: list[str], extra: list[str], epochs: int, folder: RunFolder) -> None:
+def train(
+    config: Mapping, spec: DataSpec, reads: list[str], extra: list[str], epochs: int, folder: RunFolder, outer: Console
+) -> None:
     """A classifier of a dataset, of all its training examples.
 
     reads, extra  arguments of `nnlab train`: the model if it is to read several labels, and the augmentation
+    outer         shows its epochs
     """
     halves = spec.kind == "image" and min(spec.shape[1:]) >= LEAST_SIDE
     chosen = [*(reads or (CONVOLUTIONAL if halves else ["model=fcnn"])), *extra]
@@ -205,5 +208,5 @@ def train(config: Mapping, spec: DataSpec, reads: list[str], extra: list[str], e
     recipe["trainer"] |= {"epochs": epochs, "steps": "none"}
     del experiment  # its data: a set is on the device once
     whole = build_experiment({**recipe, "data": config["data"], "device": config["device"]})
-    with closing(Console(folder.log, quiet=True)) as console:
+    with closing(Console(folder.log, outer=outer)) as console:
         run_experiment(whole, folder, console, choices={}, model="judge", data=spec.name, tags=[])

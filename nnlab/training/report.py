@@ -59,7 +59,7 @@ class TerminalReport:
         rate = progress.rates[-1] if progress.rates else None
         place = self._place(progress, (progress.step - progress.stage_began) / self.trainer.steps_per_epoch)
         for line in self.table.lines(Row(place, means, now if evaluated else {}, better, rate, self._left(progress))):
-            self.console.line(line)
+            self.console.row(line)
 
     def _epochs(self, stage: Stage) -> str:
         return f"{stage.steps / self.trainer.steps_per_epoch:.4g}"

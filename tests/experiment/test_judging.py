@@ -178,7 +178,9 @@ def test_auto_is_trained_once_and_kept_under_the_data_root(nnlab, monkeypatch) -
     run = ["train", "model=vae", "model.hidden=[32]", *SHORT, "judge=auto"]
     status, out, error = nnlab(*run)
     assert status == 0, error
-    assert "a judge for Digits is trained, once for all runs" in out
+    told = out.index("a judge for Digits is trained, once for all runs")
+    assert told < out.index("epoch  train loss") < out.index("the judge tells"), "its epochs are seen"
+    assert out.count("parameters") == 1, "of the run alone"
     (folder,) = Path("datasets/judges").iterdir()
     trained = RunFolder(folder)
     assert trained.read_status()["status"] == "completed"
