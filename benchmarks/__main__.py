@@ -15,7 +15,8 @@ README = measure.ROOT / "README.md"
 HEAD = """# Benchmarks
 
 nnlab beside others on the same work, in one run: what counts are the ratios. Under each table stands when it was made, on which
-machine and under what load; a GPU was used where that line names one."""
+machine and under what load; a GPU was used where that line names one. The best round counts; in tables beside a loop written by
+hand it is the median, since the few per cent between them are less than what the machine varies."""
 
 
 def names() -> list[str]:
@@ -27,7 +28,7 @@ def names() -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"by default all: {', '.join(names())}")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is timed; the best counts (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is timed (default 3)")
     parser.add_argument("--made", action="store_true", help="make no run and time nothing: the rows of the runs that are there")
     asked = parser.parse_args()
     if asked.rounds < 1:

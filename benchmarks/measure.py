@@ -9,10 +9,12 @@ import platform
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).parents[1]
 ROUNDS_OF_A_PROCESS = 4  # of a peer; how fast it is hangs by some per cent on where its memory happens to lie
@@ -33,8 +35,8 @@ def data_root() -> str:
 
 @dataclass
 class Timing:
-    seconds: float  # the best round
-    result: float | None = None  # of the last round
+    seconds: float
+    result: float | None = None  # what the job gives, e.g. its loss
 
 
 class Peer:
@@ -75,15 +77,22 @@ def timed(function: Callable[[], None]) -> Callable[[], Timing]:
 
 
 def in_turn(jobs: dict[str, Callable[[], Timing]], rounds: int) -> dict[str, Timing]:
-    """The best time of each job over several rounds, A B C A B C …, so that what disturbs the machine meets all."""
-    best: dict[str, Timing] = {}
+    """The best time of each job over several rounds, A B C A B C …, so that what disturbs the machine meets all.
+
+    The result is that of the last round.
+    """
+    found = all_rounds(jobs, rounds)
+    return {name: Timing(min(timing.seconds for timing in some), some[-1].result) for name, some in found.items()}
+
+
+def all_rounds(jobs: dict[str, Callable[[], Timing]], rounds: int) -> dict[str, list[Timing]]:
+    """The times of each job, round after round."""
+    found: dict[str, list[Timing]] = {name: [] for name in jobs}
     for i in range(rounds):
         for name, job in jobs.items():
-            timing = job()
-            print(f"round {i + 1}/{rounds}  {name}: {timing.seconds:.3f} s", file=sys.stderr)
-            seconds = min(timing.seconds, best[name].seconds) if name in best else timing.seconds
-            best[name] = Timing(seconds, timing.result)
-    return best
+            found[name].append(job())
+            print(f"round {i + 1}/{rounds}  {name}: {found[name][-1].seconds:.3f} s", file=sys.stderr)
+    return found
 
 
 def race(modules: Sequence[str], rounds: int) -> tuple[dict[str, Timing], list[str]]:
@@ -100,9 +109,12 @@ def race(modules: Sequence[str], rounds: int) -> tuple[dict[str, Timing], list[s
 
 def beside_hand_written(group: str, rounds: int, steps: int, limits: Mapping[str, float], usual: float = 1.05) -> str:
     """Each loop of benchmarks.peers.GROUP.nnlab beside that of the same name in .handwritten: milliseconds for one of `steps`
-    updates, and whether the ratio keeps its limit. Both get a new process after some rounds; the best round of all counts.
+    updates, and whether the ratio keeps its limit.
+
+    Both get a new process after some rounds. What counts is the median over the rounds, of the ratio as of the times: the best
+    round of a few per cent's difference is often one in which the machine happened to be faster.
     """
-    timings: dict[str, Timing] = {}
+    seconds: dict[str, list[float]] = defaultdict(list)
     for done in range(0, rounds, ROUNDS_OF_A_PROCESS):
         ours, theirs = (Peer(f"benchmarks.peers.{group}.{name}") for name in ("nnlab", "handwritten"))
         try:
@@ -110,16 +122,17 @@ def beside_hand_written(group: str, rounds: int, steps: int, limits: Mapping[str
             for name in theirs.names:
                 jobs[f"hand-written {name}"] = partial(theirs.run, name)
                 jobs[f"nnlab {name}"] = partial(ours.run, name)
-            some = in_turn(jobs, min(ROUNDS_OF_A_PROCESS, rounds - done))
+            for name, some in all_rounds(jobs, min(ROUNDS_OF_A_PROCESS, rounds - done)).items():
+                seconds[name] += [timing.seconds for timing in some]
         finally:
             ours.close()
             theirs.close()
-        timings = {name: min(some[name], timings.get(name, some[name]), key=lambda timing: timing.seconds) for name in some}
     rows, lines = [], []
     for name in theirs.names:
-        hand, own = timings[f"hand-written {name}"].seconds, timings[f"nnlab {name}"].seconds
-        rows.append((name, f"{1e3 * hand / steps:.2f}", f"{1e3 * own / steps:.2f}", f"{own / hand:.2f}"))
-        lines.append(target(f"{name}: nnlab / hand-written", own / hand, limits.get(name, usual)))
+        hand, own = seconds[f"hand-written {name}"], seconds[f"nnlab {name}"]
+        ratio = median(mine / its for mine, its in zip(own, hand, strict=True))
+        rows.append((name, f"{1e3 * median(hand) / steps:.2f}", f"{1e3 * median(own) / steps:.2f}", f"{ratio:.2f}"))
+        lines.append(target(f"{name}: nnlab / hand-written", ratio, limits.get(name, usual)))
     return "\n".join([table(("", "hand-written, ms", "nnlab, ms", "ratio"), rows), "", *lines])
 
 
